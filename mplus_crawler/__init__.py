@@ -1,0 +1,3 @@
+"""Harvests museum collections through their public APIs."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,265 @@
+"""The census: what was expected, what came, and the verdict.
+
+It counts and judges; it neither fetches nor writes. Ids live in SQLite's own temporary
+database, so that memory stays flat however large a collection is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.utils.defer import deferred_from_coro
+
+from mplus_crawler.errors import ExitCode
+
+logger = logging.getLogger(__name__)
+
+
+class Verdict(StrEnum):
+    """How a harvest ended."""
+
+    COMPLETE = "complete"
+    COMPLETE_WITH_DRIFT = "complete_with_drift"
+    INCOMPLETE = "incomplete"
+    STOPPED = "stopped"
+    REFUSED = "refused"
+    CONTRACT_BROKEN = "contract_broken"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of ``scrapy crawl`` for this verdict."""
+        return _EXIT_CODES[self]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every record is in hand."""
+        return self in (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT)
+
+
+_EXIT_CODES = {
+    Verdict.COMPLETE: ExitCode.COMPLETE,
+    Verdict.COMPLETE_WITH_DRIFT: ExitCode.COMPLETE,
+    Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
+    Verdict.STOPPED: ExitCode.STOPPED,
+    Verdict.REFUSED: ExitCode.REFUSED,
+    Verdict.CONTRACT_BROKEN: ExitCode.CONTRACT_BROKEN,
+    Verdict.UNDELIVERED: ExitCode.UNDELIVERED,
+    Verdict.FAILED: ExitCode.FAILED,
+}
+
+
+@dataclass
+class Pages:
+    """Pages asked for: expected (``None`` until the museum says), fetched, replayed, failed."""
+
+    expected: int | None = None
+    fetched: int = 0
+    replayed: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Census:
+    """Counts of one harvest. Extension; :meth:`of` finds the one of a crawler."""
+
+    crawler: Crawler
+    expected_first: int | None = None
+    expected_last: int | None = None
+    limit: int | None = None
+    duplicates: int = 0
+    rejected: int = 0
+    unreadable: int = 0
+    pages: Pages = field(default_factory=Pages)
+    problems: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    _ids: _Ids = field(default_factory=lambda: _Ids())
+    _end: tuple[Verdict, str] | None = None
+    _close_reason: str | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """The census of *crawler*."""
+        census = cls(crawler)
+        crawler.signals.connect(census._closed, signals.spider_closed)
+        crawler.signals.connect(census._error, signals.spider_error)
+        return census
+
+    @classmethod
+    def of(cls, crawler: Crawler) -> Self:
+        """The census that runs in *crawler*."""
+        census = crawler.get_extension(cls)
+        assert census is not None, "EXTENSIONS lacks the census"
+        return census
+
+    @property
+    def unique(self) -> int:
+        """Distinct ids delivered."""
+        return self._ids.delivered
+
+    @property
+    def accounted(self) -> int:
+        """Distinct records that are delivered or named in the rejected file."""
+        return self.unique + self.rejected + self.unreadable
+
+    @property
+    def expected(self) -> int | None:
+        """How many records the museum says there are, or that ``limit`` asks for."""
+        if self.expected_last is None or self.limit is None:
+            return self.expected_last
+        return min(self.limit, self.expected_last)
+
+    @property
+    def ended(self) -> bool:
+        """Whether something has already put an end to the harvest."""
+        return self._end is not None
+
+    def total(self, records: int) -> None:
+        """The museum says that there are *records* in all."""
+        if self.expected_first is None:
+            self.expected_first = records
+        self.expected_last = records
+
+    def admit(self, record_id: str) -> bool:
+        """Whether *record_id* is new; a duplicate is counted."""
+        if self._ids.add(record_id, delivered=True):
+            return True
+        self.duplicates += 1
+        return False
+
+    def reject(self, record_id: str | None) -> bool:
+        """A record that goes to the rejected file; False for one that is already there."""
+        if record_id is not None and not self._ids.add(record_id, delivered=False):
+            self.duplicates += 1
+            return False
+        self.rejected += 1
+        return True
+
+    def problem(self, reason: str) -> None:
+        """Something is missing: the harvest is incomplete, for this *reason*."""
+        if not self.problems[reason]:
+            logger.error("incomplete: %s", reason)
+        self.problems[reason] += 1
+
+    def lost_page(self, reason: str) -> None:
+        """A page that could not be had: a :meth:`problem`, unless the harvest is ending anyway."""
+        self.pages.failed += 1
+        if not self.ended and self.crawler.crawling:
+            self.problem(reason)
+
+    def note(self, remark: str) -> None:
+        """Something odd that takes nothing away; counted and reported at the end."""
+        if not self.notes[remark]:
+            logger.warning("%s", remark)
+        self.notes[remark] += 1
+
+    def end(self, verdict: Verdict, reason: str) -> None:
+        """The harvest ends with *verdict*, whatever was counted; the first to say so is kept."""
+        if self._end is None:
+            self._end = (verdict, reason)
+            logger.error("%s: %s", verdict, reason)
+
+    def stop(self, verdict: Verdict, reason: str) -> None:
+        """:meth:`end` the harvest and close the spider."""
+        if self._end is None:
+            self.end(verdict, reason)
+            deferred_from_coro(self.crawler.engine.close_spider_async(reason=str(verdict)))
+
+    def verdict(self) -> tuple[Verdict, str]:
+        """The verdict and the reason for it, in one line."""
+        if self._end is not None:
+            return self._end
+        if self._close_reason == "shutdown":
+            return Verdict.STOPPED, "stopped by a signal"
+        if self._close_reason != "finished":
+            return Verdict.STOPPED, f"the crawl was closed: {self._close_reason or 'killed'}"
+        if missing := self._missing():
+            return Verdict.INCOMPLETE, missing
+        allowed = self.crawler.settings.getfloat("MAX_REJECT_SHARE")
+        if self.rejected + self.unreadable > allowed * self.accounted:
+            return Verdict.CONTRACT_BROKEN, (
+                f"{self.rejected} rejected and {self.unreadable} unreadable of {self.accounted} "
+                f"records are more than MAX_REJECT_SHARE ({allowed:g}) allows"
+            )
+        return Verdict.COMPLETE, f"all {self.accounted} records are accounted for"
+
+    def id_digest(self) -> str:
+        """SHA-256 over the sorted unique delivered ids, joined by newlines."""
+        return self._ids.digest()
+
+    def counts(self) -> dict[str, Any]:
+        """The certificate's counts."""
+        pages = self.pages
+        return {
+            "expected": {"first": self.expected_first, "last": self.expected_last},
+            "unique": self.unique,
+            "duplicates": self.duplicates,
+            "rejected": self.rejected,
+            "unreadable": self.unreadable,
+            "pages": {
+                "expected": pages.expected,
+                "fetched": pages.fetched,
+                "replayed": pages.replayed,
+                "failed": pages.failed,
+            },
+            "problems": dict(self.problems),
+            "notes": dict(self.notes),
+            "id_digest": self.id_digest(),
+        }
+
+    def _missing(self) -> str:
+        """Why records are missing, or an empty string."""
+        if self.problems:
+            return "; ".join(self.problems)
+        if self.expected is None:
+            return "the museum never said how many records there are"
+        if self.expected_first != self.expected_last:
+            return f"the total changed from {self.expected_first} to {self.expected_last} while paging"
+        if self.accounted != self.expected:
+            return (
+                f"{self.expected} records were expected and {self.accounted} distinct ones came"
+                f" ({self.duplicates} came twice)"
+            )
+        return ""
+
+    def _closed(self, reason: str) -> None:
+        self._close_reason = reason
+
+    def _error(self, failure: Any) -> None:
+        self.problem(f"an error in our own code: {failure.getErrorMessage()}")
+
+
+class _Ids:
+    """A set of ids on SQLite's temporary disk."""
+
+    def __init__(self) -> None:
+        self.delivered = 0
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, delivered) WITHOUT ROWID")
+        self._db.execute("BEGIN")
+
+    def add(self, record_id: str, *, delivered: bool) -> bool:
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO seen VALUES (?, ?)", (record_id, delivered)
+        )
+        new = cursor.rowcount == 1
+        self.delivered += new and delivered
+        return new
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        separator = b""
+        for (record_id,) in self._db.execute("SELECT id FROM seen WHERE delivered ORDER BY id"):
+            digest.update(separator + record_id.encode())
+            separator = b"\n"
+        return digest.hexdigest()

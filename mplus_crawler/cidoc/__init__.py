@@ -1,0 +1,37 @@
+"""Flattening of CIDOC-CRM JSON-LD records into columns, and canonical ids.
+
+``FLATTEN[kind](record, canonical)`` gives the columns of one record, *canonical* being
+:func:`canonical_id` with its bases filled in. A record without ``@id`` goes by the third
+argument, ``known_id``. Absent scalars are None, absent lists empty; the record is left as it
+is. A shape that isn't known leaves its column empty and is refused, with its path, by the
+kind's schema.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from mplus_crawler.cidoc.agents import agent_columns
+from mplus_crawler.cidoc.concepts import concept_columns
+from mplus_crawler.cidoc.exhibitions import exhibition_columns
+from mplus_crawler.cidoc.ids import canonical_id, pid
+from mplus_crawler.cidoc.jsonld import Canonical, Node
+from mplus_crawler.cidoc.objects import object_columns
+
+__all__ = ["FLATTEN", "Flatten", "canonical_id", "pid"]
+
+
+class Flatten(Protocol):
+    """What makes columns of a record."""
+
+    def __call__(
+        self, record: Node, canonical: Canonical, known_id: str | None = None
+    ) -> dict[str, Any]: ...
+
+
+FLATTEN: dict[str, Flatten] = {
+    "object": object_columns,
+    "agent": agent_columns,
+    "exhibition": exhibition_columns,
+    "concept": concept_columns,
+}

@@ -1,0 +1,154 @@
+"""Columns of persons, groups and other actors (CIDOC-CRM E21, E74, E39)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+from mplus_crawler.cidoc import crm
+from mplus_crawler.cidoc.ids import pid
+from mplus_crawler.cidoc.jsonld import (
+    Canonical,
+    Node,
+    each,
+    first_label,
+    first,
+    ids,
+    is_a,
+    label,
+    labels,
+    nodes,
+    references,
+    texts,
+    unique,
+    uri_of,
+)
+
+AGENT_TYPES = {"crm:E21_Person": "person", "crm:E74_Group": "group", "crm:E39_Actor": "actor"}
+# The EU vocabulary of human sexes; the last segment of its URIs is the term.
+HUMAN_SEX = "http://publications.europa.eu/resource/authority/human-sex/"
+# What each relation says where its node has no type that says it better.
+RELATIONS = {
+    "crm:P152i_is_parent_of": "parent of",
+    "crm:P152_has_parent": "child of",
+    "crm:P107_has_current_or_former_member": "has member",
+    "crm:P107i_is_current_or_former_member_of": "member of",
+}
+WIKIPEDIA = ".wikipedia.org/"
+
+_schema = orjson.loads(files("schemas").joinpath("agent.schema.json").read_bytes())
+# Records name Wikipedia pages without their licence, so that the schema's default stands for it.
+_wikipedia_licence: str = _schema["properties"]["biographies"]["items"]["properties"]["licence"][
+    "default"
+]
+
+
+def agent_columns(
+    record: Node, canonical: Canonical, known_id: str | None = None
+) -> dict[str, Any]:
+    """The columns that ``schemas/agent.schema.json`` describes, the envelope's apart."""
+    names = unique(name for _, name in texts(crm.appellations(record)))
+    biographies = list(_biographies(record))
+    return {
+        **crm.identity(record, canonical, known_id, names),
+        "agent_type": _agent_type(record),
+        "names": names,
+        "gender": _gender(record),
+        **_birth(record),
+        **_death(record),
+        **_belonging(record, canonical),
+        **crm.in_languages("biography", _first_in_language(biographies)),
+        "biographies": biographies,
+        "thumbnail": _thumbnail(record),
+        "exhibitions": ids(nodes(record, "crm:P12i_was_present_at"), canonical),
+        "same_as": references(record.get("owl:sameAs"), canonical),
+    }
+
+
+def _agent_type(record: Node) -> str | None:
+    return first(name for cls, name in AGENT_TYPES.items() if is_a(record, cls))
+
+
+def _gender(record: Node) -> str | None:
+    for uri in ids(nodes(record, "crm:P2_has_type")):
+        if uri.startswith(HUMAN_SEX):
+            return uri.removeprefix(HUMAN_SEX).lower()
+    return None
+
+
+def _birth(record: Node) -> dict[str, Any]:
+    events = nodes(record, "crm:P98i_was_born")
+    spans = each(events, crm.TIME_SPAN)
+    return {
+        "born": first_label(spans),
+        "birth_year": crm.years(spans)[0],
+        "birth_place": first_label(each(events, "crm:P7_took_place_at")),
+    }
+
+
+def _death(record: Node) -> dict[str, Any]:
+    events = nodes(record, "crm:P100i_died_in")
+    spans = each(events, crm.TIME_SPAN)
+    return {
+        "died": first_label(spans),
+        "death_year": crm.years(spans)[1],
+        "death_place": first_label(each(events, "crm:P7_took_place_at")),
+    }
+
+
+def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
+    """Relations to other agents, and nationalities, which older records keep among them."""
+    countries = nodes(record, "person:citizenship")
+    agents: dict[str, str] = {}
+    for prop, relation in RELATIONS.items():
+        for node in nodes(record, prop):
+            uri = canonical(uri_of(node) or "")
+            if "/id/agent/" in uri:
+                named = first_label(nodes(node, "crm:P2_has_type")) or relation
+                agents.setdefault(f"{named} {pid(uri)}", uri)
+            elif label(node):
+                countries.append(node)
+    return {
+        "nationalities": labels(countries),
+        "related_agents": unique(agents.values()),
+        "relations": list(agents),
+    }
+
+
+def _biographies(record: Node) -> Iterator[dict[str, str | None]]:
+    for node in nodes(record, "crm:P67i_is_referred_to_by"):
+        source = _source(node)
+        licence = _licence(node, source)
+        for code, said in texts([node]):
+            yield {"text": said, "language": code, "source": source, "licence": licence}
+
+
+def _source(node: Node) -> str | None:
+    """The page a text is from: P129i since June 2026, P67 before."""
+    pages = ids(nodes(node, "crm:P129i_is_subject_of")) + references(node.get("crm:P67_refers_to"))
+    return first(pages)
+
+
+def _licence(node: Node, source: str | None) -> str | None:
+    if source is None:
+        return None
+    stated = references(node.get("dcterms:license"))
+    return stated[0] if stated else _wikipedia_licence if WIKIPEDIA in source else None
+
+
+def _first_in_language(biographies: list[dict[str, str | None]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for biography in biographies:
+        code, said = biography["language"], biography["text"]
+        if code and said:
+            found.setdefault(code, said)
+    return found
+
+
+def _thumbnail(record: Node) -> str | None:
+    shown = ids(nodes(record, "crm:P65_shows_visual_item"))
+    bare = references(record.get("thumbnail"))
+    return first(bare + shown)

@@ -1,0 +1,52 @@
+"""One spelling for each of the museum's URIs, whatever the API wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
+
+_canonical_tail = re.compile(r"id/[a-z]+/[A-Za-z0-9_.~-]+").fullmatch
+_escape = re.compile("%[0-9A-Fa-f]{2}").search
+
+
+def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:
+    """The canonical spelling of *raw*: *base_url* + ``id/{kind}/`` + percent-encoded PID.
+
+    On the wire PIDs come unencoded, slashes are doubled or trailing, scheme and case of the
+    host vary, and *also* names further bases that serve the same records. Whatever follows
+    the kind is the PID, slashes and all; one that has ``%XX`` escapes is taken as encoded.
+    URIs of anyone else are left alone. Idempotent.
+    """
+    if raw.startswith(base_url) and _canonical_tail(raw, len(base_url)):
+        return raw
+    match = _own(base_url, tuple(also))(raw)
+    if match is None:
+        return raw
+    kind, tail = match.groups()
+    return f"{base_url.rstrip('/')}/id/{kind.lower()}/{_encoded(tail)}"
+
+
+def pid(canonical: str) -> str:
+    """The persistent identifier in a canonical URI, as the museum writes it."""
+    return unquote(canonical.rpartition("/")[2])
+
+
+@lru_cache(maxsize=4096)
+def _encoded(tail: str) -> str:
+    if _escape(tail):
+        return quote(unquote_to_bytes(tail), safe="")
+    return quote(tail, safe="")
+
+
+@lru_cache
+def _own(base_url: str, also: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
+    bases = "|".join(map(_base_pattern, (base_url, *also)))
+    return re.compile(rf"(?:{bases})/+(?i:id)/+([a-zA-Z]+)/+(.*[^/])/*", re.DOTALL).fullmatch
+
+
+def _base_pattern(base_url: str) -> str:
+    base = urlsplit(base_url)
+    path = "".join("/+" + re.escape(part) for part in base.path.split("/") if part)
+    return f"(?i:https?://{re.escape(base.netloc)}){path}"

@@ -1,0 +1,137 @@
+"""Columns of museum objects (CIDOC-CRM E22 Human-Made Object)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mplus_crawler.cidoc import crm
+from mplus_crawler.cidoc.ids import pid
+from mplus_crawler.cidoc.jsonld import (
+    Canonical,
+    Node,
+    each,
+    first,
+    first_label,
+    has_type,
+    ids,
+    is_a,
+    labels,
+    nodes,
+    references,
+    text,
+    unique,
+    uri_of,
+)
+
+# Getty AAT 300312355, "accession numbers": the type of an object's inventory number.
+OBJECT_NUMBER = "http://vocab.getty.edu/aat/300312355"
+
+
+def object_columns(
+    record: Node, canonical: Canonical, known_id: str | None = None
+) -> dict[str, Any]:
+    """The columns that ``schemas/object.schema.json`` describes, the envelope's apart."""
+    titles = crm.titles(record)
+    identity = crm.identity(record, canonical, known_id, titles.values())
+    types = nodes(record, "crm:P2_has_type")
+    return {
+        **identity,
+        "object_number": _number(record) or (identity["id"] and pid(identity["id"])),
+        **crm.in_languages("title", titles),
+        **crm.in_languages("description", crm.descriptions(record)),
+        "types": labels(types),
+        "type_ids": ids(types, canonical),
+        "materials": labels(nodes(record, "crm:P45_consists_of")),
+        **_making(record, canonical),
+        "dimensions": unique(map(_dimension, nodes(record, "crm:P43_has_dimension"))),
+        **_acquisition(record),
+        "exhibitions": ids(nodes(record, "crm:P12i_was_present_at"), canonical),
+        "on_display": bool(nodes(record, "crm:P55_has_current_location")),
+        **_images(record),
+        "part_of": ids(nodes(record, "crm:P46i_forms_part_of"), canonical),
+        "parts": ids(nodes(record, "crm:P46_has_component"), canonical),
+        "members": ids(nodes(record, "crm:P106_is_composed_of"), canonical),
+        "collections": labels(nodes(record, "crm:P106i_forms_part_of")),
+        **_documents(record),
+        "same_as": references(record.get("owl:sameAs"), canonical),
+        "alias_of": None,
+        **_colors(record),
+    }
+
+
+def _number(record: Node) -> str | None:
+    named = nodes(record, "crm:P1_is_identified_by")
+    numbers = [node for node in named if is_a(node, crm.IDENTIFIER)]
+    inventory = [node for node in numbers if has_type(node, OBJECT_NUMBER)]
+    return first_label(inventory or numbers)
+
+
+def _making(record: Node, canonical: Canonical) -> dict[str, Any]:
+    made = nodes(record, "crm:P108i_was_produced_by")
+    designed = nodes(record, "crm:P94i_was_created_by")
+    makers = each(made, "crm:P14_carried_out_by")
+    designers = each(designed, "crm:P14_carried_out_by")
+    events = made + designed
+    spans = each(events, crm.TIME_SPAN)
+    begin, end = crm.years(spans)
+    return {
+        "makers": labels(makers),
+        "maker_ids": ids(makers, canonical),
+        "designers": labels(designers),
+        "designer_ids": ids(designers, canonical),
+        "techniques": labels(each(events, "crm:P32_used_general_technique")),
+        "places": labels(each(events, "crm:P7_took_place_at")),
+        "date_begin": begin,
+        "date_end": end,
+        "date_label": first_label(spans),
+    }
+
+
+def _dimension(node: Node) -> str | None:
+    value = text(node.get("crm:P90_has_value"))
+    name = first_label(nodes(node, "crm:P2_has_type"))
+    unit = first_label(nodes(node, "crm:P91_has_unit"))
+    return " ".join(filter(None, (name, value, unit))) if value else None
+
+
+def _acquisition(record: Node) -> dict[str, str | None]:
+    events = nodes(record, "crm:P24i_changed_ownership_through")
+    return {
+        "acquisition": first_label(each(events, "crm:P2_has_type")),
+        "acquired": first_label(each(events, crm.TIME_SPAN)),
+    }
+
+
+def _images(record: Node) -> dict[str, Any]:
+    views = nodes(record, "crm:P138i_has_representation")
+    main = (nodes(record, "image") or views or [{}])[0]
+    return {
+        "image": uri_of(main),
+        "image_licence": first(ids(nodes(main, "crm:P104_is_subject_to"))),
+        "image_attribution": text(main.get("crm:P3_has_note")),
+        "images": ids(views or [main]),
+    }
+
+
+def _documents(record: Node) -> dict[str, Any]:
+    manifest, others = crm.subjects(record)
+    return {
+        "iiif_manifest": manifest,
+        "media": ids(others),
+        "projects": unique(map(_project, nodes(record, "crm:P15i_was_motivation_of"))),
+    }
+
+
+def _project(node: Node) -> str | None:
+    pages = ids(nodes(node, "crm:P129i_is_subject_of"))
+    return crm.citation(node, first(pages) or uri_of(node))
+
+
+def _colors(record: Node) -> dict[str, list[str]]:
+    features = each(nodes(record, "crm:P65_shows_visual_item"), "crm:P56_bears_feature")
+    notes = each(features, "crm:P3_has_note")
+    values = unique(text(note.get("rdf:value")) for note in notes) if notes else []
+    return {
+        "colors": [value for value in values if not value.startswith("#")],
+        "color_codes": [value for value in values if value.startswith("#")],
+    }

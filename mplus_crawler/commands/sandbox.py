@@ -1,0 +1,93 @@
+"""``scrapy sandbox``: try the crawler, or test it, without touching a museum."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from typing import ClassVar
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from mplus_crawler.sandbox.options import Options
+
+_HELP = {
+    "host": ("ADDRESS", "loopback address to listen on: 127.0.0.1 or ::1"),
+    "port": ("N", "port to listen on; 0 takes a free one"),
+    "objects": ("N", "objects in the collection"),
+    "agents": ("N", "agents"),
+    "exhibitions": ("N", "exhibitions"),
+    "concepts": ("N", "concepts in the thesaurus"),
+    "seed": ("N", "the same seed makes the same museum"),
+    "invalid": ("FACTOR", "more or fewer records that no schema accepts; 0 for none"),
+    "limits": ("LIMITS", "museum, off, or TIER=REQUESTS/SECONDS,… for some tiers"),
+    "window_scale": ("FACTOR", "stretch or shrink the limits' windows: 0.1 makes 60 s 6 s"),
+    "links": ("WHOSE", "museum: links name the real museum, as its own do; local: this server"),
+    "v1": ("STATE", "what became of version 1: missing (404) or gone (410)"),
+    "api_key": ("KEY", "key that opens id/private/"),
+    "latency": ("SECONDS", "wait before every answer"),
+}
+
+
+class Command(ScrapyCommand):
+    """Serves the local museum until it is interrupted."""
+
+    requires_project = True
+    requires_crawler_process = False
+    default_settings: ClassVar[dict[str, object]] = {"LOG_ENABLED": False}
+
+    def syntax(self) -> str:
+        """The flags alone; there are no arguments."""
+        return "[options]"
+
+    def short_desc(self) -> str:
+        """One line for ``scrapy -h``."""
+        return "Serve a local museum that behaves like the real one, faults included"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """One flag for every option of the sandbox."""
+        super().add_options(parser)
+        group = parser.add_argument_group(title="Sandbox")
+        for name, (metavar, text) in _HELP.items():
+            default = getattr(Options, name)
+            group.add_argument(
+                f"--{name.replace('_', '-')}",
+                metavar=metavar,
+                type=type(default),
+                default=default,
+                help=f"{text} (default: {default})",
+            )
+        group.add_argument(
+            "--fault",
+            metavar="SPEC",
+            action="append",
+            default=[],
+            dest="faults",
+            help="KIND[:KEY=VALUE,…], for instance status:code=503,path=objects,page=3 (repeatable)",
+        )
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Serve until SIGINT or SIGTERM."""
+        if args:
+            raise UsageError(f"{args[0]!r}: sandbox takes no arguments", print_help=False)
+        try:
+            options = Options(**{name: getattr(opts, name) for name in (*_HELP, "faults")})
+            asyncio.run(_serve(options))
+        except ValueError as problem:
+            raise UsageError(str(problem), print_help=False) from None
+        except OSError as problem:
+            where = f"{opts.host}, port {opts.port}"
+            raise UsageError(f"{where}: {problem.strerror}", print_help=False) from None
+
+
+async def _serve(options: Options) -> None:
+    from mplus_crawler.sandbox.app import start  # aiohttp is slow to import, and only needed here
+
+    runner, base_url = await start(options)
+    print(f"sandbox: {base_url} (Ctrl-C stops)", flush=True)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    await runner.cleanup()

@@ -1,0 +1,30 @@
+"""The ways a command can end, as the exit codes that scripts read."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of ``scrapy crawl``."""
+
+    COMPLETE = 0
+    FAILED = 1
+    USAGE = 2
+    INCOMPLETE = 10
+    STOPPED = 11
+    REFUSED = 12
+    CONTRACT_BROKEN = 13
+    UNDELIVERED = 14
+
+
+class Fault(Exception):
+    """Something a person can cause and mend: one line for them, one exit code for scripts."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageFault(Fault):
+    """A wrong argument, setting or policy file; nothing was requested."""
+
+    exit_code = ExitCode.USAGE

@@ -1,0 +1,107 @@
+"""Files that stand beside their target until they are whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import Buffer
+
+
+class StagedFile(io.BufferedIOBase):
+    """A file to be: written as ``.{name}.part`` beside *target*, renamed by :meth:`publish`.
+
+    A write that fails is told to *failed* once; what is written after it goes nowhere, and
+    nothing is published.
+    """
+
+    def __init__(
+        self, target: Path, failed: Callable[[OSError], None], *, append: bool = False
+    ) -> None:
+        self.target = target
+        self.part = target.with_name(f".{target.name}.part")
+        self.bytes = 0
+        self.whole = False
+        self._failed = failed
+        self._digest = hashlib.sha256()
+        self._file: io.BufferedWriter | None = None
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.part, "wb", buffering=1 << 18)
+        except OSError as error:
+            failed(error)
+        if append and target.exists():
+            self._copy(target)
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of all that was written."""
+        return self._digest.hexdigest()
+
+    def writable(self) -> bool:
+        """As io asks."""
+        return True
+
+    def write(self, data: Buffer) -> int:
+        """Write *data*, unless writing has failed already."""
+        size = memoryview(data).nbytes
+        if self._file is not None:
+            try:
+                self._file.write(data)
+                self._digest.update(data)
+                self.bytes += size
+            except OSError as error:
+                self._give_up(error)
+        return size
+
+    def finish(self) -> None:
+        """Put everything on the disk; raises OSError when it cannot be."""
+        if self._file is None:
+            raise OSError(f"{self.part} could not be written")
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            self._give_up(error)
+            raise
+        self.whole = True
+
+    def publish(self, target: Path) -> None:
+        """Give the file its name; raises OSError when that cannot be."""
+        os.replace(self.part, target)
+        directory = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def _copy(self, source: Path) -> None:
+        with open(source, "rb") as former:
+            while block := former.read(1 << 20):
+                self.write(block)
+
+    def _give_up(self, error: OSError) -> None:
+        file, self._file = self._file, None
+        self._failed(error)
+        if file is not None:
+            try:
+                file.close()
+            except OSError:
+                pass
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write *content* to *target*, wholly or not at all; raises OSError."""
+
+    def fail(error: OSError) -> Any:
+        raise error
+
+    file = StagedFile(target, fail)
+    file.write(content)
+    file.finish()
+    file.publish(target)

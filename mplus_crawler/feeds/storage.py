@@ -1,0 +1,38 @@
+"""Scrapy's way to a local feed, through the publication."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, Any, Self, cast
+from urllib.parse import unquote, urlsplit
+
+from scrapy import Spider
+from scrapy.crawler import Crawler
+
+from mplus_crawler.feeds.staging import StagedFile
+from mplus_crawler.publication import Publication
+
+
+class StagedFeedStorage:
+    """A local feed that nobody sees before the harvest's verdict (``file`` URIs and paths)."""
+
+    def __init__(self, crawler: Crawler, uri: str, feed_options: dict[str, Any]) -> None:
+        self._crawler = crawler
+        self._path = Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri)
+        self._append = not feed_options.get("overwrite", False)
+
+    @classmethod
+    def from_crawler(
+        cls, crawler: Crawler, uri: str, *, feed_options: dict[str, Any] | None = None
+    ) -> Self:
+        """The storage of the feed *uri*."""
+        return cls(crawler, uri, feed_options or {})
+
+    def open(self, spider: Spider) -> IO[bytes]:
+        """A file to write the feed to."""
+        staged = Publication.of(self._crawler).stage(self._path, append=self._append)
+        return cast("IO[bytes]", staged)
+
+    def store(self, file: IO[bytes]) -> None:
+        """Put the file on the disk; the publication gives it its name."""
+        cast("StagedFile", file).finish()

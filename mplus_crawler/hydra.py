@@ -1,0 +1,124 @@
+"""One page of a Hydra collection: read strictly, since a bad page looks much like the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+from mplus_crawler.links import parse_links
+
+
+class PageFault(Exception):
+    """An answer that is not the page that was asked for.
+
+    *page* is what could be read of it all the same: worth having when asking again is no use.
+    """
+
+    def __init__(self, reason: str, page: Page | None = None) -> None:
+        super().__init__(reason)
+        self.page = page
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as the museum gave it; links are not checked yet.
+
+    *size* is the page size that the museum works with, which may be less than was asked.
+    """
+
+    number: int
+    size: int
+    total: int
+    members: list[Any]
+    header_next: str | None
+    body_next: str | None
+    last: str | None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the museum names no next page."""
+        return self.header_next is None and self.body_next is None
+
+    @property
+    def first_row(self) -> int:
+        """How many rows stand before this page."""
+        return (self.number - 1) * self.size
+
+
+def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) -> Page:
+    """The page *number* of *size* rows in *body* and its ``Link`` headers.
+
+    Raises :class:`PageFault` when it is no collection page, when rows are missing before the
+    end, and when the next page is missing although the total says that there is one.
+    """
+    document = _document(body)
+    members = document.get("hydra:member")
+    if not isinstance(members, list):
+        raise PageFault("the answer has no list of members")
+    total = document.get("hydra:totalItems")
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        raise PageFault("the answer has no count of all records")
+    view = document.get("hydra:view")
+    view = view if isinstance(view, dict) else {}
+    links = parse_links(link_headers)
+    last = links.get("last") or _link(view, "hydra:last")
+    page = Page(
+        number=number,
+        size=_page_size(size, links.get("first"), _link(view, "hydra:first"), _link(view, "@id")),
+        total=total,
+        members=members,
+        header_next=links.get("next"),
+        body_next=_link(view, "hydra:next"),
+        last=last,
+    )
+    _check_rows(page)
+    return page
+
+
+def page_number(url: str) -> int | None:
+    """The ``page`` parameter of *url*, where it is one whole number."""
+    values = parse_qs(urlsplit(url).query).get("page", [])
+    return int(values[0]) if len(values) == 1 and values[0].isascii() and values[0].isdigit() else None
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        what = "HTML" if body.lstrip()[:1] == b"<" else f"no whole JSON ({error})"
+        raise PageFault(f"the answer is {what}") from None
+    if not isinstance(document, dict):
+        raise PageFault("the answer is no JSON object")
+    return document
+
+
+def _link(view: dict[str, Any], name: str) -> str | None:
+    value = view.get(name)
+    if isinstance(value, dict):
+        value = value.get("@id")
+    return value if isinstance(value, str) and value else None
+
+
+def _page_size(asked: int, *links: str | None) -> int:
+    """The page size that the museum's own links name; it caps silently what was asked."""
+    for link in links:
+        for value in parse_qs(urlsplit(link or "").query).get("itemsPerPage", []):
+            if value.isascii() and value.isdigit() and int(value) > 0:
+                return int(value)
+    return asked
+
+
+def _check_rows(page: Page) -> None:
+    rows = len(page.members)
+    due = page.size if not page.is_last else max(0, page.total - page.first_row)
+    if rows >= due:
+        return
+    if rows == 0:
+        raise PageFault("the page is empty before the end", page)
+    if page.is_last and rows >= page.size:
+        raise PageFault(f"no next page is named after {page.first_row + rows} of {page.total}", page)
+    raise PageFault(f"the page has {rows} of {min(due, page.size)} records", page)

@@ -1,0 +1,114 @@
+"""Item classes, one per item schema, and the validation of items against them.
+
+A file ``schemas/{kind}.schema.json`` whose properties have a ``kind`` makes a class of its
+own: its properties are the item's fields, its descriptions document the columns.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import jsonschema_rs
+import orjson
+from scrapy_jsonschema import JsonSchemaItem
+from scrapy_jsonschema.draft import JSON_SCHEMA_DRAFT_7
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SUFFIX = ".schema.json"
+MESSAGE_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with an instance, and where, named as stock jsonschema names it."""
+
+    absolute_path: deque[str | int]
+    message: str
+
+
+class Validator:
+    """A compiled draft-07 schema with the ``iter_errors`` that scrapy-jsonschema calls.
+
+    Formats are checked, and no ``$ref`` is ever fetched. A missing property is part of the
+    path of the fault, so that nobody has to read it out of the message.
+    """
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._compiled = jsonschema_rs.Draft7Validator(
+            schema, validate_formats=True, ignore_unknown_formats=False, offline=True
+        )
+        self.is_valid = self._compiled.is_valid
+
+    def iter_errors(self, instance: Any) -> Iterator[Fault]:
+        for error in self._compiled.iter_errors(instance):
+            path = deque(error.instance_path)
+            if error.kind.name == "required":
+                path.append(error.kind.value)
+            yield Fault(path, error.message)
+
+
+class SchemaItem(JsonSchemaItem):  # type: ignore[misc]  # the library carries no types
+    """An item whose fields are the properties of ``jsonschema``."""
+
+    jsonschema: ClassVar[dict[str, Any]] = {"$schema": JSON_SCHEMA_DRAFT_7, "type": "object"}
+    validator: ClassVar[Validator]
+
+
+def item_class(kind: str, schema: dict[str, Any]) -> type[SchemaItem]:
+    """The item class for *schema*.
+
+    Raises ValueError unless ``$schema`` is the literal draft-07 URI: scrapy-jsonschema takes
+    any other spelling for draft 4, where ``const``, ``contains`` and ``if`` mean nothing.
+    """
+    if schema.get("$schema") != JSON_SCHEMA_DRAFT_7:
+        raise ValueError(f"{kind}{SUFFIX}: $schema must be {JSON_SCHEMA_DRAFT_7}")
+    name = "".join(part.capitalize() for part in kind.split("_")) + "Item"
+    members = {
+        "jsonschema": schema,
+        "__doc__": schema.get("description"),
+        "__module__": __name__,
+    }
+    cls: type[SchemaItem] = type(SchemaItem)(name, (SchemaItem,), members)
+    cls.validator = Validator(schema)
+    return cls
+
+
+def _schemas() -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in sorted(files("schemas").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(SUFFIX):
+            schema = orjson.loads(file.read_bytes())
+            if "kind" in schema.get("properties", {}):
+                yield file.name.removesuffix(SUFFIX), schema
+
+
+ITEM_CLASSES: dict[str, type[SchemaItem]] = {
+    kind: item_class(kind, schema) for kind, schema in _schemas()
+}
+
+ObjectItem = ITEM_CLASSES["object"]
+AgentItem = ITEM_CLASSES["agent"]
+ExhibitionItem = ITEM_CLASSES["exhibition"]
+ConceptItem = ITEM_CLASSES["concept"]
+
+
+def errors(item: SchemaItem) -> list[dict[str, str]]:
+    """What is wrong with *item*, as ``{"path": "record.rdfs:label", "message": "…"}`` each.
+
+    A path is the keys and indices from the item down, joined by dots; a missing property is
+    its last part. Empty for a valid item.
+    """
+    values = item._values
+    if item.validator.is_valid(values):
+        return []
+    return [
+        {
+            "path": ".".join(map(str, fault.absolute_path)),
+            "message": fault.message[:MESSAGE_LENGTH],
+        }
+        for fault in item.validator.iter_errors(values)
+    ]

@@ -1,0 +1,73 @@
+"""Everything that can be known to be wrong before the first request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from scrapy import Spider
+from scrapy.settings import BaseSettings
+
+from mplus_crawler.errors import UsageFault
+from mplus_crawler.politeness.stores import open_budget
+from mplus_crawler.spiders.base import MuseumSpider
+
+# They come from the environment alone: arguments and settings are logged, and seen in process lists.
+SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY")
+
+_NUMBERS = {
+    "RATE_SHARE": (0.01, 1.0),
+    "THROTTLE_MAX_WAIT": (0.0, float("inf")),
+    "LOOKAHEAD": (1, 64),
+    "MAX_REJECT_SHARE": (0.0, 1.0),
+}
+
+
+def check_launch(
+    spidercls: type[Spider],
+    settings: BaseSettings,
+    arguments: Mapping[str, str],
+    given: Sequence[str] = (),
+) -> None:
+    """Raise :class:`~mplus_crawler.errors.Fault` when the crawl cannot go well.
+
+    *given* are the command line's ``NAME=VALUE`` settings: a secret among them, or among the
+    spider's *arguments*, is refused.
+    """
+    _refuse_secrets([*arguments, *(pair.partition("=")[0] for pair in given)])
+    _check_numbers(settings)
+    _check_feeds(settings)
+    if issubclass(spidercls, MuseumSpider):
+        spidercls.check(settings, arguments)
+    open_budget(settings.get("BUDGET_URL")).close()
+
+
+def _refuse_secrets(names: Sequence[str]) -> None:
+    for name in names:
+        if name.upper() in SECRETS:
+            raise UsageFault(
+                f"{name.upper()} is a secret: set it in the environment, not on the command line"
+            )
+
+
+def _check_numbers(settings: BaseSettings) -> None:
+    for name, (least, most) in _NUMBERS.items():
+        try:
+            number = float(settings[name])
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not least <= number <= most:
+            raise UsageFault(f"{name}={settings[name]} is not a number from {least:g} to {most:g}")
+
+
+def _check_feeds(settings: BaseSettings) -> None:
+    formats = settings.getwithbase("FEED_EXPORTERS")
+    schemes = settings.getwithbase("FEED_STORAGES")
+    for uri, options in settings.getdict("FEEDS").items():
+        if options.get("format") not in formats:
+            raise UsageFault(
+                f"the feed {uri} has no known format; end it in one of "
+                f"{', '.join(f'.{name}' for name in sorted(formats))}"
+            )
+        if (scheme := urlsplit(str(uri)).scheme) not in schemes:
+            raise UsageFault(f"the feed {uri} has a scheme that is not known: {scheme}")

@@ -1,0 +1,44 @@
+"""The origin guard: nothing is asked of any place but the API's own origin."""
+
+from __future__ import annotations
+
+from typing import Self
+from urllib.parse import urlsplit
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest
+
+from mplus_crawler.census import Census
+from mplus_crawler.spiders.base import MuseumSpider
+
+
+class OriginGuard:
+    """Drops requests that an answer (a link, a redirect) would send elsewhere.
+
+    An origin is scheme, host and port (RFC 6454); the one allowed is that of the configured base.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._census = Census.of(crawler)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """The guard of *crawler*."""
+        return cls(crawler)
+
+    def process_request(self, request: Request) -> None:
+        """Pass what stays on the API's origin."""
+        spider = MuseumSpider.of(self._crawler)
+        if origin(request.url) != origin(spider.base_url):
+            reason = f"an answer led away from the API, to {urlsplit(request.url).netloc}"
+            self._census.problem(reason)
+            raise IgnoreRequest(reason)
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of *url*, the scheme's own port filled in."""
+    split = urlsplit(url)
+    port = split.port or {"https": 443, "http": 80}.get(split.scheme)
+    return split.scheme, (split.hostname or "").lower(), port

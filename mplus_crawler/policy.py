@@ -1,0 +1,178 @@
+"""The museums' policies: what may be asked of each API, how often, and on which terms.
+
+Policies are TOML files checked against ``schemas/policy.schema.json``. Those of
+``POLICY_DIR`` are laid over the shipped ones: its keys win, and a tier replaces the
+tier of its name (``paths`` may be left out, ``source`` and ``checked`` may not).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+import jsonschema_rs
+import orjson
+
+from mplus_crawler.errors import UsageFault
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many requests in any window of so many seconds."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Paths that share one counter at the museum, and the limits that hold for it at once."""
+
+    name: str
+    paths: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    source: str
+    checked: date
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that the tightest of the limits allows in the long run."""
+        return min(limit.requests / limit.seconds for limit in self.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One museum's facts. ``base_url`` is the canonical one and ends with a slash."""
+
+    key: str
+    name: str
+    base_url: str
+    licence: str
+    terms: str
+    attribution: str
+    contact: str
+    retention_days: int
+    page_size: int
+    tiers: tuple[Tier, ...]
+    document: dict[str, Any]
+
+    def tier(self, url: str, base_url: str) -> Tier:
+        """The tier that counts a request for *url* when the API is at *base_url*.
+
+        Paths match by whole segments, in any case, with doubled and trailing slashes
+        ignored, as the museum's router does; the longest match wins. What no tier names
+        gets the strictest.
+        """
+        asked = _segments(url)
+        matches = [
+            (len(named), tier)
+            for tier in self.tiers
+            for named in (_segments(urljoin(base_url, path)) for path in tier.paths)
+            if asked[: len(named)] == named
+        ]
+        if matches:
+            return max(matches, key=lambda match: match[0])[1]
+        return self.strictest
+
+    @property
+    def strictest(self) -> Tier:
+        """The tier that allows least."""
+        return min(self.tiers, key=lambda tier: tier.rate)
+
+
+@lru_cache(maxsize=4096)
+def _segments(url: str) -> tuple[str, ...]:
+    return tuple(unquote(part).lower() for part in urlsplit(url).path.split("/") if part)
+
+
+def load_policy(key: str, overlay: str | Path | None = None) -> Policy:
+    """The policy of the museum *key* (``dmg``, ``mplus``), with ``POLICY_DIR`` laid over it.
+
+    Raises :class:`UsageFault` that names file and field when one is missing or wrong.
+    """
+    shipped = resources.files("mplus_crawler.policies") / f"{key}.toml"
+    document = _read(shipped.read_text("utf-8"), f"{key}.toml") if shipped.is_file() else {}
+    source = f"policy {key}.toml"
+    if overlay:
+        folder = Path(overlay)
+        if not folder.is_dir():
+            raise UsageFault(f"POLICY_DIR {folder} is not a folder; name one that holds {key}.toml")
+        file = folder / f"{key}.toml"
+        if file.is_file():
+            source = f"policy {file}"
+            document = _lay_over(document, _read(_text(file), str(file)))
+    return _policy(key, document, source)
+
+
+def policy_keys(overlay: str | Path | None = None) -> list[str]:
+    """The museums that have a policy, shipped or in ``POLICY_DIR``."""
+    names = {entry.name for entry in resources.files("mplus_crawler.policies").iterdir()}
+    if overlay and Path(overlay).is_dir():
+        names |= {entry.name for entry in Path(overlay).iterdir()}
+    return sorted(name[: -len(".toml")] for name in names if name.endswith(".toml"))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageFault(f"policy {file} cannot be read: {error}") from None
+
+
+def _read(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageFault(f"policy {source} is not TOML: {error}") from None
+
+
+def _lay_over(shipped: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    merged = {**shipped, **overlay}
+    if isinstance(tiers := overlay.get("tier"), list):
+        known = {tier["name"]: tier for tier in shipped.get("tier", [])}
+        for tier in tiers:
+            if not isinstance(tier, dict) or not isinstance(tier.get("name"), str):
+                known[str(len(known))] = tier
+                continue
+            inherited = known.get(tier["name"], {})
+            paths = {"paths": inherited["paths"]} if "paths" in inherited else {}
+            known[tier["name"]] = {**paths, **tier}
+        merged["tier"] = list(known.values())
+    return merged
+
+
+@cache
+def _validator() -> jsonschema_rs.Draft7Validator:
+    schema = orjson.loads((resources.files("schemas") / "policy.schema.json").read_bytes())
+    return jsonschema_rs.Draft7Validator(schema, validate_formats=True)
+
+
+def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
+    plain = orjson.loads(orjson.dumps(document))
+    for error in _validator().iter_errors(plain):
+        where = ".".join(str(part) for part in error.instance_path) or "top level"
+        raise UsageFault(f"{source}: {where}: {error.message}; see schemas/policy.schema.json")
+    tiers = tuple(
+        Tier(
+            name=tier["name"],
+            paths=tuple(tier["paths"]),
+            limits=tuple(Limit(limit["requests"], float(limit["seconds"])) for limit in tier["limits"]),
+            source=tier["source"],
+            checked=date.fromisoformat(tier["checked"]),
+        )
+        for tier in plain["tier"]
+    )
+    facts = ("name", "base_url", "licence", "terms", "attribution", "contact", "retention_days")
+    return Policy(
+        key=key,
+        tiers=tiers,
+        page_size=plain.get("page_size", 100),
+        document=plain,
+        **{fact: plain[fact] for fact in facts},
+    )

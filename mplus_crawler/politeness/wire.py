@@ -1,0 +1,35 @@
+"""Next to the wire: the budget is reserved here, where no request can age in a queue after it."""
+
+from __future__ import annotations
+
+from scrapy import Request
+from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from twisted.web.client import HTTPConnectionPool
+
+from mplus_crawler.politeness.throttle import Throttle
+
+# Twisted sends a GET again by itself when a kept connection turns out dead: a request that
+# nobody counted. Our own retries ask the budget first.
+HTTPConnectionPool.retryAutomatically = False
+
+
+class BudgetedDownloadHandler(HTTP11DownloadHandler):
+    """Scrapy's HTTP handler, behind the budget: retries, redirects, robots and media included."""
+
+    lazy = False
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._throttle = Throttle.of(crawler)
+
+    async def download_request(self, request: Request) -> Response:
+        """Wait for the budget, send, and hand the answer's evidence back to it."""
+        admission = await self._throttle.admit(request)
+        response: Response | None = None
+        try:
+            response = await super().download_request(request)
+            return response
+        finally:
+            self._throttle.settle(admission, response)

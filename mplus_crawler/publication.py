@@ -1,0 +1,203 @@
+"""Publication: the one place where files get their names, and the certificate is written."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.extensions.feedexport import FeedSlot
+
+from mplus_crawler.census import Census, Verdict
+from mplus_crawler.errors import ExitCode
+from mplus_crawler.feeds.staging import StagedFile, write_whole
+from mplus_crawler.politeness.throttle import Throttle
+from mplus_crawler.spiders.base import MuseumSpider
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A feed that Scrapy has closed."""
+
+    uri: str
+    format: str
+    items: int
+    file: StagedFile | None
+
+
+class Publication:
+    """Stages a harvest's files and publishes them once the verdict is known.
+
+    A complete harvest replaces the snapshot; any other leaves it alone and puts its records
+    beside it as ``<name>.incomplete.<ext>``. Rejects and certificate are always the last run's.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.exit_code: ExitCode | None = None
+        self._crawler = crawler
+        self._folder = Path(crawler.settings["HARVEST_DIR"])
+        self._started = datetime.now(UTC)
+        self._staged: list[StagedFile] = []
+        self._feeds: list[Feed] = []
+        self._rejected: StagedFile | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """The publication of *crawler*'s harvest."""
+        publication = cls(crawler)
+        crawler.signals.connect(publication._feed_closed, signals.feed_slot_closed)
+        crawler.signals.connect(publication.publish, signals.engine_stopped)
+        return publication
+
+    @classmethod
+    def of(cls, crawler: Crawler) -> Self:
+        """The publication that runs in *crawler*."""
+        publication = crawler.get_extension(cls)
+        assert publication is not None, "EXTENSIONS lacks the publication"
+        return publication
+
+    @cached_property
+    def _census(self) -> Census:
+        return Census.of(self._crawler)
+
+    def stage(self, path: Path, *, append: bool = False) -> StagedFile:
+        """A file that will be *path*."""
+
+        def failed(error: OSError) -> None:
+            self._census.stop(
+                Verdict.UNDELIVERED, f"{path} cannot be written: {error.strerror or error}"
+            )
+
+        file = StagedFile(path, failed, append=append)
+        self._staged.append(file)
+        return file
+
+    def rejected(self) -> StagedFile:
+        """The file of rejected records."""
+        if self._rejected is None:
+            spider = MuseumSpider.of(self._crawler)
+            self._rejected = self.stage(self._folder / f"{spider.name}.rejected.jsonl")
+        return self._rejected
+
+    def publish(self) -> None:
+        """Name the files by the verdict, write the certificate, set the exit code."""
+        verdict, reason = self._census.verdict()
+        try:
+            self._name_files(verdict)
+        except OSError as error:
+            verdict, reason = self._undelivered(error)
+        certificate = self._certificate(verdict, reason)
+        try:
+            target = self._folder / f"{MuseumSpider.of(self._crawler).name}.certificate.json"
+            write_whole(target, orjson.dumps(certificate, option=orjson.OPT_INDENT_2))
+        except OSError as error:
+            verdict, reason = self._undelivered(error)
+        self.exit_code = verdict.exit_code
+        _summarise(certificate | {"verdict": verdict, "reason": reason})
+
+    def _undelivered(self, error: OSError) -> tuple[Verdict, str]:
+        kept = [str(file.part) for file in self._staged if file.whole and file.part.exists()]
+        reason = f"a file could not be stored: {error}"
+        if kept:
+            reason += f"; the records are in {', '.join(kept)}"
+        self._census.end(Verdict.UNDELIVERED, reason)
+        return self._census.verdict()
+
+    def _name_files(self, verdict: Verdict) -> None:
+        if self._rejected is not None and not self._rejected.whole:
+            self._rejected.finish()
+        for file in self._staged:
+            if not file.whole:
+                continue
+            beside = file.target.with_name(f"{file.target.stem}.incomplete{file.target.suffix}")
+            if verdict.complete:
+                file.publish(file.target)
+                beside.unlink(missing_ok=True)
+            elif file is self._rejected:
+                file.publish(file.target)
+            else:
+                file.publish(beside)
+
+    def _certificate(self, verdict: Verdict, reason: str) -> dict[str, Any]:
+        spider = MuseumSpider.of(self._crawler)
+        throttle = Throttle.of(self._crawler)
+        statuses = throttle.statuses
+        return {
+            "spider": spider.name,
+            "source": spider.policy.name,
+            "run": f"{self._started:%Y%m%dT%H%M%SZ}-{os.getpid()}",
+            "verdict": verdict,
+            "reason": reason,
+            "exit_code": verdict.exit_code,
+            "started_at": _stamp(self._started),
+            "finished_at": _stamp(datetime.now(UTC)),
+            "arguments": spider.arguments,
+            **self._census.counts(),
+            "requests": {
+                "sent": statuses.total(),
+                "by_status": dict(sorted(statuses.items())),
+                "too_many": statuses["429"],
+                "peak": throttle.peaks,
+            },
+            "feeds": [_entry(feed, verdict) for feed in self._feeds],
+            "policy": spider.policy.document,
+            "resume": None if verdict.complete else _same_command(),
+        }
+
+    def _feed_closed(self, slot: FeedSlot) -> None:
+        file = slot.file if isinstance(slot.file, StagedFile) else None
+        self._feeds.append(Feed(slot.uri, slot.format, slot.itemcount, file))
+
+
+def _entry(feed: Feed, verdict: Verdict) -> dict[str, Any]:
+    if feed.file is None:
+        return {"uri": feed.uri, "format": feed.format, "items": feed.items}
+    target = feed.file.target
+    if not verdict.complete:
+        target = target.with_name(f"{target.stem}.incomplete{target.suffix}")
+    return {
+        "uri": str(target),
+        "format": feed.format,
+        "items": feed.items,
+        "bytes": feed.file.bytes,
+        "sha256": feed.file.sha256,
+    }
+
+
+def _same_command() -> str:
+    """What was typed; Scrapy takes the command's name out of ``sys.argv``."""
+    return shlex.join(["scrapy", "crawl", *sys.argv[1:]])
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _summarise(certificate: dict[str, Any]) -> None:
+    """What a person wants to know, on standard error: standard output may be a feed."""
+    expected = certificate["expected"]["last"]
+    lines = [
+        f"{certificate['spider']}: {certificate['verdict']} (exit {certificate['verdict'].exit_code})",
+        f"  reason     {certificate['reason']}",
+        f"  expected   {'unknown' if expected is None else f'{expected:,}'}",
+        f"  unique     {certificate['unique']:,}",
+        f"  duplicates {certificate['duplicates']:,}",
+        f"  rejected   {certificate['rejected']:,}",
+        f"  requests   {certificate['requests']['sent']:,}",
+        *(f"  note       {note} ({times}x)" for note, times in certificate["notes"].items()),
+        *(f"  feed       {feed['uri']}: {feed['items']:,}" for feed in certificate["feeds"]),
+    ]
+    if certificate["resume"]:
+        lines.append(f"  go on with {certificate['resume']}")
+    print("\n".join(lines), file=sys.stderr, flush=True)

@@ -1,0 +1,119 @@
+"""Retries: the one place that judges an answer and decides to ask again."""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import UTC, datetime
+from typing import Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Response
+from scrapy.utils.misc import load_object
+
+from mplus_crawler.census import Census, Verdict
+from mplus_crawler.hydra import PageFault
+from mplus_crawler.spiders.base import MuseumSpider
+
+logger = logging.getLogger(__name__)
+
+# A refusal for coming too often: the throttle has parked the tier, asking again costs no patience.
+_PARKED = (429,)
+# Answered by every museum's key or gate; asking again cannot help.
+_REFUSED = (401, 403, 410)
+
+
+class RetryMiddleware:
+    """Passes accepted answers, asks again for others, and gives up in the end.
+
+    A failure is retried ``RETRY_TIMES`` times after an exponentially growing, fully jittered
+    pause (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/)
+    that the throttle waits. Statuses and exceptions are those of Scrapy's ``RETRY_HTTP_CODES``
+    and ``RETRY_EXCEPTIONS``; the spider's ``accept`` judges what answered 200.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        settings = crawler.settings
+        self._crawler = crawler
+        self._census = Census.of(crawler)
+        self._times = settings.getint("RETRY_TIMES")
+        self._parked_times = settings.getint("RETRY_PARKED_TIMES")
+        self._base = settings.getfloat("RETRY_BACKOFF_BASE")
+        self._longest = settings.getfloat("RETRY_BACKOFF_MAX")
+        self._codes = {int(code) for code in settings.getlist("RETRY_HTTP_CODES")}
+        self._exceptions = tuple(
+            load_object(exception) for exception in settings.getlist("RETRY_EXCEPTIONS")
+        )
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """The middleware of *crawler*."""
+        return cls(crawler)
+
+    def process_response(self, request: Request, response: Response) -> Request | Response:
+        """*response* when it is accepted, else the request again."""
+        if response.status in _REFUSED:
+            self._census.stop(Verdict.REFUSED, f"{response.status} from {request.url}")
+            raise IgnoreRequest(f"{response.status}")
+        if response.status in _PARKED:
+            return self._again_when_free(request, response)
+        if response.status in self._codes:
+            return self._again(request, f"the museum answered {response.status}")
+        if response.status != 200:
+            return response
+        request.meta.setdefault("retrieved_at", _now())
+        try:
+            MuseumSpider.of(self._crawler).accept(request, response)
+        except PageFault as fault:
+            return self._faulty(request, response, fault)
+        self._census.pages.fetched += 1
+        return response
+
+    def process_exception(self, request: Request, exception: Exception) -> Request | None:
+        """The request again where the exception may pass."""
+        if isinstance(exception, self._exceptions):
+            return self._again(request, str(exception) or type(exception).__name__)
+        return None
+
+    def _faulty(
+        self, request: Request, response: Response, fault: PageFault
+    ) -> Request | Response:
+        """Ask again; in the end take what could be read, and say what is missing."""
+        try:
+            request.meta.pop("retrieved_at")
+            return self._again(request, str(fault))
+        except IgnoreRequest:
+            if fault.page is None:
+                raise
+        self._census.problem(f"{request.url}: {fault}")
+        request.meta["retrieved_at"] = _now()
+        request.cb_kwargs["page"] = fault.page
+        return response
+
+    def _again(self, request: Request, reason: str) -> Request:
+        tried = request.meta.get("retry_times", 0)
+        if tried >= self._times:
+            raise IgnoreRequest(f"{reason}, {tried + 1} times")
+        pause = random.uniform(0, min(self._longest, self._base * 2**tried))
+        logger.info("%s: %s; again in %.1f s", request.url, reason, pause)
+        return self._copy(request, retry_times=tried + 1, retry_pause=pause)
+
+    def _again_when_free(self, request: Request, response: Response) -> Request:
+        parked = request.meta.get("parked_times", 0)
+        if parked >= self._parked_times:
+            reason = f"the museum refuses with {response.status}, {parked + 1} times"
+            self._census.stop(Verdict.STOPPED, reason)
+            raise IgnoreRequest(reason)
+        return self._copy(request, parked_times=parked + 1)
+
+    def _copy(self, request: Request, **meta: float) -> Request:
+        self._crawler.stats.inc_value("retry/count")
+        return request.replace(
+            dont_filter=True, priority=request.priority + 1, meta={**request.meta, **meta}
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

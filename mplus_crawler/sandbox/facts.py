@@ -1,0 +1,22 @@
+"""What the sandbox knows of the museum and the words its records are made of, read from data files."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def _read(name: str) -> Json:
+    return tomllib.loads((files(__package__) / name).read_text("utf-8"))
+
+
+FACTS = _read("dmg.toml")
+WORDS = _read("words.toml")
+
+
+def context(*prefixes: str) -> Json:
+    """A JSON-LD ``@context`` of these prefixes."""
+    return {prefix: FACTS["namespace"][prefix] for prefix in prefixes}

@@ -1,0 +1,210 @@
+"""The museum's indexes and catalogue: what the collection holds of each type, colour and so on."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import parse_qs, quote
+
+from mplus_crawler.sandbox.data import AgentRow, Collection, ObjectRow, concept_key, concept_number
+from mplus_crawler.sandbox.facts import FACTS, WORDS, Json, context
+from mplus_crawler.sandbox.query import Refusal, leading_int
+from mplus_crawler.sandbox.records import dominant_member
+
+_CONTEXT = ("crm", "rdfs", "hydra")
+
+
+class Indexes:
+    """Counts over all rows; each answer is kept until rows come or go."""
+
+    def __init__(self, rows: Collection) -> None:
+        self._rows = rows
+        self._kept: dict[tuple[str, str, bool], Json] = {}
+
+    def forget(self) -> None:
+        """Drop what was counted, because rows came or went."""
+        self._kept.clear()
+
+    def answer(self, name: str, query_string: str, base: str) -> Json:
+        """One of the indexes."""
+        query = {key: values[-1] for key, values in parse_qs(query_string).items()}
+        if name == "dominant":
+            return self._dominant(query, query_string, base)
+        question = (name, base, name != "nationalities" and query.get("onDisplay") == "true")
+        if question not in self._kept:
+            self._kept[question] = _INDEXES[name](self, base, question[2])
+        return self._kept[question]
+
+    def _objects(self, on_display: bool = False) -> Iterable[ObjectRow]:
+        rows = (self._rows.object(key) for key in self._rows.shelves["objects"].keys)
+        return (row for row in rows if row.on_display or not on_display)
+
+    def _types(self, base: str, on_display: bool) -> Json:
+        counts = Counter(label for row in self._objects(on_display) for label in row.types)
+        members = [
+            {
+                "@id": self._concept(label),
+                "@type": "crm:E55_Type",
+                **_counted(base, "type", label, count, on_display),
+            }
+            for label, count in counts.most_common()
+        ]
+        return _index(f"{base}id/types", "Object types", members)
+
+    def _materials(self, base: str, on_display: bool) -> Json:
+        counts = Counter(label for row in self._objects(on_display) for label in row.materials)
+        members = [
+            {"@type": "crm:E57_Material", **_counted(base, "material", label, count, on_display)}
+            for label, count in counts.most_common()
+        ]
+        return _index(f"{base}id/materials", "Materials", members)
+
+    def _nationalities(self, base: str, _: bool) -> Json:
+        rows = (self._rows.agent(key) for key in self._rows.shelves["agents"].keys)
+        counts = Counter(row.nationality for row in rows if row.nationality)
+        members = [
+            {
+                "@type": "crm:E55_Type",
+                "rdfs:label": name,
+                "agent_count": count,
+                "filter": f"{base}id/agents?nationality={quote(name, safe='')}",
+            }
+            for name, count in counts.most_common()
+        ]
+        return _index(f"{base}id/nationalities", "Nationalities", members)
+
+    def _colours(self, base: str, on_display: bool) -> Json:
+        names: dict[str, list[float]] = defaultdict(list)
+        bases: dict[str, list[float]] = defaultdict(list)
+        for row in self._objects(on_display):
+            for name, share in row.palette:
+                names[name].append(share)
+            for colour, share in base_shares(row).items():
+                bases[colour].append(share)
+        return {
+            "@context": context(*_CONTEXT),
+            "@id": f"{base}id/colors",
+            "@type": "hydra:Collection",
+            "rdfs:label": "Colours",
+            "base_colors": _colour_counts(base, "color", bases),
+            "css_colors": _colour_counts(base, "cssColor", names),
+        }
+
+    def _dominant(self, query: Mapping[str, str], query_string: str, base: str) -> Json:
+        colour, name = query.get("color", "").lower(), query.get("cssColor", "")
+        if not (colour or name):
+            raise Refusal(400, {"error": "Provide either ?color= or ?cssColor="})
+        limit = leading_int(query.get("limit")) or FACTS["dominant_size"]
+        shares = [
+            (base_shares(row).get(colour, 0) if colour else dict(row.palette).get(name, 0), row)
+            for row in self._objects()
+        ]
+        found = sorted((pair for pair in shares if pair[0]), key=lambda pair: -pair[0])
+        members = [
+            dominant_member(row, share, base)
+            for share, row in found[: min(limit, FACTS["page_size_cap"])]
+        ]
+        return _index(f"{base}id/colors/dominant?{query_string}", "Most dominant", members)
+
+    def _concept(self, label: str) -> str | None:
+        key = concept_key(label)
+        known = key < self._rows.sizes.concepts
+        return f"{FACTS['base_url']}id/concept/{concept_number(key)}" if known else None
+
+
+_INDEXES: Mapping[str, Callable[[Indexes, str, bool], Json]] = {
+    "types": Indexes._types,
+    "materials": Indexes._materials,
+    "nationalities": Indexes._nationalities,
+    "colors": Indexes._colours,
+}
+
+
+def base_shares(row: ObjectRow) -> dict[str, float]:
+    """How much of an object's first image each base colour takes, in per cent."""
+    shares: dict[str, float] = {}
+    for name, share in row.palette:
+        base = WORDS["palette"][name][0]
+        shares[base] = round(shares.get(base, 0) + share, 2)
+    return shares
+
+
+def catalogue(base: str) -> Json:
+    """The DCAT description of the API."""
+    return {
+        "@context": context("dcat", "dct", "foaf", "rdfs", "hydra", "crm"),
+        "@id": base,
+        "@type": "dcat:Catalog",
+        "dct:title": [{"@value": "Sandbox: Design Museum Gent, API v2", "@language": "en"}],
+        "dct:publisher": {
+            "@id": FACTS["uri"]["publisher"],
+            "@type": "foaf:Organization",
+            "foaf:name": "Design Museum Gent",
+            "foaf:homepage": {"@id": FACTS["uri"]["homepage"]},
+        },
+        "dct:license": {"@id": FACTS["licence"]["metadata"]},
+        "dct:conformsTo": {"@id": FACTS["namespace"]["crm"], "rdfs:label": "CIDOC-CRM"},
+        "dcat:dataset": [_data_set(base, path) for path in FACTS["catalogue"]],
+    }
+
+
+def description(base: str) -> Json:
+    """The OpenAPI document: just the paths, enough for a client that looks for them."""
+    return {
+        "openapi": "3.0.0",
+        "info": {"title": "Design Museum Gent API", "version": FACTS["version"]},
+        "servers": [{"url": base.rstrip("/")}],
+        "paths": {f"/{path}": {"get": {}} for path in FACTS["catalogue"]},
+    }
+
+
+def _data_set(base: str, path: str) -> Json:
+    address = {"@id": f"{base}{path}"}
+    distribution = {
+        "@type": "dcat:Distribution",
+        "dct:format": "application/ld+json",
+        "dcat:accessURL": address,
+    }
+    return {
+        "@id": address["@id"],
+        "@type": "dcat:Dataset",
+        "dct:title": [{"@value": path.rpartition("/")[2], "@language": "en"}],
+        "dcat:distribution": [distribution],
+        "dcat:endpointURL": address,
+    }
+
+
+def _index(iri: str, label: str, members: list[Json]) -> Json:
+    return {
+        "@context": context(*_CONTEXT),
+        "@id": iri,
+        "@type": "hydra:Collection",
+        "rdfs:label": label,
+        "hydra:totalItems": len(members),
+        "hydra:member": members,
+    }
+
+
+def _counted(base: str, parameter: str, label: str, count: int, on_display: bool) -> Json:
+    address = f"{base}id/objects?{parameter}={quote(label, safe='')}"
+    return {
+        "rdfs:label": label,
+        "object_count": count,
+        "filter": f"{address}&onDisplay=true" if on_display else address,
+    }
+
+
+def _colour_counts(base: str, parameter: str, shares: Mapping[str, list[float]]) -> list[Json]:
+    total = sum(map(sum, shares.values()))
+    members = [
+        {
+            "value": value,
+            "object_count": len(found),
+            "collection_share_pct": round(100 * sum(found) / total, 2),
+            "avg_dominance_pct": round(sum(found) / len(found), 2),
+            "filter": f"{base}id/objects?{parameter}={quote(value, safe='')}",
+            "dominant": f"{base}id/colors/dominant?{parameter}={quote(value, safe='')}",
+        }
+        for value, found in shares.items()
+    ]
+    return sorted(members, key=lambda member: -member["collection_share_pct"])

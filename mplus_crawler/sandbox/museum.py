@@ -1,0 +1,201 @@
+"""The museum behind its API: every answer to every place, without any network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs, quote
+
+import orjson
+
+from mplus_crawler.sandbox.answers import Answer, linked_data, page_of_html, plain_json, validators
+from mplus_crawler.sandbox.data import AgentRow, Collection, ObjectRow, Shelf
+from mplus_crawler.sandbox.facts import FACTS, Json, context
+from mplus_crawler.sandbox.filters import Selector
+from mplus_crawler.sandbox.indexes import Indexes, catalogue, description
+from mplus_crawler.sandbox.query import Query, Refusal, read_query
+from mplus_crawler.sandbox.records import Records
+from mplus_crawler.sandbox.retired import retired
+from mplus_crawler.sandbox.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place, path_of
+
+BASE: str = FACTS["base_url"]
+
+_SERVER_ERROR = {"error": "Internal Server Error"}
+
+
+@dataclass(slots=True)
+class Page:
+    """One page of a collection before it becomes bytes, so that faults can still change it."""
+
+    head: Json
+    query: Query
+    total: int
+    members: list[bytes]
+    view: dict[str, str]
+    links: dict[str, str]
+
+    @property
+    def number(self) -> int:
+        """Which page this is, from 1."""
+        return self.query.page
+
+    def address(self, number: int) -> str:
+        """The URL of another page of the same query."""
+        return f"{self.head['@id']}?{self.query.link(number)}"
+
+    def answer(self) -> Answer:
+        """The page as a response."""
+        view = {"@id": self.view["@id"], "@type": "hydra:PartialCollectionView", **self.view}
+        head = orjson.dumps({**self.head, "hydra:totalItems": self.total, "hydra:view": view})
+        body = head[:-1] + b',"hydra:member":[' + b",".join(self.members) + b"]}"
+        link = ", ".join(f'<{url}>; rel="{rel}"' for rel, url in self.links.items())
+        return linked_data(200, body, {"Link": link} if link else {})
+
+
+class Museum:
+    """All answers of the API, given a place and the request's headers."""
+
+    def __init__(self, rows: Collection, private_key: str, v1: str) -> None:
+        self.base = BASE
+        self._rows = rows
+        self._records = Records(rows)
+        self._selector = Selector(rows)
+        self._indexes = Indexes(rows)
+        self._private_key = private_key
+        self._v1 = v1
+
+    def answer(
+        self, place: Place, asked: Mapping[str, str], change: Callable[[Page], None]
+    ) -> Answer:
+        """What the museum says; a page of a collection passes through ``change`` first."""
+        try:
+            if place.name in COLLECTIONS:
+                page = self._page(place, asked)
+                change(page)
+                return page.answer()
+            return self._other(place, asked)
+        except Refusal as refusal:
+            return linked_data(refusal.status, refusal.body, refusal.headers)
+
+    def shelf(self, name: str) -> Shelf:
+        """The rows of a collection, for faults to rearrange; call :meth:`forget` afterwards."""
+        return self._rows.shelves[name]
+
+    def forget(self) -> None:
+        """Select and count anew, because rows came or went."""
+        self._selector.forget()
+        self._indexes.forget()
+
+    def truth(self) -> Json:
+        """What a perfect harvest of each collection holds, by canonical id."""
+        return {name: _truth(shelf) for name, shelf in self._rows.shelves.items()}
+
+    def _page(self, place: Place, asked: Mapping[str, str]) -> Page:
+        if place.name == PRIVATE:
+            self._check_key(place, asked)
+        query = read_query(place.name, place.query)
+        keys = self._selector.keys(place.name, query)
+        start = (query.page - 1) * query.size
+        page = self._frame(place.name, query, len(keys))
+        page.members = self._members(place.name, query, keys[start : start + query.size])
+        return page
+
+    def _check_key(self, place: Place, asked: Mapping[str, str]) -> None:
+        key = asked.get("x-api-key") or _last(place.query, "apiKey")
+        if key != self._private_key:
+            raise Refusal(401, {"error": FACTS["message"]["unauthorised"]})
+
+    def _members(self, name: str, query: Query, keys: Sequence[int]) -> list[bytes]:
+        if not query.is_true("fullRecord"):
+            return [orjson.dumps(self._records.stub(name, key, self.base)) for key in keys]
+        if not self._rows.shelves[name].poison.isdisjoint(keys):
+            raise Refusal(500, _SERVER_ERROR)
+        colours = query.is_true("colors")
+        return [self._records.full(name, key, colours) for key in keys]
+
+    def _frame(self, name: str, query: Query, total: int) -> Page:
+        head = {
+            "@context": context(*FACTS["collection"][name]["context"]),
+            "@id": f"{self.base}{path_of(name)}",
+            "@type": "hydra:Collection",
+        }
+        page = Page(head, query, total, [], {}, {})
+        unknown = total == 0 and "conceptSearch" in query.values
+        numbers = {"first": 1, "last": 1 if unknown else -(-total // query.size)}
+        if query.page > 1:
+            numbers["prev"] = query.page - 1
+        if query.page < numbers["last"]:
+            numbers["next"] = query.page + 1
+        links = {rel: page.address(number) for rel, number in numbers.items()}
+        page.view["@id"] = page.address(query.page)
+        page.view |= {f"hydra:{'previous' if rel == 'prev' else rel}": u for rel, u in links.items()}
+        page.links = {} if unknown else links
+        return page
+
+    def _other(self, place: Place, asked: Mapping[str, str]) -> Answer:
+        match place.name:
+            case "catalogue":
+                return linked_data(200, catalogue(self.base))
+            case "description":
+                return plain_json(200, description(self.base))
+            case "v1" if self._v1 == "gone":
+                return retired(asked.get("Accept", "*/*"))
+            case "undecodable":
+                return page_of_html(400, f"URIError: Failed to decode param '{place.pid}'")
+            case name if name in (*INDEXES, "dominant"):
+                return linked_data(200, self._indexes.answer(name, place.query, self.base))
+            case name if name in KINDS:
+                return self._record(place)
+        return page_of_html(404, f"Cannot GET {place.target.partition('?')[0]}")
+
+    def _record(self, place: Place) -> Answer:
+        name = f"{place.name}s"
+        shelf = self._rows.shelves[name]
+        key = shelf.find(place.pid)
+        if name == "objects":
+            self._check_fate(shelf, place.pid, key)
+        if key is None:
+            raise Refusal(404, {"error": f"{place.name.capitalize()} not found"})
+        if key in shelf.poison:
+            error = {"error": f"Error fetching {place.name} data"}
+            raise Refusal(500, _SERVER_ERROR if name == "objects" else error)
+        row = self._rows.row(shelf.kind, key)
+        dated = isinstance(row, ObjectRow | AgentRow)
+        headers = validators(row.pid, row.modified) if dated else {}
+        colours = _last(place.query, "colors") == "true"
+        return linked_data(200, self._records.full(name, key, colours), headers)
+
+    def _check_fate(self, shelf: Shelf, pid: str, key: int | None) -> None:
+        fate = None if key is None else self._rows.fate(key)
+        if pid == "REMOVED" or fate == "removed":
+            raise Refusal(410, {"error": FACTS["message"]["removed"]})
+        if fate == "unhealthy":
+            raise self._moved("UNHEALTHY")
+        if key in shelf.merged:
+            raise self._moved(shelf.pid(shelf.merged[key]))
+
+    def _moved(self, pid: str) -> Refusal:
+        address = f"{self.base}id/object/{pid}"
+        message = f"This object has been merged into {pid}."
+        body = {"message": message, "resolved": address}
+        return Refusal(301, body, {"Location": quote(address, safe="%/:?#[]@!$&'()*+,;=")})
+
+
+def _last(query_string: str, name: str) -> str:
+    return parse_qs(query_string).get(name, [""])[-1]
+
+
+def _truth(shelf: Shelf) -> Json:
+    def ids(keys: Iterable[int]) -> list[str]:
+        pids = (quote(shelf.pid(key), safe="") for key in keys)
+        return sorted(f"{BASE}id/{shelf.kind}/{pid}" for pid in pids)
+
+    listed = set(shelf.keys)
+    return {
+        "total": len(shelf.keys),
+        "ids": ids(shelf.keys),
+        "invalid": ids(listed & shelf.invalid.keys()),
+        "null": ids(listed & shelf.bare),
+        "poison": ids(listed & shelf.poison),
+        "merged": ids(listed & shelf.merged.keys()),
+    }

@@ -1,0 +1,45 @@
+"""What can be set about a sandbox; the names are those of the command's flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+from mplus_crawler.sandbox.facts import FACTS
+
+LOOPBACK = ("127.0.0.1", "::1")
+
+_ROWS = {name: facts["rows"] for name, facts in FACTS["collection"].items()}
+_CHOICES = {"host": LOOPBACK, "links": ("museum", "local"), "v1": ("missing", "gone")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The settings of one sandbox; ValueError, with a line for people, if one makes no sense."""
+
+    host: str = LOOPBACK[0]
+    port: int = 0
+    objects: int = _ROWS["objects"]
+    agents: int = _ROWS["agents"]
+    exhibitions: int = _ROWS["exhibitions"]
+    concepts: int = _ROWS["concepts"]
+    seed: int = 1
+    invalid: float = 1
+    limits: str = "museum"
+    window_scale: float = 1
+    links: str = "museum"
+    v1: str = "missing"
+    api_key: str = FACTS["private_key"]
+    latency: float = 0
+    faults: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}: {getattr(self, name)!r} is not {' or '.join(choices)}")
+        for name in ("port", "objects", "agents", "exhibitions", "concepts", "invalid", "latency"):
+            if not 0 <= getattr(self, name) < inf:
+                raise ValueError(f"{name}: {getattr(self, name)} is not 0 or more")
+        if self.port > 65_535:
+            raise ValueError(f"port: {self.port} is above 65535")

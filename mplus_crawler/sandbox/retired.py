@@ -1,0 +1,48 @@
+"""Version 1 of the API since its retirement."""
+
+from __future__ import annotations
+
+import re
+
+from mplus_crawler.sandbox.answers import HTML, Answer, plain_json
+from mplus_crawler.sandbox.facts import FACTS
+
+_HTML_PAGE = b"<!doctype html><title>Retired</title><p>API v1 has been retired.</p>"
+
+
+def retired(accept: str) -> Answer:
+    """410 with the headers of RFC 9745 and RFC 8594: JSON, or HTML for whoever prefers that."""
+    facts = FACTS["v1"]
+    answer = plain_json(
+        410,
+        {
+            "status": 410,
+            "error": "API v1 has been retired.",
+            "retired_on": facts["retired_on"],
+            "successor": FACTS["base_url"],
+            "documentation": facts["documentation"],
+        },
+    )
+    if _weight(accept, "text/html") > _weight(accept, "application/json"):
+        answer = Answer(410, _HTML_PAGE, {"Content-Type": HTML})
+    answer.headers |= {
+        "Link": f'<{FACTS["base_url"]}>; rel="successor-version"',
+        "Deprecation": "true",
+        "Sunset": facts["sunset"],
+        "Cache-Control": f"public, max-age={facts['max_age']}",
+    }
+    return answer
+
+
+def _weight(accept: str, kind: str) -> float:
+    """How much an Accept header wants a media type (RFC 9110): the most precise range counts."""
+    ranges = dict(_range(part) for part in accept.split(","))
+    for wanted in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
+        if wanted in ranges:
+            return ranges[wanted]
+    return 0
+
+
+def _range(part: str) -> tuple[str, float]:
+    weight = re.search(r";\s*q=([\d.]+)", part)
+    return part.partition(";")[0].strip().lower(), float(weight[1]) if weight else 1

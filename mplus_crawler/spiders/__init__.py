@@ -1,0 +1,1 @@
+"""The spiders: first request, next request, items."""
