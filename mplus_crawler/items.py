@@ -96,19 +96,18 @@ ExhibitionItem = ITEM_CLASSES["exhibition"]
 ConceptItem = ITEM_CLASSES["concept"]
 
 
-def errors(item: SchemaItem) -> list[dict[str, str]]:
-    """What is wrong with *item*, as ``{"path": "record.rdfs:label", "message": "…"}`` each.
+def errors(item_class: type[SchemaItem], values: dict[str, Any]) -> list[dict[str, str]]:
+    """What is wrong with an item of these *values*, as ``{"path": "record.rdfs:label", "message": "…"}`` each.
 
     A path is the keys and indices from the item down, joined by dots; a missing property is
     its last part. Empty for a valid item.
     """
-    values = item._values
-    if item.validator.is_valid(values):
+    if item_class.validator.is_valid(values):
         return []
     return [
         {
             "path": ".".join(map(str, fault.absolute_path)),
             "message": fault.message[:MESSAGE_LENGTH],
         }
-        for fault in item.validator.iter_errors(values)
+        for fault in item_class.validator.iter_errors(values)
     ]

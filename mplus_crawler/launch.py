@@ -61,7 +61,7 @@ def _check_numbers(settings: BaseSettings) -> None:
 
 
 def _check_feeds(settings: BaseSettings) -> None:
-    formats = settings.getwithbase("FEED_EXPORTERS")
+    formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
     schemes = settings.getwithbase("FEED_STORAGES")
     for uri, options in settings.getdict("FEEDS").items():
         if options.get("format") not in formats:

@@ -1,23 +1,22 @@
-"""What happens to a record on its way to the feeds: normalised, validated, kept or quarantined."""
+"""What happens to records on their way to the feeds: normalised, validated, kept or quarantined."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import orjson
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DropItem
 
 from mplus_crawler.census import Census
 from mplus_crawler.cidoc import FLATTEN
-from mplus_crawler.items import SchemaItem, errors
+from mplus_crawler.items import ITEM_CLASSES, errors
 from mplus_crawler.publication import Publication
+from mplus_crawler.records import Records, Row
 from mplus_crawler.spiders.base import MuseumSpider
 
 
 class NormalisePipeline:
-    """Fills the columns from the record, and the envelope from the policy."""
+    """Makes rows of records: the columns that the record gives, in the policy's envelope."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
@@ -28,35 +27,37 @@ class NormalisePipeline:
         return cls(crawler)
 
     def open_spider(self) -> None:
-        """Take from policy and spider what every record gets."""
+        """Take from schema and policy what every row gets."""
         spider = MuseumSpider.of(self._crawler)
         policy = spider.policy
         self._flatten = FLATTEN[spider.kind]
         self._canonical = spider.canonical
-        self._envelope = {
+        self._blank: Row = {
+            **dict.fromkeys(ITEM_CLASSES[spider.kind].fields),
             "source": policy.name,
             "kind": spider.kind,
             "licence": policy.licence,
             "attribution": policy.attribution,
-            "expires_at": None,
         }
 
-    def process_item(self, item: SchemaItem) -> SchemaItem:
-        """*item* with all its columns, as far as its record gives them."""
-        record = item["record"]
-        if isinstance(record, dict):
-            item.update(self._flatten(record, self._canonical, item.get("id")))
-        item.update(self._envelope)
-        item["url"] = item["id"]
+    def process_item(self, item: Records) -> Records:
+        """*item* with a row for each of its members."""
+        for known_id, record in item.members:
+            columns = {}
+            if isinstance(record, dict):
+                columns = self._flatten(record, self._canonical, known_id)
+            row = {**self._blank, **columns, "retrieved_at": item.retrieved_at, "record": record}
+            row["url"] = row["id"]
+            item.rows.append(row)
         return item
 
 
 class ValidatePipeline:
-    """Lets valid records pass once; sends the others whole to the rejected file."""
+    """Lets valid rows pass once; sends the others whole to the rejected file."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self._census = Census.of(crawler)
         self._crawler = crawler
+        self._census = Census.of(crawler)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -65,29 +66,27 @@ class ValidatePipeline:
 
     def open_spider(self) -> None:
         """Open the rejected file."""
+        self._item_class = ITEM_CLASSES[MuseumSpider.of(self._crawler).kind]
         self._rejected = Publication.of(self._crawler).rejected()
 
-    def process_item(self, item: SchemaItem) -> SchemaItem:
-        """*item*, if it is valid and new."""
-        faults = errors(item)
-        if not faults:
-            if self._census.admit(item["id"]):
-                return item
-            raise DropItem(f"a second time: {item['id']}", log_level="DEBUG")
-        record_id = item["id"] if isinstance(item["id"], str) else None
-        if self._census.reject(record_id):
-            self._quarantine(item, record_id, faults)
-        raise DropItem(f"rejected: {record_id}: {faults[0]}", log_level="DEBUG")
+    def process_item(self, item: Records) -> Records:
+        """*item* with its valid and new rows."""
+        item.rows = [row for row in item.rows if self._valid(row) and self._census.admit(row["id"])]
+        return item
 
-    def _quarantine(
-        self, item: SchemaItem, record_id: str | None, faults: list[dict[str, str]]
-    ) -> None:
-        line: dict[str, Any] = {
-            "id": record_id,
-            "kind": item["kind"],
-            "reason": "schema",
-            "errors": faults,
-            "retrieved_at": item["retrieved_at"],
-            "record": item["record"],
-        }
-        self._rejected.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+    def _valid(self, row: Row) -> bool:
+        faults = errors(self._item_class, row)
+        if not faults:
+            return True
+        record_id = row["id"] if isinstance(row["id"], str) else None
+        if self._census.reject(record_id):
+            line = {
+                "id": record_id,
+                "kind": row["kind"],
+                "reason": "schema",
+                "errors": faults,
+                "retrieved_at": row["retrieved_at"],
+                "record": row["record"],
+            }
+            self._rejected.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        return False

@@ -19,6 +19,7 @@ from scrapy.extensions.feedexport import FeedSlot
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import ExitCode
+from mplus_crawler.feeds.exporters import Unpacking
 from mplus_crawler.feeds.staging import StagedFile, write_whole
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.spiders.base import MuseumSpider
@@ -157,7 +158,8 @@ class Publication:
 
     def _feed_closed(self, slot: FeedSlot) -> None:
         file = slot.file if isinstance(slot.file, StagedFile) else None
-        self._feeds.append(Feed(slot.uri, slot.format, slot.itemcount, file))
+        records = slot.exporter.records if isinstance(slot.exporter, Unpacking) else 0
+        self._feeds.append(Feed(slot.uri, slot.format, records, file))
 
 
 def _entry(feed: Feed, verdict: Verdict) -> dict[str, Any]:

@@ -70,6 +70,9 @@ EXTENSIONS = {
 FEED_EXPORTERS = {
     **dict.fromkeys(("jsonlines", "jsonl", "jl"), "mplus_crawler.feeds.exporters.JsonLinesExporter"),
     "csv": "mplus_crawler.feeds.exporters.CsvExporter",
+    "json": "mplus_crawler.feeds.exporters.JsonExporter",
+    "xml": "mplus_crawler.feeds.exporters.XmlExporter",
+    **dict.fromkeys(("marshal", "pickle")),  # files that run code when they are read
 }
 FEED_STORAGES = dict.fromkeys(("", "file"), "mplus_crawler.feeds.storage.StagedFeedStorage")
 

@@ -50,7 +50,7 @@ def agent_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
     """The columns that ``schemas/agent.schema.json`` describes, the envelope's apart."""
-    names = unique(name for _, name in texts(crm.appellations(record)))
+    names = unique(name for _, name in texts(crm.identifiers(record)[0]))
     biographies = list(_biographies(record))
     return {
         **crm.identity(record, canonical, known_id, names),

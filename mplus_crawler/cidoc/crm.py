@@ -44,22 +44,24 @@ def identity(
     return {"id": uri, "label": name, "modified": text(record.get("prov:generatedAtTime"))}
 
 
-def appellations(record: Node) -> list[Node]:
-    """The nodes of ``crm:P1_is_identified_by`` that are names, not numbers."""
-    named = nodes(record, "crm:P1_is_identified_by")
-    return [node for node in named if not is_a(node, IDENTIFIER)]
+def identifiers(record: Node) -> tuple[list[Node], list[Node]]:
+    """The nodes of ``crm:P1_is_identified_by``: names, and numbers."""
+    names: list[Node] = []
+    numbers: list[Node] = []
+    for node in nodes(record, "crm:P1_is_identified_by"):
+        (numbers if is_a(node, IDENTIFIER) else names).append(node)
+    return names, numbers
 
 
-def titles(record: Node) -> dict[str, str]:
+def titles(names: Iterable[Node]) -> dict[str, str]:
     """The first real title in each language."""
-    named = texts(appellations(record))
-    return first_by_language((code, title) for code, title in named if title != NO_TITLE)
+    return first_by_language([pair for pair in texts(names) if pair[1] != NO_TITLE])
 
 
 def descriptions(record: Node) -> dict[str, str]:
     """What is said of the thing in each language."""
     said = nodes(record, "crm:P67i_is_referred_to_by")
-    return joined_by_language(texts(filter(_describes, said)))
+    return joined_by_language(texts([node for node in said if _describes(node)]))
 
 
 def _describes(node: Node) -> bool:
@@ -137,8 +139,8 @@ def subjects(record: Node) -> tuple[str | None, list[Node]]:
     return manifest, others
 
 
-def citation(node: Node, uri: str | None) -> str | None:
-    """Title, date and address of a document or an activity, as far as known."""
+def citation(node: Node, page: str | None) -> list[str]:
+    """Title, date and address of a document or an activity as one string, if it has any."""
     title = first_label(nodes(node, "crm:P102_has_title")) or label(node)
-    parts = (title, first_label(nodes(node, TIME_SPAN)), uri)
-    return ", ".join(filter(None, parts)) or None
+    parts = (title, first_label(nodes(node, TIME_SPAN)), page)
+    return [line] if (line := ", ".join(filter(None, parts))) else []

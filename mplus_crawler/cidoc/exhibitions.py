@@ -15,7 +15,6 @@ from mplus_crawler.cidoc.jsonld import (
     labels,
     nodes,
     references,
-    unique,
     uri_of,
 )
 
@@ -27,7 +26,7 @@ def exhibition_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
     """The columns that ``schemas/exhibition.schema.json`` describes, the envelope's apart."""
-    titles = crm.titles(record)
+    titles = crm.titles(crm.identifiers(record)[0])
     return {
         **crm.identity(record, canonical, known_id, titles.values()),
         **crm.in_languages("title", titles),
@@ -57,6 +56,6 @@ def _documents(record: Node) -> dict[str, Any]:
     publications = [node for node in others if has_type(node, PUBLICATION)]
     return {
         "media": ids([node for node in others if node not in publications]),
-        "publications": unique(crm.citation(node, uri_of(node)) for node in publications),
+        "publications": [line for node in publications for line in crm.citation(node, uri_of(node))],
         "iiif_manifest": manifest,
     }

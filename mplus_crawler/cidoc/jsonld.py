@@ -61,10 +61,10 @@ def unique(values: Iterable[str | None]) -> list[str]:
 
 def text(value: Any) -> str | None:
     """A literal as text: the first one that says anything; numbers as they are written."""
-    if type(value) is dict:
-        value = value.get("@value")
     if type(value) is str:
         return value.strip() or None
+    if type(value) is dict:
+        return text(value.get("@value"))
     if type(value) is list:
         return first(map(text, value))
     return str(value) if type(value) in (int, float) else None
@@ -78,7 +78,7 @@ def label(node: Node) -> str | None:
 def first_label(some: Iterable[Node]) -> str | None:
     """The first label that any of the nodes has."""
     for node in some:
-        if found := label(node):
+        if found := text(node.get("rdfs:label")):
             return found
     return None
 
@@ -89,7 +89,7 @@ def labels(some: list[Node]) -> list[str]:
         return []
     found: dict[str, None] = {}
     for node in some:
-        if name := label(node) or _tail(node):
+        if name := text(node.get("rdfs:label")) or _tail(node):
             found[name] = None
     return list(found)
 
@@ -111,15 +111,20 @@ def ids(some: list[Node], canonical: Canonical = str) -> list[str]:
         return []
     found: dict[str, None] = {}
     for node in some:
-        if uri := uri_of(node):
+        uri = node.get("@id")
+        if uri and type(uri) is str:
             found[canonical(uri)] = None
     return list(found)
 
 
 def references(value: Any, canonical: Canonical = str) -> list[str]:
     """URIs of a property that holds bare ones, nodes with ``@id``, or both, each once."""
-    uris = [uri_of(one) if type(one) is dict else one for one in as_list(value)]
-    return unique([canonical(uri) for uri in uris if type(uri) is str])
+    found: dict[str, None] = {}
+    for one in as_list(value):
+        uri = uri_of(one) if type(one) is dict else one
+        if uri and type(uri) is str:
+            found[canonical(uri)] = None
+    return list(found)
 
 
 def is_a(node: Node, cls: str) -> bool:
@@ -146,18 +151,24 @@ def language(node: Node) -> str | None:
 
 def literals(value: Any, default: str | None = None) -> list[Localized]:
     """Each literal with its language; *default* where it names none of its own."""
-    found = [(_tag(one) or default, text(one)) for one in as_list(value)]
-    return [(code, said) for code, said in found if said]
+    found: list[Localized] = []
+    for one in as_list(value):
+        if said := text(one):
+            found.append(((_tag(one) if type(one) is dict else None) or default, said))
+    return found
 
 
-def _tag(literal: Any) -> str | None:
-    tag = literal.get("@language") if type(literal) is dict else None
+def _tag(literal: Node) -> str | None:
+    tag = literal.get("@language")
     return tag.lower().partition("-")[0] if type(tag) is str else None
 
 
 def texts(some: Iterable[Node]) -> list[Localized]:
     """Each label of the nodes with its language."""
-    return [said for node in some for said in literals(node.get("rdfs:label"), language(node))]
+    found: list[Localized] = []
+    for node in some:
+        found += literals(node.get("rdfs:label"), language(node))
+    return found
 
 
 def year(value: Any) -> int | None:

@@ -14,7 +14,6 @@ from mplus_crawler.cidoc.jsonld import (
     first_label,
     has_type,
     ids,
-    is_a,
     labels,
     nodes,
     references,
@@ -31,19 +30,20 @@ def object_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
     """The columns that ``schemas/object.schema.json`` describes, the envelope's apart."""
-    titles = crm.titles(record)
+    names, numbers = crm.identifiers(record)
+    titles = crm.titles(names)
     identity = crm.identity(record, canonical, known_id, titles.values())
     types = nodes(record, "crm:P2_has_type")
     return {
         **identity,
-        "object_number": _number(record) or (identity["id"] and pid(identity["id"])),
+        "object_number": _number(numbers) or (identity["id"] and pid(identity["id"])),
         **crm.in_languages("title", titles),
         **crm.in_languages("description", crm.descriptions(record)),
         "types": labels(types),
         "type_ids": ids(types, canonical),
         "materials": labels(nodes(record, "crm:P45_consists_of")),
         **_making(record, canonical),
-        "dimensions": unique(map(_dimension, nodes(record, "crm:P43_has_dimension"))),
+        "dimensions": _dimensions(record),
         **_acquisition(record),
         "exhibitions": ids(nodes(record, "crm:P12i_was_present_at"), canonical),
         "on_display": bool(nodes(record, "crm:P55_has_current_location")),
@@ -59,9 +59,7 @@ def object_columns(
     }
 
 
-def _number(record: Node) -> str | None:
-    named = nodes(record, "crm:P1_is_identified_by")
-    numbers = [node for node in named if is_a(node, crm.IDENTIFIER)]
+def _number(numbers: list[Node]) -> str | None:
     inventory = [node for node in numbers if has_type(node, OBJECT_NUMBER)]
     return first_label(inventory or numbers)
 
@@ -87,11 +85,14 @@ def _making(record: Node, canonical: Canonical) -> dict[str, Any]:
     }
 
 
-def _dimension(node: Node) -> str | None:
-    value = text(node.get("crm:P90_has_value"))
-    name = first_label(nodes(node, "crm:P2_has_type"))
-    unit = first_label(nodes(node, "crm:P91_has_unit"))
-    return " ".join(filter(None, (name, value, unit))) if value else None
+def _dimensions(record: Node) -> list[str]:
+    found: list[str] = []
+    for node in nodes(record, "crm:P43_has_dimension"):
+        if value := text(node.get("crm:P90_has_value")):
+            name = first_label(nodes(node, "crm:P2_has_type"))
+            unit = first_label(nodes(node, "crm:P91_has_unit"))
+            found.append(" ".join(filter(None, (name, value, unit))))
+    return found
 
 
 def _acquisition(record: Node) -> dict[str, str | None]:
@@ -118,19 +119,22 @@ def _documents(record: Node) -> dict[str, Any]:
     return {
         "iiif_manifest": manifest,
         "media": ids(others),
-        "projects": unique(map(_project, nodes(record, "crm:P15i_was_motivation_of"))),
+        "projects": _projects(record),
     }
 
 
-def _project(node: Node) -> str | None:
-    pages = ids(nodes(node, "crm:P129i_is_subject_of"))
-    return crm.citation(node, first(pages) or uri_of(node))
+def _projects(record: Node) -> list[str]:
+    found: list[str] = []
+    for node in nodes(record, "crm:P15i_was_motivation_of"):
+        page = first(ids(nodes(node, "crm:P129i_is_subject_of"))) or uri_of(node)
+        found += crm.citation(node, page)
+    return found
 
 
 def _colors(record: Node) -> dict[str, list[str]]:
     features = each(nodes(record, "crm:P65_shows_visual_item"), "crm:P56_bears_feature")
     notes = each(features, "crm:P3_has_note")
-    values = unique(text(note.get("rdf:value")) for note in notes) if notes else []
+    values = unique([text(note.get("rdf:value")) for note in notes])
     return {
         "colors": [value for value in values if not value.startswith("#")],
         "color_codes": [value for value in values if value.startswith("#")],

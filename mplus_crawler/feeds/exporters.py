@@ -6,9 +6,9 @@ import re
 from typing import IO, Any
 
 import orjson
-from scrapy.exporters import BaseItemExporter, CsvItemExporter
+from scrapy.exporters import BaseItemExporter, CsvItemExporter, JsonItemExporter, XmlItemExporter
 
-from mplus_crawler.items import SchemaItem
+from mplus_crawler.records import Records
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
@@ -17,21 +17,36 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 SEPARATOR = " | "
 
 
-class JsonLinesExporter(BaseItemExporter):
+class Unpacking:
+    """Before an exporter of items: exports the rows of :class:`Records`, and counts them."""
+
+    records = 0
+
+    def export_item(self, item: Records) -> None:
+        """Export each row of *item*."""
+        for row in item.rows:
+            super().export_item(row)  # type: ignore[misc]  # the exporter that comes after
+        self.records += len(item.rows)
+
+
+class JsonLinesExporter(Unpacking, BaseItemExporter):
     """One JSON object a line, columns in the order of the schema."""
 
     def __init__(self, file: IO[bytes], **kwargs: Any) -> None:
         super().__init__(dont_fail=True, **kwargs)
         self._file = file
 
-    def export_item(self, item: SchemaItem) -> None:
-        """Write *item*."""
-        names = self.fields_to_export or item.fields
-        line = {name: item.get(name) for name in names}
-        self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+    def export_item(self, item: Records) -> None:
+        """Write each row of *item*."""
+        lines = item.rows
+        if names := self.fields_to_export:
+            lines = [{name: row.get(name) for name in names} for row in lines]
+        for line in lines:
+            self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self.records += len(lines)
 
 
-class CsvExporter(CsvItemExporter):
+class CsvExporter(Unpacking, CsvItemExporter):
     """A row a record: lists joined by ``" | "``, the source record as JSON, formulas disarmed."""
 
     def serialize_field(self, field: Any, name: str, value: Any) -> Any:
@@ -41,6 +56,14 @@ class CsvExporter(CsvItemExporter):
         elif isinstance(value, list | dict):
             value = orjson.dumps(value).decode()
         return harmless(value) if isinstance(value, str) else value
+
+
+class JsonExporter(Unpacking, JsonItemExporter):
+    """One JSON list."""
+
+
+class XmlExporter(Unpacking, XmlItemExporter):
+    """XML, as Scrapy writes it."""
 
 
 def harmless(cell: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -30,6 +30,7 @@ class MuseumSpider(Spider):
     policy: Policy
     base_url: str
     arguments: dict[str, str]
+    canonical: Callable[[str], str]
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:

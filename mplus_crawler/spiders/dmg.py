@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Self
 from urllib.parse import urlencode, urljoin
@@ -18,7 +18,7 @@ from mplus_crawler.chain import BadNext, Chain, Place
 from mplus_crawler.cidoc import canonical_id
 from mplus_crawler.errors import UsageFault
 from mplus_crawler.hydra import Page, page_number, read_page
-from mplus_crawler.items import ITEM_CLASSES, SchemaItem
+from mplus_crawler.records import Records
 from mplus_crawler.spiders.arguments import (
     Parser,
     day,
@@ -52,7 +52,6 @@ class CollectionSpider(MuseumSpider):
 
     census: Census
     chain: Chain
-    canonical: Callable[[str], str]
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -115,35 +114,38 @@ class CollectionSpider(MuseumSpider):
             response.body, links, request.meta["page"], asked
         )
 
-    def parse(self, response: Response, page: Page) -> Iterator[Request | SchemaItem]:
-        """The page's records; stubs for those without an id; the next pages."""
+    def parse(self, response: Response, page: Page) -> Iterator[Request | Records]:
+        """The next pages; the page's records; stubs for the records without an id."""
         self.census.total(page.total)
         yield from self.following(page)
         members = self.wanted(page)
-        if not all(_named(member) for member in members):
-            yield self.stub_request(response, page)
-        for member in members:
-            if _named(member):
-                yield self.item(member, response)
+        retrieved_at = response.meta["retrieved_at"]
+        yield Records(retrieved_at, [(None, member) for member in members if not nameless(member)])
+        if any(map(nameless, members)):
+            yield self.stub_request(page, retrieved_at)
 
     def parse_stubs(
-        self, response: Response, page: Page, nameless: Page, retrieved_at: str
-    ) -> Iterator[SchemaItem]:
-        """The records of *nameless* that have no id, under the ids that the stubs give them.
+        self, response: Response, page: Page, full: Page, retrieved_at: str
+    ) -> Iterator[Records]:
+        """The records of *full* that have no id, under the ids that their stubs have.
 
-        The stubs must be of the same rows: where a record's own id and its stub's differ, rows
-        have moved, and no stub can be trusted.
+        Where a record's own id and its stub's differ, rows have moved, and no stub is trusted.
         """
-        stubs = [member.get("@id") if isinstance(member, dict) else None for member in page.members]
-        pairs = list(zip(self.wanted(nameless), [*stubs, *[None] * page.size], strict=False))
-        same = all(
-            self.canonical(member["@id"]) == self.canonical(stub or "")
-            for member, stub in pairs
-            if _named(member)
+        ids = [uri_of(stub) for stub in page.members] + [None] * len(full.members)
+        pairs = list(zip(ids, self.wanted(full), strict=False))
+        moved = any(
+            known is None or self.canonical(known) != self.canonical(member["@id"])
+            for known, member in pairs
+            if uri_of(member)
         )
-        for member, stub in pairs:
-            if not _named(member):
-                yield self.item(member, response, stub if same else None, retrieved_at)
+        yield Records(
+            retrieved_at,
+            [
+                (None if moved or known is None else self.canonical(known), member)
+                for known, member in pairs
+                if nameless(member)
+            ],
+        )
 
     def lost(self, failure: Failure) -> Iterator[Request]:
         """A page that cannot be had: say so, and go on behind it where the chain is known."""
@@ -153,13 +155,14 @@ class CollectionSpider(MuseumSpider):
         for url in self.chain.lost(number):
             yield self.page_request(url)
 
-    def lost_stubs(self, failure: Failure) -> Iterator[SchemaItem]:
+    def lost_stubs(self, failure: Failure) -> Iterator[Records]:
         """Stubs that cannot be had: their records are rejected whole, for want of an id."""
         request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
-        nameless = request.cb_kwargs["nameless"]
-        for member in self.wanted(nameless):
-            if not _named(member):
-                yield self.item(member, None, None, request.cb_kwargs["retrieved_at"])
+        members = self.wanted(request.cb_kwargs["full"])
+        yield Records(
+            request.cb_kwargs["retrieved_at"],
+            [(None, member) for member in members if nameless(member)],
+        )
 
     def following(self, page: Page) -> Iterator[Request]:
         """Requests for the pages after *page*."""
@@ -177,7 +180,7 @@ class CollectionSpider(MuseumSpider):
         meta = {"page": page_number(url) or 1}
         return Request(url, self.parse, errback=self.lost, meta=meta, dont_filter=True)
 
-    def stub_request(self, response: Response, page: Page) -> Request:
+    def stub_request(self, page: Page, retrieved_at: str) -> Request:
         """The same rows as *page*, as stubs: they have the ids that some full records lack."""
         query = {**self.query(full=False), "page": str(page.number), "itemsPerPage": str(page.size)}
         return Request(
@@ -185,7 +188,7 @@ class CollectionSpider(MuseumSpider):
             self.parse_stubs,
             errback=self.lost_stubs,
             meta={"page": page.number},
-            cb_kwargs={"nameless": page, "retrieved_at": response.meta["retrieved_at"]},
+            cb_kwargs={"full": page, "retrieved_at": retrieved_at},
             dont_filter=True,
         )
 
@@ -195,23 +198,16 @@ class CollectionSpider(MuseumSpider):
             return page.members
         return page.members[: max(0, self.chain.rows - page.first_row)]
 
-    def item(
-        self,
-        member: Any,
-        response: Response | None,
-        known_id: str | None = None,
-        retrieved_at: str | None = None,
-    ) -> SchemaItem:
-        """An item of *member* as it came; the pipelines do the rest."""
-        return ITEM_CLASSES[self.kind](
-            id=known_id,
-            record=member,
-            retrieved_at=retrieved_at or (response and response.meta["retrieved_at"]),
-        )
+
+def uri_of(member: Any) -> str | None:
+    """The member's ``@id``, where it has one."""
+    uri = member.get("@id") if isinstance(member, dict) else None
+    return uri if isinstance(uri, str) else None
 
 
-def _named(member: Any) -> bool:
-    return isinstance(member, dict) and isinstance(member.get("@id"), str) or not isinstance(member, dict)
+def nameless(member: Any) -> bool:
+    """Whether *member* is a record without ``@id``, as the museum sends for a null one."""
+    return isinstance(member, dict) and "@id" not in member
 
 
 class ObjectsSpider(CollectionSpider):

@@ -1,0 +1,25 @@
+"""A page's records, carried through Scrapy as one item.
+
+Scrapy's machinery costs 75 µs of CPU an item, as much as flattening and validating one; a page
+of a hundred pays it once. Exporters unpack it, so feeds have a record a line all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Records:
+    """What came together: *members* as the museum gave them, then *rows* with all columns.
+
+    A member is (id, record): the id that the record goes by when it names none itself, or
+    ``None``. *retrieved_at* is when the museum gave them, in UTC (ISO 8601).
+    """
+
+    retrieved_at: str
+    members: list[tuple[str | None, Any]]
+    rows: list[Row] = field(default_factory=list)

@@ -1,0 +1,65 @@
+"""The order of a collection: which rows it lists, under which numbers, and which are odd."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+
+@dataclass
+class Shelf:
+    """One collection's rows by key, sorted by number; a key may have a number and not be listed."""
+
+    kind: str
+    keys: list[int]
+    number: Callable[[int], str]
+    numbered: int
+    invalid: dict[int, int] = field(default_factory=dict)
+    bare: set[int] = field(default_factory=set)
+    merged: dict[int, int] = field(default_factory=dict)
+    poison: set[int] = field(default_factory=set)
+    inserted: dict[int, str] = field(default_factory=dict)
+    deleted: set[int] = field(default_factory=set)
+
+    def pid(self, key: int) -> str:
+        """The number of a row."""
+        return self.inserted.get(key) or self.number(key)
+
+    def find(self, pid: str) -> int | None:
+        """The row with this number, listed or not, unless it was deleted."""
+        inserted = {number: key for key, number in self.inserted.items()}
+        key = inserted.get(pid, bisect_left(range(self.numbered), pid, key=self.number))
+        known = key in self.inserted or (key < self.numbered and self.number(key) == pid)
+        return key if known and key not in self.deleted else None
+
+    def insert(self, at: int) -> None:
+        """Let a new row appear at a position, 1 being the first."""
+        key = self.numbered + len(self.inserted)
+        at = min(max(at, 1), len(self.keys) + 1)
+        before = self.pid(self.keys[at - 2]) if at > 1 else "+"
+        self.inserted[key] = f"{before}_new{len(self.inserted) + 1}"
+        self.keys.insert(at - 1, key)
+
+    def delete(self, at: int) -> None:
+        """Let the row at a position vanish, 1 being the first."""
+        if 0 < at <= len(self.keys):
+            self.deleted.add(self.keys.pop(at - 1))
+
+    def make_odd(self, facts: Mapping[str, float], dice: Random, invalid: float) -> None:
+        """Choose the rows that are invalid, bare (their stored JSON-LD is null) or merged."""
+        rows = len(self.keys)
+        spoilt = facts["invalid"] * invalid
+        shares = (
+            spoilt * min(1, rows / facts["rows"]),
+            rows * facts["bare"],
+            rows * facts["merged"],
+        )
+        counts = [max(1, round(share)) if share else 0 for share in shares]
+        odd = iter(dice.sample(self.keys, min(sum(counts), rows)))
+        chosen = [{key for key, _ in zip(odd, range(count), strict=False)} for count in counts]
+        self.invalid = {key: variant for variant, key in enumerate(sorted(chosen[0]))}
+        self.bare = chosen[1]
+        whole = [key for key in self.keys if not any(key in keys for keys in chosen)]
+        self.merged = {key: dice.choice(whole) for key in sorted(chosen[2]) if whole}
