@@ -223,7 +223,9 @@ class Census:
         if self.expected is None:
             return "the museum never said how many records there are"
         if self.expected_first != self.expected_last:
-            return f"the total changed from {self.expected_first} to {self.expected_last} while paging"
+            return (
+                f"the total changed from {self.expected_first} to {self.expected_last} while paging"
+            )
         if self.accounted != self.expected:
             return (
                 f"{self.expected} records were expected and {self.accounted} distinct ones came"

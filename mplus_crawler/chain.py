@@ -29,9 +29,15 @@ class Place:
         """*url* with the canonical base, in any case of scheme and host, put in the real place."""
         split, canonical = urlsplit(url), urlsplit(self.canonical)
         same_host = split.netloc.lower() == canonical.netloc.lower()
-        if same_host and split.scheme in ("http", "https") and split.path.startswith(canonical.path):
+        if (
+            same_host
+            and split.scheme in ("http", "https")
+            and split.path.startswith(canonical.path)
+        ):
             rest = split.path[len(canonical.path) :]
-            return urljoin(self.base_url, rest.lstrip("/")) + (f"?{split.query}" if split.query else "")
+            return urljoin(self.base_url, rest.lstrip("/")) + (
+                f"?{split.query}" if split.query else ""
+            )
         return url
 
     def same_collection(self, url: str, other: str) -> bool:
@@ -79,7 +85,7 @@ class Chain:
         if self._template is None:
             self._template, self._end = following, self._known_end(page)
         elif self._predicting and not _same_query(following, self._predicted(page.number + 1)):
-            self.note("a next link was not the predicted one: one page at a time from there")
+            self.note("a next link was not the predicted one: from there one page at a time")
             self._predicting = False
         return self._ask(following)
 
@@ -117,7 +123,7 @@ class Chain:
         return end
 
     def _next(self, page: Page) -> str:
-        """The next page's URL: the header's and the body's, where they agree, or the earlier one."""
+        """The next page's URL: what header and body agree on, or the earlier of the two."""
         told = [
             self.place.carry(urljoin(self.first, link))
             for link in (page.header_next, page.body_next)

@@ -82,7 +82,9 @@ def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) 
 def page_number(url: str) -> int | None:
     """The ``page`` parameter of *url*, where it is one whole number."""
     values = parse_qs(urlsplit(url).query).get("page", [])
-    return int(values[0]) if len(values) == 1 and values[0].isascii() and values[0].isdigit() else None
+    return (
+        int(values[0]) if len(values) == 1 and values[0].isascii() and values[0].isdigit() else None
+    )
 
 
 def _document(body: bytes) -> dict[str, Any]:
@@ -120,5 +122,7 @@ def _check_rows(page: Page) -> None:
     if rows == 0:
         raise PageFault("the page is empty before the end", page)
     if page.is_last and rows >= page.size:
-        raise PageFault(f"no next page is named after {page.first_row + rows} of {page.total}", page)
+        raise PageFault(
+            f"no next page is named after {page.first_row + rows} of {page.total}", page
+        )
     raise PageFault(f"the page has {rows} of {min(due, page.size)} records", page)

@@ -7,17 +7,16 @@ own: its properties are the item's fields, its descriptions document the columns
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import new_class
+from typing import Any, ClassVar
 
 import jsonschema_rs
 import orjson
 from scrapy_jsonschema import JsonSchemaItem
 from scrapy_jsonschema.draft import JSON_SCHEMA_DRAFT_7
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SUFFIX = ".schema.json"
 MESSAGE_LENGTH = 300
@@ -45,6 +44,7 @@ class Validator:
         self.is_valid = self._compiled.is_valid
 
     def iter_errors(self, instance: Any) -> Iterator[Fault]:
+        """Everything that is wrong with *instance*."""
         for error in self._compiled.iter_errors(instance):
             path = deque(error.instance_path)
             if error.kind.name == "required":
@@ -68,12 +68,8 @@ def item_class(kind: str, schema: dict[str, Any]) -> type[SchemaItem]:
     if schema.get("$schema") != JSON_SCHEMA_DRAFT_7:
         raise ValueError(f"{kind}{SUFFIX}: $schema must be {JSON_SCHEMA_DRAFT_7}")
     name = "".join(part.capitalize() for part in kind.split("_")) + "Item"
-    members = {
-        "jsonschema": schema,
-        "__doc__": schema.get("description"),
-        "__module__": __name__,
-    }
-    cls: type[SchemaItem] = type(SchemaItem)(name, (SchemaItem,), members)
+    members = {"jsonschema": schema, "__doc__": schema["description"], "__module__": __name__}
+    cls: type[SchemaItem] = new_class(name, (SchemaItem,), exec_body=lambda ns: ns.update(members))
     cls.validator = Validator(schema)
     return cls
 
@@ -97,10 +93,10 @@ ConceptItem = ITEM_CLASSES["concept"]
 
 
 def errors(item_class: type[SchemaItem], values: dict[str, Any]) -> list[dict[str, str]]:
-    """What is wrong with an item of these *values*, as ``{"path": "record.rdfs:label", "message": "…"}`` each.
+    """What is wrong with *values* for an item of that class; nothing if they are valid.
 
-    A path is the keys and indices from the item down, joined by dots; a missing property is
-    its last part. Empty for a valid item.
+    Each as ``{"path": "record.crm:P2_has_type.0", "message": "…"}``: the keys and indices from
+    the item down, joined by dots, a missing property being the last of them.
     """
     if item_class.validator.is_valid(values):
         return []

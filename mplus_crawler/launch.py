@@ -12,7 +12,7 @@ from mplus_crawler.errors import UsageFault
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider
 
-# They come from the environment alone: arguments and settings are logged, and seen in process lists.
+# From the environment alone: arguments and settings are logged and seen in process lists.
 SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY")
 
 _NUMBERS = {

@@ -162,7 +162,9 @@ def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
         Tier(
             name=tier["name"],
             paths=tuple(tier["paths"]),
-            limits=tuple(Limit(limit["requests"], float(limit["seconds"])) for limit in tier["limits"]),
+            limits=tuple(
+                Limit(limit["requests"], float(limit["seconds"])) for limit in tier["limits"]
+            ),
             source=tier["source"],
             checked=date.fromisoformat(tier["checked"]),
         )

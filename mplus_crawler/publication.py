@@ -188,9 +188,10 @@ def _stamp(moment: datetime) -> str:
 
 def _summarise(certificate: dict[str, Any]) -> None:
     """What a person wants to know, on standard error: standard output may be a feed."""
+    verdict: Verdict = certificate["verdict"]
     expected = certificate["expected"]["last"]
     lines = [
-        f"{certificate['spider']}: {certificate['verdict']} (exit {certificate['verdict'].exit_code})",
+        f"{certificate['spider']}: {verdict} (exit {verdict.exit_code})",
         f"  reason     {certificate['reason']}",
         f"  expected   {'unknown' if expected is None else f'{expected:,}'}",
         f"  unique     {certificate['unique']:,}",

@@ -77,9 +77,7 @@ class RetryMiddleware:
             return self._again(request, str(exception) or type(exception).__name__)
         return None
 
-    def _faulty(
-        self, request: Request, response: Response, fault: PageFault
-    ) -> Request | Response:
+    def _faulty(self, request: Request, response: Response, fault: PageFault) -> Request | Response:
         """Ask again; in the end take what could be read, and say what is missing."""
         try:
             request.meta.pop("retrieved_at")

@@ -68,7 +68,9 @@ EXTENSIONS = {
     "scrapy.extensions.logstats.LogStats": None,  # progress says it better
 }
 FEED_EXPORTERS = {
-    **dict.fromkeys(("jsonlines", "jsonl", "jl"), "mplus_crawler.feeds.exporters.JsonLinesExporter"),
+    **dict.fromkeys(
+        ("jsonlines", "jsonl", "jl"), "mplus_crawler.feeds.exporters.JsonLinesExporter"
+    ),
     "csv": "mplus_crawler.feeds.exporters.CsvExporter",
     "json": "mplus_crawler.feeds.exporters.JsonExporter",
     "xml": "mplus_crawler.feeds.exporters.XmlExporter",

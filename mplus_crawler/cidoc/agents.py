@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -14,11 +13,10 @@ from mplus_crawler.cidoc.jsonld import (
     Canonical,
     Node,
     each,
-    first_label,
     first,
+    first_label,
     ids,
     is_a,
-    label,
     labels,
     nodes,
     references,
@@ -40,10 +38,8 @@ RELATIONS = {
 WIKIPEDIA = ".wikipedia.org/"
 
 _schema = orjson.loads(files("schemas").joinpath("agent.schema.json").read_bytes())
-# Records name Wikipedia pages without their licence, so that the schema's default stands for it.
-_wikipedia_licence: str = _schema["properties"]["biographies"]["items"]["properties"]["licence"][
-    "default"
-]
+# Records name Wikipedia pages but not their licence, which the schema states as the default.
+_wikipedia_licence: str = _schema["definitions"]["biography"]["properties"]["licence"]["default"]
 
 
 def agent_columns(
@@ -51,7 +47,7 @@ def agent_columns(
 ) -> dict[str, Any]:
     """The columns that ``schemas/agent.schema.json`` describes, the envelope's apart."""
     names = unique(name for _, name in texts(crm.identifiers(record)[0]))
-    biographies = list(_biographies(record))
+    biographies = _biographies(record)
     return {
         **crm.identity(record, canonical, known_id, names),
         "agent_type": _agent_type(record),
@@ -73,10 +69,8 @@ def _agent_type(record: Node) -> str | None:
 
 
 def _gender(record: Node) -> str | None:
-    for uri in ids(nodes(record, "crm:P2_has_type")):
-        if uri.startswith(HUMAN_SEX):
-            return uri.removeprefix(HUMAN_SEX).lower()
-    return None
+    uris = ids(nodes(record, "crm:P2_has_type"))
+    return first(uri.removeprefix(HUMAN_SEX).lower() for uri in uris if uri.startswith(HUMAN_SEX))
 
 
 def _birth(record: Node) -> dict[str, Any]:
@@ -102,28 +96,32 @@ def _death(record: Node) -> dict[str, Any]:
 def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
     """Relations to other agents, and nationalities, which older records keep among them."""
     countries = nodes(record, "person:citizenship")
-    agents: dict[str, str] = {}
-    for prop, relation in RELATIONS.items():
-        for node in nodes(record, prop):
+    related: list[str] = []
+    relations: list[str] = []
+    for name, usual in RELATIONS.items():
+        for node in nodes(record, name):
             uri = canonical(uri_of(node) or "")
+            stated = first_label(nodes(node, "crm:P2_has_type"))
             if "/id/agent/" in uri:
-                named = first_label(nodes(node, "crm:P2_has_type")) or relation
-                agents.setdefault(f"{named} {pid(uri)}", uri)
-            elif label(node):
+                related.append(uri)
+                relations.append(f"{stated or usual} {pid(uri)}")
+            elif uri and not stated:
                 countries.append(node)
     return {
         "nationalities": labels(countries),
-        "related_agents": unique(agents.values()),
-        "relations": list(agents),
+        "related_agents": unique(related),
+        "relations": unique(relations),
     }
 
 
-def _biographies(record: Node) -> Iterator[dict[str, str | None]]:
+def _biographies(record: Node) -> list[dict[str, str | None]]:
+    found: list[dict[str, str | None]] = []
     for node in nodes(record, "crm:P67i_is_referred_to_by"):
         source = _source(node)
         licence = _licence(node, source)
         for code, said in texts([node]):
-            yield {"text": said, "language": code, "source": source, "licence": licence}
+            found.append({"text": said, "language": code, "source": source, "licence": licence})
+    return found
 
 
 def _source(node: Node) -> str | None:

@@ -31,7 +31,7 @@ TIME_SPAN = "crm:P4_has_time-span"
 BEGIN = "crm:P82a_begin_of_the_begin"
 END = "crm:P82b_end_of_the_end"
 
-_iso_date = re.compile(r"-?\d{1,6}(-\d\d(-\d\d)?)?").fullmatch
+_iso_date = re.compile(r"-?\d{4,6}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?").fullmatch
 
 
 def identity(
@@ -139,8 +139,8 @@ def subjects(record: Node) -> tuple[str | None, list[Node]]:
     return manifest, others
 
 
-def citation(node: Node, page: str | None) -> list[str]:
-    """Title, date and address of a document or an activity as one string, if it has any."""
+def citation(node: Node, page: str | None) -> str | None:
+    """Title, date and address of a document or an activity, as far as known."""
     title = first_label(nodes(node, "crm:P102_has_title")) or label(node)
-    parts = (title, first_label(nodes(node, TIME_SPAN)), page)
-    return [line] if (line := ", ".join(filter(None, parts))) else []
+    date = first_label(nodes(node, TIME_SPAN))
+    return ", ".join(filter(None, (title, date, page))) or None

@@ -15,6 +15,7 @@ from mplus_crawler.cidoc.jsonld import (
     labels,
     nodes,
     references,
+    unique,
     uri_of,
 )
 
@@ -43,10 +44,10 @@ def exhibition_columns(
 
 def _dates(record: Node) -> dict[str, str | None]:
     spans = nodes(record, crm.TIME_SPAN)
-    begins, ends = zip(*map(crm.dates, spans), strict=True) if spans else ((), ())
+    dates = [crm.dates(span) for span in spans]
     return {
-        "date_begin": min(filter(None, begins), default=None),
-        "date_end": max(filter(None, ends), default=None),
+        "date_begin": min((begin for begin, _ in dates if begin), default=None),
+        "date_end": max((end for _, end in dates if end), default=None),
         "date_label": first_label(spans),
     }
 
@@ -56,6 +57,6 @@ def _documents(record: Node) -> dict[str, Any]:
     publications = [node for node in others if has_type(node, PUBLICATION)]
     return {
         "media": ids([node for node in others if node not in publications]),
-        "publications": [line for node in publications for line in crm.citation(node, uri_of(node))],
+        "publications": unique(crm.citation(node, uri_of(node)) for node in publications),
         "iiif_manifest": manifest,
     }

@@ -35,18 +35,17 @@ def pid(canonical: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _encoded(tail: str) -> str:
-    if _escape(tail):
-        return quote(unquote_to_bytes(tail), safe="")
-    return quote(tail, safe="")
+    raw = tail.encode("utf-8", "surrogatepass")
+    return quote(unquote_to_bytes(raw) if _escape(tail) else raw, safe="")
 
 
 @lru_cache
 def _own(base_url: str, also: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
     bases = "|".join(map(_base_pattern, (base_url, *also)))
-    return re.compile(rf"(?:{bases})/+(?i:id)/+([a-zA-Z]+)/+(.*[^/])/*", re.DOTALL).fullmatch
+    return re.compile(rf"(?:{bases})/++(?i:id)/++([a-zA-Z]+)/++(.*[^/])/*", re.DOTALL).fullmatch
 
 
 def _base_pattern(base_url: str) -> str:
     base = urlsplit(base_url)
-    path = "".join("/+" + re.escape(part) for part in base.path.split("/") if part)
+    path = "".join("/++" + re.escape(part) for part in base.path.split("/") if part)
     return f"(?i:https?://{re.escape(base.netloc)}){path}"

@@ -63,10 +63,16 @@ def text(value: Any) -> str | None:
     """A literal as text: the first one that says anything; numbers as they are written."""
     if type(value) is str:
         return value.strip() or None
-    if type(value) is dict:
-        return text(value.get("@value"))
     if type(value) is list:
-        return first(map(text, value))
+        return first([_scalar(one) for one in value])
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str | None:
+    if type(value) is dict:
+        value = value.get("@value")
+    if type(value) is str:
+        return value.strip() or None
     return str(value) if type(value) in (int, float) else None
 
 
@@ -135,10 +141,7 @@ def is_a(node: Node, cls: str) -> bool:
 
 def has_type(node: Node, uri: str) -> bool:
     """Whether *uri* is among a node's ``crm:P2_has_type``."""
-    for one in nodes(node, "crm:P2_has_type"):
-        if one.get("@id") == uri:
-            return True
-    return False
+    return uri in ids(nodes(node, "crm:P2_has_type"))
 
 
 def language(node: Node) -> str | None:
@@ -151,15 +154,11 @@ def language(node: Node) -> str | None:
 
 def literals(value: Any, default: str | None = None) -> list[Localized]:
     """Each literal with its language; *default* where it names none of its own."""
-    found: list[Localized] = []
-    for one in as_list(value):
-        if said := text(one):
-            found.append(((_tag(one) if type(one) is dict else None) or default, said))
-    return found
+    return [(_tag(one) or default, said) for one in as_list(value) if (said := text(one))]
 
 
-def _tag(literal: Node) -> str | None:
-    tag = literal.get("@language")
+def _tag(literal: Any) -> str | None:
+    tag = literal.get("@language") if type(literal) is dict else None
     return tag.lower().partition("-")[0] if type(tag) is str else None
 
 

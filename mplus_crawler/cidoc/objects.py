@@ -119,16 +119,13 @@ def _documents(record: Node) -> dict[str, Any]:
     return {
         "iiif_manifest": manifest,
         "media": ids(others),
-        "projects": _projects(record),
+        "projects": unique(map(_project, nodes(record, "crm:P15i_was_motivation_of"))),
     }
 
 
-def _projects(record: Node) -> list[str]:
-    found: list[str] = []
-    for node in nodes(record, "crm:P15i_was_motivation_of"):
-        page = first(ids(nodes(node, "crm:P129i_is_subject_of"))) or uri_of(node)
-        found += crm.citation(node, page)
-    return found
+def _project(node: Node) -> str | None:
+    page = first(ids(nodes(node, "crm:P129i_is_subject_of")))
+    return crm.citation(node, page or uri_of(node))
 
 
 def _colors(record: Node) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ import sys
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.crawler import Crawler
+from scrapy.exceptions import UsageError
 
 from mplus_crawler.errors import ExitCode, Fault, UsageFault
 from mplus_crawler.launch import check_launch
@@ -31,7 +32,10 @@ class Command(ScrapyCrawl):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """As Scrapy does, and keep the log to what concerns the harvest."""
-        super().process_options(args, opts)
+        try:
+            super().process_options(args, opts)
+        except UsageError as error:
+            raise SystemExit(_refused(UsageFault(str(error)))) from None
         assert self.settings is not None
         if self.settings.get("LOG_LEVEL") != "DEBUG":
             for logger in _CHATTER:
@@ -42,11 +46,10 @@ class Command(ScrapyCrawl):
         try:
             self._crawl(args, opts)
         except Fault as fault:
-            print(f"error: {fault}", file=sys.stderr)
-            self.exitcode = fault.exit_code
+            self.exitcode = _refused(fault)
 
     def _crawl(self, args: list[str], opts: argparse.Namespace) -> None:
-        assert self.settings is not None and self.crawler_process is not None
+        assert self.crawler_process is not None
         if len(args) != 1:
             raise UsageFault("name one spider: scrapy crawl SPIDER; `scrapy list` shows them")
         name = args[0]
@@ -70,6 +73,11 @@ class Command(ScrapyCrawl):
             print("error: the crawl was ended before its verdict; run it again", file=sys.stderr)
             return ExitCode.FAILED
         return exit_code
+
+
+def _refused(fault: Fault) -> ExitCode:
+    print(f"error: {' '.join(str(fault).split())}", file=sys.stderr)
+    return fault.exit_code
 
 
 def _warnings_only(record: logging.LogRecord) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 from typing import ClassVar
 
@@ -48,6 +49,8 @@ class Command(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """One flag for every option of the sandbox."""
         super().add_options(parser)
+        from mplus_crawler.sandbox.faults import KINDS  # only this command's own start pays for it
+
         group = parser.add_argument_group(title="Sandbox")
         for name, (metavar, text) in _HELP.items():
             default = getattr(Options, name)
@@ -64,7 +67,8 @@ class Command(ScrapyCommand):
             action="append",
             default=[],
             dest="faults",
-            help="KIND[:KEY=VALUE,…], for instance status:code=503,path=objects,page=3 (repeatable)",
+            help="what goes wrong and when, for instance status:code=503,path=objects,page=3; "
+            f"kinds: {', '.join(KINDS)} (repeatable)",
         )
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
@@ -77,8 +81,9 @@ class Command(ScrapyCommand):
         except ValueError as problem:
             raise UsageError(str(problem), print_help=False) from None
         except OSError as problem:
-            where = f"{opts.host}, port {opts.port}"
-            raise UsageError(f"{where}: {problem.strerror}", print_help=False) from None
+            reason = os.strerror(problem.errno or 0).lower()
+            where = f"port {opts.port} on {opts.host}"
+            raise UsageError(f"{where}: {reason}", print_help=False) from None
 
 
 async def _serve(options: Options) -> None:

@@ -10,8 +10,8 @@ from scrapy.exporters import BaseItemExporter, CsvItemExporter, JsonItemExporter
 
 from mplus_crawler.records import Records
 
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+# What a spreadsheet takes for the beginning of a formula, full width too (OWASP, CSV injection).
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 # Between the values of a column that has many; labels have commas and semicolons of their own.
 SEPARATOR = " | "

@@ -6,8 +6,9 @@ import hashlib
 import io
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from typing_extensions import Buffer
 
@@ -28,10 +29,10 @@ class StagedFile(io.BufferedIOBase):
         self.whole = False
         self._failed = failed
         self._digest = hashlib.sha256()
-        self._file: io.BufferedWriter | None = None
+        self._file: BinaryIO | None = None
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.part, "wb", buffering=1 << 18)
+            self._file = self.part.open("wb", buffering=1 << 18)
         except OSError as error:
             failed(error)
         if append and target.exists():
@@ -73,7 +74,7 @@ class StagedFile(io.BufferedIOBase):
 
     def publish(self, target: Path) -> None:
         """Give the file its name; raises OSError when that cannot be."""
-        os.replace(self.part, target)
+        self.part.replace(target)
         directory = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
@@ -89,10 +90,8 @@ class StagedFile(io.BufferedIOBase):
         file, self._file = self._file, None
         self._failed(error)
         if file is not None:
-            try:
+            with suppress(OSError):
                 file.close()
-            except OSError:
-                pass
 
 
 def write_whole(target: Path, content: bytes) -> None:

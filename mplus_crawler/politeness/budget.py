@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mplus_crawler.errors import Fault
+from mplus_crawler.errors import ExitCode, Fault
 from mplus_crawler.policy import Limit, Tier
 
 # A reservation is on the wire well within this share of its window.
@@ -24,6 +24,8 @@ PROBE_SECONDS = 10.0
 
 class BudgetUnavailable(Fault):
     """The store cannot be opened or written: nothing may be sent."""
+
+    exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The store's answer: a number to settle with, or the seconds until it is worth asking again."""
+    """The store's answer: a number to settle with, or the seconds until it pays to ask again."""
 
     ticket: int | None
     wait: float = 0.0
@@ -64,7 +66,7 @@ class Quota:
 
     def window_among(self, windows: Sequence[float]) -> float:
         """The one of *windows* that this count is of: the named, else the shortest that can be."""
-        if self.window in windows:
+        if self.window is not None and self.window in windows:
             return self.window
         return min((w for w in windows if w >= self.reset - 1), default=max(windows))
 

@@ -146,7 +146,9 @@ class SqliteBudget:
 
     def _parked(self, db: sqlite3.Connection, account: Account, now: float) -> float:
         """Seconds until a parked tier may be tried again; one request goes ahead as the probe."""
-        row = db.execute("SELECT until, probe FROM park WHERE account = ?", (account.key,)).fetchone()
+        row = db.execute(
+            "SELECT until, probe FROM park WHERE account = ?", (account.key,)
+        ).fetchone()
         if row is None:
             return 0.0
         until, probe = row
@@ -162,23 +164,27 @@ class SqliteBudget:
         db.execute("DELETE FROM ticket WHERE number < ?", (ticket,))
         for limit in account.limits:
             window = (account.key, limit.seconds)
-            db.execute("DELETE FROM spent WHERE account = ? AND seconds = ? AND expires <= ?",
-                       (*window, now))
-            db.execute("INSERT INTO spent VALUES (?, ?, ?, ?)",
-                       (*window, ticket, now + limit.seconds * STRETCH))
+            db.execute(
+                "DELETE FROM spent WHERE account = ? AND seconds = ? AND expires <= ?",
+                (*window, now),
+            )
+            db.execute(
+                "INSERT INTO spent VALUES (?, ?, ?, ?)",
+                (*window, ticket, now + limit.seconds * STRETCH),
+            )
             db.execute(
                 "INSERT INTO window VALUES (?, ?, ?, NULL, 0)"
                 " ON CONFLICT DO UPDATE SET requests = excluded.requests",
                 (*window, limit.requests),
             )
         db.execute("UPDATE park SET probe = ? WHERE account = ?", (now, account.key))
-        db.execute("DELETE FROM waiting WHERE account = ? AND who = ?",
-                   (account.key, who or str(os.getpid())))
+        db.execute(
+            "DELETE FROM waiting WHERE account = ? AND who = ?",
+            (account.key, who or str(os.getpid())),
+        )
         return ticket
 
-    def _tighten(
-        self, db: sqlite3.Connection, account: Account, quota: Quota, now: float
-    ) -> None:
+    def _tighten(self, db: sqlite3.Connection, account: Account, quota: Quota, now: float) -> None:
         """Take over a server's count that is lower than ours: somebody else spends there too.
 
         Ours may count requests that the server hasn't seen yet, so the ceiling errs towards
@@ -237,9 +243,7 @@ class SqliteBudget:
         )
 
 
-def _nth_expiry(
-    db: sqlite3.Connection, key: str, seconds: float, now: float, offset: int
-) -> float:
+def _nth_expiry(db: sqlite3.Connection, key: str, seconds: float, now: float, offset: int) -> float:
     row = db.execute(
         "SELECT expires FROM spent WHERE account = ? AND seconds = ? AND expires > ?"
         " ORDER BY expires LIMIT 1 OFFSET ?",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from time import monotonic
-from typing import NoReturn, Self
+from typing import Self
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -19,10 +19,10 @@ from scrapy.http import Response
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import Fault
+from mplus_crawler.policy import Tier
 from mplus_crawler.politeness.budget import Account, Budget, Evidence
 from mplus_crawler.politeness.evidence import read_evidence
 from mplus_crawler.politeness.stores import open_budget
-from mplus_crawler.policy import Tier
 from mplus_crawler.spiders.base import MuseumSpider
 
 logger = logging.getLogger(__name__)

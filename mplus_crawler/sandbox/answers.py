@@ -28,7 +28,9 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def linked_data(status: int, body: Json | bytes, headers: Mapping[str, str] | None = None) -> Answer:
+def linked_data(
+    status: int, body: Json | bytes, headers: Mapping[str, str] | None = None
+) -> Answer:
     """JSON-LD, which the museum sends for its errors too."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     fields = {"Content-Type": LD_JSON, "Content-Disposition": "inline", **(headers or {})}
@@ -62,7 +64,7 @@ def validators(pid: str, modified: datetime | None) -> dict[str, str]:
 
 
 def unless_fresh(answer: Answer, asked: Mapping[str, str]) -> Answer:
-    """A 304 instead, if the request's conditions say that the client has this already (RFC 9110)."""
+    """A 304 instead, if the request's conditions say that the client has it already (RFC 9110)."""
     if not 200 <= answer.status < 300 or not _is_fresh(answer.headers, asked):
         return answer
     dropped = ("Content-Type", "Content-Length")

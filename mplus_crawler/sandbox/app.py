@@ -12,18 +12,18 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from mplus_crawler.sandbox import faults, wire
+from mplus_crawler.sandbox import spoilt
 from mplus_crawler.sandbox.answers import Answer, page_of_html, plain_json, unless_fresh
 from mplus_crawler.sandbox.data import Collection, Sizes
 from mplus_crawler.sandbox.facts import FACTS, Json
+from mplus_crawler.sandbox.faults import Due, Faults
 from mplus_crawler.sandbox.limits import Statistics, Tier, read_tiers
 from mplus_crawler.sandbox.museum import Museum
 from mplus_crawler.sandbox.options import Options
 from mplus_crawler.sandbox.routes import ROOT, Place, locate
+from mplus_crawler.sandbox.wire import Delivery
 
 T = TypeVar("T")
-
-MUSEUM = web.AppKey("MUSEUM", "Front")
 
 _CORS = {"Access-Control-Allow-Origin": "*"}
 _METHODS = {"Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE"}
@@ -38,7 +38,7 @@ class Front:
         rows = Collection(sizes, options.seed, options.invalid)
         self.museum = Museum(rows, options.api_key, options.v1)
         self.statistics = Statistics(read_tiers(options.limits, options.window_scale))
-        self.faults = faults.Faults(self.museum, options.seed, options.faults)
+        self.faults = Faults(self.museum, options.seed, options.faults)
         self._links_are_local = options.links == "local"
         self._latency = options.latency
 
@@ -51,42 +51,42 @@ class Front:
         """Answer one request to the museum."""
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_CORS | _METHODS)
-        place, now = locate(request.raw_path), monotonic()
+        place, arrival = locate(request.raw_path), time()
         tier = self.statistics.tier(place.path.lower())
-        delivery = wire.Delivery(request)
-        tally = self.statistics.arrived(tier, place.path, time())
+        tally = self.statistics.arrived(tier, place.path, arrival)
+        delivery = Delivery(request)
         try:
-            await self._exchange(place, tier, now, delivery)
+            await self._exchange(place, tier, delivery)
         finally:
-            self.statistics.answered(tally, place.target, time(), delivery.status)
+            self.statistics.answered(tally, place.target, arrival, delivery.status)
         return delivery.response
 
-    async def _exchange(
-        self, place: Place, tier: Tier | None, now: float, delivery: wire.Delivery
-    ) -> None:
-        rate: Mapping[str, str] = {}
-        if tier:
-            meter = self.statistics.meter(tier, _client(delivery.request))
-            allowed = meter.hit(now)
-            rate = meter.headers(now, allowed)
-            if not allowed:
-                body = {"status": 429, "error": FACTS["message"]["too_many"]}
-                return await delivery.send(plain_json(429, body), rate, {})
+    async def _exchange(self, place: Place, tier: Tier | None, delivery: Delivery) -> None:
+        allowed, rate = self._admit(tier, delivery.request)
+        if not allowed:
+            body = {"status": 429, "error": FACTS["message"]["too_many"]}
+            await delivery.send(plain_json(429, body), rate, ())
+            return
         due = self.faults.due(place, tier.name if tier else None)
-        if self._latency:
-            await asyncio.sleep(self._latency)
-        answer = faults.instead(due) or self._answer(place, delivery.request, due)
+        if wait := self._latency + spoilt.delay(due):
+            await asyncio.sleep(wait)
+        answer = spoilt.instead(due) or self._answer(place, delivery.request, due)
         await delivery.send(answer, rate, due)
         self.faults.move_rows(due)
 
-    def _answer(
-        self, place: Place, request: web.Request, due: Mapping[str, faults.Fault]
-    ) -> Answer:
+    def _admit(self, tier: Tier | None, request: web.Request) -> tuple[bool, Mapping[str, str]]:
+        if tier is None:
+            return True, {}
+        meter, now = self.statistics.meter(tier, _client(request)), monotonic()
+        allowed = meter.hit(now)
+        return allowed, meter.headers(now, allowed)
+
+    def _answer(self, place: Place, request: web.Request, due: Due) -> Answer:
         if request.method not in ("GET", "HEAD"):
             path = place.target.partition("?")[0]
             return page_of_html(404, f"Cannot {request.method} {path}")
         asked = request.headers
-        answer = self.museum.answer(place, asked, lambda page: faults.change(page, due))
+        answer = self.museum.answer(place, asked, lambda page: spoilt.change(page, due))
         return unless_fresh(answer, asked)
 
     async def control(self, request: web.Request) -> web.Response:
@@ -104,8 +104,7 @@ class Front:
         specs = json.loads(body)
         if not isinstance(specs, list) or not all(isinstance(spec, str) for spec in specs):
             raise ValueError("faults: a JSON list of specs is wanted")
-        for spec in specs:
-            self.faults.add(spec)
+        self.faults.add(*specs)
         return {"added": len(specs)}
 
     def _clear_faults(self) -> Json:
@@ -126,9 +125,13 @@ _CONTROLS: Mapping[tuple[str, str], Callable[[Front, bool, bytes], Json]] = {
 }
 
 
+MUSEUM = web.AppKey("MUSEUM", Front)
+
+
 def create_app(options: Options) -> web.Application:
     """The sandbox as an aiohttp application."""
     app = web.Application()
+    app.on_response_prepare.append(_forget_server)
     app[MUSEUM] = front = Front(options)
     app.router.add_route("*", "/__{control}", front.control)
     app.router.add_route("*", "/{path:.*}", front.answer)
@@ -222,6 +225,10 @@ class Sandbox:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _forget_server(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall("Server", None)
 
 
 def _client(request: web.Request) -> str:

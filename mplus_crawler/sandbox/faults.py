@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import inf
 from random import Random
 from typing import Any
 
-from mplus_crawler.sandbox.answers import HTML, Answer, linked_data
-from mplus_crawler.sandbox.data import Shelf
-from mplus_crawler.sandbox.museum import Museum, Page
+from mplus_crawler.sandbox.museum import Museum
 from mplus_crawler.sandbox.query import leading_int
 from mplus_crawler.sandbox.routes import COLLECTIONS, Place
+from mplus_crawler.sandbox.shelf import Shelf
 
-Option = Callable[[str], Any]
+Option = tuple[Callable[[str], Any], Any]
 
 
 def _times(text: str) -> float:
@@ -26,13 +25,17 @@ def _flag(text: str) -> bool:
     return bool(int(text))
 
 
+def _status_code(text: str) -> HTTPStatus:
+    return HTTPStatus(int(text))
+
+
 def _moment(text: str) -> str:
     if text not in ("before", "after"):
         raise ValueError(text)
     return text
 
 
-_SELECTORS: Mapping[str, Option] = {
+_SELECTORS: Mapping[str, Callable[[str], Any]] = {
     "tier": str,
     "path": str,
     "page": int,
@@ -42,38 +45,43 @@ _SELECTORS: Mapping[str, Option] = {
     "times": _times,
 }
 
-# Every kind, with its own options.
+# Every kind with its options: how each is read, and its default (... if it must be given).
 _ANSWERS: Mapping[str, Mapping[str, Option]] = {
-    "status": {"code": int, "html": _flag, "retry_after": int},
+    "status": {
+        "code": (_status_code, HTTPStatus.INTERNAL_SERVER_ERROR),
+        "html": (_flag, False),
+        "retry_after": (int, None),
+    },
     "empty": {},
     "html": {},
-    "redirect": {"url": str, "code": int},
+    "redirect": {"url": (str, ...), "code": (_status_code, HTTPStatus.FOUND)},
 }
 _PAGES: Mapping[str, Mapping[str, Option]] = {
-    "short": {"rows": int},
+    "short": {"rows": (int, 1)},
     "empty_page": {},
-    "total": {"value": int, "delta": int},
-    "next_offorigin": {"url": str},
-    "next_loop": {"to": int},
+    "total": {"value": (int, None), "delta": (int, 1)},
+    "next_offorigin": {"url": (str, ...)},
+    "next_loop": {"to": (int, None)},
     "next_missing_link": {},
     "next_missing_hydra": {},
     "next_disagree": {},
     "last_gone": {},
 }
 _WIRE: Mapping[str, Mapping[str, Option]] = {
-    "truncate": {"clean": _flag},
-    "reset": {"when": _moment},
-    "hang": {"seconds": float},
-    "slow": {"seconds": float},
-    "latency": {"seconds": float},
+    "truncate": {"clean": (_flag, False)},
+    "reset": {"when": (_moment, "before")},
+    "hang": {"seconds": (float, 3600.0)},
+    "slow": {"seconds": (float, 1.0)},
+    "latency": {"seconds": (float, 0.1)},
 }
 _ROWS: Mapping[str, Mapping[str, Option]] = {
-    "poison": {"row": int},
-    "insert": {"at": int},
-    "delete": {"at": int},
+    "poison": {"row": (int, ...)},
+    "insert": {"at": (int, 1)},
+    "delete": {"at": (int, 1)},
 }
 _KINDS = {**_ANSWERS, **_PAGES, **_WIRE, **_ROWS}
-_REQUIRED = {"redirect": "url", "next_offorigin": "url", "poison": "row", "slow": "seconds"}
+
+KINDS = tuple(_KINDS)
 
 
 @dataclass(slots=True)
@@ -92,11 +100,11 @@ class Fault:
         if not self._concerns(place, tier):
             return False
         self.seen += 1
-        if self.fired >= self.selectors["times"] or self.seen < self.selectors.get("nth", 1):
+        if self.fired >= self.selectors["times"] or self.seen < self.selectors["nth"]:
             return False
-        if self.seen % self.selectors.get("every", 1):
+        if self.seen % self.selectors["every"]:
             return False
-        if self.dice.random() >= self.selectors.get("rate", 1):
+        if self.dice.random() >= self.selectors["rate"]:
             return False
         self.fired += 1
         return True
@@ -112,28 +120,36 @@ class Fault:
         )
 
 
+Due = Sequence[Fault]
+
+
 def read_fault(spec: str, dice: Random) -> Fault:
     """Read ``kind[:key=value,…]``; ValueError, with a line for people, if it says nothing known."""
     kind, _, rest = spec.partition(":")
     if kind not in _KINDS:
-        raise ValueError(f"fault: {kind!r} is none of {', '.join(sorted(_KINDS))}")
-    known = {**_SELECTORS, **_KINDS[kind]}
-    values: dict[str, Any] = {}
-    for part in filter(None, rest.split(",")):
-        name, _, text = part.partition("=")
-        try:
-            values[name] = known[name](text)
-        except (KeyError, ValueError):
-            raise ValueError(f"fault: {kind} can't read {part!r}; it knows {', '.join(known)}") from None
-    if _REQUIRED.get(kind, kind) not in {kind, *values}:
-        raise ValueError(f"fault: {kind} needs {_REQUIRED[kind]}=")
-    repeated = kind == "latency" or values.keys() & {"every", "rate"}
-    selectors = {"times": inf if repeated else 1}
-    if kind in _ROWS:
-        selectors["path"] = "objects"
-    selectors |= {name: value for name, value in values.items() if name in _SELECTORS}
-    options = {name: value for name, value in values.items() if name not in _SELECTORS}
-    return Fault(kind, selectors, options, dice)
+        raise ValueError(f"fault: {kind!r} is none of {', '.join(KINDS)}")
+    readers = {**_SELECTORS, **{name: read for name, (read, _) in _KINDS[kind].items()}}
+    given = dict(_read(kind, part, readers) for part in rest.split(",") if part)
+    options = {name: given.pop(name, default) for name, (_, default) in _KINDS[kind].items()}
+    if missing := [name for name, value in options.items() if value is ...]:
+        raise ValueError(f"fault: {kind} needs {missing[0]}=")
+    return Fault(kind, _usual_selectors(kind, given) | given, options, dice)
+
+
+def _read(kind: str, part: str, readers: Mapping[str, Callable[[str], Any]]) -> tuple[str, Any]:
+    name, _, text = part.partition("=")
+    try:
+        return name, readers[name](text)
+    except (KeyError, ValueError):
+        known = ", ".join(readers)
+        raise ValueError(f"fault: {kind} can't read {part!r}; it knows {known}") from None
+
+
+def _usual_selectors(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Once is enough, unless a share of all requests is asked for."""
+    repeated = kind == "latency" or given.keys() & {"every", "rate"}
+    usual = {"times": inf if repeated else 1, "nth": 1, "every": 1, "rate": 1}
+    return usual | ({"path": "objects"} if kind in _ROWS else {})
 
 
 class Faults:
@@ -143,18 +159,19 @@ class Faults:
         self._museum = museum
         self._seed = seed
         self._faults: list[Fault] = []
-        for spec in specs:
-            self.add(spec)
+        self.add(*specs)
 
-    def add(self, spec: str) -> None:
-        """Put one more fault in force."""
-        dice = Random(f"{self._seed}:{len(self._faults)}:{spec}")
-        fault = read_fault(spec, dice)
-        if fault.kind in _ROWS:
-            shelf = self._shelf(fault)
+    def add(self, *specs: str) -> None:
+        """Put more faults in force: all of them, or none if one can't be read."""
+        faults = [read_fault(spec, self._dice(spec, place)) for place, spec in enumerate(specs)]
+        for fault in faults:
+            if fault.kind in _ROWS:
+                self._shelf(fault)
+        for fault in faults:
             if fault.kind == "poison":
-                shelf.poison.add(_key_at(shelf, fault.options["row"]))
-        self._faults.append(fault)
+                shelf = self._shelf(fault)
+                shelf.poison.add(shelf.keys[fault.options["row"] - 1])
+        self._faults += faults
 
     def clear(self) -> None:
         """Put all right again; rows that came or went stay as they are."""
@@ -162,102 +179,30 @@ class Faults:
         for name in COLLECTIONS:
             self._museum.shelf(name).poison.clear()
 
-    def due(self, place: Place, tier: str | None) -> dict[str, Fault]:
-        """The faults this request gets, by kind."""
-        return {fault.kind: fault for fault in self._faults if fault.is_due(place, tier)}
+    def due(self, place: Place, tier: str | None) -> Due:
+        """The faults this request gets, in the order they were put in force."""
+        return [fault for fault in self._faults if fault.is_due(place, tier)]
 
-    def move_rows(self, due: Mapping[str, Fault]) -> None:
+    def move_rows(self, due: Due) -> None:
         """Let rows appear and vanish, once the request that these faults waited for is answered."""
-        for kind in due.keys() & {"insert", "delete"}:
-            shelf, at = self._shelf(due[kind]), due[kind].options.get("at", 1)
-            shelf.insert(at) if kind == "insert" else shelf.delete(at)
-            self._museum.forget()
+        for fault in due:
+            if fault.kind in ("insert", "delete"):
+                shelf, at = self._shelf(fault), fault.options["at"]
+                shelf.insert(at) if fault.kind == "insert" else shelf.delete(at)
+                self._museum.forget()
+
+    def _dice(self, spec: str, place: int) -> Random:
+        return Random(f"{self._seed}:{len(self._faults) + place}:{spec}")
 
     def _shelf(self, fault: Fault) -> Shelf:
         name = fault.selectors["path"]
         if name not in COLLECTIONS:
             raise ValueError(f"fault: {fault.kind} knows no collection {name!r}")
-        return self._museum.shelf(name)
-
-
-def instead(due: Mapping[str, Fault]) -> Answer | None:
-    """The answer that takes the museum's place, if a fault gives one."""
-    for kind in due.keys() & _ANSWERS.keys():
-        return _INSTEAD[kind](due[kind].options)
-    return None
-
-
-def change(page: Page, due: Mapping[str, Fault]) -> None:
-    """Do to a page what these faults say."""
-    for kind in due.keys() & _PAGES.keys():
-        _CHANGES[kind](page, due[kind].options)
-
-
-def _status(options: Mapping[str, Any]) -> Answer:
-    status = HTTPStatus(options.get("code", 500))
-    if options.get("html"):
-        answer = _html(options, status)
-    else:
-        answer = linked_data(status, {"error": status.phrase})
-    if "retry_after" in options:
-        answer.headers["Retry-After"] = str(options["retry_after"])
-    return answer
-
-
-def _html(_: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    page = f"<!DOCTYPE html><html><title>{status.phrase}</title><h1>{status.phrase}</h1></html>"
-    return Answer(status, page.encode(), {"Content-Type": HTML})
-
-
-def _redirect(options: Mapping[str, Any]) -> Answer:
-    return linked_data(options.get("code", 302), {}, {"Location": options["url"]})
-
-
-_INSTEAD: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
-    "status": _status,
-    "empty": lambda _: linked_data(200, {}),
-    "html": _html,
-    "redirect": _redirect,
-}
-
-
-def _short(page: Page, options: Mapping[str, Any]) -> None:
-    del page.members[max(0, len(page.members) - options.get("rows", 1)) :]
-
-
-def _total(page: Page, options: Mapping[str, Any]) -> None:
-    page.total = options.get("value", page.total + options.get("delta", 1))
-
-
-def _next_elsewhere(page: Page, options: Mapping[str, Any]) -> None:
-    page.links["next"] = page.view["hydra:next"] = options["url"]
-
-
-def _next_loop(page: Page, options: Mapping[str, Any]) -> None:
-    url = page.address(options.get("to", page.number))
-    page.links["next"] = page.view["hydra:next"] = url
-
-
-def _next_disagree(page: Page, _: Mapping[str, Any]) -> None:
-    page.view["hydra:next"] = page.address(page.number + 2)
-
-
-def _last_gone(page: Page, _: Mapping[str, Any]) -> None:
-    page.links.pop("last", None)
-    page.view.pop("hydra:last", None)
-
-
-_CHANGES: Mapping[str, Callable[[Page, Mapping[str, Any]], object]] = {
-    "short": _short,
-    "empty_page": lambda page, _: page.members.clear(),
-    "total": _total,
-    "next_offorigin": _next_elsewhere,
-    "next_loop": _next_loop,
-    "next_missing_link": lambda page, _: page.links.pop("next", None),
-    "next_missing_hydra": lambda page, _: page.view.pop("hydra:next", None),
-    "next_disagree": _next_disagree,
-    "last_gone": _last_gone,
-}
+        shelf = self._museum.shelf(name)
+        row = fault.options.get("row", 1)
+        if not 0 < row <= max(1, len(shelf.keys)):
+            raise ValueError(f"fault: {name} has no row {row} to {fault.kind}")
+        return shelf
 
 
 def _page(place: Place) -> int | None:
@@ -265,9 +210,3 @@ def _page(place: Place) -> int | None:
         return None
     given = [part[5:] for part in place.query.split("&") if part.startswith("page=")]
     return leading_int(given[0]) if given else 1
-
-
-def _key_at(shelf: Shelf, row: int) -> int:
-    if not 0 < row <= len(shelf.keys):
-        raise ValueError(f"fault: there is no row {row} to poison")
-    return shelf.keys[row - 1]

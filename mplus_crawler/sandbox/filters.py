@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mplus_crawler.sandbox.data import (
-    LANGUAGES,
-    AgentRow,
-    Collection,
-    ObjectRow,
-    Row,
-    concept_key,
-    concept_number,
-)
-from mplus_crawler.sandbox.facts import WORDS
+from mplus_crawler.sandbox.data import LANGUAGES, AgentRow, Collection, ObjectRow, Row
+from mplus_crawler.sandbox.names import concept_key, concept_number
 from mplus_crawler.sandbox.query import Query
 
 SELECTIONS_KEPT = 32
-
-_TITLES = {"titleNL": "NLD", "titleFR": "FRA", "titleEN": "ENG"}
 
 
 class Selector:
@@ -75,13 +65,19 @@ def _in_order(rows: list[Row], query: Query) -> list[Row]:
     return sorted(known, key=_SORTED_BY[field], reverse=descending) + unknown
 
 
+def _title(language: str) -> Callable[[Any], str | None]:
+    return lambda row: row.titles.get(language)
+
+
 def _year(which: int) -> Callable[[Any], int | None]:
     return lambda row: row.years[which] if row.years else None
 
 
 _SORTED_BY: Mapping[str, Callable[[Any], Any]] = {
     "modified": lambda row: row.modified,
-    **{name: lambda row, code=code: row.titles.get(code) for name, code in _TITLES.items()},
+    "titleNL": _title("NLD"),
+    "titleFR": _title("FRA"),
+    "titleEN": _title("ENG"),
     "dateBegin": _year(0),
     "dateEnd": _year(1),
 }
@@ -119,10 +115,6 @@ def _begins_before(row: ObjectRow, year: str) -> bool:
     return row.years is not None and (not year.isdigit() or row.years[0] <= int(year))
 
 
-def _base_colours(row: ObjectRow) -> set[str]:
-    return {WORDS["palette"][name][0] for name, _ in row.palette}
-
-
 def _has_concept(row: ObjectRow, concept: str) -> bool:
     pid = concept.rpartition("/")[2]
     labels = (*row.types, *row.materials)
@@ -135,7 +127,7 @@ def _is_described_by(row: ObjectRow, text: str) -> bool:
 
 _IMAGES: Mapping[str, Callable[[Any, str], bool]] = {
     "hasImages": lambda row, _: row.manifest,
-    "color": lambda row, value: set(value.split(",")) <= _base_colours(row),
+    "color": lambda row, value: set(value.split(",")) <= row.base_shares().keys(),
     "cssColor": lambda row, value: set(value.split(",")) <= {name for name, _ in row.palette},
     "q": _mentions,
 }
@@ -145,7 +137,7 @@ _FILTERS: Mapping[str, Mapping[str, Callable[[Any, str], bool]]] = {
         **_IMAGES,
         "hasColors": lambda row, _: bool(row.palette),
         "hasParts": lambda row, _: row.parts > 0,
-        "isPartOf": lambda row, _: row.part_of is not None,
+        "isPartOf": lambda row, _: row.set_number is not None,
         "onDisplay": lambda row, value: row.on_display is (value == "true"),
         "type": _all_of("types"),
         "material": _all_of("materials"),

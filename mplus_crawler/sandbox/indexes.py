@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import parse_qs, quote
 
-from mplus_crawler.sandbox.data import AgentRow, Collection, ObjectRow, concept_key, concept_number
-from mplus_crawler.sandbox.facts import FACTS, WORDS, Json, context
+from mplus_crawler.sandbox.data import Collection, ObjectRow
+from mplus_crawler.sandbox.facts import FACTS, Json, context, iri
+from mplus_crawler.sandbox.names import concept_key, concept_number
+from mplus_crawler.sandbox.objects import dominant_member
 from mplus_crawler.sandbox.query import Refusal, leading_int
-from mplus_crawler.sandbox.records import dominant_member
 
 _CONTEXT = ("crm", "rdfs", "hydra")
 
@@ -49,7 +50,7 @@ class Indexes:
             }
             for label, count in counts.most_common()
         ]
-        return _index(f"{base}id/types", "Object types", members)
+        return _index(_path(base, "types"), "Object types", members)
 
     def _materials(self, base: str, on_display: bool) -> Json:
         counts = Counter(label for row in self._objects(on_display) for label in row.materials)
@@ -57,7 +58,7 @@ class Indexes:
             {"@type": "crm:E57_Material", **_counted(base, "material", label, count, on_display)}
             for label, count in counts.most_common()
         ]
-        return _index(f"{base}id/materials", "Materials", members)
+        return _index(_path(base, "materials"), "Materials", members)
 
     def _nationalities(self, base: str, _: bool) -> Json:
         rows = (self._rows.agent(key) for key in self._rows.shelves["agents"].keys)
@@ -67,11 +68,11 @@ class Indexes:
                 "@type": "crm:E55_Type",
                 "rdfs:label": name,
                 "agent_count": count,
-                "filter": f"{base}id/agents?nationality={quote(name, safe='')}",
+                "filter": _filter(base, "agents", "nationality", name),
             }
             for name, count in counts.most_common()
         ]
-        return _index(f"{base}id/nationalities", "Nationalities", members)
+        return _index(_path(base, "nationalities"), "Nationalities", members)
 
     def _colours(self, base: str, on_display: bool) -> Json:
         names: dict[str, list[float]] = defaultdict(list)
@@ -79,11 +80,11 @@ class Indexes:
         for row in self._objects(on_display):
             for name, share in row.palette:
                 names[name].append(share)
-            for colour, share in base_shares(row).items():
+            for colour, share in row.base_shares().items():
                 bases[colour].append(share)
         return {
             "@context": context(*_CONTEXT),
-            "@id": f"{base}id/colors",
+            "@id": _path(base, "colors"),
             "@type": "hydra:Collection",
             "rdfs:label": "Colours",
             "base_colors": _colour_counts(base, "color", bases),
@@ -96,7 +97,7 @@ class Indexes:
             raise Refusal(400, {"error": "Provide either ?color= or ?cssColor="})
         limit = leading_int(query.get("limit")) or FACTS["dominant_size"]
         shares = [
-            (base_shares(row).get(colour, 0) if colour else dict(row.palette).get(name, 0), row)
+            (row.base_shares().get(colour, 0) if colour else dict(row.palette).get(name, 0), row)
             for row in self._objects()
         ]
         found = sorted((pair for pair in shares if pair[0]), key=lambda pair: -pair[0])
@@ -104,12 +105,12 @@ class Indexes:
             dominant_member(row, share, base)
             for share, row in found[: min(limit, FACTS["page_size_cap"])]
         ]
-        return _index(f"{base}id/colors/dominant?{query_string}", "Most dominant", members)
+        return _index(f"{_path(base, 'dominant')}?{query_string}", "Most dominant", members)
 
     def _concept(self, label: str) -> str | None:
         key = concept_key(label)
         known = key < self._rows.sizes.concepts
-        return f"{FACTS['base_url']}id/concept/{concept_number(key)}" if known else None
+        return iri("concept", concept_number(key)) if known else None
 
 
 _INDEXES: Mapping[str, Callable[[Indexes, str, bool], Json]] = {
@@ -118,15 +119,6 @@ _INDEXES: Mapping[str, Callable[[Indexes, str, bool], Json]] = {
     "nationalities": Indexes._nationalities,
     "colors": Indexes._colours,
 }
-
-
-def base_shares(row: ObjectRow) -> dict[str, float]:
-    """How much of an object's first image each base colour takes, in per cent."""
-    shares: dict[str, float] = {}
-    for name, share in row.palette:
-        base = WORDS["palette"][name][0]
-        shares[base] = round(shares.get(base, 0) + share, 2)
-    return shares
 
 
 def catalogue(base: str) -> Json:
@@ -144,7 +136,7 @@ def catalogue(base: str) -> Json:
         },
         "dct:license": {"@id": FACTS["licence"]["metadata"]},
         "dct:conformsTo": {"@id": FACTS["namespace"]["crm"], "rdfs:label": "CIDOC-CRM"},
-        "dcat:dataset": [_data_set(base, path) for path in FACTS["catalogue"]],
+        "dcat:dataset": [_data_set(base, path) for path in FACTS["data_sets"]],
     }
 
 
@@ -154,7 +146,7 @@ def description(base: str) -> Json:
         "openapi": "3.0.0",
         "info": {"title": "Design Museum Gent API", "version": FACTS["version"]},
         "servers": [{"url": base.rstrip("/")}],
-        "paths": {f"/{path}": {"get": {}} for path in FACTS["catalogue"]},
+        "paths": {f"/{path}": {"get": {}} for path in FACTS["data_sets"]},
     }
 
 
@@ -174,10 +166,19 @@ def _data_set(base: str, path: str) -> Json:
     }
 
 
-def _index(iri: str, label: str, members: list[Json]) -> Json:
+def _path(base: str, name: str) -> str:
+    return f"{base}{FACTS['index'][name]}"
+
+
+def _filter(base: str, collection: str, parameter: str, value: str) -> str:
+    path = FACTS["collection"][collection]["path"]
+    return f"{base}{path}?{parameter}={quote(value, safe='')}"
+
+
+def _index(me: str, label: str, members: list[Json]) -> Json:
     return {
         "@context": context(*_CONTEXT),
-        "@id": iri,
+        "@id": me,
         "@type": "hydra:Collection",
         "rdfs:label": label,
         "hydra:totalItems": len(members),
@@ -186,7 +187,7 @@ def _index(iri: str, label: str, members: list[Json]) -> Json:
 
 
 def _counted(base: str, parameter: str, label: str, count: int, on_display: bool) -> Json:
-    address = f"{base}id/objects?{parameter}={quote(label, safe='')}"
+    address = _filter(base, "objects", parameter, label)
     return {
         "rdfs:label": label,
         "object_count": count,
@@ -202,8 +203,8 @@ def _colour_counts(base: str, parameter: str, shares: Mapping[str, list[float]])
             "object_count": len(found),
             "collection_share_pct": round(100 * sum(found) / total, 2),
             "avg_dominance_pct": round(sum(found) / len(found), 2),
-            "filter": f"{base}id/objects?{parameter}={quote(value, safe='')}",
-            "dominant": f"{base}id/colors/dominant?{parameter}={quote(value, safe='')}",
+            "filter": _filter(base, "objects", parameter, value),
+            "dominant": f"{_path(base, 'dominant')}?{parameter}={quote(value, safe='')}",
         }
         for value, found in shares.items()
     ]

@@ -171,11 +171,11 @@ class Statistics:
         self._paths[path] += 1
         return tally
 
-    def answered(self, tally: Tally, target: str, time: float, status: int) -> None:
+    def answered(self, tally: Tally, target: str, arrival: float, status: int) -> None:
         """Count the answer; status 0 is a connection broken before there was any."""
         tally.in_flight -= 1
         tally.statuses[status] += 1
-        self._log.append((time, target, status))
+        self._log.append((arrival, target, status))
 
     def report(self, with_log: bool = False) -> Json:
         """All counts, ready for JSON."""

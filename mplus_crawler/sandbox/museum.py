@@ -9,16 +9,15 @@ from urllib.parse import parse_qs, quote
 import orjson
 
 from mplus_crawler.sandbox.answers import Answer, linked_data, page_of_html, plain_json, validators
-from mplus_crawler.sandbox.data import AgentRow, Collection, ObjectRow, Shelf
-from mplus_crawler.sandbox.facts import FACTS, Json, context
+from mplus_crawler.sandbox.data import AgentRow, Collection, ObjectRow
+from mplus_crawler.sandbox.facts import BASE, FACTS, Json, context, iri
 from mplus_crawler.sandbox.filters import Selector
 from mplus_crawler.sandbox.indexes import Indexes, catalogue, description
 from mplus_crawler.sandbox.query import Query, Refusal, read_query
 from mplus_crawler.sandbox.records import Records
 from mplus_crawler.sandbox.retired import retired
-from mplus_crawler.sandbox.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place, path_of
-
-BASE: str = FACTS["base_url"]
+from mplus_crawler.sandbox.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place
+from mplus_crawler.sandbox.shelf import Shelf
 
 _SERVER_ERROR = {"error": "Internal Server Error"}
 
@@ -33,11 +32,6 @@ class Page:
     members: list[bytes]
     view: dict[str, str]
     links: dict[str, str]
-
-    @property
-    def number(self) -> int:
-        """Which page this is, from 1."""
-        return self.query.page
 
     def address(self, number: int) -> str:
         """The URL of another page of the same query."""
@@ -114,9 +108,10 @@ class Museum:
         return [self._records.full(name, key, colours) for key in keys]
 
     def _frame(self, name: str, query: Query, total: int) -> Page:
+        facts = FACTS["collection"][name]
         head = {
-            "@context": context(*FACTS["collection"][name]["context"]),
-            "@id": f"{self.base}{path_of(name)}",
+            "@context": context(*facts["context"]),
+            "@id": f"{self.base}{facts['path']}",
             "@type": "hydra:Collection",
         }
         page = Page(head, query, total, [], {}, {})
@@ -128,7 +123,9 @@ class Museum:
             numbers["next"] = query.page + 1
         links = {rel: page.address(number) for rel, number in numbers.items()}
         page.view["@id"] = page.address(query.page)
-        page.view |= {f"hydra:{'previous' if rel == 'prev' else rel}": u for rel, u in links.items()}
+        page.view |= {
+            f"hydra:{'previous' if rel == 'prev' else rel}": u for rel, u in links.items()
+        }
         page.links = {} if unknown else links
         return page
 
@@ -142,7 +139,7 @@ class Museum:
                 return retired(asked.get("Accept", "*/*"))
             case "undecodable":
                 return page_of_html(400, f"URIError: Failed to decode param '{place.pid}'")
-            case name if name in (*INDEXES, "dominant"):
+            case name if name in INDEXES:
                 return linked_data(200, self._indexes.answer(name, place.query, self.base))
             case name if name in KINDS:
                 return self._record(place)
@@ -175,7 +172,7 @@ class Museum:
             raise self._moved(shelf.pid(shelf.merged[key]))
 
     def _moved(self, pid: str) -> Refusal:
-        address = f"{self.base}id/object/{pid}"
+        address = iri("object", pid, self.base)
         message = f"This object has been merged into {pid}."
         body = {"message": message, "resolved": address}
         return Refusal(301, body, {"Location": quote(address, safe="%/:?#[]@!$&'()*+,;=")})
@@ -187,8 +184,7 @@ def _last(query_string: str, name: str) -> str:
 
 def _truth(shelf: Shelf) -> Json:
     def ids(keys: Iterable[int]) -> list[str]:
-        pids = (quote(shelf.pid(key), safe="") for key in keys)
-        return sorted(f"{BASE}id/{shelf.kind}/{pid}" for pid in pids)
+        return sorted(iri(shelf.kind, quote(shelf.pid(key), safe="")) for key in keys)
 
     listed = set(shelf.keys)
     return {

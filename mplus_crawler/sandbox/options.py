@@ -25,13 +25,13 @@ class Options:
     exhibitions: int = _ROWS["exhibitions"]
     concepts: int = _ROWS["concepts"]
     seed: int = 1
-    invalid: float = 1
+    invalid: float = 1.0
     limits: str = "museum"
-    window_scale: float = 1
+    window_scale: float = 1.0
     links: str = "museum"
     v1: str = "missing"
     api_key: str = FACTS["private_key"]
-    latency: float = 0
+    latency: float = 0.0
     faults: Sequence[str] = ()
 
     def __post_init__(self) -> None:

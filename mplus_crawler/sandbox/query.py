@@ -71,7 +71,9 @@ def read_query(name: str, query_string: str) -> Query:
 def failure(name: str, details: str = "") -> Refusal:
     """The museum's answer when its database refuses a collection's query."""
     body = {"error": f"Error fetching {name.replace('_', ' ')}"}
-    return Refusal(500, body | {"details": details} if FACTS["collection"][name]["details"] else body)
+    return Refusal(
+        500, body | {"details": details} if FACTS["collection"][name]["details"] else body
+    )
 
 
 def leading_int(text: str | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import orjson
 
@@ -32,7 +32,9 @@ class Records:
 
     def __init__(self, rows: Collection) -> None:
         self._rows = rows
-        self.full = lru_cache(ROWS_KEPT)(self._full)
+        self._written = {
+            name: lru_cache(ROWS_KEPT)(partial(self._write, name)) for name in rows.shelves
+        }
 
     def stub(self, name: str, key: int, base: str) -> Json:
         """A member of a collection asked without ``fullRecord=true``."""
@@ -49,7 +51,11 @@ class Records:
             type_ = "crm:E7_Activity" if kind == "exhibition" else "crm:E55_Type"
         return {"@id": iri(kind, row.pid, base), "@type": type_, "rdfs:label": label}
 
-    def _full(self, name: str, key: int, colours: bool) -> bytes:
+    def full(self, name: str, key: int, colours: bool) -> bytes:
+        """A full record, with its colours or without."""
+        return self._written[name](key, colours)
+
+    def _write(self, name: str, key: int, colours: bool) -> bytes:
         shelf = self._rows.shelves[name]
         row = self._rows.row(shelf.kind, key)
         record = {} if key in shelf.bare else self._stored(shelf.kind, row)
@@ -91,7 +97,7 @@ def _exhibition_record(rows: Collection, row: Row) -> Json:
         "crm:P4_has_time-span": span(f"{year}-03-01/{year}-06-30"),
         "crm:P16_used_specific_object": [
             {"@id": iri("object", rows.shelves["objects"].pid(key)), "@type": OBJECT}
-            for key in some(dice, rows.shelves["objects"].keys, (0, 0, 1, 3))
+            for key in some(dice, range(rows.shelves["objects"].numbered), (0, 0, 1, 3))
         ],
     }
     if dice.random() < 0.3:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mplus_crawler.sandbox.answers import HTML, Answer, plain_json
-from mplus_crawler.sandbox.facts import FACTS
+from mplus_crawler.sandbox.facts import BASE, FACTS
 
 _HTML_PAGE = b"<!doctype html><title>Retired</title><p>API v1 has been retired.</p>"
 
@@ -19,14 +19,14 @@ def retired(accept: str) -> Answer:
             "status": 410,
             "error": "API v1 has been retired.",
             "retired_on": facts["retired_on"],
-            "successor": FACTS["base_url"],
+            "successor": BASE,
             "documentation": facts["documentation"],
         },
     )
     if _weight(accept, "text/html") > _weight(accept, "application/json"):
         answer = Answer(410, _HTML_PAGE, {"Content-Type": HTML})
     answer.headers |= {
-        "Link": f'<{FACTS["base_url"]}>; rel="successor-version"',
+        "Link": f'<{BASE}>; rel="successor-version"',
         "Deprecation": "true",
         "Sunset": facts["sunset"],
         "Cache-Control": f"public, max-age={facts['max_age']}",

@@ -6,23 +6,21 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from mplus_crawler.sandbox.facts import FACTS
+from mplus_crawler.sandbox.facts import BASE, FACTS
 
 COLLECTIONS: tuple[str, ...] = tuple(FACTS["collection"])
-INDEXES = ("types", "materials", "nationalities", "colors")
-KINDS = ("object", "agent", "exhibition", "concept")
+INDEXES: tuple[str, ...] = tuple(FACTS["index"])
+KINDS: tuple[str, ...] = tuple(FACTS["record"])
 PRIVATE = "private_objects"
+ROOT = urlsplit(BASE).path
 
-ROOT = urlsplit(FACTS["base_url"]).path
-_V1 = ROOT.replace("2", "1")
-_PLAIN = {
-    (): "catalogue",
-    ("dcat",): "catalogue",
-    ("api-docs.json",): "description",
-    ("id", "private", "objects"): PRIVATE,
-    ("id", "colors", "dominant"): "dominant",
-    **{("id", name): name for name in (*COLLECTIONS, *INDEXES) if name != PRIVATE},
+_PLAIN: dict[str, str] = {
+    **dict.fromkeys(FACTS["catalogue"], "catalogue"),
+    **dict.fromkeys(FACTS["description"], "description"),
+    **{facts["path"]: name for name, facts in FACTS["collection"].items()},
+    **{path: name for name, path in FACTS["index"].items()},
 }
+_RECORDS: dict[str, str] = {path: kind for kind in KINDS for path in FACTS["record"][kind]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +37,23 @@ class Place:
 def locate(target: str) -> Place:
     """Find a target's place: any case, an ending slash, one doubled slash after the version."""
     path, _, query = target.partition("?")
-    lower = path.lower()
-    if lower == _V1.rstrip("/") or lower.startswith(_V1):
+    if f"{path}/".lower().startswith(FACTS["v1"]["root"]):
         return Place("v1", target, path, query)
-    if not f"{lower}/".startswith(ROOT):
+    if not f"{path}/".lower().startswith(ROOT):
         return Place("missing", target, path, query)
     below = path[len(ROOT) :].removeprefix("/").removesuffix("/")
-    name, pid = _name(below)
-    return Place(name, target, below, query, pid)
+    if below.lower() in _PLAIN:
+        return Place(_PLAIN[below.lower()], target, below, query)
+    folder, _, last = below.rpartition("/")
+    kind = _RECORDS.get(folder.lower(), "missing")
+    pid = _decoded(last)
+    return Place("undecodable" if pid is None else kind, target, below, query, pid or last)
 
 
-def path_of(collection: str) -> str:
-    """The path of a collection below the base."""
-    return "id/private/objects" if collection == PRIVATE else f"id/{collection}"
-
-
-def _name(below: str) -> tuple[str, str]:
-    segments = below.split("/") if below else []
-    fixed = tuple(segment.lower() for segment in segments)
-    if fixed in _PLAIN:
-        return _PLAIN[fixed], ""
-    match fixed:
-        case ("id", kind, _) if kind in KINDS:
-            return _record(kind, segments[-1])
-        case ("id", "ark:", "29417", ("object" | "agent") as kind, _):
-            return _record(kind, segments[-1])
-    return "missing", ""
-
-
-def _record(kind: str, encoded: str) -> tuple[str, str]:
+def _decoded(segment: str) -> str | None:
+    if re.search("%(?![0-9A-Fa-f]{2})", segment):
+        return None
     try:
-        if re.search("%(?![0-9A-Fa-f]{2})", encoded):
-            return "undecodable", encoded
-        return kind, unquote(encoded, errors="strict")
+        return unquote(segment, errors="strict")
     except UnicodeDecodeError:
-        return "undecodable", encoded
+        return None

@@ -74,9 +74,7 @@ def appellations(titles: Mapping[str, str]) -> list[Json]:
 
 def in_languages(texts: Mapping[str, str]) -> list[Json]:
     """Literals with language tags."""
-    return [
-        {"@value": words, "@language": SHORT_LANGUAGES[code]} for code, words in texts.items()
-    ]
+    return [{"@value": words, "@language": SHORT_LANGUAGES[code]} for code, words in texts.items()]
 
 
 def internal_number(record: str, pid: str) -> Json:

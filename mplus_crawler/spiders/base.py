@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
@@ -66,9 +67,9 @@ class MuseumSpider(Spider):
         return parse_arguments(cls.name, cls.allowed_arguments(settings), given)
 
     @classmethod
+    @abstractmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
         """The arguments that the spider takes, and what each may be."""
-        return {}
 
     @classmethod
     def load_policy(cls, settings: BaseSettings) -> Policy:

@@ -79,7 +79,9 @@ class CollectionSpider(MuseumSpider):
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
         """As everywhere; filters that the museum would silently ignore are refused, too."""
         arguments = super().check(settings, given)
-        if "agent" in arguments and (ignored := set(arguments) & {"since", *cls.filters} - {"agent"}):
+        if "agent" in arguments and (
+            ignored := set(arguments) & {"since", *cls.filters} - {"agent"}
+        ):
             raise UsageFault(
                 f"{cls.name}: beside agent the museum ignores {', '.join(sorted(ignored))}; "
                 "leave one or the other out"
@@ -110,9 +112,7 @@ class CollectionSpider(MuseumSpider):
         """Read the page and hand it to the callback."""
         links = [value.decode("latin-1") for value in response.headers.getlist("Link")]
         asked = int(self.query()["itemsPerPage"])
-        request.cb_kwargs["page"] = read_page(
-            response.body, links, request.meta["page"], asked
-        )
+        request.cb_kwargs["page"] = read_page(response.body, links, request.meta["page"], asked)
 
     def parse(self, response: Response, page: Page) -> Iterator[Request | Records]:
         """The next pages; the page's records; stubs for the records without an id."""

@@ -1,0 +1,90 @@
+"""What the faults do to the museum's answers: take their place, hold them back, falsify a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from mplus_crawler.sandbox.answers import HTML, Answer, linked_data
+from mplus_crawler.sandbox.faults import Due
+from mplus_crawler.sandbox.museum import Page
+
+
+def instead(due: Due) -> Answer | None:
+    """The answer that takes the museum's place, if a fault gives one."""
+    answers = (_INSTEAD[fault.kind](fault.options) for fault in due if fault.kind in _INSTEAD)
+    return next(answers, None)
+
+
+def change(page: Page, due: Due) -> None:
+    """Do to a page what these faults say."""
+    for fault in due:
+        if fault.kind in _CHANGES:
+            _CHANGES[fault.kind](page, fault.options)
+
+
+def delay(due: Due) -> float:
+    """How many seconds these faults hold an answer back."""
+    return sum((fault.options["seconds"] for fault in due if fault.kind == "latency"), 0.0)
+
+
+def _status(options: Mapping[str, Any]) -> Answer:
+    status: HTTPStatus = options["code"]
+    answer = _html(status) if options["html"] else linked_data(status, {"error": status.phrase})
+    if options["retry_after"] is not None:
+        answer.headers["Retry-After"] = str(options["retry_after"])
+    return answer
+
+
+def _html(status: HTTPStatus) -> Answer:
+    page = f"<!DOCTYPE html><html><title>{status.phrase}</title><h1>{status.phrase}</h1></html>"
+    return Answer(status, page.encode(), {"Content-Type": HTML})
+
+
+_INSTEAD: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
+    "status": _status,
+    "empty": lambda _: linked_data(200, {}),
+    "html": lambda _: _html(HTTPStatus.OK),
+    "redirect": lambda options: linked_data(options["code"], {}, {"Location": options["url"]}),
+}
+
+
+def _short(page: Page, options: Mapping[str, Any]) -> None:
+    del page.members[max(0, len(page.members) - options["rows"]) :]
+
+
+def _total(page: Page, options: Mapping[str, Any]) -> None:
+    value: int | None = options["value"]
+    page.total = page.total + options["delta"] if value is None else value
+
+
+def _next_elsewhere(page: Page, options: Mapping[str, Any]) -> None:
+    page.links["next"] = page.view["hydra:next"] = options["url"]
+
+
+def _next_loop(page: Page, options: Mapping[str, Any]) -> None:
+    url = page.address(options["to"] or page.query.page)
+    page.links["next"] = page.view["hydra:next"] = url
+
+
+def _next_disagree(page: Page, _: Mapping[str, Any]) -> None:
+    page.view["hydra:next"] = page.address(page.query.page + 2)
+
+
+def _last_gone(page: Page, _: Mapping[str, Any]) -> None:
+    page.links.pop("last", None)
+    page.view.pop("hydra:last", None)
+
+
+_CHANGES: Mapping[str, Callable[[Page, Mapping[str, Any]], object]] = {
+    "short": _short,
+    "empty_page": lambda page, _: page.members.clear(),
+    "total": _total,
+    "next_offorigin": _next_elsewhere,
+    "next_loop": _next_loop,
+    "next_missing_link": lambda page, _: page.links.pop("next", None),
+    "next_missing_hydra": lambda page, _: page.view.pop("hydra:next", None),
+    "next_disagree": _next_disagree,
+    "last_gone": _last_gone,
+}

@@ -1,0 +1,1 @@
+"""Tests at the wire: the real command against a local museum."""

@@ -1,0 +1,97 @@
+"""What a person can get wrong: one line that says what to do, the contract's exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Crawl, Scrapy
+from tests.wire import serving
+
+
+def check_one_line(crawl: Crawl, code: int, *words: str) -> None:
+    assert crawl.code == code, crawl.err
+    assert "Traceback" not in crawl.err
+    (line,) = [line for line in crawl.err.splitlines() if line.startswith("error: ")]
+    for word in words:
+        assert word in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-a", "colour=red"], ["colour", "since", "limit", "hasImages"]),
+        (["-a", "since=yesterday"], ["since", "YYYY-MM-DD"]),
+        (["-a", "since=2026-02-30"], ["since"]),
+        (["-a", "page_size=0"], ["page_size", "1"]),
+        (["-a", "page_size=1000"], ["page_size", "100"]),
+        (["-a", "limit=-1"], ["limit"]),
+        (["-a", "hasImages=perhaps"], ["hasImages", "true"]),
+        (["-a", "hasImages=false"], ["hasImages"]),
+        (["-a", 'type="vaas'], ["type", '"']),
+        (["-a", "agent=DMG-A-00162", "-a", "type=vaas"], ["agent", "ignores", "type"]),
+        (["-s", "DMG_BASE_URL=nonsense"], ["DMG_BASE_URL", "https://"]),
+        (["-s", "DMG_BASE_URL=http://museum.example/v2/"], ["https"]),
+        (["-s", "RATE_SHARE=2"], ["RATE_SHARE"]),
+        (["-s", "LOOKAHEAD=none"], ["LOOKAHEAD"]),
+        (["-s", "BUDGET_URL=mysql://x"], ["BUDGET_URL", "sqlite:///"]),
+        (["-s", "POLICY_DIR=/no/such/folder"], ["POLICY_DIR"]),
+        (["-s", "DMG_API_KEY=canary"], ["DMG_API_KEY", "environment"]),
+        (["-a", "dmg_api_key=canary"], ["DMG_API_KEY", "environment"]),
+        (["-O", "objects.docx"], ["docx", "jsonl"]),
+    ],
+)
+def test_a_usage_error_is_one_line_and_asks_nothing(
+    scrapy: Scrapy, arguments: list[str], words: list[str]
+) -> None:
+    with serving(lambda path: (500, [], b"")) as server:
+        crawl = scrapy.crawl("objects", *arguments, DMG_BASE_URL=server.base_url)
+    check_one_line(crawl, 2, *words)
+    assert "canary" not in crawl.err
+    assert server.asked == []
+    assert not crawl.folder.exists()
+
+
+def test_a_spider_that_is_not_there_is_a_usage_error(scrapy: Scrapy) -> None:
+    check_one_line(scrapy.crawl("paintings"), 2, "paintings", "objects")
+
+
+@pytest.mark.parametrize("missing", ["limits", "source", "checked"])
+def test_a_policy_with_a_missing_field_is_named(scrapy: Scrapy, missing: str) -> None:
+    tier = {
+        "name": '"collections"',
+        "paths": '["id/objects"]',
+        "limits": "[{ requests = 10, seconds = 1 }]",
+        "source": '"a letter"',
+        "checked": "2026-11-22",
+    }
+    del tier[missing]
+    text = "[[tier]]\n" + "\n".join(f"{key} = {value}" for key, value in tier.items())
+    check_one_line(scrapy.policy(text).crawl("objects"), 2, missing, "dmg.toml")
+
+
+def test_a_policy_that_is_no_toml_is_named(scrapy: Scrapy) -> None:
+    check_one_line(scrapy.policy("limits: 5").crawl("objects"), 2, "dmg.toml", "TOML")
+
+
+def test_a_budget_that_cannot_be_opened_stops_before_any_request(
+    scrapy: Scrapy, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with serving(lambda path: (500, [], b"")) as server:
+        crawl = scrapy.crawl(
+            "objects",
+            DMG_BASE_URL=server.base_url,
+            BUDGET_URL=f"sqlite:///{tmp_path}/file/budget.sqlite",
+        )
+    check_one_line(crawl, 2, "budget", "BUDGET_URL")
+    assert server.asked == []
+
+
+def test_an_unreachable_host_is_incomplete(scrapy: Scrapy) -> None:
+    crawl = scrapy.crawl("objects", "-s", "RETRY_TIMES=1", DMG_BASE_URL="http://127.0.0.1:9/v2/")
+    assert crawl.code == 10
+    assert "Traceback" not in crawl.err
+    assert crawl.certificate["verdict"] == "incomplete"
+    assert "refused" in crawl.certificate["reason"]

@@ -1,0 +1,60 @@
+"""Plain requests, and servers that answer with what a test hands them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.request import urlopen
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
+def get(url: str) -> bytes:
+    """The body of the answer to a plain GET."""
+    with urlopen(url, timeout=10) as response:
+        body: bytes = response.read()
+    return body
+
+
+class Server(ThreadingHTTPServer):
+    """Answers GET with what *answer* makes of a path; :attr:`asked` has the paths."""
+
+    daemon_threads = True
+
+    def __init__(self, answer: Callable[[str], Answer]) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v2/"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        status, headers, body = self.server.answer(self.path)
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(answer: Callable[[str], Answer]) -> Iterator[Server]:
+    """A server on loopback that answers with *answer*."""
+    with Server(answer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server
+        server.shutdown()
