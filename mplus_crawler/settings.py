@@ -85,12 +85,14 @@ AUTOTHROTTLE_TARGET_CONCURRENCY = 8
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
 DOWNLOAD_DELAY = 0.001  # without any, Scrapy 2.19 does not keep to the slot's concurrency
 DOWNLOAD_DELAY_JITTER = 0
+CONCURRENT_ITEMS = 1  # an item is a page; Scrapy starts a task for each of these with every response
 
 RETRY_TIMES = 5  # Scrapy's 2 lose a page to a burst of errors of a second
 RETRY_PARKED_TIMES = 10
 RETRY_BACKOFF_BASE = 0.5
 RETRY_BACKOFF_MAX = 30
 
+WARN_ON_GENERATOR_RETURN_VALUE = False  # a lint of our source, run again for each response
 LOG_LEVEL = "INFO"  # DEBUG costs 140 ms of CPU for a page of 100
 LOG_FORMAT = "%(asctime)s %(levelname)s: %(message)s"
 LOGSTATS_INTERVAL = float(os.environ.get("LOGSTATS_INTERVAL", "5"))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.crawler import Crawler
-from scrapy.http import Response
+from scrapy.http import JsonResponse, Response
+from scrapy.responsetypes import responsetypes
 from twisted.web.client import HTTPConnectionPool
 
 from mplus_crawler.politeness.throttle import Throttle
+
+# Scrapy doesn't know the type, and would guess it from the bytes of each body.
+responsetypes.classes["application/ld+json"] = JsonResponse
 
 # Twisted sends a GET again by itself when a kept connection turns out dead: a request that
 # nobody counted. Our own retries ask the budget first.

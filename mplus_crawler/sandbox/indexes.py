@@ -87,6 +87,7 @@ class Indexes:
             "@id": _path(base, "colors"),
             "@type": "hydra:Collection",
             "rdfs:label": "Colours",
+            "rdfs:comment": "Colours of the objects' first images, weighted by their share",
             "base_colors": _colour_counts(base, "color", bases),
             "css_colors": _colour_counts(base, "cssColor", names),
         }
@@ -105,7 +106,9 @@ class Indexes:
             dominant_member(row, share, base)
             for share, row in found[: min(limit, FACTS["page_size_cap"])]
         ]
-        return _index(f"{_path(base, 'dominant')}?{query_string}", "Most dominant", members)
+        return _index(
+            f"{_path(base, 'dominant')}?{query_string}", "Objects by dominant colour", members
+        )
 
     def _concept(self, label: str) -> str | None:
         key = concept_key(label)
@@ -181,6 +184,7 @@ def _index(me: str, label: str, members: list[Json]) -> Json:
         "@id": me,
         "@type": "hydra:Collection",
         "rdfs:label": label,
+        "rdfs:comment": f"{label}, the most frequent first",
         "hydra:totalItems": len(members),
         "hydra:member": members,
     }

@@ -1,0 +1,332 @@
+"""Item schemas: what they let pass, what they refuse, and where they say it is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scrapy.exceptions import DropItem
+from scrapy.statscollectors import StatsCollector
+from scrapy_jsonschema import JsonSchemaValidatePipeline
+
+from mplus_crawler.cidoc import FLATTEN, canonical_id
+from mplus_crawler.items import ITEM_CLASSES, ObjectItem, Validator, errors, item_class
+from tests.fixtures.dmg import KINDS, members
+
+ROOT = Path(__file__).parent.parent
+BASE = "https://museum.test/v2/"
+WIRE = members("object-slash")[0]["@id"].partition("id/object/")[0]
+ENVELOPE = {
+    "source": "A museum",
+    "url": f"{BASE}id/object/1",
+    "retrieved_at": "2026-11-22T06:00:00Z",
+    "licence": "CC BY 4.0",
+    "attribution": "A museum",
+    "expires_at": None,
+}
+CLASSES = {
+    "object": "crm:E22_Human-Made_Object",
+    "agent": "crm:E39_Actor",
+    "exhibition": "crm:E7_Activity",
+    "concept": "crm:E55_Type",
+}
+RECORDS = [(KINDS[name], record) for name in KINDS for record in members(name)]
+
+canonical = partial(canonical_id, base_url=BASE, also=(WIRE,))
+
+
+def row_of(kind: str, record: dict[str, Any], known_id: str | None = None) -> dict[str, Any]:
+    columns = FLATTEN[kind](record, canonical, known_id)
+    return {**ENVELOPE, "kind": kind, **columns, "record": record}
+
+
+def paths(kind: str, record: dict[str, Any]) -> list[str]:
+    return [fault["path"] for fault in errors(ITEM_CLASSES[kind], row_of(kind, record))]
+
+
+def a_record(kind: str, **more: Any) -> dict[str, Any]:
+    return {"@id": f"{BASE}id/{kind}/1", "@type": CLASSES[kind], "rdfs:label": "A label", **more}
+
+
+# The schemas themselves
+
+
+@pytest.mark.parametrize("kind", ITEM_CLASSES)
+def test_a_schema_documents_every_column(kind: str) -> None:
+    schema = ITEM_CLASSES[kind].jsonschema
+    jsonschema.Draft7Validator.check_schema(schema)
+    assert {"title", "description", "required"} <= schema.keys()
+    assert not {"$ref", "allOf", "anyOf", "oneOf", "patternProperties"} & schema.keys()
+    undocumented = [name for name, rule in schema["properties"].items() if "description" not in rule]
+    assert undocumented == []
+    assert list(ITEM_CLASSES[kind].fields) == list(schema["properties"])
+
+
+def test_every_kind_has_a_class() -> None:
+    names = {kind: cls.__name__ for kind, cls in ITEM_CLASSES.items() if kind in CLASSES}
+    assert names == {
+        "object": "ObjectItem",
+        "agent": "AgentItem",
+        "exhibition": "ExhibitionItem",
+        "concept": "ConceptItem",
+    }
+    assert "policy" not in ITEM_CLASSES
+
+
+def test_a_further_kind_is_one_schema() -> None:
+    schema = {**ObjectItem.jsonschema, "required": ["id"], "description": "A thing."}
+    cls = item_class("mplus_object", schema)
+    assert (cls.__name__, cls.__doc__) == ("MplusObjectItem", "A thing.")
+    assert errors(cls, {}) == [{"path": "id", "message": '"id" is a required property'}]
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        None,
+        "http://json-schema.org/draft-07/schema",
+        "https://json-schema.org/draft-07/schema#",
+        "http://json-schema.org/draft-04/schema#",
+    ],
+)
+def test_another_draft_is_a_loud_failure(spelling: str | None) -> None:
+    with pytest.raises(ValueError, match=r"thing\.schema\.json: \$schema must be http"):
+        item_class("thing", {**ObjectItem.jsonschema, "$schema": spelling})
+
+
+def test_an_invalid_schema_is_a_loud_failure() -> None:
+    with pytest.raises(jsonschema.SchemaError):
+        item_class("thing", {**ObjectItem.jsonschema, "type": "objekt"})
+
+
+def test_no_reference_is_fetched() -> None:
+    with pytest.raises(ValueError, match="Retrieval is disabled"):
+        Validator({"$ref": "http://127.0.0.1:9/schema.json"})
+
+
+def test_schemas_are_read_out_of_a_zip(tmp_path: Path) -> None:
+    for package in ("schemas", "mplus_crawler/cidoc"):
+        shutil.copytree(ROOT / package, tmp_path / "egg" / package)
+    for module in ("__init__.py", "items.py"):
+        shutil.copy(ROOT / "mplus_crawler" / module, tmp_path / "egg/mplus_crawler")
+    egg = shutil.make_archive(str(tmp_path / "project"), "zip", tmp_path / "egg")
+    code = (
+        "from mplus_crawler import cidoc, items;"
+        "print(items.__file__, *items.ITEM_CLASSES, *cidoc.FLATTEN)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": egg},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    file, *kinds = done.stdout.split()
+    assert file.startswith(egg)
+    assert {*CLASSES} <= {*kinds}
+
+
+# What passes
+
+
+@pytest.mark.parametrize(("kind", "record"), RECORDS)
+def test_what_the_museum_answers_is_valid(kind: str, record: dict[str, Any]) -> None:
+    assert errors(ITEM_CLASSES[kind], row_of(kind, record)) == []
+
+
+def test_a_record_without_linked_data_is_valid_under_a_known_id() -> None:
+    (record,) = members("object-null")
+    assert errors(ObjectItem, row_of("object", record, f"{BASE}id/object/2268")) == []
+    assert paths("object", record) == ["id", "object_number"]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_record_needs_no_more_than_id_type_and_label(kind: str) -> None:
+    assert paths(kind, a_record(kind)) == []
+
+
+@pytest.mark.parametrize("label", ["A", 4711, 0.5, None, ["A", {"@value": "B"}], {"@value": 1}])
+def test_labels_of_any_known_shape_are_valid(label: Any) -> None:
+    assert paths("object", a_record("object", **{"rdfs:label": label})) == []
+
+
+def test_a_class_may_stand_among_others() -> None:
+    both = ["crm:E39_Actor", "crm:E21_Person"]
+    assert paths("agent", a_record("agent", **{"@type": both})) == []
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from _dicts(inner)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(RECORDS), st.data(), anything)
+def test_what_a_record_gains_is_never_refused(
+    kind_and_record: tuple[str, dict[str, Any]], data: st.DataObject, value: Any
+) -> None:
+    kind, record = deepcopy(kind_and_record)
+    data.draw(st.sampled_from(list(_dicts(record))))["crm:P0_is_new"] = value
+    assert paths(kind, record) == []
+
+
+# What is refused, and where
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"rdfs:label": {"nl": "x"}}, "record.rdfs:label.@value"),
+        ({"rdfs:label": True}, "record.rdfs:label"),
+        ({"@type": "crm:E7_Activity"}, "record.@type"),
+        ({"@type": ["crm:E7_Activity"]}, "record.@type"),
+        ({"prov:generatedAtTime": 20260422}, "record.prov:generatedAtTime"),
+        ({"prov:generatedAtTime": {"@value": "yesterday"}}, "modified"),
+        ({"crm:P1_is_identified_by": "0004"}, "record.crm:P1_is_identified_by"),
+        ({"crm:P2_has_type": ["vaas"]}, "record.crm:P2_has_type.0"),
+        (
+            {"crm:P108i_was_produced_by": [{"crm:P14_carried_out_by": "Horta"}]},
+            "record.crm:P108i_was_produced_by.0.crm:P14_carried_out_by",
+        ),
+        ({"owl:sameAs": [5]}, "record.owl:sameAs.0"),
+        ({"image": "https://museum.test/1.jpg"}, "record.image"),
+    ],
+)
+def test_a_known_property_keeps_its_shape(change: dict[str, Any], path: str) -> None:
+    assert paths("object", a_record("object", **change)) == [path]
+
+
+def test_a_record_with_an_id_has_a_type() -> None:
+    record = a_record("concept")
+    del record["@type"]
+    assert paths("concept", record) == ["record.@type"]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_each_kind_refuses_the_others(kind: str) -> None:
+    for other in CLASSES.keys() - {kind}:
+        assert {"id", "record.@type"} <= {*paths(kind, a_record(other))}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_property_that_is_read_is_typed(kind: str) -> None:
+    known = ITEM_CLASSES[kind].jsonschema["definitions"]["properties"]["properties"]
+    for name in known.keys() - {"@type"}:
+        assert f"record.{name}" in paths(kind, a_record(kind, **{name: True}))
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_required_columns(kind: str) -> None:
+    required = {*ENVELOPE, "id", "kind", "label", "modified", "record"}
+    number = {"object_number"} if kind == "object" else set()
+    assert {fault["path"] for fault in errors(ITEM_CLASSES[kind], {})} == required | number
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("id", f"{BASE}id/agent/1"),
+        ("id", f"{BASE}id/object/A B"),
+        ("id", f"{BASE}id/object/A/B"),
+        ("id", None),
+        ("kind", "agent"),
+        ("url", "nowhere"),
+        ("label", ""),
+        ("modified", "22 November 2026"),
+        ("modified", "2026-13-01"),
+        ("retrieved_at", "2026-11-22"),
+        ("object_number", ""),
+        ("object_number", None),
+        ("date_begin", "1872"),
+        ("types", None),
+        ("types", [1]),
+        ("record", []),
+        ("licence", None),
+        ("surprise", 1),
+    ],
+)
+def test_columns_keep_their_types(column: str, value: Any) -> None:
+    row = {**row_of("object", a_record("object")), column: value}
+    found = [fault["path"] for fault in errors(ObjectItem, row)]
+    assert found
+    assert {*found} <= {column, ""}
+
+
+def test_messages_are_cut() -> None:
+    (fault,) = errors(ObjectItem, {**row_of("object", a_record("object")), "url": "x" * 5000})
+    assert len(fault["message"]) == 300
+
+
+def test_the_librarys_own_pipeline_drops_with_the_path(stats: StatsCollector) -> None:
+    pipeline = JsonSchemaValidatePipeline(stats)
+    valid = ObjectItem(row_of("object", a_record("object")))
+    assert pipeline.process_item(valid, None) is valid
+    record = a_record("object", **{"crm:P2_has_type": "vaas"})
+    with pytest.raises(DropItem, match=r"record\.crm:P2_has_type: "):
+        pipeline.process_item(ObjectItem(row_of("object", record)), None)
+    assert stats.get_stats() == {"jsonschema/errors/record.crm:P2_has_type": 1}
+
+
+@pytest.fixture
+def stats() -> StatsCollector:
+    from scrapy.utils.test import get_crawler
+
+    return StatsCollector(get_crawler(settings_dict={"STATS_DUMP": False}))
+
+
+# The fast validator against the stock one
+
+
+@cache
+def _stock(kind: str) -> jsonschema.Draft7Validator:
+    checker = jsonschema.Draft7Validator.FORMAT_CHECKER
+    return jsonschema.Draft7Validator(ITEM_CLASSES[kind].jsonschema, format_checker=checker)
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        yield value, key
+        if isinstance(inner, dict | list):
+            yield from _places(inner)
+
+
+odd = st.sampled_from(
+    [None, True, 0, -1.5, "", "x", "2026-11-22", f"{BASE}id/object/A%20B", [], {}]
+    + [["x"], [None], [[]], {"@value": "x"}, {"nl": "x"}, [{"@value": None}], [{"@id": "x"}, 1]]
+)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(RECORDS), st.data())
+def test_stock_jsonschema_agrees(
+    kind_and_record: tuple[str, dict[str, Any]], data: st.DataObject
+) -> None:
+    kind, record = kind_and_record
+    row = deepcopy(row_of(kind, record))
+    for _ in range(data.draw(st.integers(1, 3))):
+        holder, key = data.draw(st.sampled_from(list(_places(row))))
+        if isinstance(holder, dict) and data.draw(st.booleans()):
+            del holder[key]
+        else:
+            holder[key] = data.draw(odd)
+    assert (errors(ITEM_CLASSES[kind], row) == []) == _stock(kind).is_valid(row)
