@@ -62,7 +62,7 @@ class RetryMiddleware:
         if response.status in self._codes:
             return self._again(request, f"the museum answered {response.status}")
         if response.status != 200:
-            return response
+            raise IgnoreRequest(f"the museum answered {response.status}")
         request.meta.setdefault("retrieved_at", _now())
         try:
             MuseumSpider.of(self._crawler).accept(request, response)

@@ -100,7 +100,9 @@ def test_the_page_of_objects() -> None:
 
 def test_media_stand_beside_the_manifest() -> None:
     row = columns("object", members("object-media")[0])
-    assert row["iiif_manifest"] == "https://api.collectie.gent/iiif/presentation/v2/manifest/dmg:3172"
+    assert (
+        row["iiif_manifest"] == "https://api.collectie.gent/iiif/presentation/v2/manifest/dmg:3172"
+    )
     assert row["media"] == ["https://vimeo.com/7858846", "https://vimeo.com/6793627"]
     assert len(row["images"]) == 2
 
@@ -181,7 +183,10 @@ def test_exhibitions() -> None:
 def test_concepts() -> None:
     rows = [columns("concept", record) for record in members("concepts")]
     assert [row["label"] for row in rows] == ["vaas", "schaal", "bord (vaatwerk)"]
-    assert (rows[2]["label_fr"], rows[2]["scope_note_en"]) == ("notion 2", "Definition of concept 2.")
+    assert (rows[2]["label_fr"], rows[2]["scope_note_en"]) == (
+        "notion 2",
+        "Definition of concept 2.",
+    )
     assert rows[1]["same_as"][1] == "http://vocab.getty.edu/aat/300005013"
 
 
@@ -239,7 +244,10 @@ def test_labels(written: Any, label: str) -> None:
 
 
 def test_a_title_stands_in_for_a_null_label() -> None:
-    title = {"@type": "crm:E41_Appellation", "rdfs:label": [{"@value": "Vase", "@language": "fr-BE"}]}
+    title = {
+        "@type": "crm:E41_Appellation",
+        "rdfs:label": [{"@value": "Vase", "@language": "fr-BE"}],
+    }
     row = an_object(P1_is_identified_by=title)
     assert (row["label"], row["title_fr"], row["title_nl"]) == ("Vase", "Vase", None)
 
@@ -288,7 +296,9 @@ def test_years(production: Any, begin: int | None, end: int | None) -> None:
 
 
 def test_design_widens_the_years_of_production() -> None:
-    row = an_object(P108i_was_produced_by=_production("1902"), P94i_was_created_by=_production("1898"))
+    row = an_object(
+        P108i_was_produced_by=_production("1902"), P94i_was_created_by=_production("1898")
+    )
     assert (row["date_begin"], row["date_end"], row["date_label"]) == (1898, 1902, "1902")
 
 
@@ -317,7 +327,10 @@ def test_dimensions(value: Any) -> None:
 def test_a_maker_without_id_or_without_name() -> None:
     makers = [{"rdfs:label": "Atelier"}, {"@id": f"{LOCAL}id/agent/DMG-A-1/", "rdfs:label": None}]
     row = an_object(P108i_was_produced_by={"crm:P14_carried_out_by": makers})
-    assert (row["makers"], row["maker_ids"]) == (["Atelier", "DMG-A-1"], [f"{BASE}id/agent/DMG-A-1"])
+    assert (row["makers"], row["maker_ids"]) == (
+        ["Atelier", "DMG-A-1"],
+        [f"{BASE}id/agent/DMG-A-1"],
+    )
 
 
 def test_sets_parts_and_sub_collections() -> None:
@@ -418,8 +431,12 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(st.sampled_from(["@id", "@value", "@language", "rdfs:label", "nl"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["@id", "@value", "@language", "rdfs:label", "nl"]), inner
+        )
+    ),
     max_leaves=4,
 )
 

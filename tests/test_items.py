@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scrapy.exceptions import DropItem
 from scrapy.statscollectors import StatsCollector
+from scrapy.utils.test import get_crawler
 from scrapy_jsonschema import JsonSchemaValidatePipeline
 
 from mplus_crawler.cidoc import FLATTEN, canonical_id
@@ -67,7 +68,9 @@ def test_a_schema_documents_every_column(kind: str) -> None:
     jsonschema.Draft7Validator.check_schema(schema)
     assert {"title", "description", "required"} <= schema.keys()
     assert not {"$ref", "allOf", "anyOf", "oneOf", "patternProperties"} & schema.keys()
-    undocumented = [name for name, rule in schema["properties"].items() if "description" not in rule]
+    undocumented = [
+        name for name, rule in schema["properties"].items() if "description" not in rule
+    ]
     assert undocumented == []
     assert list(ITEM_CLASSES[kind].fields) == list(schema["properties"])
 
@@ -200,7 +203,7 @@ def test_what_a_record_gains_is_never_refused(
         ({"rdfs:label": True}, "record.rdfs:label"),
         ({"@type": "crm:E7_Activity"}, "record.@type"),
         ({"@type": ["crm:E7_Activity"]}, "record.@type"),
-        ({"prov:generatedAtTime": 20260422}, "record.prov:generatedAtTime"),
+        ({"prov:generatedAtTime": ["2026-04-22"]}, "record.prov:generatedAtTime"),
         ({"prov:generatedAtTime": {"@value": "yesterday"}}, "modified"),
         ({"crm:P1_is_identified_by": "0004"}, "record.crm:P1_is_identified_by"),
         ({"crm:P2_has_type": ["vaas"]}, "record.crm:P2_has_type.0"),
@@ -267,9 +270,8 @@ def test_required_columns(kind: str) -> None:
 )
 def test_columns_keep_their_types(column: str, value: Any) -> None:
     row = {**row_of("object", a_record("object")), column: value}
-    found = [fault["path"] for fault in errors(ObjectItem, row)]
-    assert found
-    assert {*found} <= {column, ""}
+    found = {fault["path"].partition(".")[0] for fault in errors(ObjectItem, row)}
+    assert found == ({""} if column == "surprise" else {column})
 
 
 def test_messages_are_cut() -> None:
@@ -289,8 +291,6 @@ def test_the_librarys_own_pipeline_drops_with_the_path(stats: StatsCollector) ->
 
 @pytest.fixture
 def stats() -> StatsCollector:
-    from scrapy.utils.test import get_crawler
-
     return StatsCollector(get_crawler(settings_dict={"STATS_DUMP": False}))
 
 
@@ -310,10 +310,12 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from _places(inner)
 
 
-odd = st.sampled_from(
-    [None, True, 0, -1.5, "", "x", "2026-11-22", f"{BASE}id/object/A%20B", [], {}]
-    + [["x"], [None], [[]], {"@value": "x"}, {"nl": "x"}, [{"@value": None}], [{"@id": "x"}, 1]]
-)
+odd: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        *(None, True, 0, -1.5, "", "x", "2026-11-22", f"{BASE}id/object/A%20B", [], {}),
+        *(["x"], [None], [[]], {"@value": "x"}, {"nl": "x"}, [{"@value": None}], [{"@id": "x"}, 1]),
+    ]
+).map(deepcopy)
 
 
 @settings(max_examples=300)

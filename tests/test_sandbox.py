@@ -22,6 +22,7 @@ import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.facts import FACTS
+from mplus_crawler.sandbox.names import ObjectNumbers
 from mplus_crawler.sandbox.retired import retired
 
 BASE: str = FACTS["base_url"]
@@ -334,10 +335,8 @@ def years(record: dict[str, Any]) -> tuple[int, int]:
     production = record["crm:P108i_was_produced_by"]
     event = production[0] if isinstance(production, list) else production
     span = event["crm:P4_has_time-span"]
-    return tuple(  # type: ignore[return-value]
-        int(span[bound]["@value"])
-        for bound in ("crm:P82a_begin_of_the_begin", "crm:P82b_end_of_the_end")
-    )
+    begin, end = span["crm:P82a_begin_of_the_begin"], span["crm:P82b_end_of_the_end"]
+    return int(begin["@value"]), int(end["@value"])
 
 
 @pytest.mark.parametrize(
@@ -388,7 +387,7 @@ def test_an_agent_pushes_all_other_filters_aside(museum: Sandbox) -> None:
     asked = get(museum, f"id/objects?agent={quote(maker, safe='')}&type=none&fullRecord=true")
     assert asked.json["hydra:totalItems"] > 0
     assert "type=none" in (asked.link("first") or "")
-    assert all(maker in json.dumps(record) for record in asked.members)
+    assert all(maker in json.dumps(record) for record in asked.members if "@id" in record)
 
 
 def first_maker(record: dict[str, Any]) -> str | None:
@@ -832,6 +831,12 @@ def test_tiny_museums_work(objects: int) -> None:
             assert get(museum, path).status == 200
 
 
+@pytest.mark.parametrize("rows", [1, 7, 99, 1000, 12_000, 300_000])
+def test_object_numbers_ascend(rows: int) -> None:
+    numbers = list(map(ObjectNumbers(rows, seed=3), range(rows)))
+    assert numbers == sorted(set(numbers))
+
+
 ODDITIES: dict[str, Callable[[dict[str, Any]], bool]] = {
     "one type bare": lambda r: isinstance(r["crm:P2_has_type"], dict),
     "one type in a list": lambda r: (
@@ -958,7 +963,7 @@ def test_a_clean_truncation_looks_whole_until_parsed(small: Sandbox) -> None:
     small.fault("truncate:clean=1")
     reply = get(small, "id/objects")
     assert int(reply.headers["Content-Length"]) == len(reply.body)
-    with pytest.raises(ValueError, match="Unterminated|Expecting"):
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         json.loads(reply.body)
 
 
@@ -968,6 +973,19 @@ def test_slow_answers_are_whole(small: Sandbox, spec: str) -> None:
     began = monotonic()
     assert len(get(small, "id/objects?fullRecord=true").members) == 10
     assert monotonic() - began >= 0.2
+
+
+def test_a_client_may_leave_before_the_end(
+    small: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    small.fault("slow:seconds=0.3")
+    where = urlsplit(small.base_url)
+    with socket.create_connection((where.hostname, where.port)) as client:
+        client.sendall(b"GET /v2/id/objects?fullRecord=true HTTP/1.1\r\nHost: museum\r\n\r\n")
+        client.recv(100)
+    while not small.stats()["tiers"]["collections"]["statuses"]:
+        sleep(0.01)
+    assert caplog.records == []
 
 
 def test_a_hanging_answer_does_not_outlive_its_client(small: Sandbox) -> None:
@@ -995,6 +1013,7 @@ def test_a_hanging_answer_does_not_outlive_its_client(small: Sandbox) -> None:
         ("status:rate=0", []),
         ("status:tier=collections,path=objects,page=1,times=always", [1, 2, 3, 4, 5, 6]),
         ("status:tier=single,times=always", []),
+        ("status:tier=unlimited,times=always", []),
         ("status:path=agents,times=always", []),
         ("status:page=2,times=always", []),
     ],
@@ -1083,6 +1102,9 @@ def test_faults_come_and_go_over_http(small: Sandbox) -> None:
         {"faults": ["redirect"]},
         {"faults": ["poison:row=11"]},
         {"faults": ["insert:path=types"]},
+        {"faults": ["status:path=pages"]},
+        {"faults": ["status:tier=slow"]},
+        {"faults": ["status:every=0"]},
         {"limits": "single=120"},
         {"limits": "nonsense=1/1"},
         {"limits": "single=0/60"},

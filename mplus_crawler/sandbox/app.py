@@ -17,7 +17,7 @@ from mplus_crawler.sandbox.answers import Answer, page_of_html, plain_json, unle
 from mplus_crawler.sandbox.data import Collection, Sizes
 from mplus_crawler.sandbox.facts import FACTS, Json
 from mplus_crawler.sandbox.faults import Due, Faults
-from mplus_crawler.sandbox.limits import Statistics, Tier, read_tiers
+from mplus_crawler.sandbox.limits import UNLIMITED, Statistics, Tier, read_tiers
 from mplus_crawler.sandbox.museum import Museum
 from mplus_crawler.sandbox.options import Options
 from mplus_crawler.sandbox.routes import ROOT, Place, locate
@@ -57,6 +57,8 @@ class Front:
         delivery = Delivery(request)
         try:
             await self._exchange(place, tier, delivery)
+        except ConnectionError:
+            pass  # the client left before the end of its answer
         finally:
             self.statistics.answered(tally, place.target, arrival, delivery.status)
         return delivery.response
@@ -67,7 +69,7 @@ class Front:
             body = {"status": 429, "error": FACTS["message"]["too_many"]}
             await delivery.send(plain_json(429, body), rate, ())
             return
-        due = self.faults.due(place, tier.name if tier else None)
+        due = self.faults.due(place, tier.name if tier else UNLIMITED)
         if wait := self._latency + spoilt.delay(due):
             await asyncio.sleep(wait)
         answer = spoilt.instead(due) or self._answer(place, delivery.request, due)

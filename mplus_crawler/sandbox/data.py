@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -32,6 +32,8 @@ ROWS_KEPT = 12_000
 
 _FIRST_HARVEST = datetime(2026, 2, 1, tzinfo=UTC)
 _HARVEST_SECONDS = 150 * 86_400
+_COLOURS = tuple(WORDS["palette"])
+_NATIONALITIES = tuple(WORDS["nationalities"])
 _FATES = ("removed", "unhealthy", "unresolved")
 
 
@@ -165,7 +167,7 @@ class Collection:
             _modified(dice),
             {} if key % 401 == 200 else {"NLD": agent_name(key)},
             type=agent_type(key),
-            nationality=None if dice.random() < 0.2 else dice.choice(list(WORDS["nationalities"])),
+            nationality=None if dice.random() < 0.2 else dice.choice(_NATIONALITIES),
             roles=some(dice, WORDS["roles"], (0, 1, 1, 2)),
             has_bio=dice.random() < 0.95,
             bios=some(dice, LANGUAGES, (0, 0, 0, 0, 0, 1, 2, 3)),
@@ -182,10 +184,9 @@ class Collection:
         return Row(key, self.shelves["concepts"].pid(key), modified, titles)
 
 
-def some(dice: Random, pool: Iterable[T], counts: Sequence[int]) -> tuple[T, ...]:
+def some(dice: Random, pool: Sequence[T], counts: Sequence[int]) -> tuple[T, ...]:
     """A few different things from a pool, as many as one of the counts says."""
-    things: Sequence[T] = pool if isinstance(pool, Sequence) else list(pool)
-    return tuple(dice.sample(things, min(dice.choice(counts), len(things))))
+    return tuple(dice.sample(pool, min(dice.choice(counts), len(pool))))
 
 
 def _shelves(sizes: Sizes, seed: int) -> dict[str, Shelf]:
@@ -224,7 +225,7 @@ def _object_titles(dice: Random, kind: str) -> dict[str, str]:
 
 
 def _palette(dice: Random) -> tuple[tuple[str, float], ...]:
-    names = some(dice, list(WORDS["palette"]), (2, 3, 3, 4))
+    names = some(dice, _COLOURS, (2, 3, 3, 4))
     weights = sorted((dice.randint(5, 50) for _ in names), reverse=True)
     return tuple((n, round(100 * w / sum(weights), 2)) for n, w in zip(names, weights, strict=True))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import inf
 from random import Random
 from typing import Any
 
+from mplus_crawler.sandbox.facts import FACTS
+from mplus_crawler.sandbox.limits import UNLIMITED
 from mplus_crawler.sandbox.museum import Museum
 from mplus_crawler.sandbox.query import leading_int
-from mplus_crawler.sandbox.routes import COLLECTIONS, Place
+from mplus_crawler.sandbox.routes import COLLECTIONS, NAMES, Place
 from mplus_crawler.sandbox.shelf import Shelf
 
 Option = tuple[Callable[[str], Any], Any]
@@ -19,6 +21,12 @@ Option = tuple[Callable[[str], Any], Any]
 
 def _times(text: str) -> float:
     return inf if text == "always" else int(text)
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
 
 
 def _flag(text: str) -> bool:
@@ -29,18 +37,21 @@ def _status_code(text: str) -> HTTPStatus:
     return HTTPStatus(int(text))
 
 
-def _moment(text: str) -> str:
-    if text not in ("before", "after"):
-        raise ValueError(text)
-    return text
+def _one_of(known: Collection[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError(text)
+        return text
+
+    return read
 
 
 _SELECTORS: Mapping[str, Callable[[str], Any]] = {
-    "tier": str,
-    "path": str,
+    "tier": _one_of([UNLIMITED, *(tier["name"] for tier in FACTS["tier"])]),
+    "path": _one_of(NAMES),
     "page": int,
-    "nth": int,
-    "every": int,
+    "nth": _positive,
+    "every": _positive,
     "rate": float,
     "times": _times,
 }
@@ -69,7 +80,7 @@ _PAGES: Mapping[str, Mapping[str, Option]] = {
 }
 _WIRE: Mapping[str, Mapping[str, Option]] = {
     "truncate": {"clean": (_flag, False)},
-    "reset": {"when": (_moment, "before")},
+    "reset": {"when": (_one_of(("before", "after")), "before")},
     "hang": {"seconds": (float, 3600.0)},
     "slow": {"seconds": (float, 1.0)},
     "latency": {"seconds": (float, 0.1)},
@@ -95,7 +106,7 @@ class Fault:
     seen: int = field(default=0)
     fired: int = field(default=0)
 
-    def is_due(self, place: Place, tier: str | None) -> bool:
+    def is_due(self, place: Place, tier: str) -> bool:
         """Whether this request gets the fault; asking counts the request."""
         if not self._concerns(place, tier):
             return False
@@ -109,7 +120,7 @@ class Fault:
         self.fired += 1
         return True
 
-    def _concerns(self, place: Place, tier: str | None) -> bool:
+    def _concerns(self, place: Place, tier: str) -> bool:
         if self.kind in _PAGES and place.name not in COLLECTIONS:
             return False
         wanted = self.selectors
@@ -179,7 +190,7 @@ class Faults:
         for name in COLLECTIONS:
             self._museum.shelf(name).poison.clear()
 
-    def due(self, place: Place, tier: str | None) -> Due:
+    def due(self, place: Place, tier: str) -> Due:
         """The faults this request gets, in the order they were put in force."""
         return [fault for fault in self._faults if fault.is_due(place, tier)]
 

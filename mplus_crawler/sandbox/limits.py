@@ -178,7 +178,7 @@ class Statistics:
         self._log.append((arrival, target, status))
 
     def report(self, with_log: bool = False) -> Json:
-        """All counts, ready for JSON."""
+        """All counts, ready for JSON; peaks are those of the busiest client."""
         report: Json = {
             "tiers": {name: self._tier_report(name, t) for name, t in self._tallies.items()},
             "paths": dict(self._paths),

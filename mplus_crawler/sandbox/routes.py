@@ -14,6 +14,9 @@ KINDS: tuple[str, ...] = tuple(FACTS["record"])
 PRIVATE = "private_objects"
 ROOT = urlsplit(BASE).path
 
+# Every name that a place can have.
+NAMES = (*COLLECTIONS, *INDEXES, *KINDS, "catalogue", "description", "v1", "missing", "undecodable")
+
 _PLAIN: dict[str, str] = {
     **dict.fromkeys(FACTS["catalogue"], "catalogue"),
     **dict.fromkeys(FACTS["description"], "description"),

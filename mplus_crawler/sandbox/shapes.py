@@ -24,7 +24,7 @@ def generated(row: Row) -> Json:
     """When the stored record was made, without a time zone."""
     if row.modified is None:
         return {}
-    stamp = row.modified.strftime("%Y-%m-%dT%H:%M:%S")
+    stamp = row.modified.replace(tzinfo=None).isoformat()
     return {"prov:generatedAtTime": {"@value": stamp, "@type": "xsd:dateTime"}}
 
 

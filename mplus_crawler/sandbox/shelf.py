@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from random import Random
 
 
@@ -58,7 +59,7 @@ class Shelf:
         )
         counts = [max(1, round(share)) if share else 0 for share in shares]
         odd = iter(dice.sample(self.keys, min(sum(counts), rows)))
-        chosen = [{key for key, _ in zip(odd, range(count), strict=False)} for count in counts]
+        chosen = [set(islice(odd, count)) for count in counts]
         self.invalid = {key: variant for variant, key in enumerate(sorted(chosen[0]))}
         self.bare = chosen[1]
         whole = [key for key in self.keys if not any(key in keys for keys in chosen)]

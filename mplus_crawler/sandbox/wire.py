@@ -70,9 +70,10 @@ class Delivery:
     async def _write(self, response: web.StreamResponse, body: bytes, seconds: float) -> None:
         step = len(body) // _SLOW_STEPS + 1 if seconds else len(body) or 1
         for start in range(0, len(body), step):
-            await response.write(body[start : start + step])
+            chunk = body[start : start + step]
             if seconds:
-                await asyncio.sleep(seconds / _SLOW_STEPS)
+                await asyncio.sleep(seconds * len(chunk) / len(body))
+            await response.write(chunk)
 
     def _reset(self) -> None:
         """Break the connection with a TCP reset rather than an orderly end."""

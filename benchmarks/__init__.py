@@ -1,0 +1,1 @@
+"""What a harvest costs, measured against a museum on loopback."""

@@ -1,0 +1,140 @@
+"""A museum to harvest, the two harvesters, and what a run of either costs.
+
+Nothing heavy is imported here: the kernel counts a parent's memory at the fork as a child's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+ROOT = Path(__file__).parent.parent
+SCRAPY = (sys.executable, "-m", "scrapy")
+
+_PLAIN_SPIDER = ROOT / "benchmarks" / "plain_spider.py"
+_NO_LIMITS = """\
+[[tier]]
+name = "collections"
+limits = [{ requests = 1000000, seconds = 1 }]
+source = "the benchmark: its museum is on loopback and counts nothing"
+checked = 2026-11-22
+"""
+# What a user's shell may hold would change what is measured.
+_CONTRACT = (
+    *("DMG_BASE_URL", "HARVEST_DIR", "BUDGET_URL", "POLICY_DIR", "RATE_SHARE"),
+    *("THROTTLE_MAX_WAIT", "LOOKAHEAD", "MAX_REJECT_SHARE", "CONTACT_URL", "LOGSTATS_INTERVAL"),
+    "SCRAPY_SETTINGS_MODULE",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one process took: CPU and wall seconds, and its peak resident memory in bytes."""
+
+    cpu: float
+    wall: float
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A harvest's cost, and how many records its feed and its rejected file hold."""
+
+    cost: Cost
+    delivered: int
+    rejected: int = 0
+
+    @property
+    def records(self) -> int:
+        """Records that are in one file or the other."""
+        return self.delivered + self.rejected
+
+
+Harvester = Callable[[str], Run]
+
+
+@contextmanager
+def museum(objects: int) -> Iterator[str]:
+    """The base URL of a sandbox with so many *objects* and no limits, on a free port."""
+    command = [*SCRAPY, "sandbox", "--limits", "off", "--objects", str(objects)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=_environment(), stdout=subprocess.PIPE, text=True
+    ) as sandbox:
+        try:
+            assert sandbox.stdout is not None
+            said = sandbox.stdout.readline()
+            address = re.search(r"http://\S+", said)
+            if address is None:
+                raise SystemExit(f"the sandbox did not start: {said.strip()}")
+            yield address[0].rstrip("/") + "/"
+        finally:
+            sandbox.terminate()
+
+
+def ours(base_url: str) -> Run:
+    """``scrapy crawl objects`` of this project: validated, flattened, certified."""
+    with TemporaryDirectory(prefix="harvest") as name:
+        folder = Path(name)
+        (folder / "dmg.toml").write_text(_NO_LIMITS)
+        places = {"HARVEST_DIR": name, "POLICY_DIR": name, "XDG_STATE_HOME": name}
+        environment = _environment(DMG_BASE_URL=base_url, **places)
+        cost = _run([*SCRAPY, "crawl", "objects"], ROOT, environment, folder / "log")
+        delivered, rejected = folder / "objects.jsonl", folder / "objects.rejected.jsonl"
+        return Run(cost, _lines(delivered), _lines(rejected))
+
+
+def plain(base_url: str) -> Run:
+    """The peer, out of sight of this project's settings."""
+    with TemporaryDirectory(prefix="harvest") as name:
+        feed = Path(name, "objects.jsonl")
+        arguments = ["-a", f"base_url={base_url}", "-O", str(feed)]
+        command = [*SCRAPY, "runspider", str(_PLAIN_SPIDER), *arguments]
+        cost = _run(command, Path(name), _environment(), Path(name, "log"))
+        return Run(cost, _lines(feed))
+
+
+def check(run: Run, records: int) -> None:
+    """End with exit code 1 unless *run* has all the *records*."""
+    if run.records != records:
+        raise SystemExit(f"lost: {run.records:,} of {records:,} records came")
+
+
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> Cost:
+    """Run *command* in *folder* and measure that process alone."""
+    began = monotonic()
+    with (
+        open(log, "wb") as said,
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    wall = monotonic() - began
+    if process.returncode:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise SystemExit(f"{' '.join(command)}: exit {process.returncode}\n{tail}")
+    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss * _MAXRSS_UNIT)
+
+
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def _environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _CONTRACT}
+    return {**kept, **more}
+
+
+def _lines(file: Path) -> int:
+    if not file.exists():
+        return 0
+    with open(file, "rb") as content:
+        return sum(1 for _ in content)

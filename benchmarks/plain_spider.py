@@ -1,0 +1,35 @@
+"""The peer: a plain spider with Scrapy's own settings, as anybody would write it.
+
+::
+
+    scrapy runspider plain_spider.py -a base_url=http://127.0.0.1:8000/v2/ -O objects.jsonl
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from scrapy import Request, Spider
+from scrapy.http import TextResponse
+
+
+class PlainSpider(Spider):
+    """Every member of the object collection, as it comes."""
+
+    name = "plain"
+    custom_settings = {"LOG_LEVEL": "INFO"}  # DEBUG would print every record
+    base_url: str
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Ask for the first page."""
+        first = urljoin(self.base_url, "id/objects?page=1&itemsPerPage=100&fullRecord=true")
+        yield Request(first, self.read_page)
+
+    def read_page(self, response: TextResponse) -> Iterator[Request | dict[str, Any]]:
+        """The page's members and the next page, which links name at the real museum."""
+        page = response.json()
+        yield from page["hydra:member"]
+        if following := page["hydra:view"].get("hydra:next"):
+            yield response.follow(f"?{urlsplit(following).query}", self.read_page)
