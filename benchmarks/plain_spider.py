@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from scrapy import Request, Spider
-from scrapy.http import TextResponse
+from scrapy.http import Response
 
 
 class PlainSpider(Spider):
@@ -27,9 +28,9 @@ class PlainSpider(Spider):
         first = urljoin(self.base_url, "id/objects?page=1&itemsPerPage=100&fullRecord=true")
         yield Request(first, self.read_page)
 
-    def read_page(self, response: TextResponse) -> Iterator[Request | dict[str, Any]]:
+    def read_page(self, response: Response) -> Iterator[Request | dict[str, Any]]:
         """The page's members and the next page, which links name at the real museum."""
-        page = response.json()
+        page = json.loads(response.body)
         yield from page["hydra:member"]
         if following := page["hydra:view"].get("hydra:next"):
             yield response.follow(f"?{urlsplit(following).query}", self.read_page)

@@ -74,7 +74,7 @@ class RetryMiddleware:
     def process_exception(self, request: Request, exception: Exception) -> Request | None:
         """The request again where the exception may pass."""
         if isinstance(exception, self._exceptions):
-            return self._again(request, str(exception) or type(exception).__name__)
+            return self._again(request, _told(exception))
         return None
 
     def _faulty(self, request: Request, response: Response, fault: PageFault) -> Request | Response:
@@ -111,6 +111,12 @@ class RetryMiddleware:
         return request.replace(
             dont_filter=True, priority=request.priority + 1, meta={**request.meta, **meta}
         )
+
+
+def _told(exception: Exception) -> str:
+    """What went wrong, without the objects that Twisted prints inside of it."""
+    text = str(exception).rstrip(".")
+    return type(exception).__name__ if not text or "<" in text else text
 
 
 def _now() -> str:

@@ -85,7 +85,7 @@ AUTOTHROTTLE_TARGET_CONCURRENCY = 8
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
 DOWNLOAD_DELAY = 0.001  # without any, Scrapy 2.19 does not keep to the slot's concurrency
 DOWNLOAD_DELAY_JITTER = 0
-CONCURRENT_ITEMS = 1  # an item is a page; Scrapy starts a task for each of these with every response
+CONCURRENT_ITEMS = 1  # an item is a page; Scrapy starts so many tasks with every response
 
 RETRY_TIMES = 5  # Scrapy's 2 lose a page to a burst of errors of a second
 RETRY_PARKED_TIMES = 10

@@ -260,6 +260,26 @@ def test_unknown_is_no_title() -> None:
     assert an_object(P1_is_identified_by=known)["title_nl"] == "Vaas"
 
 
+def test_the_number_of_an_object_is_the_one_that_is_typed_so() -> None:
+    inventory = {"@id": "http://vocab.getty.edu/aat/300312355"}
+    numbers = [
+        {"@type": ["crm:E42_Identifier", "crm:E41_Appellation"], "rdfs:label": "loan 7"},
+        {"@type": "crm:E42_Identifier", "rdfs:label": 4711, "crm:P2_has_type": inventory},
+    ]
+    assert an_object(P1_is_identified_by=numbers)["object_number"] == "4711"
+    assert an_object(P1_is_identified_by=numbers[0])["object_number"] == "loan 7"
+
+
+def test_the_first_representation_stands_in_for_the_image() -> None:
+    rights = {"crm:P104_is_subject_to": {"@id": "https://rights.test/"}}
+    views = [{"@id": "https://iiif.test/1.jpg", **rights}, {"@id": "https://iiif.test/2.jpg"}]
+    row = an_object(P138i_has_representation=views)
+    assert (row["image"], row["image_licence"]) == (
+        "https://iiif.test/1.jpg",
+        "https://rights.test/",
+    )
+
+
 def test_several_descriptions_are_paragraphs_and_other_texts_are_none() -> None:
     dutch = {"crm:P72_has_language": {"@id": LANGUAGE + "NLD"}}
     texts = [
@@ -286,6 +306,7 @@ def _production(label: str | None = None, begin: Any = None, end: Any = None) ->
         (_production("1872"), 1872, 1872),
         (_production("1872/.."), 1872, None),
         (_production("ca. 1900"), None, None),
+        (_production(begin="18580325"), None, None),
         (_production("ca. 1900", "1895", "1905"), 1895, 1905),
         ([_production("1902"), _production("1898/1899"), {}], 1898, 1902),
     ],
@@ -348,6 +369,9 @@ def test_sets_parts_and_sub_collections() -> None:
     assert row["members"] == [f"{BASE}id/object/SB%200012"]
     assert row["collections"] == ["legaat Havermans"]
     assert row["projects"] == ["Remake, 2024, https://remake.test/"]
+    project = {"@id": "https://remake.test/2", "crm:P102_has_title": {"rdfs:label": "Again"}}
+    row = an_object(P15i_was_motivation_of=project)
+    assert row["projects"] == ["Again, https://remake.test/2"]
 
 
 def test_biographies_in_the_older_shape() -> None:
@@ -390,10 +414,21 @@ def test_nationality_and_thumbnail_in_the_older_shape() -> None:
 def test_life_dates_may_be_spans() -> None:
     row = an_agent(
         P98i_was_born={**_production("1867/1868"), "crm:P7_took_place_at": {"rdfs:label": "Gent"}},
-        P100i_died_in=_production("1930-05-01"),
+        P100i_died_in=_production("1930-12-31/1931-01-01"),
     )
     assert (row["born"], row["birth_year"], row["birth_place"]) == ("1867/1868", 1867, "Gent")
-    assert (row["died"], row["death_year"], row["death_place"]) == ("1930-05-01", 1930, None)
+    assert (row["died"], row["death_place"]) == ("1930-12-31/1931-01-01", None)
+    assert row["death_year"] == 1931
+
+
+def test_a_span_without_days_gives_its_years() -> None:
+    row = columns("exhibition", _production("zomer 1930", {"@value": "1930"}, "1931"))
+    assert (row["date_begin"], row["date_end"]) == ("1930", "1931")
+
+
+def test_a_person_among_actors() -> None:
+    record = {"@type": ["crm:E39_Actor", "crm:E21_Person"]}
+    assert columns("agent", record)["agent_type"] == "person"
 
 
 def test_a_publication_needs_no_address() -> None:

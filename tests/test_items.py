@@ -219,10 +219,11 @@ def test_a_known_property_keeps_its_shape(change: dict[str, Any], path: str) -> 
     assert paths("object", a_record("object", **change)) == [path]
 
 
-def test_a_record_with_an_id_has_a_type() -> None:
-    record = a_record("concept")
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_record_with_an_id_has_a_type(kind: str) -> None:
+    record = a_record(kind)
     del record["@type"]
-    assert paths("concept", record) == ["record.@type"]
+    assert paths(kind, record) == ["record.@type"]
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -26,6 +26,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, answer: Callable[[str], Answer]) -> None:
         self.answer = answer
         self.asked: list[str] = []
+        self.headers_seen: list[dict[str, str]] = []
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -39,6 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        self.server.headers_seen.append({name.lower(): v for name, v in self.headers.items()})
         status, headers, body = self.server.answer(self.path)
         self.send_response(status)
         for name, value in headers:

@@ -8,7 +8,6 @@ from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 _canonical_tail = re.compile(r"id/[a-z]+/[A-Za-z0-9_.~-]+").fullmatch
-_escape = re.compile("%[0-9A-Fa-f]{2}").search
 
 
 def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:
@@ -35,8 +34,7 @@ def pid(canonical: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _encoded(tail: str) -> str:
-    raw = tail.encode("utf-8", "surrogatepass")
-    return quote(unquote_to_bytes(raw) if _escape(tail) else raw, safe="")
+    return quote(unquote_to_bytes(tail.encode("utf-8", "surrogatepass")), safe="")
 
 
 @lru_cache

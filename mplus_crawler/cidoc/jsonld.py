@@ -141,7 +141,7 @@ def is_a(node: Node, cls: str) -> bool:
 
 def has_type(node: Node, uri: str) -> bool:
     """Whether *uri* is among a node's ``crm:P2_has_type``."""
-    return uri in ids(nodes(node, "crm:P2_has_type"))
+    return uri in [one.get("@id") for one in nodes(node, "crm:P2_has_type")]
 
 
 def language(node: Node) -> str | None:
@@ -154,6 +154,8 @@ def language(node: Node) -> str | None:
 
 def literals(value: Any, default: str | None = None) -> list[Localized]:
     """Each literal with its language; *default* where it names none of its own."""
+    if type(value) is str:
+        return [(default, said)] if (said := value.strip()) else []
     return [(_tag(one) or default, said) for one in as_list(value) if (said := text(one))]
 
 

@@ -129,9 +129,11 @@ def _project(node: Node) -> str | None:
 
 
 def _colors(record: Node) -> dict[str, list[str]]:
-    features = each(nodes(record, "crm:P65_shows_visual_item"), "crm:P56_bears_feature")
-    notes = each(features, "crm:P3_has_note")
-    values = unique([text(note.get("rdf:value")) for note in notes])
+    pictures = nodes(record, "crm:P65_shows_visual_item")
+    if not pictures:
+        return {"colors": [], "color_codes": []}
+    notes = each(each(pictures, "crm:P56_bears_feature"), "crm:P3_has_note")
+    values = unique(text(note.get("rdf:value")) for note in notes)
     return {
         "colors": [value for value in values if not value.startswith("#")],
         "color_codes": [value for value in values if value.startswith("#")],

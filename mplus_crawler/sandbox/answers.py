@@ -65,7 +65,7 @@ def validators(pid: str, modified: datetime | None) -> dict[str, str]:
 
 def unless_fresh(answer: Answer, asked: Mapping[str, str]) -> Answer:
     """A 304 instead, if the request's conditions say that the client has it already (RFC 9110)."""
-    if not 200 <= answer.status < 300 or not _is_fresh(answer.headers, asked):
+    if answer.status // 100 != 2 or not _is_fresh(answer.headers, asked):
         return answer
     dropped = ("Content-Type", "Content-Length")
     kept = {name: value for name, value in answer.headers.items() if name not in dropped}

@@ -210,8 +210,8 @@ class Faults:
         if name not in COLLECTIONS:
             raise ValueError(f"fault: {fault.kind} knows no collection {name!r}")
         shelf = self._museum.shelf(name)
-        row = fault.options.get("row", 1)
-        if not 0 < row <= max(1, len(shelf.keys)):
+        row = fault.options.get("row")
+        if row is not None and not 0 < row <= len(shelf.keys):
             raise ValueError(f"fault: {name} has no row {row} to {fault.kind}")
         return shelf
 

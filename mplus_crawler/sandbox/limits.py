@@ -32,7 +32,7 @@ class Tier:
 
     @property
     def label(self) -> str:
-        """The quota's name in the headers, such as ``300-in-1min``."""
+        """The quota's name in the headers: how many in what time."""
         minutes = self.seconds / 60
         return f"{self.requests:g}-in-" + (f"{minutes:g}min" if minutes >= 1 else self._seconds)
 
