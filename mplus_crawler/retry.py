@@ -30,8 +30,9 @@ class RetryMiddleware:
 
     A failure is retried ``RETRY_TIMES`` times after an exponentially growing, fully jittered
     pause (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/)
-    that the throttle waits. Statuses and exceptions are those of Scrapy's ``RETRY_HTTP_CODES``
-    and ``RETRY_EXCEPTIONS``; the spider's ``accept`` judges what answered 200.
+    that the throttle waits. After ``RETRY_BREAKER`` errors of the server's in a row, whichever
+    requests they answered, the crawl stops. Statuses and exceptions are those of Scrapy's
+    ``RETRY_HTTP_CODES`` and ``RETRY_EXCEPTIONS``; the spider's ``accept`` judges what answered 200.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -40,6 +41,8 @@ class RetryMiddleware:
         self._census = Census.of(crawler)
         self._times = settings.getint("RETRY_TIMES")
         self._parked_times = settings.getint("RETRY_PARKED_TIMES")
+        self._breaker = settings.getint("RETRY_BREAKER")
+        self._errors_in_a_row = 0
         self._base = settings.getfloat("RETRY_BACKOFF_BASE")
         self._longest = settings.getfloat("RETRY_BACKOFF_MAX")
         self._codes = {int(code) for code in settings.getlist("RETRY_HTTP_CODES")}
@@ -60,7 +63,9 @@ class RetryMiddleware:
         if response.status in _PARKED:
             return self._again_when_free(request, response)
         if response.status in self._codes:
+            self._break_circuit(response.status)
             return self._again(request, f"the museum answered {response.status}")
+        self._errors_in_a_row = 0
         if response.status != 200:
             raise IgnoreRequest(f"the museum answered {response.status}")
         request.meta.setdefault("retrieved_at", _now())
@@ -89,6 +94,14 @@ class RetryMiddleware:
         request.meta["retrieved_at"] = _now()
         request.cb_kwargs["page"] = fault.page
         return response
+
+    def _break_circuit(self, status: int) -> None:
+        """Stop rather than hammer a server that has nothing but errors."""
+        self._errors_in_a_row += 1
+        if self._errors_in_a_row >= self._breaker:
+            reason = f"the museum answered {self._errors_in_a_row} errors in a row, lastly {status}"
+            self._census.stop(Verdict.STOPPED, reason)
+            raise IgnoreRequest(reason)
 
     def _again(self, request: Request, reason: str) -> Request:
         tried = request.meta.get("retry_times", 0)

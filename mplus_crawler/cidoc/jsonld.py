@@ -155,7 +155,8 @@ def language(node: Node) -> str | None:
 def literals(value: Any, default: str | None = None) -> list[Localized]:
     """Each literal with its language; *default* where it names none of its own."""
     if type(value) is str:
-        return [(default, said)] if (said := value.strip()) else []
+        plain = value.strip()
+        return [(default, plain)] if plain else []
     return [(_tag(one) or default, said) for one in as_list(value) if (said := text(one))]
 
 

@@ -3,8 +3,8 @@
 A store keeps, per window, the requests that a server may still be counting. It never
 sleeps and never grants what a limit does not allow, in fixed or sliding windows: a
 request counts from its reservation until one window after its answer arrived, since
-the server cannot have counted it later than that. One without an answer (a killed
-process) counts for :data:`STRETCH` windows.
+the server cannot have counted it later than that. While there is no answer it is held;
+one that nobody holds any more (a killed process) counts for :data:`STRETCH` windows.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Protocol
 from mplus_crawler.errors import ExitCode, Fault
 from mplus_crawler.policy import Limit, Tier
 
-# A reservation is on the wire well within this share of its window.
+# What nobody holds is counted by the server well within 15 % of its window.
 STRETCH = 1.15
+# So often, in windows, a request without an answer is to be held.
+HOLD = 0.05
 # How long after a park the other requests wait for what the one probe brings.
 PROBE_SECONDS = 10.0
 
@@ -66,9 +68,9 @@ class Quota:
 
     def window_among(self, windows: Sequence[float]) -> float:
         """The one of *windows* that this count is of: the named, else the shortest that can be."""
-        if self.window is not None and self.window in windows:
-            return self.window
-        return min((w for w in windows if w >= self.reset - 1), default=max(windows))
+        named = [window for window in windows if window == self.window]
+        possible = named or [window for window in windows if window >= self.reset - 1]
+        return min(possible, default=max(windows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,9 @@ class Budget(Protocol):
 
     def reserve(self, account: Account, who: str = "") -> Grant:
         """Take one request from every window of *account* at once, or say how long to wait."""
+
+    def hold(self, account: Account, ticket: int) -> None:
+        """The request of *ticket* is still without an answer."""
 
     def settle(self, account: Account, ticket: int, evidence: Evidence) -> None:
         """An answer (or none) came for *ticket*; take over what it says."""

@@ -80,14 +80,15 @@ class SqliteBudget:
                 return Grant(None, wait)
             return Grant(self._spend(db, account, now, who))
 
+    def hold(self, account: Account, ticket: int) -> None:
+        """See :class:`~mplus_crawler.politeness.budget.Budget`."""
+        with self._transaction() as (db, now):
+            _count(db, account, ticket, now, STRETCH)
+
     def settle(self, account: Account, ticket: int, evidence: Evidence) -> None:
         """See :class:`~mplus_crawler.politeness.budget.Budget`."""
         with self._transaction() as (db, now):
-            for limit in account.limits:
-                db.execute(
-                    "INSERT OR REPLACE INTO spent VALUES (?, ?, ?, ?)",
-                    (account.key, limit.seconds, ticket, now + limit.seconds),
-                )
+            _count(db, account, ticket, now, 1.0)
             for quota in evidence.quotas:
                 self._tighten(db, account, quota, now)
             if evidence.park is not None:
@@ -169,14 +170,11 @@ class SqliteBudget:
                 (*window, now),
             )
             db.execute(
-                "INSERT INTO spent VALUES (?, ?, ?, ?)",
-                (*window, ticket, now + limit.seconds * STRETCH),
-            )
-            db.execute(
                 "INSERT INTO window VALUES (?, ?, ?, NULL, 0)"
                 " ON CONFLICT DO UPDATE SET requests = excluded.requests",
                 (*window, limit.requests),
             )
+        _count(db, account, ticket, now, STRETCH)
         db.execute("UPDATE park SET probe = ? WHERE account = ?", (now, account.key))
         db.execute(
             "DELETE FROM waiting WHERE account = ? AND who = ?",
@@ -241,6 +239,19 @@ class SqliteBudget:
             f"the budget store {self._path} cannot be used ({error}); nothing is sent without it: "
             "mend it, or name another with BUDGET_URL=sqlite:///FILE"
         )
+
+
+def _count(
+    db: sqlite3.Connection, account: Account, ticket: int, now: float, windows: float
+) -> None:
+    """Let *ticket* count for so many windows from now."""
+    db.executemany(
+        "INSERT OR REPLACE INTO spent VALUES (?, ?, ?, ?)",
+        [
+            (account.key, limit.seconds, ticket, now + limit.seconds * windows)
+            for limit in account.limits
+        ],
+    )
 
 
 def _nth_expiry(db: sqlite3.Connection, key: str, seconds: float, now: float, offset: int) -> float:

@@ -9,6 +9,7 @@ import platformdirs
 
 from mplus_crawler.errors import UsageFault
 from mplus_crawler.politeness.budget import Budget
+from mplus_crawler.politeness.redis import RedisBudget
 from mplus_crawler.politeness.sqlite import SqliteBudget
 
 
@@ -24,6 +25,9 @@ def open_budget(url: str | None) -> Budget:
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
         # As SQLAlchemy writes them: three slashes and a relative path, four and an absolute one.
         return SqliteBudget(Path(unquote(parts.path[1:])))
+    if parts.scheme in ("redis", "rediss") and parts.hostname:
+        return RedisBudget(url)
     raise UsageFault(
-        f"BUDGET_URL is not a store that is known: {url!r}; write sqlite:///FILE or redis://HOST/0"
+        f"BUDGET_URL names no known store ({parts.scheme or 'no'} scheme); "
+        "write sqlite:///FILE or redis://HOST/0"
     )

@@ -20,7 +20,7 @@ from scrapy.http import Response
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import Fault
 from mplus_crawler.policy import Tier
-from mplus_crawler.politeness.budget import Account, Budget, Evidence
+from mplus_crawler.politeness.budget import HOLD, Account, Budget, Evidence
 from mplus_crawler.politeness.evidence import read_evidence
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider
@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 # How soon a waiting request notices that the crawl is stopping or the tier was parked.
 _LOOK_UP = 1.0
+# An overloaded server that names no time is left alone for so many seconds.
+_MOMENT = 1.0
+# The first delay, in seconds, between requests to a server in distress; then it doubles.
+_SLOWER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +123,24 @@ class Throttle:
                     self._stop(Verdict.STOPPED, self._patience_over(tier, grant.wait))
                 waited += await self._sleep(min(grant.wait, _LOOK_UP))
 
+    async def hold(self, admission: Admission) -> None:
+        """Keep telling the budget that there is no answer yet, until cancelled."""
+        assert self._budget is not None
+        shortest = min(limit.seconds for limit in admission.account.limits)
+        while True:
+            await asyncio.sleep(shortest * HOLD)
+            try:
+                self._budget.hold(admission.account, admission.ticket)
+            except Fault as fault:
+                self._census.stop(Verdict.FAILED, str(fault))
+                return
+
     def settle(self, admission: Admission, response: Response | None) -> None:
         """Take over what *response* (``None``: there was none) says of the tier."""
         evidence = Evidence() if response is None else read_evidence(response)
         self.statuses["none" if response is None else str(response.status)] += 1
-        if evidence.park == 0.0:
-            shortest = min(limit.seconds for limit in admission.account.limits)
-            evidence = Evidence(evidence.quotas, park=shortest)
+        if response is not None and evidence.park == 0.0:
+            evidence = Evidence(evidence.quotas, park=_usual_park(response, admission))
         if evidence.park:
             logger.warning(
                 "the museum asks for %.0f s of silence on the tier %s",
@@ -167,6 +182,13 @@ class Throttle:
         return self._peaks[tier.name]
 
 
+def _usual_park(response: Response, admission: Admission) -> float:
+    """Seconds of silence where the museum names none: a window after 429, a moment after 503."""
+    if response.status == 429:
+        return min(limit.seconds for limit in admission.account.limits)
+    return _MOMENT
+
+
 class _Peak:
     """The highest number of requests in any window of so many seconds."""
 
@@ -187,7 +209,9 @@ class ThrottleMiddleware:
     """Gives each tier a downloader slot of its own and lets a retry wait before it."""
 
     def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
         self._throttle = Throttle.of(crawler)
+        self._slowest = crawler.settings.getfloat("AUTOTHROTTLE_MAX_DELAY")
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -199,3 +223,11 @@ class ThrottleMiddleware:
         request.meta["download_slot"] = self._throttle.tier(request).name
         if pause := request.meta.pop("retry_pause", 0.0):
             await self._throttle.pause(pause)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Slow the slot down for a server in distress, which AutoThrottle overlooks."""
+        if response.status == 429 or response.status >= 500:
+            slot = self._crawler.engine.downloader.slots.get(request.meta["download_slot"])
+            if slot is not None:
+                slot.delay = min(max(2 * slot.delay, _SLOWER), self._slowest)
+        return response

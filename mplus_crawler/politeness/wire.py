@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.crawler import Crawler
@@ -31,9 +33,11 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
     async def download_request(self, request: Request) -> Response:
         """Wait for the budget, send, and hand the answer's evidence back to it."""
         admission = await self._throttle.admit(request)
+        holding = asyncio.ensure_future(self._throttle.hold(admission))
         response: Response | None = None
         try:
             response = await super().download_request(request)
             return response
         finally:
+            holding.cancel()
             self._throttle.settle(admission, response)

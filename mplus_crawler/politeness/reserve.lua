@@ -1,0 +1,53 @@
+-- Takes one request from every window of an account at once, or says how long to wait.
+-- KEYS: account prefix. ARGV: who, stretch, probe seconds, then requests and seconds of each limit.
+-- Returns {ticket, wait}: ticket 0 when there is to be a wait; the wait in microseconds.
+local prefix, who = KEYS[1], ARGV[1]
+local stretch, probe_seconds = tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+
+local wait = 0
+local parked, probed = unpack(redis.call('HMGET', prefix .. ':park', 'until', 'probe'))
+if parked then
+  if now < tonumber(parked) then
+    wait = tonumber(parked) - now
+  elseif probed and now < tonumber(probed) + probe_seconds then
+    wait = 0.1
+  end
+end
+
+for i = 4, #ARGV, 2 do
+  local requests, seconds = tonumber(ARGV[i]), ARGV[i + 1]
+  local spent = prefix .. ':spent:' .. seconds
+  redis.call('ZREMRANGEBYSCORE', spent, '-inf', now)
+  local used = redis.call('ZCARD', spent)
+  if used >= requests then
+    local nth = redis.call('ZRANGE', spent, used - requests, used - requests, 'WITHSCORES')
+    wait = math.max(wait, tonumber(nth[2]) - now)
+  end
+  local ceiling, ends = unpack(redis.call('HMGET', prefix .. ':window:' .. seconds, 'ceiling', 'until'))
+  if ceiling and now < tonumber(ends) and used >= tonumber(ceiling) then
+    wait = math.max(wait, tonumber(ends) - now)
+  end
+end
+
+if wait > 0 then
+  redis.call('ZADD', prefix .. ':waiting', now + wait, who)
+  redis.call('EXPIRE', prefix .. ':waiting', 86400)
+  return {0, math.ceil(wait * 1000000)}
+end
+
+local ticket = redis.call('INCR', prefix .. ':tickets')
+for i = 4, #ARGV, 2 do
+  local seconds = ARGV[i + 1]
+  local spent, window = prefix .. ':spent:' .. seconds, prefix .. ':window:' .. seconds
+  redis.call('ZADD', spent, now + tonumber(seconds) * stretch, ticket)
+  redis.call('EXPIRE', spent, math.ceil(tonumber(seconds) * 2))
+  redis.call('HSET', window, 'requests', ARGV[i])
+  redis.call('EXPIRE', window, 86400 * 2)
+end
+if parked then
+  redis.call('HSET', prefix .. ':park', 'probe', now)
+end
+redis.call('ZREM', prefix .. ':waiting', who)
+return {ticket, 0}

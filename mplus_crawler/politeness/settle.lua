@@ -1,0 +1,37 @@
+-- An answer came (or none): the ticket counts for one window more, and what the server says holds.
+-- KEYS: account prefix. ARGV: ticket, park in seconds or '', number of limits, the seconds of each,
+-- then window, remaining and reset of each count of the server's.
+local prefix, ticket = KEYS[1], ARGV[1]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local limits = tonumber(ARGV[3])
+
+for i = 4, 3 + limits do
+  local spent = prefix .. ':spent:' .. ARGV[i]
+  redis.call('ZADD', spent, now + tonumber(ARGV[i]), ticket)
+  redis.call('EXPIRE', spent, math.ceil(tonumber(ARGV[i]) * 2))
+end
+
+for i = 4 + limits, #ARGV, 3 do
+  local seconds, remaining, reset = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local window = prefix .. ':window:' .. seconds
+  local ceiling = remaining + redis.call('ZCOUNT', prefix .. ':spent:' .. seconds, '(' .. now, '+inf')
+  local former, ends = unpack(redis.call('HMGET', window, 'ceiling', 'until'))
+  if former and now < tonumber(ends) then
+    redis.call('HSET', window, 'ceiling', math.min(tonumber(former), ceiling))
+  else
+    local till = now + math.min(reset, tonumber(seconds))
+    redis.call('HSET', window, 'ceiling', ceiling, 'until', till)
+  end
+end
+
+local park = prefix .. ':park'
+local parked = redis.call('HGET', park, 'until')
+if ARGV[2] ~= '' then
+  local till = now + tonumber(ARGV[2])
+  redis.call('HSET', park, 'until', math.max(till, tonumber(parked or '0')))
+  redis.call('HDEL', park, 'probe')
+  redis.call('EXPIRE', park, math.ceil(tonumber(ARGV[2])) + 86400)
+elseif parked and tonumber(parked) <= now then
+  redis.call('DEL', park)
+end

@@ -1,0 +1,307 @@
+"""The tables in README.md that code and policies know best: ``python -m tests.readme_tables``."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from scrapy.settings import Settings
+from scrapy.spiderloader import SpiderLoader
+
+from mplus_crawler.census import Verdict
+from mplus_crawler.errors import ExitCode
+from mplus_crawler.items import ITEM_CLASSES
+from mplus_crawler.policy import Limit, Policy, load_policy, policy_keys
+from mplus_crawler.spiders.base import MuseumSpider
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+ARGUMENTS = {
+    "since": "`YYYY-MM-DD`: only what the museum has generated anew from that day on; it never "
+    "tells of deletions",
+    "limit": "the first so many records only",
+    "page_size": "records on a page; the most that the museum gives, unless told otherwise",
+    "q": 'full text, as the museum searches it: `"a phrase"`, `OR`, `-not`; exhibitions: a part '
+    "of title or number",
+    "language": "`NLD`, `FRA`, `ENG`: with a title in it (concepts: a label; agents: a Wikipedia "
+    "text)",
+    "type": "objects: terms in Dutch, those after a comma must hold, too; agents: `individual`, "
+    "`organisation`, `unknown`",
+    "material": "terms in Dutch, those after a comma must hold, too",
+    "color": "base colours in the images; those after a comma must be there, too",
+    "cssColor": "the same with CSS names of colours",
+    "colors": "`true`: fill the columns `colors` and `color_codes`",
+    "hasImages": "`true`: with a IIIF manifest, whether or not that works",
+    "hasColors": "`true`: with colours known",
+    "hasParts": "`true`: with physical parts",
+    "isPartOf": "`true`: part of a set",
+    "onDisplay": "`true` or `false`; neither finds objects of which the museum doesn't say",
+    "agent": "number or URI of a maker or designer; the museum ignores other filters beside it, "
+    "so they are refused",
+    "concept": "number or URI of a concept; narrower ones count",
+    "conceptSearch": "a part of a concept's label",
+    "date": "`FROM/TO`, two years: made or designed between them, at least in part",
+    "dateFrom": "a year: made or designed then or later, at least in part",
+    "dateTo": "a year: made or designed then or before, at least in part",
+    "koepels": "`exclude`: without the records that stand for all parts of an object",
+    "nationality": "in Dutch, such as `Belgisch`",
+    "role": "`designer`, `producer`",
+    "hasBio": "`true`: with a biography, which the museum says of nearly all",
+}
+
+# Settings that have no default of their own say what stands in for it.
+SETTINGS: dict[str, tuple[str, str | None]] = {
+    "DMG_BASE_URL": (
+        "where the API of Design Museum Gent is; plain http only on this machine",
+        "the policy's `base_url`",
+    ),
+    "HARVEST_DIR": ("folder of snapshots, rejected files and certificates", None),
+    "BUDGET_URL": (
+        "file in which requests are counted, `sqlite:///FILE` (an absolute path makes four "
+        "slashes); all processes that name one file keep to the limits together",
+        "a file in the user's state folder",
+    ),
+    "POLICY_DIR": ("folder of policy files that are laid over the shipped ones", "none"),
+    "RATE_SHARE": ("the part of every limit that may be used, 0.01 to 1", None),
+    "THROTTLE_MAX_WAIT": (
+        "seconds that a request may wait for its turn; a longer wait stops the crawl (exit 11)",
+        None,
+    ),
+    "LOOKAHEAD": ("pages that are asked for at the same time", None),
+    "MAX_REJECT_SHARE": ("share of the records that may be rejected, 0 to 1", None),
+    "CONTACT_URL": ("goes into the User-Agent, so that the museum can reach you", None),
+    "LOGSTATS_INTERVAL": ("seconds between two lines of progress; 0 for none", None),
+}
+
+EXIT_CODES: dict[ExitCode, tuple[Verdict | None, str]] = {
+    ExitCode.COMPLETE: (
+        Verdict.COMPLETE,
+        "every record is in the feed or named in the rejected file",
+    ),
+    ExitCode.FAILED: (Verdict.FAILED, "any other failure"),
+    ExitCode.USAGE: (
+        None,
+        "an argument, setting or policy is wrong: nothing was requested, no file was written",
+    ),
+    ExitCode.INCOMPLETE: (Verdict.INCOMPLETE, "pages or records are missing"),
+    ExitCode.STOPPED: (
+        Verdict.STOPPED,
+        "stopped by a limit, by Ctrl-C or by Scrapy's `CLOSESPIDER_…`; run it again later",
+    ),
+    ExitCode.REFUSED: (Verdict.REFUSED, "the museum answered 401, 403 or 410"),
+    ExitCode.CONTRACT_BROKEN: (
+        Verdict.CONTRACT_BROKEN,
+        "more records were rejected than `MAX_REJECT_SHARE` allows",
+    ),
+    ExitCode.UNDELIVERED: (Verdict.UNDELIVERED, "a file could not be stored"),
+}
+
+_MARKED = re.compile(r"(<!-- table:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+class Outdated(Exception):
+    """What is described here and what the code has are not the same things."""
+
+
+def spider_classes() -> list[type[MuseumSpider]]:
+    """All spiders, in the order in which they stand in their modules."""
+    loader = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": ["mplus_crawler.spiders"]}))
+    classes = [loader.load(name) for name in loader.list()]
+    return [cls for cls in classes if issubclass(cls, MuseumSpider)]
+
+
+def settings_defaults() -> dict[str, str | None]:
+    """The settings that settings.py reads from the environment, with their defaults."""
+    tree = ast.parse((ROOT / "mplus_crawler" / "settings.py").read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {
+        name: default[0] if default else None
+        for call in calls
+        if ast.unparse(call.func) == "os.environ.get"
+        for name, *default in [[ast.literal_eval(argument) for argument in call.args]]
+    }
+
+
+def spiders() -> str:
+    """A row for each spider."""
+    rows = [
+        (code(cls.name), summary(cls), code(getattr(cls, "path", "")), codes(arguments_of(cls)))
+        for cls in spider_classes()
+    ]
+    return table(("spider", "what", "path", "arguments"), rows)
+
+
+def arguments() -> str:
+    """A row for each argument that any spider takes."""
+    takers: dict[str, list[str]] = {}
+    for cls in spider_classes():
+        for name in arguments_of(cls):
+            takers.setdefault(name, []).append(cls.name)
+    same("ARGUMENTS", ARGUMENTS, "the spiders", takers)
+    everyone = len(spider_classes())
+    rows = [
+        (code(name), meaning, "all" if len(takers[name]) == everyone else ", ".join(takers[name]))
+        for name, meaning in ARGUMENTS.items()
+    ]
+    return table(("argument", "meaning", "spiders"), rows)
+
+
+def columns() -> str:
+    """The columns of every kind of record: the shared ones first, then each kind's own."""
+    schemas = {cls.kind: ITEM_CLASSES[cls.kind].jsonschema for cls in spider_classes()}
+    shared = [
+        name
+        for name in next(iter(schemas.values()))["required"]
+        if all(name in schema["required"] for schema in schemas.values())
+    ]
+    envelope = dict.fromkeys(
+        column(name, schema["properties"][name], f"The {kind}'s")
+        for name in shared
+        for kind, schema in schemas.items()
+    )
+    tables = {"Every record": list(envelope)}
+    for kind, schema in schemas.items():
+        own = [(name, of) for name, of in schema["properties"].items() if name not in shared]
+        tables[f"Records of the kind {kind}, too"] = [column(name, of) for name, of in own]
+    head = ("column", "holds", "meaning")
+    return "\n\n".join(folded(title, table(head, rows)) for title, rows in tables.items())
+
+
+def settings() -> str:
+    """A row for each setting of ours."""
+    defaults = settings_defaults()
+    same("SETTINGS", SETTINGS, "settings.py", defaults)
+    rows = []
+    for name, (meaning, stand_in) in SETTINGS.items():
+        default = defaults[name]
+        if (default is None) is (stand_in is None):
+            raise Outdated(f"{name}: its default in settings.py is {default!r}")
+        rows.append((code(name), meaning, stand_in if default is None else code(default)))
+    return table(("setting", "meaning", "default"), rows)
+
+
+def exit_codes() -> str:
+    """A row for each exit code of ``scrapy crawl``."""
+    same("EXIT_CODES", EXIT_CODES, "errors.py", list(ExitCode))
+    rows = []
+    for exit_code, (verdict, meaning) in sorted(EXIT_CODES.items()):
+        if verdict is not None and verdict.exit_code is not exit_code:
+            raise Outdated(f"{verdict} has the exit code {verdict.exit_code}")
+        rows.append((str(exit_code), code(verdict or ""), meaning))
+    return table(("code", "verdict", "meaning"), rows)
+
+
+def limits() -> str:
+    """A row for each tier of each museum."""
+    rows = [
+        (
+            policy.name,
+            tier.name,
+            codes(tier.paths),
+            " and ".join(map(rate, tier.limits)),
+            tier.source,
+            tier.checked.isoformat(),
+        )
+        for policy in policies()
+        for tier in policy.tiers
+    ]
+    return table(("museum", "tier", "paths", "limit", "source", "checked"), rows)
+
+
+def terms() -> str:
+    """A row for each museum."""
+    rows = []
+    for policy in policies():
+        page = policy.document.get("licence_url")
+        licence = f"[{policy.licence}]({page})" if page else policy.licence
+        kept = f"{policy.retention_days} days" if policy.retention_days else "no limit"
+        rows.append((policy.name, licence, policy.attribution, policy.terms, policy.contact, kept))
+    return table(("museum", "licence", "credit", "terms", "contact", "may be kept"), rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    make.__name__: make
+    for make in (spiders, arguments, columns, settings, exit_codes, limits, terms)
+}
+
+
+def rewritten(text: str) -> str:
+    """*text* with every marked table made anew."""
+    return _MARKED.sub(lambda mark: f"{mark[1]}{TABLES[mark[2]]()}\n{mark[3]}", text)
+
+
+def arguments_of(cls: type[MuseumSpider]) -> list[str]:
+    """The names of the arguments that a spider takes."""
+    return list(cls.allowed_arguments(Settings()))
+
+
+def policies() -> Iterator[Policy]:
+    """The policies that are shipped."""
+    return map(load_policy, policy_keys())
+
+
+def summary(cls: type[MuseumSpider]) -> str:
+    """The first line of a spider's docstring."""
+    return (cls.__doc__ or "").strip().partition("\n")[0].removesuffix(".")
+
+
+def rate(limit: Limit) -> str:
+    """A limit to read."""
+    return f"{limit.requests:,} in {limit.seconds:g} s"
+
+
+def column(name: str, schema: Mapping[str, Any], owner: str = "The record's") -> tuple[str, ...]:
+    """A column's row; *owner* is what its description names the record by."""
+    return code(name), shape(schema), schema["description"].replace(owner, "The record's")
+
+
+def shape(schema: Mapping[str, Any]) -> str:
+    """What a column holds, in a word."""
+    named = schema.get("type", "string")
+    types = {named} if isinstance(named, str) else set(named)
+    if "array" in types:
+        return "list" if schema["items"].get("type") == "string" else "JSON"
+    words = {"integer": "number", "boolean": "true or false", "object": "JSON"}
+    return next((word for name, word in words.items() if name in types), "text")
+
+
+def same(here: str, described: Iterable[Any], there: str, present: Iterable[Any]) -> None:
+    """Raise :class:`Outdated` unless both are the same names."""
+    if missing := set(present) - set(described):
+        raise Outdated(f"{here} in tests/readme_tables.py lacks {sorted(missing)}")
+    if extra := set(described) - set(present):
+        raise Outdated(f"{here} in tests/readme_tables.py has {sorted(extra)}; {there} has not")
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, ("---",) * len(head), *(tuple(map(cell, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def folded(title: str, text: str) -> str:
+    """*text* behind *title*, which opens it."""
+    return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+def cell(text: str) -> str:
+    """*text* as it can stand in a table's cell."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def code(text: str) -> str:
+    """*text* as code, nothing if it is empty."""
+    return text and f"`{text}`"
+
+
+def codes(texts: Iterable[str]) -> str:
+    """Each of *texts* as code."""
+    return ", ".join(map(code, texts))
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text("utf-8")), "utf-8")

@@ -1,0 +1,125 @@
+"""What servers say of their limits: every dialect, malformed, hostile."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scrapy.http import Response
+
+from mplus_crawler.politeness.budget import Evidence, Quota
+from mplus_crawler.politeness.evidence import LONGEST_WAIT, read_evidence
+
+NOW = 1_800_000_000.0
+Fields = dict[str, str | list[str]]
+
+
+def read(status: int, fields: Fields) -> Evidence:
+    return read_evidence(Response("https://m/", status=status, headers=fields), now=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    ("fields", "quotas"),
+    [
+        # draft 8 and later, as the museum sends it
+        (
+            {
+                "RateLimit-Policy": '"300-in-1min"; q=300; w=60; pk=:M2U0OGVmOWQyMmUw:',
+                "RateLimit": '"300-in-1min"; r=299; t=57',
+            },
+            [Quota(299, 57.0, 60)],
+        ),
+        ({"RateLimit": '"x";r=5;t=9'}, [Quota(5, 9.0)]),
+        ({"RateLimit": "default;r=50;t=30"}, [Quota(50, 30.0)]),
+        ({"RateLimit": '"x";r=5', "RateLimit-Policy": '"x";q=9;w=60'}, [Quota(5, 60.0, 60)]),
+        (
+            {
+                "RateLimit": '"second";r=1;t=1, "day";r=2999;t=80000',
+                "RateLimit-Policy": '"second";q=2;w=1, "day";q=3000;w=86400',
+            },
+            [Quota(1, 1.0, 1), Quota(2999, 80000.0, 86400)],
+        ),
+        (
+            {"RateLimit": ['"a";r=1;t=2', '"b";r=3;t=4']},
+            [Quota(1, 2.0), Quota(3, 4.0)],
+        ),
+        # draft 7
+        ({"RateLimit": "limit=100, remaining=50, reset=5"}, [Quota(50, 5.0)]),
+        # up to draft 6, and what came before it
+        (
+            {"RateLimit-Limit": "300", "RateLimit-Remaining": "247", "RateLimit-Reset": "42"},
+            [Quota(247, 42.0)],
+        ),
+        (
+            {
+                "RateLimit-Limit": "100, 100;w=60",
+                "RateLimit-Remaining": "0",
+                "RateLimit-Reset": "7",
+            },
+            [Quota(0, 7.0)],
+        ),
+        ({"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "10"}, [Quota(3, 10.0)]),
+        (
+            {"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": str(int(NOW) + 10)},
+            [Quota(3, 10.0)],
+        ),
+        # malformed: ignored
+        ({}, []),
+        ({"RateLimit": ""}, []),
+        ({"RateLimit": '"x"; r=; t=60'}, []),
+        ({"RateLimit": '"x"; r=-1; t=60'}, []),
+        ({"RateLimit": '"x"; r=1.5; t=60'}, []),
+        ({"RateLimit": '"x"; r=5; t=-60'}, []),
+        ({"RateLimit": '"x"; r=99999999999999999999; t=1'}, []),
+        ({"RateLimit": "<html>"}, []),
+        ({"RateLimit": '"x"; r=5; t=60' + " " * 10_000 + ";"}, []),
+        ({"RateLimit": "a" * 10_000}, []),
+        ({"RateLimit-Remaining": "many", "RateLimit-Reset": "soon"}, []),
+        ({"RateLimit-Remaining": "-5", "RateLimit-Reset": "-5"}, []),
+        ({"RateLimit-Remaining": "5"}, []),
+        ({"X-RateLimit-Remaining": "\u0663", "X-RateLimit-Reset": "5"}, []),
+        # absurd: clamped
+        ({"RateLimit": '"x"; r=0; t=1000000000'}, [Quota(0, LONGEST_WAIT)]),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "999999999"}, [Quota(0, LONGEST_WAIT)]),
+    ],
+)
+def test_counts(fields: Fields, quotas: list[Quota]) -> None:
+    assert read(200, fields) == Evidence(tuple(quotas))
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "park"),
+    [
+        (200, {"Retry-After": "60"}, None),
+        (500, {"Retry-After": "60"}, None),
+        (429, {"Retry-After": "57"}, 57.0),
+        (503, {"Retry-After": "5"}, 5.0),
+        (429, {"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT"}, 30.0),
+        (429, {"Retry-After": "Fri, 15 Jan 2027 07:00:00 GMT"}, 0.0),
+        (429, {"Retry-After": "5", "RateLimit": '"x"; r=0; t=57'}, 57.0),
+        (429, {"Retry-After": "57", "RateLimit": '"x"; r=0; t=5'}, 57.0),
+        (429, {"RateLimit-Remaining": "0", "RateLimit-Reset": "42"}, 42.0),
+        (429, {"RateLimit": "limit=100, remaining=0, reset=5"}, 5.0),
+        (429, {}, 0.0),
+        (429, {"Retry-After": "soon"}, 0.0),
+        (429, {"Retry-After": "-5"}, 0.0),
+        (429, {"Retry-After": "1000000000"}, LONGEST_WAIT),
+        (429, {"Retry-After": "9" * 10_000}, 0.0),
+        (503, {}, 0.0),
+    ],
+)
+def test_parks(status: int, fields: Fields, park: float | None) -> None:
+    assert read(status, fields).park == park
+
+
+NAMES = ["RateLimit", "RateLimit-Policy", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"]
+VALUES = st.text(max_size=60) | st.from_regex(r'"[a-z]{0,5}"; ?r=-?\d{0,12}; ?t=-?\d{0,12}')
+
+
+@given(st.sampled_from([200, 429, 503]), st.dictionaries(st.sampled_from(NAMES), VALUES))
+def test_nothing_makes_it_fail_or_wait_for_ever(status: int, fields: dict[str, str]) -> None:
+    evidence = read(status, dict(fields))
+    assert evidence.park is None or 0 <= evidence.park <= LONGEST_WAIT
+    for quota in evidence.quotas:
+        assert quota.remaining >= 0
+        assert 0 <= quota.reset <= LONGEST_WAIT
