@@ -62,11 +62,11 @@ Harvester = Callable[[str], Run]
 
 
 @contextmanager
-def museum(objects: int) -> Iterator[str]:
-    """The base URL of a sandbox with so many *objects* and no limits, on a free port."""
-    command = [*SCRAPY, "sandbox", "--limits", "off", "--objects", str(objects)]
+def museum(objects: int, *options: str) -> Iterator[str]:
+    """The base URL of a sandbox with so many *objects* and no limits but *options*'."""
+    command = [*SCRAPY, "sandbox", "--limits", "off", "--objects", str(objects), *options]
     with subprocess.Popen(
-        command, cwd=ROOT, env=_environment(), stdout=subprocess.PIPE, text=True
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
     ) as sandbox:
         try:
             assert sandbox.stdout is not None
@@ -85,8 +85,8 @@ def ours(base_url: str) -> Run:
         folder = Path(name)
         (folder / "dmg.toml").write_text(_NO_LIMITS)
         places = {"HARVEST_DIR": name, "POLICY_DIR": name, "XDG_STATE_HOME": name}
-        environment = _environment(DMG_BASE_URL=base_url, **places)
-        cost = _run([*SCRAPY, "crawl", "objects"], ROOT, environment, folder / "log")
+        settings = environment(DMG_BASE_URL=base_url, **places)
+        cost = _run([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")
         delivered, rejected = folder / "objects.jsonl", folder / "objects.rejected.jsonl"
         return Run(cost, _lines(delivered), _lines(rejected))
 
@@ -97,7 +97,7 @@ def plain(base_url: str) -> Run:
         feed = Path(name, "objects.jsonl")
         arguments = ["-a", f"base_url={base_url}", "-O", str(feed)]
         command = [*SCRAPY, "runspider", str(_PLAIN_SPIDER), *arguments]
-        cost = _run(command, Path(name), _environment(), Path(name, "log"))
+        cost = _run(command, Path(name), environment(), Path(name, "log"))
         return Run(cost, _lines(feed))
 
 
@@ -128,7 +128,8 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], l
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-def _environment(**more: str) -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
+    """The environment, without settings of ours that a shell may hold, and with *more*."""
     kept = {name: value for name, value in os.environ.items() if name not in _CONTRACT}
     return {**kept, **more}
 

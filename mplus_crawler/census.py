@@ -56,6 +56,8 @@ _EXIT_CODES = {
     Verdict.UNDELIVERED: ExitCode.UNDELIVERED,
     Verdict.FAILED: ExitCode.FAILED,
 }
+# Ends after which nobody can say that every record came.
+_CUT_SHORT = (Verdict.STOPPED, Verdict.REFUSED, Verdict.FAILED)
 
 
 @dataclass
@@ -144,6 +146,10 @@ class Census:
         self.rejected += 1
         return True
 
+    def page(self) -> None:
+        """A page of full records has come."""
+        self.pages.fetched += 1
+
     def problem(self, reason: str) -> None:
         """Something is missing: the harvest is incomplete, for this *reason*."""
         if not self.problems[reason]:
@@ -174,10 +180,16 @@ class Census:
             self.end(verdict, reason)
             deferred_from_coro(self.crawler.engine.close_spider_async(reason=str(verdict)))
 
+    @property
+    def complete(self) -> bool:
+        """Whether every record is in hand, delivered or not."""
+        return self._counted()[0].complete and not (self._end and self._end[0] in _CUT_SHORT)
+
     def verdict(self) -> tuple[Verdict, str]:
         """The verdict and the reason for it, in one line."""
-        if self._end is not None:
-            return self._end
+        return self._end or self._counted()
+
+    def _counted(self) -> tuple[Verdict, str]:
         if self._close_reason == "shutdown":
             return Verdict.STOPPED, "stopped by a signal"
         if self._close_reason != "finished":

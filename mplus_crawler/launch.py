@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from scrapy import Spider
@@ -14,6 +15,9 @@ from mplus_crawler.spiders.base import MuseumSpider
 
 # From the environment alone: arguments and settings are logged and seen in process lists.
 SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY")
+
+# Without them Scrapy turns every feed off, and goes on.
+_PACKAGES = {"s3": "boto3", "gs": "google"}
 
 _NUMBERS = {
     "RATE_SHARE": (0.01, 1.0),
@@ -71,3 +75,5 @@ def _check_feeds(settings: BaseSettings) -> None:
             )
         if (scheme := urlsplit(str(uri)).scheme) not in schemes:
             raise UsageFault(f"the feed {uri} has a scheme that is not known: {scheme}")
+        if (package := _PACKAGES.get(scheme)) and not find_spec(package):
+            raise UsageFault(f"the feed {uri} needs the package {package}: pip install {package}")

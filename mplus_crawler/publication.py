@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,6 +35,7 @@ class Feed:
     uri: str
     format: str
     items: int
+    template: str
     file: StagedFile | None
 
 
@@ -93,12 +95,14 @@ class Publication:
 
     def publish(self) -> None:
         """Name the files by the verdict, write the certificate, set the exit code."""
+        self._check_feeds()
+        whole = self._census.complete
         verdict, reason = self._census.verdict()
         try:
-            self._name_files(verdict)
+            self._name_files(whole)
         except OSError as error:
             verdict, reason = self._undelivered(error)
-        certificate = self._certificate(verdict, reason)
+        certificate = self._certificate(verdict, reason, whole)
         try:
             target = self._folder / f"{MuseumSpider.of(self._crawler).name}.certificate.json"
             write_whole(target, orjson.dumps(certificate, option=orjson.OPT_INDENT_2))
@@ -115,14 +119,30 @@ class Publication:
         self._census.end(Verdict.UNDELIVERED, reason)
         return self._census.verdict()
 
-    def _name_files(self, verdict: Verdict) -> None:
-        if self._rejected is not None and not self._rejected.whole:
+    def _check_feeds(self) -> None:
+        """Every feed must have every record; what Scrapy or a pipe dropped is not delivered."""
+        delivered: Counter[str] = Counter()
+        for feed in self._feeds:
+            delivered[feed.template] += feed.items
+        for template in self._crawler.settings.getdict("FEEDS"):
+            if delivered[str(template)] != self._census.unique:
+                self._census.end(
+                    Verdict.UNDELIVERED,
+                    f"the feed {template} has {delivered[str(template)]} of "
+                    f"{self._census.unique} records",
+                )
+        failed = self._crawler.stats.get_stats()
+        if any(name.startswith("feedexport/failed_count") for name in failed):
+            self._census.end(Verdict.UNDELIVERED, "a feed could not be stored; the log says why")
+
+    def _name_files(self, complete: bool) -> None:
+        if self._rejected is not None:
             self._rejected.finish()
         for file in self._staged:
             if not file.whole:
                 continue
             beside = file.target.with_name(f"{file.target.stem}.incomplete{file.target.suffix}")
-            if verdict.complete:
+            if complete:
                 file.publish(file.target)
                 beside.unlink(missing_ok=True)
             elif file is self._rejected:
@@ -130,13 +150,14 @@ class Publication:
             else:
                 file.publish(beside)
 
-    def _certificate(self, verdict: Verdict, reason: str) -> dict[str, Any]:
+    def _certificate(self, verdict: Verdict, reason: str, complete: bool) -> dict[str, Any]:
         spider = MuseumSpider.of(self._crawler)
         throttle = Throttle.of(self._crawler)
         statuses = throttle.statuses
         return {
             "spider": spider.name,
             "source": spider.policy.name,
+            "base_url": spider.base_url,
             "run": f"{self._started:%Y%m%dT%H%M%SZ}-{os.getpid()}",
             "verdict": verdict,
             "reason": reason,
@@ -151,7 +172,7 @@ class Publication:
                 "too_many": statuses["429"],
                 "peak": throttle.peaks,
             },
-            "feeds": [_entry(feed, verdict) for feed in self._feeds],
+            "feeds": [_entry(feed, complete) for feed in self._feeds],
             "policy": spider.policy.document,
             "resume": None if verdict.complete else _same_command(),
         }
@@ -159,14 +180,14 @@ class Publication:
     def _feed_closed(self, slot: FeedSlot) -> None:
         file = slot.file if isinstance(slot.file, StagedFile) else None
         records = slot.exporter.records if isinstance(slot.exporter, Unpacking) else 0
-        self._feeds.append(Feed(slot.uri, slot.format, records, file))
+        self._feeds.append(Feed(slot.uri, slot.format, records, slot.uri_template, file))
 
 
-def _entry(feed: Feed, verdict: Verdict) -> dict[str, Any]:
-    if feed.file is None:
+def _entry(feed: Feed, complete: bool) -> dict[str, Any]:
+    if feed.file is None or not feed.file.whole:
         return {"uri": feed.uri, "format": feed.format, "items": feed.items}
     target = feed.file.target
-    if not verdict.complete:
+    if not complete:
         target = target.with_name(f"{target.stem}.incomplete{target.suffix}")
     return {
         "uri": str(target),

@@ -73,7 +73,6 @@ class RetryMiddleware:
             MuseumSpider.of(self._crawler).accept(request, response)
         except PageFault as fault:
             return self._faulty(request, response, fault)
-        self._census.pages.fetched += 1
         return response
 
     def process_exception(self, request: Request, exception: Exception) -> Request | None:

@@ -82,6 +82,7 @@ FEED_STORAGES = dict.fromkeys(("", "file"), "mplus_crawler.feeds.storage.StagedF
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 0  # five seconds before the second request are five lost
 AUTOTHROTTLE_TARGET_CONCURRENCY = 8
+AUTOTHROTTLE_MAX_DELAY = 5  # a server that needs a minute is served by waiting for its answers
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
 DOWNLOAD_DELAY = 0.001  # without any, Scrapy 2.19 does not keep to the slot's concurrency
 DOWNLOAD_DELAY_JITTER = 0

@@ -61,8 +61,9 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     ),
     "HARVEST_DIR": ("folder of snapshots, rejected files and certificates", None),
     "BUDGET_URL": (
-        "file in which requests are counted, `sqlite:///FILE` (an absolute path makes four "
-        "slashes); all processes that name one file keep to the limits together",
+        "where requests are counted: `sqlite:///FILE` (an absolute path makes four slashes) or "
+        "`redis://HOST/0` (needs `pip install redis`); all that name one store keep to the limits "
+        "together",
         "a file in the user's state folder",
     ),
     "POLICY_DIR": ("folder of policy files that are laid over the shipped ones", "none"),
@@ -71,7 +72,7 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
         "seconds that a request may wait for its turn; a longer wait stops the crawl (exit 11)",
         None,
     ),
-    "LOOKAHEAD": ("pages that are asked for at the same time", None),
+    "LOOKAHEAD": ("pages that are asked for at the same time, at most", None),
     "MAX_REJECT_SHARE": ("share of the records that may be rejected, 0 to 1", None),
     "CONTACT_URL": ("goes into the User-Agent, so that the museum can reach you", None),
     "LOGSTATS_INTERVAL": ("seconds between two lines of progress; 0 for none", None),
@@ -90,7 +91,8 @@ EXIT_CODES: dict[ExitCode, tuple[Verdict | None, str]] = {
     ExitCode.INCOMPLETE: (Verdict.INCOMPLETE, "pages or records are missing"),
     ExitCode.STOPPED: (
         Verdict.STOPPED,
-        "stopped by a limit, by Ctrl-C or by Scrapy's `CLOSESPIDER_…`; run it again later",
+        "stopped before its end, by a limit, a row of the server's errors or Ctrl-C; run it again "
+        "later",
     ),
     ExitCode.REFUSED: (Verdict.REFUSED, "the museum answered 401, 403 or 410"),
     ExitCode.CONTRACT_BROKEN: (
@@ -180,7 +182,7 @@ def settings() -> str:
         default = defaults[name]
         if (default is None) is (stand_in is None):
             raise Outdated(f"{name}: its default in settings.py is {default!r}")
-        rows.append((code(name), meaning, stand_in if default is None else code(default)))
+        rows.append((code(name), meaning, stand_in or code(default or "")))
     return table(("setting", "meaning", "default"), rows)
 
 
@@ -231,7 +233,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 def rewritten(text: str) -> str:
     """*text* with every marked table made anew."""
-    return _MARKED.sub(lambda mark: f"{mark[1]}{TABLES[mark[2]]()}\n{mark[3]}", text)
+    return _MARKED.sub(lambda mark: f"{mark[1]}\n{TABLES[mark[2]]()}\n\n{mark[3]}", text)
 
 
 def arguments_of(cls: type[MuseumSpider]) -> list[str]:

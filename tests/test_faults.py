@@ -10,7 +10,10 @@ from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
 
 UNLIMITED = limit(1_000_000, 1)
-QUICK = ("-s", "RETRY_BACKOFF_BASE=0.01", "-s", "DOWNLOAD_TIMEOUT=2")
+QUICK = (
+    *("-s", "RETRY_BACKOFF_BASE=0.01", "-s", "DOWNLOAD_TIMEOUT=2"),
+    *("-s", "AUTOTHROTTLE_MAX_DELAY=0.05"),
+)
 
 
 def crawl_with(scrapy: Scrapy, sandbox: Sandbox, *arguments: str, spider: str = "objects") -> Crawl:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import orjson
 from scrapy.exporters import BaseItemExporter, CsvItemExporter, JsonItemExporter, XmlItemExporter
 
 from mplus_crawler.records import Records
+
+if TYPE_CHECKING:
+    from io import BytesIO
 
 # What a spreadsheet takes for the beginning of a formula, full width too (OWASP, CSV injection).
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -48,6 +51,11 @@ class JsonLinesExporter(Unpacking, BaseItemExporter):
 
 class CsvExporter(Unpacking, CsvItemExporter):
     """A row a record: lists joined by ``" | "``, the source record as JSON, formulas disarmed."""
+
+    def __init__(self, file: IO[bytes], **kwargs: Any) -> None:
+        appended = bool(getattr(file, "bytes", 0))
+        options = {"include_headers_line": not appended, **kwargs}
+        super().__init__(cast("BytesIO", file), **options)
 
     def serialize_field(self, field: Any, name: str, value: Any) -> Any:
         """The cell for *value*."""

@@ -61,17 +61,16 @@ class StagedFile(io.BufferedIOBase):
         return size
 
     def finish(self) -> None:
-        """Put everything on the disk; raises OSError when it cannot be."""
-        if self._file is None:
-            raise OSError(f"{self.part} could not be written")
+        """Put everything on the disk; afterwards the file is :attr:`whole`, if it could be."""
+        if self.whole or self._file is None:
+            return
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
+            self.whole = True
         except OSError as error:
             self._give_up(error)
-            raise
-        self.whole = True
 
     def publish(self, target: Path) -> None:
         """Give the file its name; raises OSError when that cannot be."""

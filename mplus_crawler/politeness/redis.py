@@ -33,7 +33,7 @@ class RedisBudget:
             import redis
         except ImportError:
             raise UsageFault(
-                "BUDGET_URL=redis://… needs: pip install mplus_crawler[redis]"
+                "BUDGET_URL=redis://… needs the package redis: pip install redis"
             ) from None
         self._place = urlsplit(url).netloc.rpartition("@")[2]
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError, ValueError)

@@ -116,6 +116,7 @@ class CollectionSpider(MuseumSpider):
 
     def parse(self, response: Response, page: Page) -> Iterator[Request | Records]:
         """The next pages; the page's records; stubs for the records without an id."""
+        self.census.page()
         self.census.total(page.total)
         yield from self.following(page)
         members = self.wanted(page)

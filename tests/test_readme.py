@@ -1,0 +1,216 @@
+"""The README and its neighbours: every command runs, every table is what the code says."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import pytest
+
+from tests import readme_tables
+from tests.conftest import ROOT, Scrapy
+from tests.readme_tables import README, TABLES, Outdated, rewritten, settings_defaults
+
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+# Where the README's sandbox listens; the one that stands in for it takes a free port.
+ADDRESS = "127.0.0.1:8000"
+STAND_IN = "--port 0 --objects 300 --agents 90 --exhibitions 30 --concepts 60 --invalid 0"
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, and the sandbox that a reader has started before it."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+    sandbox: str
+
+    @property
+    def is_sandbox(self) -> bool:
+        return "scrapy sandbox" in self.text
+
+    @property
+    def exit_code(self) -> int:
+        """What the block's comment says it exits with."""
+        said = re.search(r"# exit (\d+)$", self.text, re.MULTILINE)
+        return int(said[1]) if said else 0
+
+
+def read_blocks() -> Iterator[Block]:
+    for page in PAGES:
+        text, sandbox = (ROOT / page).read_text("utf-8"), ""
+        for fence in _FENCE.finditer(text):
+            line = text.count("\n", 0, fence.start()) + 1
+            block = Block(page, line, fence[1], fence[2], sandbox)
+            yield block
+            sandbox = block.text if block.is_sandbox else sandbox
+
+
+BLOCKS = list(read_blocks())
+
+
+def shell_blocks(*, make: bool) -> list[object]:
+    return [
+        pytest.param(block, id=f"{block.page}:{block.line}")
+        for block in BLOCKS
+        if block.language == "sh" and block.text.startswith("make ") is make
+    ]
+
+
+def start(script: str, folder: Path) -> subprocess.Popen[str]:
+    """*script*, running in *folder* as in the project's own, without what a user has set."""
+    folder.mkdir(exist_ok=True)
+    (folder / "scrapy.cfg").write_bytes((ROOT / "scrapy.cfg").read_bytes())
+    (folder / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
+    (folder / ".venv" / "bin" / "activate").touch()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = Scrapy(folder).environment | {"PATH": path, "PYTHONPATH": str(ROOT)}
+    for name in settings_defaults():
+        environment.pop(name, None)
+    return subprocess.Popen(
+        ["sh", "-euc", script],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Starts what a block says and gives the address; stops it in the end, as Ctrl-C does."""
+    running: dict[str, str] = {}
+
+    def serve(script: str) -> str:
+        if script not in running:
+            assert f"--port {ADDRESS.rpartition(':')[2]}" in script
+            command = re.sub(
+                r"^(scrapy sandbox.*)$", rf"exec \1 {STAND_IN}", script, flags=re.MULTILINE
+            )
+            process = start(command, tmp_path_factory.mktemp("sandbox"))
+            opened.callback(stop, process)
+            line = cast("IO[str]", process.stdout).readline()
+            said = re.match(r"sandbox: http://([\d.:]+)/v2/ ", line)
+            assert said, line
+            running[script] = said[1]
+        return running[script]
+
+    with ExitStack() as opened:
+        yield serve
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize("block", shell_blocks(make=False))
+def test_commands_run(block: Block, sandboxes: Callable[[str], str], tmp_path: Path) -> None:
+    if block.is_sandbox:
+        assert sandboxes(block.text)
+        return
+    address = sandboxes(block.sandbox)
+    base = f"export DMG_BASE_URL=http://{address}/v2/\n"
+    process = start(base + block.text.replace(ADDRESS, address), tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == block.exit_code, out + err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("block", shell_blocks(make=True))
+def test_targets_of_make_are_there(block: Block) -> None:
+    inherited = ("MAKE", "MFLAGS", "VENV")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(inherited)}
+    for command in block.text.splitlines():
+        done = subprocess.run(
+            [*command.split(), "--dry-run", "--always-make"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "-m venv .venv\n" in done.stdout
+
+
+def test_no_command_asks_a_museum_and_none_is_left_out() -> None:
+    assert {block.language for block in BLOCKS} == {"sh", "python"}
+    for block in BLOCKS:
+        if block.language == "sh":
+            assert set(re.findall(r"https?://([^/\s]*)", block.text)) <= {ADDRESS}
+    readme = "".join(block.text for block in BLOCKS if block.page == "README.md")
+    spiders = [f"scrapy crawl {cls.name}" for cls in readme_tables.spider_classes()]
+    for command in ("make demo", "make test", "scrapy sandbox", *spiders):
+        assert command in readme
+
+
+def test_examples_are_the_code_they_show() -> None:
+    spiders = (ROOT / "mplus_crawler" / "spiders" / "dmg.py").read_text("utf-8")
+    examples = [block.text for block in BLOCKS if block.language == "python"]
+    assert examples
+    for example in examples:
+        assert example in spiders
+
+
+def test_tables_are_up_to_date() -> None:
+    text = README.read_text("utf-8")
+    assert sorted(re.findall(r"<!-- table:(\w+) -->", text)) == sorted(TABLES)
+    assert rewritten(text) == text, "run `make readme`"
+
+
+@pytest.mark.parametrize(
+    ("table", "described", "name"),
+    [
+        ("arguments", readme_tables.ARGUMENTS, "koepels"),
+        ("settings", readme_tables.SETTINGS, "RATE_SHARE"),
+        ("exit_codes", readme_tables.EXIT_CODES, 10),
+    ],
+)
+def test_what_is_new_or_gone_in_the_code_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, table: str, described: dict[object, object], name: object
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.delitem(described, name)
+        with pytest.raises(Outdated, match=str(name)):
+            TABLES[table]()
+    monkeypatch.setitem(described, "nonsense", ("", ""))
+    with pytest.raises(Outdated, match="nonsense"):
+        TABLES[table]()
+
+
+def test_a_changed_default_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        readme_tables, "settings_defaults", lambda: settings_defaults() | {"POLICY_DIR": "policies"}
+    )
+    with pytest.raises(Outdated, match="POLICY_DIR"):
+        readme_tables.settings()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page: str) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / page).read_text("utf-8"))
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = sum(project["optional-dependencies"].values(), project["dependencies"])
+    direct = {re.split(r"[^\w-]", dependency)[0] for dependency in named}
+    section = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("### Dependencies\n")[2]
+    assert set(re.findall(r"^- `([\w-]+)`", section, re.MULTILINE)) == direct
