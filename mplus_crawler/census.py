@@ -10,6 +10,7 @@ import hashlib
 import logging
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -84,7 +85,11 @@ class Census:
     pages: Pages = field(default_factory=Pages)
     problems: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    doubts: Counter[str] = field(default_factory=Counter)
+    vanished: dict[str, str] = field(default_factory=dict)
     _ids: _Ids = field(default_factory=lambda: _Ids())
+    _totals: set[int] = field(default_factory=set)
+    _passes: int = 0
     _end: tuple[Verdict, str] | None = None
     _close_reason: str | None = None
 
@@ -130,6 +135,7 @@ class Census:
         if self.expected_first is None:
             self.expected_first = records
         self.expected_last = records
+        self._totals.add(records)
 
     def admit(self, record_id: str) -> bool:
         """Whether *record_id* is new; a duplicate is counted."""
@@ -146,9 +152,43 @@ class Census:
         self.rejected += 1
         return True
 
-    def page(self) -> None:
-        """A page of full records has come."""
-        self.pages.fetched += 1
+    def lose(self, record_id: str, reason: str, message: str) -> None:
+        """A record that cannot be had: ``unreadable``, or ``vanished`` after it was read."""
+        if reason == "vanished":
+            self.vanished[record_id] = message
+            self._ids.withdraw(record_id)
+        elif self._ids.add(record_id, delivered=False):
+            self.unreadable += 1
+
+    def page(self, *, replayed: bool) -> None:
+        """A page of full records has come, from the museum or from the ledger."""
+        if replayed:
+            self.pages.replayed += 1
+        else:
+            self.pages.fetched += 1
+
+    def knows(self, record_id: str) -> bool:
+        """Whether *record_id* is accounted for."""
+        return self._ids.has(record_id)
+
+    def ids(self) -> Iterator[str]:
+        """Every id that is accounted for."""
+        return self._ids.all()
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether counts and totals leave it open if every record is in hand."""
+        if self.limit is not None:
+            return False
+        return bool(self.doubts) or len(self._totals) > 1 or self.accounted != self.expected
+
+    def doubt(self, reason: str) -> None:
+        """A page that was short for good: perhaps the total is wrong, perhaps rows are missing."""
+        self.doubts[reason] += 1
+
+    def reconciled(self, passes: int) -> None:
+        """Passes over the stubs have shown that every id is in hand."""
+        self._passes = passes
 
     def problem(self, reason: str) -> None:
         """Something is missing: the harvest is incomplete, for this *reason*."""
@@ -157,8 +197,7 @@ class Census:
         self.problems[reason] += 1
 
     def lost_page(self, reason: str) -> None:
-        """A page that could not be had: a :meth:`problem`, unless the harvest is ending anyway."""
-        self.pages.failed += 1
+        """Rows that could not be had: a :meth:`problem`, unless the harvest is ending anyway."""
         if not self.ended and self.crawler.crawling:
             self.problem(reason)
 
@@ -202,6 +241,11 @@ class Census:
                 f"{self.rejected} rejected and {self.unreadable} unreadable of {self.accounted} "
                 f"records are more than MAX_REJECT_SHARE ({allowed:g}) allows"
             )
+        if self._passes:
+            return Verdict.COMPLETE_WITH_DRIFT, (
+                f"rows moved while paging; {self._passes} passes over the stubs have shown that "
+                f"all {self.accounted} records are accounted for"
+            )
         return Verdict.COMPLETE, f"all {self.accounted} records are accounted for"
 
     def id_digest(self) -> str:
@@ -217,6 +261,7 @@ class Census:
             "duplicates": self.duplicates,
             "rejected": self.rejected,
             "unreadable": self.unreadable,
+            "vanished": self.vanished,
             "pages": {
                 "expected": pages.expected,
                 "fetched": pages.fetched,
@@ -231,13 +276,15 @@ class Census:
     def _missing(self) -> str:
         """Why records are missing, or an empty string."""
         if self.problems:
-            return "; ".join(self.problems)
+            return "; ".join([*self.problems, *self.doubts])
         if self.expected is None:
             return "the museum never said how many records there are"
-        if self.expected_first != self.expected_last:
-            return (
-                f"the total changed from {self.expected_first} to {self.expected_last} while paging"
-            )
+        if self._passes:
+            return ""
+        if self.doubts:
+            return "; ".join(self.doubts)
+        if len(self._totals) > 1 and self.limit is None:
+            return f"the total changed while paging: {', '.join(map(str, sorted(self._totals)))}"
         if self.accounted != self.expected:
             return (
                 f"{self.expected} records were expected and {self.accounted} distinct ones came"
@@ -269,6 +316,18 @@ class _Ids:
         new = cursor.rowcount == 1
         self.delivered += new and delivered
         return new
+
+    def has(self, record_id: str) -> bool:
+        found = self._db.execute("SELECT 1 FROM seen WHERE id = ?", (record_id,)).fetchone()
+        return found is not None
+
+    def all(self) -> Iterator[str]:
+        return (row[0] for row in self._db.execute("SELECT id FROM seen ORDER BY id"))
+
+    def withdraw(self, record_id: str) -> None:
+        row = self._db.execute("SELECT delivered FROM seen WHERE id = ?", (record_id,)).fetchone()
+        self._db.execute("DELETE FROM seen WHERE id = ?", (record_id,))
+        self.delivered -= bool(row and row[0])
 
     def digest(self) -> str:
         digest = hashlib.sha256()

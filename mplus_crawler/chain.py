@@ -64,6 +64,7 @@ class Chain:
     rows: int | None = None
     _asked: set[int] = field(default_factory=set)
     _arrived: set[int] = field(default_factory=set)
+    _lost: set[int] = field(default_factory=set)
     _end: int | None = None
     _template: str | None = None
     _predicting: bool = True
@@ -89,9 +90,21 @@ class Chain:
             self._predicting = False
         return self._ask(following)
 
+    def begin(self, second: str, total: int, size: int) -> list[str]:
+        """The pages to ask for when the first cannot be had whole, but its rows have told *total*.
+
+        *second* is the second page's URL; nothing once the chain has begun by itself.
+        """
+        if self._template is not None or 1 not in self._lost or self.expected is not None:
+            return []
+        rows = total if self.rows is None else min(total, self.rows)
+        self._template, self._end = second, -(-rows // size)
+        return self._ask(second) if self._end > 1 else []
+
     def lost(self, number: int) -> list[str]:
         """The pages to ask for although page *number* could not be had."""
         self._arrived.add(number)
+        self._lost.add(number)
         if self._template is None or self._end is None or number >= self._end:
             return []
         return self._ask(self._predicted(number + 1))

@@ -24,6 +24,12 @@ class Fault(Exception):
     exit_code = ExitCode.FAILED
 
 
+class UndeliveredFault(Fault):
+    """A place that output or state cannot be written to."""
+
+    exit_code = ExitCode.UNDELIVERED
+
+
 class UsageFault(Fault):
     """A wrong argument, setting or policy file; nothing was requested."""
 

@@ -79,6 +79,11 @@ def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) 
     return page
 
 
+def read_record(body: bytes) -> dict[str, Any]:
+    """The single record in *body*; raises :class:`PageFault` when it is none."""
+    return _document(body)
+
+
 def page_number(url: str) -> int | None:
     """The ``page`` parameter of *url*, where it is one whole number."""
     values = parse_qs(urlsplit(url).query).get("page", [])

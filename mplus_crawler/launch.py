@@ -10,6 +10,7 @@ from scrapy import Spider
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UsageFault
+from mplus_crawler.ledger import Harvest, claim, state_folder
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider
 
@@ -24,6 +25,7 @@ _NUMBERS = {
     "THROTTLE_MAX_WAIT": (0.0, float("inf")),
     "LOOKAHEAD": (1, 64),
     "MAX_REJECT_SHARE": (0.0, 1.0),
+    "RESUME_MAX_AGE": (0.0, float("inf")),
 }
 
 
@@ -42,7 +44,10 @@ def check_launch(
     _check_numbers(settings)
     _check_feeds(settings)
     if issubclass(spidercls, MuseumSpider):
-        spidercls.check(settings, arguments)
+        identity = spidercls.check(settings, arguments)
+        identity.pop("fresh", None)
+        base = spidercls.base(settings, spidercls.load_policy(settings))
+        claim(Harvest(spidercls.name, base, identity, state_folder(settings)))
     open_budget(settings.get("BUDGET_URL")).close()
 
 

@@ -6,12 +6,13 @@ from typing import Self
 
 import orjson
 from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem
 
 from mplus_crawler.census import Census
 from mplus_crawler.cidoc import FLATTEN
 from mplus_crawler.items import ITEM_CLASSES, errors
 from mplus_crawler.publication import Publication
-from mplus_crawler.records import Records, Row
+from mplus_crawler.records import Loss, Records, Row
 from mplus_crawler.spiders.base import MuseumSpider
 
 
@@ -40,8 +41,10 @@ class NormalisePipeline:
             "attribution": policy.attribution,
         }
 
-    def process_item(self, item: Records) -> Records:
+    def process_item(self, item: Records | Loss) -> Records | Loss:
         """*item* with a row for each of its members."""
+        if isinstance(item, Loss):
+            return item
         for known_id, record in item.members:
             columns = {}
             if isinstance(record, dict):
@@ -66,11 +69,15 @@ class ValidatePipeline:
 
     def open_spider(self) -> None:
         """Open the rejected file."""
-        self._item_class = ITEM_CLASSES[MuseumSpider.of(self._crawler).kind]
+        self._kind = MuseumSpider.of(self._crawler).kind
+        self._item_class = ITEM_CLASSES[self._kind]
         self._rejected = Publication.of(self._crawler).rejected()
 
-    def process_item(self, item: Records) -> Records:
-        """*item* with its valid and new rows."""
+    def process_item(self, item: Records | Loss) -> Records:
+        """*item* with its valid and new rows; a loss is written down and goes no further."""
+        if isinstance(item, Loss):
+            self._lose(item)
+            raise DropItem(f"{item.reason}: {item.id}", log_level="DEBUG")
         item.rows = [row for row in item.rows if self._valid(row) and self._census.admit(row["id"])]
         return item
 
@@ -80,13 +87,27 @@ class ValidatePipeline:
             return True
         record_id = row["id"] if isinstance(row["id"], str) else None
         if self._census.reject(record_id):
-            line = {
-                "id": record_id,
-                "kind": row["kind"],
-                "reason": "schema",
-                "errors": faults,
-                "retrieved_at": row["retrieved_at"],
-                "record": row["record"],
-            }
-            self._rejected.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            self._write(record_id, "schema", faults, row["retrieved_at"], row["record"])
         return False
+
+    def _lose(self, loss: Loss) -> None:
+        self._census.lose(loss.id, loss.reason, loss.message)
+        self._write(loss.id, loss.reason, [{"path": "", "message": loss.message}], None, None)
+
+    def _write(
+        self,
+        record_id: str | None,
+        reason: str,
+        faults: list[dict[str, str]],
+        retrieved_at: str | None,
+        record: object,
+    ) -> None:
+        line = {
+            "id": record_id,
+            "kind": self._kind,
+            "reason": reason,
+            "errors": faults,
+            "retrieved_at": retrieved_at,
+            "record": record,
+        }
+        self._rejected.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))

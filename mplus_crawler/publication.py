@@ -22,10 +22,14 @@ from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import ExitCode
 from mplus_crawler.feeds.exporters import Unpacking
 from mplus_crawler.feeds.staging import StagedFile, write_whole
+from mplus_crawler.ledger import Ledger
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.spiders.base import MuseumSpider
 
 logger = logging.getLogger(__name__)
+
+# After these verdicts there is nothing left to go on with.
+_OVER = (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT, Verdict.CONTRACT_BROKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,6 @@ class Publication:
         self.exit_code: ExitCode | None = None
         self._crawler = crawler
         self._folder = Path(crawler.settings["HARVEST_DIR"])
-        self._started = datetime.now(UTC)
         self._staged: list[StagedFile] = []
         self._feeds: list[Feed] = []
         self._rejected: StagedFile | None = None
@@ -59,6 +62,7 @@ class Publication:
     def from_crawler(cls, crawler: Crawler) -> Self:
         """The publication of *crawler*'s harvest."""
         publication = cls(crawler)
+        crawler.signals.connect(publication._open, signals.spider_opened)
         crawler.signals.connect(publication._feed_closed, signals.feed_slot_closed)
         crawler.signals.connect(publication.publish, signals.engine_stopped)
         return publication
@@ -74,15 +78,26 @@ class Publication:
     def _census(self) -> Census:
         return Census.of(self._crawler)
 
+    def _open(self) -> None:
+        """A harvest that goes on is the same run."""
+        now, ledger = datetime.now(UTC), Ledger.of(self._crawler)
+        self._started = ledger.recall("started_at", _stamp(now))
+        self._run = ledger.recall("run", f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}")
+
     def stage(self, path: Path, *, append: bool = False) -> StagedFile:
-        """A file that will be *path*."""
+        """A file that will be *path*; with *append*, after what is there already."""
+        ledger = Ledger.of(self._crawler)
 
         def failed(error: OSError) -> None:
             self._census.stop(
                 Verdict.UNDELIVERED, f"{path} cannot be written: {error.strerror or error}"
             )
 
-        file = StagedFile(path, failed, append=append)
+        former = 0
+        if append and path.exists():
+            # What is ours may stand there already, if we were killed after giving it its name.
+            former = int(ledger.recall(f"length of {path}", str(path.stat().st_size)))
+        file = StagedFile(path, failed, ledger.harvest.key, former)
         self._staged.append(file)
         return file
 
@@ -108,6 +123,7 @@ class Publication:
             write_whole(target, orjson.dumps(certificate, option=orjson.OPT_INDENT_2))
         except OSError as error:
             verdict, reason = self._undelivered(error)
+        Ledger.of(self._crawler).close(over=verdict in _OVER)
         self.exit_code = verdict.exit_code
         _summarise(certificate | {"verdict": verdict, "reason": reason})
 
@@ -158,11 +174,11 @@ class Publication:
             "spider": spider.name,
             "source": spider.policy.name,
             "base_url": spider.base_url,
-            "run": f"{self._started:%Y%m%dT%H%M%SZ}-{os.getpid()}",
+            "run": self._run,
             "verdict": verdict,
             "reason": reason,
             "exit_code": verdict.exit_code,
-            "started_at": _stamp(self._started),
+            "started_at": self._started,
             "finished_at": _stamp(datetime.now(UTC)),
             "arguments": spider.arguments,
             **self._census.counts(),

@@ -23,3 +23,16 @@ class Records:
     retrieved_at: str
     members: list[tuple[str | None, Any]]
     rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A record that cannot be had, for the rejected file.
+
+    ``unreadable``: it is listed, but the museum's server never gives it. ``vanished``: it was
+    read, and gone before the harvest ended.
+    """
+
+    id: str
+    reason: str
+    message: str

@@ -25,6 +25,14 @@ _PARKED = (429,)
 _REFUSED = (401, 403, 410)
 
 
+class GaveUp(IgnoreRequest):
+    """A request that failed as often as patience allows; *status* is that of the last answer."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
 class RetryMiddleware:
     """Passes accepted answers, asks again for others, and gives up in the end.
 
@@ -57,6 +65,8 @@ class RetryMiddleware:
 
     def process_response(self, request: Request, response: Response) -> Request | Response:
         """*response* when it is accepted, else the request again."""
+        if response.status in request.meta.get("handle_httpstatus_list", ()):
+            return response
         if response.status in _REFUSED:
             self._census.stop(Verdict.REFUSED, f"{response.status} from {request.url}")
             raise IgnoreRequest(f"{response.status}")
@@ -64,7 +74,7 @@ class RetryMiddleware:
             return self._again_when_free(request, response)
         if response.status in self._codes:
             self._break_circuit(response.status)
-            return self._again(request, f"the museum answered {response.status}")
+            return self._again(request, f"the museum answered {response.status}", response.status)
         self._errors_in_a_row = 0
         if response.status != 200:
             raise IgnoreRequest(f"the museum answered {response.status}")
@@ -89,8 +99,8 @@ class RetryMiddleware:
         except IgnoreRequest:
             if fault.page is None:
                 raise
-        self._census.problem(f"{request.url}: {fault}")
-        request.meta["retrieved_at"] = _now()
+        self._census.doubt(f"{request.url}: {fault}")
+        request.meta.update(retrieved_at=_now(), suspect=True, unledgered=True)
         request.cb_kwargs["page"] = fault.page
         return response
 
@@ -102,10 +112,10 @@ class RetryMiddleware:
             self._census.stop(Verdict.STOPPED, reason)
             raise IgnoreRequest(reason)
 
-    def _again(self, request: Request, reason: str) -> Request:
+    def _again(self, request: Request, reason: str, status: int | None = None) -> Request:
         tried = request.meta.get("retry_times", 0)
-        if tried >= self._times:
-            raise IgnoreRequest(f"{reason}, {tried + 1} times")
+        if tried >= request.meta.get("most_retries", self._times):
+            raise GaveUp(f"{reason}, {tried + 1} times", status)
         pause = random.uniform(0, min(self._longest, self._base * 2**tried))
         logger.info("%s: %s; again in %.1f s", request.url, reason, pause)
         return self._copy(request, retry_times=tried + 1, retry_pause=pause)
@@ -121,7 +131,9 @@ class RetryMiddleware:
     def _copy(self, request: Request, **meta: float) -> Request:
         self._crawler.stats.inc_value("retry/count")
         return request.replace(
-            dont_filter=True, priority=request.priority + 1, meta={**request.meta, **meta}
+            dont_filter=True,
+            priority=request.priority + 1,
+            meta={**request.meta, "replayed": False, **meta},
         )
 
 

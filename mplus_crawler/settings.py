@@ -20,6 +20,8 @@ POLICY_DIR = os.environ.get("POLICY_DIR")
 RATE_SHARE = os.environ.get("RATE_SHARE", "0.9")
 THROTTLE_MAX_WAIT = os.environ.get("THROTTLE_MAX_WAIT", "900")
 LOOKAHEAD = os.environ.get("LOOKAHEAD", "4")
+RESUME_MAX_AGE = os.environ.get("RESUME_MAX_AGE", "86400")
+HARVEST_STATE_DIR = os.environ.get("HARVEST_STATE_DIR")
 MAX_REJECT_SHARE = os.environ.get("MAX_REJECT_SHARE", "0.01")
 CONTACT_URL = os.environ.get("CONTACT_URL", "https://example.org/mplus_crawler")
 
@@ -48,6 +50,7 @@ DOWNLOADER_MIDDLEWARES = {
     "mplus_crawler.origin.OriginGuard": 40,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # the guard is stricter
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,  # it drops what it should ask again
+    "mplus_crawler.ledger.LedgerMiddleware": 540,
     "mplus_crawler.retry.RetryMiddleware": 550,
     "mplus_crawler.politeness.throttle.ThrottleMiddleware": 880,
 }
@@ -63,6 +66,8 @@ EXTENSIONS = {
     # The census comes first: the verdict stands before anything is published.
     "mplus_crawler.census.Census": -30,
     "mplus_crawler.politeness.throttle.Throttle": -20,
+    "mplus_crawler.ledger.Ledger": -10,
+    "mplus_crawler.reconciliation.Reconciliation": 90,
     "mplus_crawler.publication.Publication": 100,
     "mplus_crawler.progress.ProgressExtension": 110,
     "scrapy.extensions.logstats.LogStats": None,  # progress says it better

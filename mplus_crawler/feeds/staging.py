@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class StagedFile(io.BufferedIOBase):
-    """A file to be: written as ``.{name}.part`` beside *target*, renamed by :meth:`publish`.
+    """A file to be: ``.{name}.{harvest}.part`` beside *target*, until :meth:`publish` names it.
 
-    A write that fails is told to *failed* once; what is written after it goes nowhere, and
-    nothing is published.
+    It begins with the first *former* bytes of what *target* holds already. A write that fails
+    is told to *failed* once; what is written after it goes nowhere, and nothing is published.
     """
 
     def __init__(
-        self, target: Path, failed: Callable[[OSError], None], *, append: bool = False
+        self, target: Path, failed: Callable[[OSError], None], harvest: str = "", former: int = 0
     ) -> None:
         self.target = target
-        self.part = target.with_name(f".{target.name}.part")
+        self.part = target.with_name(f".{target.name}.{harvest}.part")
         self.bytes = 0
         self.whole = False
         self._failed = failed
@@ -36,8 +36,8 @@ class StagedFile(io.BufferedIOBase):
             self._file = self.part.open("wb", buffering=1 << 18)
         except OSError as error:
             failed(error)
-        if append and target.exists():
-            self._copy(target)
+        if former:
+            self._copy(target, former)
 
     @property
     def sha256(self) -> str:
@@ -81,10 +81,11 @@ class StagedFile(io.BufferedIOBase):
         finally:
             os.close(directory)
 
-    def _copy(self, source: Path) -> None:
+    def _copy(self, source: Path, length: int) -> None:
         with open(source, "rb") as former:
-            while block := former.read(1 << 20):
+            while length > 0 and (block := former.read(min(length, 1 << 20))):
                 self.write(block)
+                length -= len(block)
 
     def _give_up(self, error: OSError) -> None:
         file, self._file = self._file, None

@@ -15,7 +15,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UsageFault
 from mplus_crawler.policy import Policy, load_policy
-from mplus_crawler.spiders.arguments import Parser, parse_arguments
+from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
 
 
 class MuseumSpider(Spider):
@@ -31,6 +31,7 @@ class MuseumSpider(Spider):
     policy: Policy
     base_url: str
     arguments: dict[str, str]
+    fresh: bool
     canonical: Callable[[str], str]
 
     @classmethod
@@ -53,6 +54,7 @@ class MuseumSpider(Spider):
         """The spider, its arguments checked; raises :class:`UsageFault`."""
         spider = super().from_crawler(crawler, *args)
         spider.arguments = cls.check(crawler.settings, kwargs)
+        spider.fresh = spider.arguments.pop("fresh", "false") == "true"
         spider.policy = cls.load_policy(crawler.settings)
         spider.base_url = cls.base(crawler.settings, spider.policy)
         return spider
@@ -64,7 +66,8 @@ class MuseumSpider(Spider):
         Also checks policy and base URL, so that nothing is left to fail after the first request.
         """
         cls.base(settings, cls.load_policy(settings))
-        return parse_arguments(cls.name, cls.allowed_arguments(settings), given)
+        allowed = {**cls.allowed_arguments(settings), "fresh": flag}
+        return parse_arguments(cls.name, allowed, given)
 
     @classmethod
     @abstractmethod

@@ -17,8 +17,9 @@ from mplus_crawler.census import Census
 from mplus_crawler.chain import BadNext, Chain, Place
 from mplus_crawler.cidoc import canonical_id
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.hydra import Page, page_number, read_page
-from mplus_crawler.records import Records
+from mplus_crawler.hydra import Page, page_number, read_page, read_record
+from mplus_crawler.records import Loss, Records
+from mplus_crawler.retry import GaveUp
 from mplus_crawler.spiders.arguments import (
     Parser,
     day,
@@ -36,6 +37,8 @@ from mplus_crawler.spiders.base import MuseumSpider
 # The museum's server builds a list literal of these, and fails on what delimits one.
 _labels = without('"{}')
 _language = one_of("NLD", "FRA", "ENG")
+# Our arguments that the museum calls otherwise.
+_PARAMETERS = {"since": "modifiedSince"}
 
 
 class CollectionSpider(MuseumSpider):
@@ -52,6 +55,7 @@ class CollectionSpider(MuseumSpider):
 
     census: Census
     chain: Chain
+    size: int
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -60,8 +64,9 @@ class CollectionSpider(MuseumSpider):
         canonical = spider.policy.base_url
         spider.canonical = partial(canonical_id, base_url=canonical, also=(spider.base_url,))
         limit = spider.arguments.get("limit")
+        spider.size = int(spider.arguments.get("page_size", spider.policy.page_size))
         spider.chain = Chain(
-            first=urljoin(spider.base_url, f"{cls.path}?{urlencode(spider.query())}"),
+            first=spider.url(1, spider.size),
             place=Place(spider.base_url, canonical),
             lookahead=crawler.settings.getint("LOOKAHEAD"),
             note=lambda remark: Census.of(crawler).note(remark),
@@ -88,19 +93,17 @@ class CollectionSpider(MuseumSpider):
             )
         return arguments
 
-    def query(self, *, full: bool = True) -> dict[str, str]:
-        """The first page's parameters, of *full* records or of stubs."""
-        given = dict(self.arguments)
-        size = given.pop("page_size", str(self.policy.page_size))
-        given.pop("limit", None)
-        since = given.pop("since", None)
-        return {
-            "page": "1",
-            "itemsPerPage": size,
+    def url(self, number: int, size: int, *, full: bool = True) -> str:
+        """The page *number* of *size* rows: full records, or stubs."""
+        query = {
+            "page": str(number),
+            "itemsPerPage": str(size),
             **({"fullRecord": "true"} if full else {}),
-            **({"modifiedSince": since} if since else {}),
-            **given,
+            **{_PARAMETERS.get(name, name): value for name, value in self.arguments.items()},
         }
+        for ours in ("limit", "page_size"):
+            query.pop(ours, None)
+        return urljoin(self.base_url, f"{self.path}?{urlencode(query)}")
 
     async def start(self) -> AsyncIterator[Request]:
         """Ask for the first page."""
@@ -109,16 +112,26 @@ class CollectionSpider(MuseumSpider):
         yield self.page_request(self.chain.start())
 
     def accept(self, request: Request, response: Response) -> None:
-        """Read the page and hand it to the callback."""
+        """Read the page, or the single record, and hand it to the callback."""
+        if request.meta.get("single"):
+            request.cb_kwargs["record"] = read_record(response.body)
+            return
         links = [value.decode("latin-1") for value in response.headers.getlist("Link")]
-        asked = int(self.query()["itemsPerPage"])
-        request.cb_kwargs["page"] = read_page(response.body, links, request.meta["page"], asked)
+        number, size = request.meta["page"], request.meta["size"]
+        request.cb_kwargs["page"] = read_page(response.body, links, number, size)
 
     def parse(self, response: Response, page: Page) -> Iterator[Request | Records]:
-        """The next pages; the page's records; stubs for the records without an id."""
-        self.census.page()
-        self.census.total(page.total)
+        """The next pages, and the page's records."""
+        self.census.page(replayed=response.meta.get("replayed", False))
+        self.size = page.size
         yield from self.following(page)
+        yield from self.parse_part(response, page)
+
+    def parse_part(self, response: Response, page: Page) -> Iterator[Request | Records]:
+        """The page's records; stubs for those without an id."""
+        self.census.total(page.total)
+        for url in self.chain.begin(self.url(2, self.size), page.total, self.size):
+            yield self.page_request(url)
         members = self.wanted(page)
         retrieved_at = response.meta["retrieved_at"]
         yield Records(retrieved_at, [(None, member) for member in members if not nameless(member)])
@@ -149,12 +162,40 @@ class CollectionSpider(MuseumSpider):
         )
 
     def lost(self, failure: Failure) -> Iterator[Request]:
-        """A page that cannot be had: say so, and go on behind it where the chain is known."""
+        """A page that cannot be had: read around a record that breaks it, else say so; go on."""
         request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
         number = request.meta["page"]
-        self.census.lost_page(f"page {number}: {failure.getErrorMessage()}")
+        self.census.pages.failed += 1
+        yield from self.smaller(failure)
         for url in self.chain.lost(number):
             yield self.page_request(url)
+
+    def smaller(self, failure: Failure) -> Iterator[Request]:
+        """The rows of a page on which the server fails for ever, in smaller pages."""
+        request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+        number, size = request.meta["page"], request.meta["size"]
+        gave_up = failure.value
+        if not isinstance(gave_up, GaveUp) or gave_up.status is None:
+            self.census.lost_page(f"page {number}: {failure.getErrorMessage()}")
+        elif size > 1:
+            for part, rows in halves(number, size):
+                yield self.part_request(part, rows)
+        else:
+            yield self.row_request(number, failure.getErrorMessage())
+
+    def parse_unreadable(self, response: Response, page: Page, message: str) -> Iterator[Loss]:
+        """The one record that the server never gives, by the id of its stub."""
+        uri = uri_of(page.members[0]) if page.members else None
+        if uri is None:
+            self.census.problem(f"row {page.number} cannot be read, and has no id")
+        else:
+            self.census.total(page.total)
+            yield Loss(self.canonical(uri), "unreadable", message)
+
+    def lost_row(self, failure: Failure) -> None:
+        """A row of which not even the stub can be had."""
+        request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+        self.census.lost_page(f"row {request.meta['page']}: {failure.getErrorMessage()}")
 
     def lost_stubs(self, failure: Failure) -> Iterator[Records]:
         """Stubs that cannot be had: their records are rejected whole, for want of an id."""
@@ -177,18 +218,38 @@ class CollectionSpider(MuseumSpider):
             yield self.page_request(url)
 
     def page_request(self, url: str) -> Request:
-        """A page of full records."""
-        meta = {"page": page_number(url) or 1}
+        """A page of full records, of the chain."""
+        meta = {"page": page_number(url) or 1, "size": self.size}
         return Request(url, self.parse, errback=self.lost, meta=meta, dont_filter=True)
+
+    def part_request(self, number: int, size: int) -> Request:
+        """A part of a page that cannot be had whole."""
+        return Request(
+            self.url(number, size),
+            self.parse_part,
+            errback=self.smaller,
+            meta={"page": number, "size": size, "most_retries": 1},
+            dont_filter=True,
+        )
+
+    def row_request(self, number: int, message: str) -> Request:
+        """The stub of row *number*, whose full record cannot be had."""
+        return Request(
+            self.url(number, 1, full=False),
+            self.parse_unreadable,
+            errback=self.lost_row,
+            meta={"page": number, "size": 1},
+            cb_kwargs={"message": message},
+            dont_filter=True,
+        )
 
     def stub_request(self, page: Page, retrieved_at: str) -> Request:
         """The same rows as *page*, as stubs: they have the ids that some full records lack."""
-        query = {**self.query(full=False), "page": str(page.number), "itemsPerPage": str(page.size)}
         return Request(
-            urljoin(self.base_url, f"{self.path}?{urlencode(query)}"),
+            self.url(page.number, page.size, full=False),
             self.parse_stubs,
             errback=self.lost_stubs,
-            meta={"page": page.number},
+            meta={"page": page.number, "size": page.size},
             cb_kwargs={"full": page, "retrieved_at": retrieved_at},
             dont_filter=True,
         )
@@ -198,6 +259,13 @@ class CollectionSpider(MuseumSpider):
         if self.chain.rows is None:
             return page.members
         return page.members[: max(0, self.chain.rows - page.first_row)]
+
+
+def halves(number: int, size: int) -> list[tuple[int, int]]:
+    """The page *number* of *size* rows, as (number, size) of smaller pages: 100, 50, 25, 5, 1."""
+    smaller = max(part for part in range(1, size) if size % part == 0)
+    first = (number - 1) * (size // smaller) + 1
+    return [(first + part, smaller) for part in range(size // smaller)]
 
 
 def uri_of(member: Any) -> str | None:

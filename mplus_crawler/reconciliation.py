@@ -1,0 +1,177 @@
+"""Reconciliation: when rows have moved while paging, proves that every id is in hand.
+
+Counting proves nothing here: a row that goes and one that comes leave the total as it was. A
+light pass over the stubs lists the ids; what is missing is fetched singly, and passes go on
+until two of them agree.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+from scrapy import Request, signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DontCloseSpider
+from scrapy.http import Response
+from twisted.python.failure import Failure
+
+from mplus_crawler.census import Census
+from mplus_crawler.chain import BadNext, Chain
+from mplus_crawler.hydra import Page, page_number
+from mplus_crawler.records import Loss, Records
+from mplus_crawler.spiders.dmg import CollectionSpider, uri_of
+
+logger = logging.getLogger(__name__)
+
+# A collection that differs in so many passes in a row is being rebuilt.
+_MOST_PASSES = 5
+# Seconds between the two 404s that a record needs to be gone: a database fault answers 404, too.
+_APART = 2.0
+
+
+class Reconciliation:
+    """Extension: takes over when the chain is at its end, and the census has doubts."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._passes = 0
+        self._former: set[str] | None = None
+        self._listed: set[str] = set()
+        self._fault = ""
+        self._asked: set[str] = set()
+        self._done = False
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """The reconciliation of *crawler*'s harvest."""
+        reconciliation = cls(crawler)
+        crawler.signals.connect(reconciliation._idle, signals.spider_idle)
+        return reconciliation
+
+    @property
+    def _census(self) -> Census:
+        return Census.of(self._crawler)
+
+    @property
+    def _spider(self) -> CollectionSpider:
+        spider = self._crawler.spider
+        assert isinstance(spider, CollectionSpider)
+        return spider
+
+    def _idle(self) -> None:
+        requests = list(self._step())
+        for request in requests:
+            self._crawler.engine.crawl(request)
+        if requests:
+            raise DontCloseSpider
+
+    def _step(self) -> Iterable[Request]:
+        """What to ask for now that nothing is under way: singles, another pass, or nothing."""
+        census = self._census
+        if self._done or not isinstance(self._crawler.spider, CollectionSpider):
+            return []
+        if not self._crawler.crawling or census.ended or census.problems or not census.in_doubt:
+            return []
+        if self._passes == 0:
+            logger.warning("rows have moved while paging: listing the collection again")
+            self._former = set(census.ids())
+            return self._pass()
+        if not self._fault:
+            missing = sorted(id_ for id_ in self._listed - self._asked if not census.knows(id_))
+            if missing:
+                return [self._single(id_) for id_ in missing]
+            if self._listed == self._former:
+                return self._finish()
+        return self._another()
+
+    def _another(self) -> Iterable[Request]:
+        if self._passes >= _MOST_PASSES:
+            self._done = True
+            self._census.problem(
+                self._fault or f"no two of {self._passes} passes found the same ids"
+            )
+            return []
+        self._former = self._listed
+        return self._pass()
+
+    def _finish(self) -> Iterable[Request]:
+        """Two passes agree; what we have beyond them is gone, if its own page says so."""
+        gone = sorted(set(self._census.ids()) - self._listed - self._asked)
+        if gone:
+            return [self._single(id_) for id_ in gone]
+        self._done = True
+        self._census.reconciled(self._passes)
+        return []
+
+    def _pass(self) -> Iterable[Request]:
+        spider = self._spider
+        self._passes += 1
+        self._listed, self._fault = set(), ""
+        self._chain = Chain(
+            first=spider.url(1, spider.policy.page_size, full=False),
+            place=spider.chain.place,
+            lookahead=spider.chain.lookahead,
+            note=self._census.note,
+        )
+        return [self._page(self._chain.start(), 1)]
+
+    def _page(self, url: str, number: int) -> Request:
+        meta = {"page": number, "size": self._spider.policy.page_size, "unledgered": True}
+        return Request(url, self._list, errback=self._lost, meta=meta, dont_filter=True)
+
+    def _list(self, response: Response, page: Page) -> Iterator[Request]:
+        """Take the page's ids, and go on."""
+        self._census.total(page.total)
+        uris = [uri_of(member) for member in page.members]
+        self._listed.update(self._spider.canonical(uri) for uri in uris if uri)
+        if not all(uris) or response.meta.get("suspect"):
+            self._fault = f"page {page.number} of the stubs is not whole"
+        try:
+            for url in self._chain.arrived(page):
+                yield self._page(url, page_number(url) or 0)
+        except BadNext as bad:
+            self._fault = str(bad)
+
+    def _lost(self, failure: Failure) -> None:
+        self._fault = f"a page of the stubs could not be had: {failure.getErrorMessage()}"
+
+    def _single(self, id_: str, *, again: bool = False) -> Request:
+        self._asked.add(id_)
+        return Request(
+            self._spider.chain.place.carry(id_),
+            self._record,
+            errback=self._unreadable,
+            meta={
+                "single": True,
+                "again": again,
+                "retry_pause": _APART if again else 0.0,
+                "unledgered": again,
+                "handle_httpstatus_list": [301, 404, 410],
+                "dont_redirect": True,
+            },
+            cb_kwargs={"id_": id_},
+            dont_filter=True,
+        )
+
+    def _record(
+        self, response: Response, id_: str, record: object = None
+    ) -> Iterator[Request | Records | Loss]:
+        """A record of its own page: in hand, merged, or gone."""
+        if response.status == 200:
+            if not self._census.knows(id_):
+                yield Records(response.meta["retrieved_at"], [(id_, record)])
+        elif response.status == 404 and not response.meta["again"]:
+            yield self._single(id_, again=True)
+        else:
+            where = (response.headers.get("Location") or b"").decode("latin-1")
+            message = f"the museum answers {response.status} {where}".strip()
+            reason = "vanished" if self._census.knows(id_) else "unreadable"
+            yield Loss(id_, reason, message)
+
+    def _unreadable(self, failure: Failure) -> Iterator[Loss]:
+        request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+        id_ = request.cb_kwargs["id_"]
+        if self._crawler.crawling and not self._census.knows(id_):
+            yield Loss(id_, "unreadable", failure.getErrorMessage())

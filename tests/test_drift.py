@@ -1,0 +1,120 @@
+"""Rows that move while paging: sets of ids are compared, never counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mplus_crawler.sandbox.app import Sandbox
+from tests.conftest import Crawl, Scrapy, limit
+from tests.test_faults import QUICK
+
+UNLIMITED = limit(1_000_000, 1)
+ONE_BY_ONE = ("-a", "page_size=50", "-s", "LOOKAHEAD=1")
+
+
+def crawl_moving(scrapy: Scrapy, sandbox: Sandbox, *arguments: str) -> Crawl:
+    return (
+        scrapy.at(sandbox)
+        .policy(UNLIMITED + limit(1_000_000, 1, "single"))
+        .crawl("objects", *QUICK, *ONE_BY_ONE, *arguments)
+    )
+
+
+def check_all_in_hand(crawl: Crawl, sandbox: Sandbox) -> None:
+    assert crawl.code == 0, crawl.err
+    ids = [record["id"] for record in [*crawl.records, *crawl.rejected] if record["id"]]
+    gone = crawl.certificate["vanished"]
+    assert len(crawl.records) == len({record["id"] for record in crawl.records})
+    assert set(ids) - set(gone) == set(sandbox.truth()["objects"]["ids"])
+    assert not {record["id"] for record in crawl.records} & set(gone)
+
+
+@pytest.mark.parametrize("at", [1, 60, 75])
+def test_a_row_that_goes_while_paging(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, at: int
+) -> None:
+    sandbox = museum(objects=460, faults=[f"delete:path=objects,at={at},nth=4"])
+    before = set(sandbox.truth()["objects"]["ids"])
+    crawl = crawl_moving(scrapy, sandbox)
+    check_all_in_hand(crawl, sandbox)
+    assert crawl.certificate["verdict"] == "complete_with_drift"
+    (gone,) = before - set(sandbox.truth()["objects"]["ids"])
+    assert gone in crawl.certificate["vanished"]
+    assert any(line["id"] == gone and line["reason"] == "vanished" for line in crawl.rejected)
+
+
+@pytest.mark.parametrize("at", [1, 60, 400])
+def test_a_row_that_comes_while_paging(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, at: int
+) -> None:
+    sandbox = museum(objects=460, faults=[f"insert:path=objects,at={at},nth=4"])
+    crawl = crawl_moving(scrapy, sandbox)
+    check_all_in_hand(crawl, sandbox)
+    assert crawl.certificate["verdict"] == "complete_with_drift"
+    assert crawl.certificate["expected"] == {"first": 460, "last": 461}
+
+
+def test_one_that_goes_and_one_that_comes(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
+    sandbox = museum(
+        objects=460,
+        faults=["delete:path=objects,at=10,nth=4", "insert:path=objects,at=400,nth=6"],
+    )
+    crawl = crawl_moving(scrapy, sandbox)
+    check_all_in_hand(crawl, sandbox)
+    assert crawl.certificate["verdict"] == "complete_with_drift"
+    assert crawl.certificate["expected"] == {"first": 460, "last": 460}
+
+
+def test_a_total_that_is_wrong_for_good_is_drift(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=460, faults=["total:path=objects,delta=-7,times=always"])
+    crawl = crawl_moving(scrapy, sandbox)
+    check_all_in_hand(crawl, sandbox)
+    assert crawl.certificate["verdict"] == "complete_with_drift"
+
+
+def test_rows_that_never_rest_are_incomplete(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=460, faults=["insert:path=objects,at=5,every=3,times=always"])
+    crawl = crawl_moving(scrapy, sandbox)
+    assert crawl.code == 10, crawl.err
+    assert "passes" in crawl.certificate["reason"]
+
+
+def test_a_clean_harvest_raises_no_alarm(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
+    sandbox = museum(objects=460)
+    for _ in range(3):
+        crawl = crawl_moving(scrapy, sandbox)
+        assert crawl.certificate["verdict"] == "complete"
+        assert crawl.certificate["notes"] == crawl.certificate["problems"] == {}
+
+
+@pytest.mark.parametrize("row", [1, 60, 460])
+def test_a_poison_record_costs_itself_alone(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, row: int
+) -> None:
+    sandbox = museum(objects=460, invalid=0, faults=[f"poison:row={row},path=objects"])
+    (poisoned,) = sandbox.truth()["objects"]["poison"]
+    crawl = scrapy.at(sandbox).policy(UNLIMITED).crawl("objects", *QUICK, "-s", "RETRY_TIMES=2")
+    assert crawl.code == 0, crawl.err
+    assert crawl.certificate["verdict"] == "complete"
+    assert crawl.certificate["unreadable"] == 1
+    (line,) = crawl.rejected
+    assert (line["id"], line["reason"]) == (poisoned, "unreadable")
+    assert "500" in line["errors"][0]["message"]
+    ids = {record["id"] for record in crawl.records}
+    assert ids | {poisoned} == set(sandbox.truth()["objects"]["ids"])
+
+
+def test_too_many_poison_records_break_the_contract(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    rows = [5, 105, 205, 305, 405]
+    sandbox = museum(objects=460, invalid=0, faults=[f"poison:row={row}" for row in rows])
+    crawl = scrapy.at(sandbox).policy(UNLIMITED).crawl("objects", *QUICK, "-s", "RETRY_TIMES=1")
+    assert crawl.code == 13, crawl.err
+    assert crawl.certificate["unreadable"] == 5

@@ -1,0 +1,193 @@
+"""Kill it anywhere: the same command goes on, and the output is that of an undisturbed run."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mplus_crawler.sandbox.app import Sandbox
+from tests.conftest import Crawl, Scrapy, limit
+
+UNLIMITED = limit(1_000_000, 1)
+SMALL_PAGES = ("-a", "page_size=20")
+
+
+def ledgers(folder: Path) -> list[Path]:
+    return [path for path in (folder / ".state").iterdir() if path.suffix == ".ledger"]
+
+
+def without_times(lines: list[dict[str, object]]) -> list[str]:
+    return sorted(str({k: v for k, v in line.items() if k != "retrieved_at"}) for line in lines)
+
+
+def kill_after(scrapy: Scrapy, seconds: float, *arguments: str, **environment: str) -> int:
+    process = scrapy.start("crawl", "objects", *arguments, **environment)
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
+    return process.returncode
+
+
+def test_twenty_kills_at_any_moment_lose_nothing_and_repeat_nothing(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=800, latency=0.04)
+    scrapy.at(sandbox).policy(UNLIMITED)
+    undisturbed = scrapy.crawl("objects", *SMALL_PAGES, HARVEST_DIR=str(scrapy.folder / "whole"))
+    pages = sandbox.stats()["tiers"]["collections"]["requests"]
+    sandbox.reset()
+    dice = random.Random(4)
+    kills = 0
+    while kills < 20:
+        kills += kill_after(scrapy, dice.uniform(0.4, 1.3), *SMALL_PAGES) == -signal.SIGKILL
+        if (scrapy.folder / "data" / "objects.certificate.json").exists():
+            break
+    crawl = scrapy.crawl("objects", *SMALL_PAGES)
+    assert crawl.code == 0, crawl.err
+    assert without_times(crawl.records) == without_times(undisturbed.records)
+    assert without_times(crawl.rejected) == without_times(undisturbed.rejected)
+    assert crawl.certificate["id_digest"] == undisturbed.certificate["id_digest"]
+    listed = [path for _, path, _ in sandbox.stats(log=True)["log"]]
+    # What was in flight at a kill is asked once more; what was in hand never is.
+    assert len(listed) <= pages + kills * 5
+    assert ledgers(crawl.folder) == []
+    assert not list(crawl.folder.glob(".*.part"))
+
+
+def stopped_half_way(scrapy: Scrapy, sandbox: Sandbox) -> Crawl:
+    """A harvest that ended incomplete, with most of its answers in the ledger."""
+    sandbox.fault("html:path=objects,page=20,times=always")
+    crawl = (
+        scrapy.at(sandbox).policy(UNLIMITED).crawl("objects", *SMALL_PAGES, "-s", "RETRY_TIMES=0")
+    )
+    assert crawl.code == 10, crawl.err
+    sandbox.clear()
+    sandbox.reset()
+    return crawl
+
+
+def test_going_on_asks_only_for_what_is_missing(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=800)
+    first = stopped_half_way(scrapy, sandbox)
+    run = first.certificate["run"]
+    before = {line["id"]: line["retrieved_at"] for line in first.lines("objects.incomplete.jsonl")}
+    crawl = scrapy.crawl("objects", *SMALL_PAGES)
+    assert crawl.code == 0, crawl.err
+    assert sandbox.stats()["tiers"]["collections"]["requests"] <= 2
+    assert crawl.certificate["pages"]["replayed"] == 39
+    assert crawl.certificate["pages"]["fetched"] == 1
+    assert crawl.certificate["run"] == run
+    after = {line["id"]: line["retrieved_at"] for line in crawl.records}
+    assert before.items() <= after.items()
+    assert len(after) > len(before)
+
+
+def test_other_arguments_are_another_harvest(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=800)
+    stopped_half_way(scrapy, sandbox)
+    crawl = scrapy.crawl("objects", *SMALL_PAGES, "-a", "hasImages=true")
+    assert crawl.certificate["pages"]["replayed"] == 0
+
+
+@pytest.mark.parametrize("how", [("-a", "fresh=true"), ("-s", "RESUME_MAX_AGE=0")])
+def test_starting_afresh(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, how: tuple[str, str]
+) -> None:
+    sandbox = museum(objects=800)
+    stopped_half_way(scrapy, sandbox)
+    crawl = scrapy.crawl("objects", *SMALL_PAGES, *how)
+    assert crawl.code == 0, crawl.err
+    assert crawl.certificate["pages"]["replayed"] == 0
+    assert how[0] == "-a" or "afresh" in crawl.err
+
+
+def test_a_second_process_is_refused_and_told_of_the_first(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=800, latency=0.5)
+    first = scrapy.at(sandbox).start("crawl", "objects")
+    while not sandbox.stats()["tiers"]["collections"]["requests"]:
+        time.sleep(0.05)
+    second = scrapy.crawl("objects")
+    assert second.code == 2
+    assert f"process {first.pid}" in second.err
+    other = scrapy.crawl("agents", "-a", "limit=5")
+    assert other.code == 0, other.err
+    _, errors = first.communicate()
+    assert first.returncode == 0, errors
+
+
+def damage(ledger: Path) -> None:
+    content = bytearray(ledger.read_bytes())
+    content[len(content) // 3 : len(content) // 3 + 9000] = b"\xff" * 9000
+    ledger.write_bytes(content)
+
+
+def test_a_damaged_ledger_is_set_aside(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
+    sandbox = museum(objects=800)
+    first = stopped_half_way(scrapy, sandbox)
+    (ledger,) = ledgers(first.folder)
+    damage(ledger)
+    crawl = scrapy.crawl("objects", *SMALL_PAGES)
+    assert crawl.code == 0, crawl.err
+    ids = [record["id"] for record in [*crawl.records, *crawl.rejected]]
+    assert sorted(ids) == sorted(sandbox.truth()["objects"]["ids"])
+    assert "damaged" in crawl.err
+
+
+def test_an_answer_that_was_changed_in_the_ledger_is_not_trusted(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=800)
+    first = stopped_half_way(scrapy, sandbox)
+    (ledger,) = ledgers(first.folder)
+    with sqlite3.connect(ledger) as db:
+        db.execute(
+            "UPDATE answer SET body = replace(body, 'Gent', 'Gand') WHERE url LIKE '%page=7&%'"
+        )
+    db.close()
+    crawl = scrapy.crawl("objects", *SMALL_PAGES)
+    assert crawl.code == 0, crawl.err
+    assert "Gand" not in (crawl.folder / "objects.jsonl").read_text()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_page_and_leaves_a_certificate(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, how: signal.Signals
+) -> None:
+    sandbox = museum(objects=800, latency=0.3)
+    process = scrapy.at(sandbox).policy(UNLIMITED).start("crawl", "objects", *SMALL_PAGES)
+    while sandbox.stats()["tiers"]["collections"]["requests"] < 6:
+        time.sleep(0.05)
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 11, errors
+    stopped = Crawl(11, "", errors, scrapy.folder / "data", "objects")
+    assert stopped.certificate["verdict"] == "stopped"
+    assert stopped.certificate["resume"] == "scrapy crawl objects -a page_size=20"
+    assert stopped.lines("objects.incomplete.jsonl")
+    sandbox.fault("latency:seconds=0")
+    crawl = scrapy.crawl("objects", *SMALL_PAGES)
+    assert crawl.code == 0, crawl.err
+    assert crawl.certificate["pages"]["replayed"] >= 1
+
+
+def test_appending_after_a_kill_appends_once(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path
+) -> None:
+    feed = tmp_path / "all.jsonl"
+    sandbox = museum(objects=300, invalid=0)
+    scrapy.at(sandbox).policy(UNLIMITED)
+    assert scrapy.crawl("objects", "-o", str(feed)).code == 0
+    assert scrapy.crawl("objects", "-o", str(feed)).code == 0
+    assert len(feed.read_bytes().splitlines()) == 600
