@@ -109,6 +109,11 @@ class Census:
         return census
 
     @property
+    def delivered(self) -> int:
+        """Records that went to the feeds, those that have vanished since among them."""
+        return self._ids.admitted
+
+    @property
     def unique(self) -> int:
         """Distinct ids delivered."""
         return self._ids.delivered
@@ -303,6 +308,7 @@ class _Ids:
     """A set of ids on SQLite's temporary disk."""
 
     def __init__(self) -> None:
+        self.admitted = 0
         self.delivered = 0
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=OFF")
@@ -314,6 +320,7 @@ class _Ids:
             "INSERT OR IGNORE INTO seen VALUES (?, ?)", (record_id, delivered)
         )
         new = cursor.rowcount == 1
+        self.admitted += new and delivered
         self.delivered += new and delivered
         return new
 

@@ -22,6 +22,7 @@ from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import ExitCode
 from mplus_crawler.feeds.exporters import Unpacking
 from mplus_crawler.feeds.staging import StagedFile, write_whole
+from mplus_crawler.feeds.withdrawal import WITHOUT
 from mplus_crawler.ledger import Ledger
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.spiders.base import MuseumSpider
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 _OVER = (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT, Verdict.CONTRACT_BROKEN)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Feed:
     """A feed that Scrapy has closed."""
 
@@ -111,6 +112,7 @@ class Publication:
     def publish(self) -> None:
         """Name the files by the verdict, write the certificate, set the exit code."""
         self._check_feeds()
+        self._withdraw_vanished()
         whole = self._census.complete
         verdict, reason = self._census.verdict()
         try:
@@ -141,15 +143,25 @@ class Publication:
         for feed in self._feeds:
             delivered[feed.template] += feed.items
         for template in self._crawler.settings.getdict("FEEDS"):
-            if delivered[str(template)] != self._census.unique:
+            if delivered[str(template)] != self._census.delivered:
                 self._census.end(
                     Verdict.UNDELIVERED,
                     f"the feed {template} has {delivered[str(template)]} of "
-                    f"{self._census.unique} records",
+                    f"{self._census.delivered} records",
                 )
         failed = self._crawler.stats.get_stats()
         if any(name.startswith("feedexport/failed_count") for name in failed):
             self._census.end(Verdict.UNDELIVERED, "a feed could not be stored; the log says why")
+
+    def _withdraw_vanished(self) -> None:
+        """A record that is gone at the museum is not in the feeds, but in the rejected file."""
+        gone = self._census.vanished
+        for feed in self._feeds if gone else []:
+            if feed.file is None or not feed.file.whole or feed.format not in WITHOUT:
+                self._census.note(f"records that have vanished are still in {feed.uri}")
+                continue
+            feed.file.rewrite(WITHOUT[feed.format](feed.file.part, gone))
+            feed.items = self._census.unique
 
     def _name_files(self, complete: bool) -> None:
         if self._rejected is not None:

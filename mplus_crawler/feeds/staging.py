@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -71,6 +71,19 @@ class StagedFile(io.BufferedIOBase):
             self.whole = True
         except OSError as error:
             self._give_up(error)
+
+    def rewrite(self, content: Iterable[bytes]) -> None:
+        """Put *content*, which may be read from :attr:`part`, in the place of what was written."""
+        self.part, former = self.part.with_name(f"{self.part.name}2"), self.part
+        self.bytes, self.whole, self._digest = 0, False, hashlib.sha256()
+        try:
+            self._file = self.part.open("wb", buffering=1 << 18)
+            for data in content:
+                self.write(data)
+        except OSError as error:
+            self._give_up(error)
+        self.finish()
+        former.unlink(missing_ok=True)
 
     def publish(self, target: Path) -> None:
         """Give the file its name; raises OSError when that cannot be."""
