@@ -26,6 +26,7 @@ from mplus_crawler.feeds.withdrawal import WITHOUT
 from mplus_crawler.ledger import Ledger
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.verification import seal
 
 logger = logging.getLogger(__name__)
 
@@ -121,8 +122,7 @@ class Publication:
             verdict, reason = self._undelivered(error)
         certificate = self._certificate(verdict, reason, whole)
         try:
-            target = self._folder / f"{MuseumSpider.of(self._crawler).name}.certificate.json"
-            write_whole(target, orjson.dumps(certificate, option=orjson.OPT_INDENT_2))
+            self._certify(certificate, whole)
         except OSError as error:
             verdict, reason = self._undelivered(error)
         Ledger.of(self._crawler).close(over=verdict in _OVER)
@@ -178,6 +178,18 @@ class Publication:
             else:
                 file.publish(beside)
 
+    def _certify(self, certificate: dict[str, Any], complete: bool) -> None:
+        """Write the certificate; one of a snapshot that stays is kept beside it."""
+        name = MuseumSpider.of(self._crawler).name
+        target = self._folder / f"{name}.certificate.json"
+        kept = self._folder / f"{name}.complete.certificate.json"
+        if complete:
+            kept.unlink(missing_ok=True)
+        elif target.exists() and not kept.exists() and _is_complete(target):
+            target.replace(kept)
+        sealed = {**certificate, "seal": seal(certificate)}
+        write_whole(target, orjson.dumps(sealed, option=orjson.OPT_INDENT_2))
+
     def _certificate(self, verdict: Verdict, reason: str, complete: bool) -> dict[str, Any]:
         spider = MuseumSpider.of(self._crawler)
         throttle = Throttle.of(self._crawler)
@@ -224,6 +236,13 @@ def _entry(feed: Feed, complete: bool) -> dict[str, Any]:
         "bytes": feed.file.bytes,
         "sha256": feed.file.sha256,
     }
+
+
+def _is_complete(certificate: Path) -> bool:
+    try:
+        return bool(orjson.loads(certificate.read_bytes())["exit_code"] == ExitCode.COMPLETE)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _same_command() -> str:

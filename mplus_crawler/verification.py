@@ -11,15 +11,14 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
-from io import TextIOWrapper
+from io import BufferedReader, TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import jsonschema  # type: ignore[import-untyped]  # the library carries no types
@@ -83,6 +82,7 @@ _SHAPE = _object(
     policy={"type": "object"},
     resume={"type": ["string", "null"]},
 )
+_SHAPE["properties"]["problems"] = {"type": "object"}
 
 
 def seal(certificate: dict[str, Any]) -> str:
@@ -214,7 +214,7 @@ class Certificate:
     def place(self, feed: dict[str, Any]) -> Path | None:
         """Where *feed* is: where it was written, or beside a certificate that has moved with it."""
         path = _local(feed["uri"])
-        if path is None or _exists(path):
+        if path is None or not path.name or _exists(path):
             return path
         beside = self.path.with_name(path.name)
         return beside if _exists(beside) else path
@@ -223,7 +223,7 @@ class Certificate:
         """The feed that *file* is."""
         for feed in self.feeds:
             place = self.place(feed)
-            if place is not None and place.resolve() == file.resolve():
+            if place is not None and _same(place, file):
                 return feed
         return None
 
@@ -333,6 +333,7 @@ class _Reading:
         self._file = file
         self._feed = feed
         self._records: int | None = None
+        self._has_ids = True
         self._ids = _Ids()
 
     def differences(self) -> Iterator[str]:
@@ -352,10 +353,11 @@ class _Reading:
         verdict, items = self._certificate["verdict"], self._feed["items"]
         if self._records is None:
             return f"{self._feed['bytes']:,} bytes, as certified ({verdict}; records not read)"
-        part = "" if items == self._certificate["unique"] else " in a part of the harvest"
-        return f"{items:,} records{part}, as certified ({verdict})"
+        part = "" if items == self._certificate["unique"] else ", a part of the harvest's"
+        note = "" if self._has_ids else "; it has no ids to compare"
+        return f"{items:,} records{part}, as certified ({verdict}{note})"
 
-    def _checksum(self, file: BinaryIO) -> Iterator[str]:
+    def _checksum(self, file: BufferedReader) -> Iterator[str]:
         if "bytes" not in self._feed or "sha256" not in self._feed:
             yield "the certificate holds no checksum of it"
             return
@@ -366,7 +368,7 @@ class _Reading:
         if digest != self._feed["sha256"]:
             yield f"sha256 is {digest}, {self._feed['sha256']} certified"
 
-    def _read(self, file: BinaryIO) -> Iterator[str]:
+    def _read(self, file: BufferedReader) -> Iterator[str]:
         read = self._reader(file)
         if read is None:
             return
@@ -374,7 +376,7 @@ class _Reading:
         yield from _first(LINES_TOLD, read(file))
         yield from self._sums()
 
-    def _reader(self, file: BinaryIO) -> Callable[[BinaryIO], Iterator[str]] | None:
+    def _reader(self, file: BufferedReader) -> Callable[[BufferedReader], Iterator[str]] | None:
         compressed = file.read(6).startswith(_COMPRESSED)
         file.seek(0)
         if compressed:
@@ -383,7 +385,7 @@ class _Reading:
             return self._json_lines
         return self._csv if self._feed["format"] == "csv" else None
 
-    def _json_lines(self, file: BinaryIO) -> Iterator[str]:
+    def _json_lines(self, file: BufferedReader) -> Iterator[str]:
         for number, line in enumerate(_lines(file), 1):
             self._records = number
             for fault in self._record(line, number):
@@ -403,30 +405,31 @@ class _Reading:
         yield from self._ids.add(row.get("id"), number)
         yield from _schema_faults(row)
 
-    def _csv(self, file: BinaryIO) -> Iterator[str]:
+    def _csv(self, file: BufferedReader) -> Iterator[str]:
         csv.field_size_limit(_LONGEST_LINE)
         rows = csv.reader(TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
         try:
-            yield from self._rows(rows, next(rows, ["id"]), rows)
+            for fault in self._rows(rows):
+                yield f"line {rows.line_num}: {fault}"
         except (ValueError, csv.Error) as error:
             yield f"line {rows.line_num + 1}: is no CSV in UTF-8: {error}"
 
-    def _rows(self, rows: Iterable[list[str]], columns: list[str], place: Any) -> Iterator[str]:
-        column = columns.index("id") if "id" in columns else None
-        if column is None:
-            yield "line 1: there is no column id: ids cannot be compared"
+    def _rows(self, rows: Any) -> Iterator[str]:
+        columns = next(rows, ["id"])
+        self._has_ids = "id" in columns
         for number, row in enumerate(rows, 1):
             self._records = number
             if len(row) != len(columns):
-                yield f"line {place.line_num}: {len(row)} cells under {len(columns)} headings"
-            elif column is not None:
-                for fault in self._ids.add(row[column], place.line_num):
-                    yield f"line {place.line_num}: {fault}"
+                yield f"{len(row)} cells under {len(columns)} headings"
+            elif self._has_ids:
+                yield from self._ids.add(row[columns.index("id")], rows.line_num)
 
     def _sums(self) -> Iterator[str]:
         items, certified = self._feed["items"], self._certificate["unique"]
         if self._records != items:
             yield f"{self._records:,} records, {items:,} certified"
+        if not self._has_ids:
+            return
         unique, digest = self._ids.count(), self._ids.digest()
         same_ids = digest == self._certificate["id_digest"]
         if self._partial and not same_ids:
@@ -537,7 +540,7 @@ def _first(most: int, findings: Iterator[str]) -> Iterator[str]:
         yield f"and {more:,} more such differences"
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def _lines(file: BufferedReader) -> Iterator[bytes]:
     """Lines; what is too long for any record comes in pieces, so that it fits into memory."""
     while line := file.readline(_LONGEST_LINE):
         yield line
@@ -569,13 +572,15 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _local(uri: str) -> Path | None:
-    if "\0" in uri:
+    """The file that *uri* is; None for what is no file, or can be none."""
+    try:
+        path = unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
+        os.fsencode(path)
+    except ValueError:
         return None
-    if uri.startswith("file:"):
-        with suppress(ValueError):
-            return Path(unquote(urlsplit(uri).path))
+    if "\0" in path or "://" in path or path == "stdout:":
         return None
-    return None if "://" in uri or uri == "stdout:" else Path(uri)
+    return Path(path)
 
 
 def _exists(path: Path) -> bool:
@@ -583,6 +588,11 @@ def _exists(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def _same(one: Path, other: Path) -> bool:
+    # Path.resolve raises RuntimeError where links run in a circle.
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _number(count: int | None) -> str:
