@@ -10,7 +10,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,11 @@ class Policy:
         ignored, as the museum's router does; the longest match wins. What no tier names
         gets the strictest.
         """
-        asked = _segments(url)
+        asked = _segments(urlsplit(url).path)
         matches = [
             (len(named), tier)
             for tier in self.tiers
-            for named in (_segments(urljoin(base_url, path)) for path in tier.paths)
+            for named in (_below(base_url, path) for path in tier.paths)
             if asked[: len(named)] == named
         ]
         if matches:
@@ -86,9 +86,13 @@ class Policy:
         return min(self.tiers, key=lambda tier: tier.rate)
 
 
-@lru_cache(maxsize=4096)
-def _segments(url: str) -> tuple[str, ...]:
-    return tuple(unquote(part).lower() for part in urlsplit(url).path.split("/") if part)
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(unquote(part).lower() for part in path.split("/") if part)
+
+
+@cache
+def _below(base_url: str, path: str) -> tuple[str, ...]:
+    return _segments(urlsplit(urljoin(base_url, path)).path)
 
 
 def load_policy(key: str, overlay: str | Path | None = None) -> Policy:

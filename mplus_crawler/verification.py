@@ -219,17 +219,18 @@ class Certificate:
         beside = self.path.with_name(path.name)
         return beside if _exists(beside) else path
 
-    def names(self, file: Path) -> dict[str, Any] | None:
-        """The feed that *file* is."""
+    def names(self, file: Path, *, beside: bool = False) -> dict[str, Any] | None:
+        """The feed that *file* is; with *beside*, also if only its name and folder say so."""
+        beside = beside and _same(self.path.parent, file.parent)
         for feed in self.feeds:
-            place = self.place(feed)
-            if place is not None and _same(place, file):
+            path = _local(feed["uri"])
+            if path and (_same(path, file) or (beside and path.name == file.name)):
                 return feed
         return None
 
     def feed_of(self, file: Path, *, alone: bool) -> dict[str, Any]:
         """The feed that *file* is, by its name, or because there is *alone* one."""
-        feed = self.names(file)
+        feed = self.names(file) or self.names(file, beside=True)
         if feed is None and alone and len(self.feeds) == 1:
             feed = self.feeds[0]
         if feed is None:
@@ -296,33 +297,41 @@ class Certificate:
 
 
 def find_certificate(file: Path, folder: Path) -> Certificate:
-    """The certificate that names *file*, beside it or in *folder*.
+    """The certificate that names *file*, beside it or in *folder*; raises :class:`Fault`.
 
-    The one that bears its name comes first, but one that holds a checksum before one that
-    doesn't, and the latest before older ones. Raises :class:`Fault` when there is none.
+    Of several, one that holds a checksum, and of those the latest; then the one that bears the
+    file's name. Where none names its path, the file may have moved together with its own.
     """
     stem = file.name.rpartition(".")[0].removesuffix(".incomplete") or file.name
     likely = [file.with_name(stem + ending) for ending in (CERTIFICATE, KEPT)]
     others = {*file.parent.glob(f"*{CERTIFICATE}"), *folder.glob(f"*{CERTIFICATE}")}
-    found: list[tuple[tuple[bool, str], Certificate]] = []
-    unread: Fault | None = None
-    for path in (*likely, *sorted(others - {*likely})):
+    certificates, faults = _read_all([*likely, *sorted(others - {*likely})])
+    for beside in (False, True):
+        named = [(found, found.names(file, beside=beside)) for found in certificates]
+        if naming := [(_rank(found, feed), found) for found, feed in named if feed]:
+            return max(naming, key=lambda entry: entry[0])[1]
+    for path in likely:
+        if path in faults:
+            raise faults[path]
+    missing = "" if _exists(file) else "there is no such file, and "
+    raise UsageFault(f"{file}: {missing}no certificate names it; --certificate FILE does")
+
+
+def _read_all(paths: list[Path]) -> tuple[list[Certificate], dict[Path, Fault]]:
+    certificates: list[Certificate] = []
+    faults: dict[Path, Fault] = {}
+    for path in paths:
         try:
-            certificate = Certificate.read(path)
+            certificates.append(Certificate.read(path))
         except UsageFault:
             continue
         except Fault as fault:
-            unread = unread or (fault if path in likely else None)
-            continue
-        if feed := certificate.names(file):
-            finished = str(certificate.document.get("finished_at"))
-            found.append((("sha256" in feed, finished), certificate))
-    if found:
-        return max(found, key=lambda entry: entry[0])[1]
-    if unread:
-        raise unread
-    missing = "" if _exists(file) else "there is no such file, and "
-    raise UsageFault(f"{file}: {missing}no certificate names it; --certificate FILE does")
+            faults[path] = fault
+    return certificates, faults
+
+
+def _rank(certificate: Certificate, feed: dict[str, Any]) -> tuple[bool, str]:
+    return "sha256" in feed, str(certificate.document.get("finished_at"))
 
 
 class _Reading:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Self
 from urllib.parse import urlencode, urljoin
 
@@ -62,7 +62,10 @@ class CollectionSpider(MuseumSpider):
         """The spider, with the chain of pages that it is to follow."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         canonical = spider.policy.base_url
-        spider.canonical = partial(canonical_id, base_url=canonical, also=(spider.base_url,))
+        # Types, materials and makers are few, and named by every other record.
+        spider.canonical = lru_cache(maxsize=4096)(
+            partial(canonical_id, base_url=canonical, also=(spider.base_url,))
+        )
         limit = spider.arguments.get("limit")
         spider.size = int(spider.arguments.get("page_size", spider.policy.page_size))
         spider.chain = Chain(
