@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 SCRAPY = (sys.executable, "-m", "scrapy")
 
 _PLAIN_SPIDER = ROOT / "benchmarks" / "plain_spider.py"
-_NO_LIMITS = """\
+NO_LIMITS = """\
 [[tier]]
 name = "collections"
 limits = [{ requests = 1000000, seconds = 1 }]
@@ -83,7 +83,7 @@ def ours(base_url: str) -> Run:
     """``scrapy crawl objects`` of this project: validated, flattened, certified."""
     with TemporaryDirectory(prefix="harvest") as name:
         folder = Path(name)
-        (folder / "dmg.toml").write_text(_NO_LIMITS)
+        (folder / "dmg.toml").write_text(NO_LIMITS)
         places = {"HARVEST_DIR": name, "POLICY_DIR": name, "XDG_STATE_HOME": name}
         settings = environment(DMG_BASE_URL=base_url, **places)
         cost = _run([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")

@@ -222,6 +222,8 @@ class Census:
         """:meth:`end` the harvest and close the spider."""
         if self._end is None:
             self.end(verdict, reason)
+        # While components are being opened there is nothing to close; the throttle sends nothing.
+        if self.crawler.engine.running:
             deferred_from_coro(self.crawler.engine.close_spider_async(reason=str(verdict)))
 
     @property

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from urllib.parse import urlsplit
+from pathlib import Path
+from tempfile import TemporaryFile
+from urllib.parse import unquote, urlsplit
 
 from scrapy import Spider
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UndeliveredFault, UsageFault
 from mplus_crawler.ledger import Harvest, claim, state_folder
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider
@@ -47,8 +49,10 @@ def check_launch(
         identity = spidercls.check(settings, arguments)
         identity.pop("fresh", None)
         base = spidercls.base(settings, spidercls.load_policy(settings))
-        claim(Harvest(spidercls.name, base, identity, state_folder(settings)))
     open_budget(settings.get("BUDGET_URL")).close()
+    _check_places(settings)
+    if issubclass(spidercls, MuseumSpider):
+        claim(Harvest(spidercls.name, base, identity, state_folder(settings)))
 
 
 def _refuse_secrets(names: Sequence[str]) -> None:
@@ -82,3 +86,19 @@ def _check_feeds(settings: BaseSettings) -> None:
             raise UsageFault(f"the feed {uri} has a scheme that is not known: {scheme}")
         if (package := _PACKAGES.get(scheme)) and not find_spec(package):
             raise UsageFault(f"the feed {uri} needs the package {package}: pip install {package}")
+
+
+def _check_places(settings: BaseSettings) -> None:
+    """Every folder that is to hold a file must be able to."""
+    feeds = [uri for uri in settings.getdict("FEEDS") if urlsplit(str(uri)).scheme in ("", "file")]
+    parents = [Path(unquote(urlsplit(str(uri)).path)).parent for uri in feeds]
+    for folder in {Path(settings["HARVEST_DIR"]), *parents}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise UndeliveredFault(
+                f"the folder {folder} cannot be written to ({error.strerror}); "
+                "mend it, or name another"
+            ) from None

@@ -192,9 +192,13 @@ class Ledger:
         """The value that *name* had when the harvest began; *value* if it has just begun."""
         if self._db is None:
             return value
-        self._db.execute("INSERT OR IGNORE INTO harvest VALUES (?, ?)", (name, value))
-        row = self._db.execute("SELECT value FROM harvest WHERE name = ?", (name,)).fetchone()
-        return str(row[0])
+        try:
+            self._db.execute("INSERT OR IGNORE INTO harvest VALUES (?, ?)", (name, value))
+            row = self._db.execute("SELECT value FROM harvest WHERE name = ?", (name,)).fetchone()
+            return str(row[0])
+        except sqlite3.Error as error:
+            self._fail(error)
+            return value
 
     def close(self, *, over: bool) -> None:
         """Let go of the ledger; drop it if the harvest is *over*."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
-from io import BufferedReader, TextIOWrapper
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -263,6 +263,7 @@ class Certificate:
             yield f"{self['unique']:,} records, but no feed"
         if verdict == "complete":
             yield from self._miscounts()
+            yield from self._shares()
 
     def _miscounts(self) -> Iterator[str]:
         first, last = self["expected"]["first"], self["expected"]["last"]
@@ -275,6 +276,14 @@ class Certificate:
             yield f"complete, but {sums}, and {_number(last)} were expected"
         elif first != last:
             yield f"complete, but {_number(first)} were expected first and {_number(last)} at last"
+
+    def _shares(self) -> Iterator[str]:
+        """Feeds of one format hold all records, each or, as a batch, together."""
+        unique = self["unique"]
+        for form in sorted({feed["format"] for feed in self["feeds"]}):
+            items = sum(feed["items"] for feed in self["feeds"] if feed["format"] == form)
+            if unique and items % unique:
+                yield f"complete, but its {form} feeds hold {items:,} records of {unique:,}"
 
     def _rejected(self) -> Iterator[Finding]:
         """The rejected file is the last harvest's: a kept certificate has none any more."""
@@ -416,7 +425,7 @@ class _Reading:
 
     def _csv(self, file: BufferedReader) -> Iterator[str]:
         csv.field_size_limit(_LONGEST_LINE)
-        rows = csv.reader(TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+        rows = csv.reader((line.decode("utf-8-sig") for line in _lines(file)), strict=True)
         try:
             for fault in self._rows(rows):
                 yield f"line {rows.line_num}: {fault}"

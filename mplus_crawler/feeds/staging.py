@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -25,7 +25,7 @@ class StagedFile(io.BufferedIOBase):
         self, target: Path, failed: Callable[[OSError], None], harvest: str = "", former: int = 0
     ) -> None:
         self.target = target
-        self.part = target.with_name(f".{target.name}.{harvest}.part")
+        self.part = target.with_name(".".join(["", target.name, *filter(None, [harvest]), "part"]))
         self.bytes = 0
         self.whole = False
         self._failed = failed
@@ -103,18 +103,20 @@ class StagedFile(io.BufferedIOBase):
     def _give_up(self, error: OSError) -> None:
         file, self._file = self._file, None
         self._failed(error)
-        if file is not None:
-            with suppress(OSError):
+        with suppress(OSError):
+            # The ledger has the answers; half a file only fills a disk that is full already.
+            self.part.unlink(missing_ok=True)
+            if file is not None:
                 file.close()
 
 
 def write_whole(target: Path, content: bytes) -> None:
     """Write *content* to *target*, wholly or not at all; raises OSError."""
 
-    def fail(error: OSError) -> Any:
-        raise error
-
-    file = StagedFile(target, fail)
+    errors: list[OSError] = []
+    file = StagedFile(target, errors.append)
     file.write(content)
     file.finish()
+    if errors:
+        raise errors[0]
     file.publish(target)

@@ -104,6 +104,8 @@ class Throttle:
 
     async def admit(self, request: Request) -> Admission:
         """Wait until *request* may go, and take it from the budget."""
+        if self._census.ended:
+            raise IgnoreRequest("the harvest has ended")
         tier = self.tier(request)
         spider = MuseumSpider.of(self._crawler)
         account = Account.of(spider.api, tier, spider.identity, self._share)
