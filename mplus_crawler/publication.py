@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -157,11 +157,13 @@ class Publication:
         """A record that is gone at the museum is not in the feeds, but in the rejected file."""
         gone = self._census.vanished
         for feed in self._feeds if gone else []:
-            if feed.file is None or not feed.file.whole or feed.format not in WITHOUT:
+            try:
+                if feed.file is None or not feed.file.whole:
+                    raise KeyError(feed.format)
+                feed.file.rewrite(partial(WITHOUT[feed.format], gone))
+                feed.items = self._census.unique
+            except (LookupError, ValueError):
                 self._census.note(f"records that have vanished are still in {feed.uri}")
-                continue
-            feed.file.rewrite(WITHOUT[feed.format](feed.file.part, gone))
-            feed.items = self._census.unique
 
     def _name_files(self, complete: bool) -> None:
         if self._rejected is not None:
@@ -214,7 +216,7 @@ class Publication:
             },
             "feeds": [_entry(feed, complete) for feed in self._feeds],
             "policy": spider.policy.document,
-            "resume": None if verdict.complete else _same_command(),
+            "resume": None if verdict in _OVER else _same_command(),
         }
 
     def _feed_closed(self, slot: FeedSlot) -> None:
@@ -246,8 +248,12 @@ def _is_complete(certificate: Path) -> bool:
 
 
 def _same_command() -> str:
-    """What was typed; Scrapy takes the command's name out of ``sys.argv``."""
-    return shlex.join(["scrapy", "crawl", *sys.argv[1:]])
+    """What was typed, but for ``fresh``; Scrapy takes the command's name out of ``sys.argv``."""
+    typed = sys.argv[1:]
+    for place, word in reversed(list(enumerate(typed))):
+        if word.startswith("fresh=") and place and typed[place - 1] == "-a":
+            del typed[place - 1 : place + 1]
+    return shlex.join(["scrapy", "crawl", *typed])
 
 
 def _stamp(moment: datetime) -> str:

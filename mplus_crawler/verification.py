@@ -88,8 +88,8 @@ _SHAPE["properties"]["problems"] = {"type": "object"}
 def seal(certificate: dict[str, Any]) -> str:
     """SHA-256 over the canonical JSON of *certificate* without its ``seal``.
 
-    Keys sorted, no spaces, UTF-8 not escaped. A certificate must be sealed as it will be read:
-    dates are sealed as ISO 8601, anything else that JSON doesn't know raises TypeError.
+    Keys sorted, no spaces, UTF-8 not escaped. Dates are sealed as ISO 8601, as they will be
+    read; anything else that JSON doesn't know raises TypeError.
     """
     unsealed = {name: value for name, value in certificate.items() if name != "seal"}
     text = json.dumps(
@@ -189,7 +189,7 @@ class Certificate:
     @cached_property
     def faults(self) -> list[str]:
         """Fields that are missing or of a wrong type."""
-        return list(_worded(jsonschema.Draft7Validator, _SHAPE, self.document))
+        return list(_worded(_SHAPE, self.document))
 
     @property
     def well_formed(self) -> bool:
@@ -511,7 +511,7 @@ class _Schema:
     def faults(self, row: dict[str, Any]) -> Iterator[str]:
         if self._accepts(row):
             return
-        faults = _worded(jsonschema.Draft7Validator, self._schema, row)
+        faults = _worded(self._schema, row)
         first = next(faults, "the schema refuses it")
         yield first
         yield from faults
@@ -541,9 +541,10 @@ def _schemas() -> dict[str, _Schema]:
     return found
 
 
-def _worded(validator: Any, schema: dict[str, Any], instance: Any) -> Iterator[str]:
+def _worded(schema: dict[str, Any], instance: Any) -> Iterator[str]:
     """What is wrong with *instance*, each with the path to it."""
-    for error in validator(schema, format_checker=validator.FORMAT_CHECKER).iter_errors(instance):
+    draft = jsonschema.Draft7Validator
+    for error in draft(schema, format_checker=draft.FORMAT_CHECKER).iter_errors(instance):
         message = error.message
         if len(message) > _MESSAGE_LENGTH:
             message = f"{message[:_MESSAGE_LENGTH]}…"

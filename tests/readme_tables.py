@@ -51,7 +51,10 @@ ARGUMENTS = {
     "nationality": "in Dutch, such as `Belgisch`",
     "role": "`designer`, `producer`",
     "hasBio": "`true`: with a biography, which the museum says of nearly all",
+    "fresh": "`true`: drop what an unfinished harvest has in hand, and start with the first page",
 }
+# Every spider takes it (MuseumSpider.check), so that none has to name it.
+ALWAYS = "fresh"
 
 # Settings that have no default of their own say what stands in for it.
 SETTINGS: dict[str, tuple[str, str | None]] = {
@@ -60,6 +63,15 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
         "the policy's `base_url`",
     ),
     "HARVEST_DIR": ("folder of snapshots, rejected files and certificates", None),
+    "HARVEST_STATE_DIR": (
+        "folder of what unfinished harvests have in hand",
+        "`.state` in `HARVEST_DIR`",
+    ),
+    "RESUME_MAX_AGE": (
+        "seconds after its start for which an unfinished harvest is taken up; later, it starts "
+        "afresh",
+        None,
+    ),
     "BUDGET_URL": (
         "where requests are counted: `sqlite:///FILE` (an absolute path makes four slashes) or "
         "`redis://HOST/0` (needs `pip install redis`); all that name one store keep to the limits "
@@ -69,37 +81,42 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     "POLICY_DIR": ("folder of policy files that are laid over the shipped ones", "none"),
     "RATE_SHARE": ("the part of every limit that may be used, 0.01 to 1", None),
     "THROTTLE_MAX_WAIT": (
-        "seconds that a request may wait for its turn; a longer wait stops the crawl (exit 11)",
+        "seconds that a request may wait for its turn; a longer wait stops the harvest (exit 11)",
         None,
     ),
     "LOOKAHEAD": ("pages that are asked for at the same time, at most", None),
-    "MAX_REJECT_SHARE": ("share of the records that may be rejected, 0 to 1", None),
+    "MAX_REJECT_SHARE": ("share of the records that may be rejected or unreadable, 0 to 1", None),
     "CONTACT_URL": ("goes into the User-Agent, so that the museum can reach you", None),
     "LOGSTATS_INTERVAL": ("seconds between two lines of progress; 0 for none", None),
 }
 
-EXIT_CODES: dict[ExitCode, tuple[Verdict | None, str]] = {
+EXIT_CODES: dict[ExitCode, tuple[tuple[Verdict, ...], str]] = {
     ExitCode.COMPLETE: (
-        Verdict.COMPLETE,
-        "every record is in the feed or named in the rejected file",
+        (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT),
+        "every record is in the feed or named in the rejected file; with drift: the collection "
+        "changed meanwhile, and comparing ids has shown that none is missing",
     ),
-    ExitCode.FAILED: (Verdict.FAILED, "any other failure"),
+    ExitCode.FAILED: ((Verdict.FAILED,), "any other failure"),
     ExitCode.USAGE: (
-        None,
-        "an argument, setting or policy is wrong: nothing was requested, no file was written",
+        (),
+        "an argument, setting or policy is wrong, or the same harvest is already under way: "
+        "nothing was requested, no file was replaced",
     ),
-    ExitCode.INCOMPLETE: (Verdict.INCOMPLETE, "pages or records are missing"),
+    ExitCode.INCOMPLETE: ((Verdict.INCOMPLETE,), "pages or records are missing"),
     ExitCode.STOPPED: (
-        Verdict.STOPPED,
-        "stopped before its end, by a limit, a row of the server's errors or Ctrl-C; run it again "
-        "later",
+        (Verdict.STOPPED,),
+        "stopped before its end, by a limit, errors in a row or Ctrl-C; the certificate names the "
+        "command that goes on",
     ),
-    ExitCode.REFUSED: (Verdict.REFUSED, "the museum answered 401, 403 or 410"),
+    ExitCode.REFUSED: ((Verdict.REFUSED,), "the museum answered 401, 403 or 410"),
     ExitCode.CONTRACT_BROKEN: (
-        Verdict.CONTRACT_BROKEN,
-        "more records were rejected than `MAX_REJECT_SHARE` allows",
+        (Verdict.CONTRACT_BROKEN,),
+        "more records were rejected or unreadable than `MAX_REJECT_SHARE` allows",
     ),
-    ExitCode.UNDELIVERED: (Verdict.UNDELIVERED, "a file could not be stored"),
+    ExitCode.UNDELIVERED: (
+        (Verdict.UNDELIVERED,),
+        "a file could not be stored; a place that cannot be written to is told before any request",
+    ),
 }
 
 _MARKED = re.compile(r"(<!-- table:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -189,11 +206,14 @@ def settings() -> str:
 def exit_codes() -> str:
     """A row for each exit code of ``scrapy crawl``."""
     same("EXIT_CODES", EXIT_CODES, "errors.py", list(ExitCode))
+    described = [verdict for verdicts, _ in EXIT_CODES.values() for verdict in verdicts]
+    same("EXIT_CODES", described, "census.py", list(Verdict))
     rows = []
-    for exit_code, (verdict, meaning) in sorted(EXIT_CODES.items()):
-        if verdict is not None and verdict.exit_code is not exit_code:
-            raise Outdated(f"{verdict} has the exit code {verdict.exit_code}")
-        rows.append((str(exit_code), code(verdict or ""), meaning))
+    for exit_code, (verdicts, meaning) in sorted(EXIT_CODES.items()):
+        for verdict in verdicts:
+            if verdict.exit_code is not exit_code:
+                raise Outdated(f"{verdict} has the exit code {verdict.exit_code}")
+        rows.append((str(exit_code), codes(verdicts), meaning))
     return table(("code", "verdict", "meaning"), rows)
 
 
@@ -238,7 +258,8 @@ def rewritten(text: str) -> str:
 
 def arguments_of(cls: type[MuseumSpider]) -> list[str]:
     """The names of the arguments that a spider takes."""
-    return list(cls.allowed_arguments(Settings()))
+    cls.check(Settings(), {ALWAYS: "true"})
+    return [*cls.allowed_arguments(Settings()), ALWAYS]
 
 
 def policies() -> Iterator[Policy]:

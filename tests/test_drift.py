@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +121,34 @@ def test_too_many_poison_records_break_the_contract(
     crawl = scrapy.at(sandbox).policy(UNLIMITED).crawl("objects", *QUICK, "-s", "RETRY_TIMES=1")
     assert crawl.code == 13, crawl.err
     assert crawl.certificate["unreadable"] == 5
+
+
+def test_what_vanishes_is_taken_out_of_every_kind_of_feed(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path
+) -> None:
+    sandbox = museum(objects=460, faults=["delete:path=objects,at=5,nth=4"])
+    names = ["a.jsonl", "a.csv", "a.json", "a.xml"]
+    feeds = [argument for name in names for argument in ("-O", str(tmp_path / name))]
+    crawl = crawl_moving(scrapy, sandbox, *feeds)
+    assert crawl.code == 0, crawl.err
+    (gone,) = crawl.certificate["vanished"]
+    lines = [json.loads(line)["id"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = [row["id"] for row in csv.DictReader(file)]
+    array = [record["id"] for record in json.loads((tmp_path / "a.json").read_text())]
+    assert lines == rows == array
+    assert gone not in lines
+    assert any("a.xml" in note for note in crawl.certificate["notes"])
+
+
+def test_a_table_without_ids_keeps_what_has_vanished_and_says_so(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path
+) -> None:
+    sandbox = museum(objects=460, faults=["delete:path=objects,at=5,nth=4"])
+    table = tmp_path / "a.csv"
+    crawl = crawl_moving(
+        scrapy, sandbox, "-O", str(table), "-s", "FEED_EXPORT_FIELDS=object_number,label"
+    )
+    assert crawl.code == 0, crawl.err
+    assert any("still in" in note for note in crawl.certificate["notes"])
+    assert "Traceback" not in crawl.err

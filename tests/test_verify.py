@@ -402,6 +402,29 @@ def test_a_harvest_cannot_be_made_complete_by_saying_so(incomplete: Harvest) -> 
     assert line.endswith(", and 150 were expected")
 
 
+def test_a_snapshot_keeps_its_certificate_after_later_harvests(incomplete: Harvest) -> None:
+    agrees = ["objects.jsonl: 149 records, as certified (complete)"]
+    # The rejected file is the later harvest's, and so is a feed that never came to be.
+    incomplete.path("objects.rejected.jsonl").write_bytes(b"")
+    uri = str(incomplete.path("objects.jsonl"))
+    incomplete.certify(setting(feeds=[{"uri": uri, "format": "jsonl", "items": 0}]))
+    assert incomplete.findings() != agrees
+    kept = json.loads(incomplete.path("objects.complete.certificate.json").read_text())
+    kept["feeds"][0]["uri"] = uri
+    kept["seal"] = sealed(kept)
+    incomplete.path("objects.complete.certificate.json").write_text(json.dumps(kept))
+    assert incomplete.findings() == agrees
+
+
+def test_of_two_certificates_the_later_one_counts(complete: Harvest) -> None:
+    name = "objects.certificate.json"
+    shutil.copy(complete.path(name), complete.path("another.certificate.json"))
+    complete.certify(setting(finished_at="2026-01-01T00:00:00Z", unique=7))
+    assert complete.findings() == ["objects.jsonl: 149 records, as certified (complete)"]
+    complete.certify(setting(finished_at="2999-01-01T00:00:00Z"))
+    assert any(line.startswith(name) for line in complete.findings())
+
+
 def test_the_rejected_file_must_be_there(complete: Harvest) -> None:
     complete.path("objects.rejected.jsonl").unlink()
     assert complete.findings() == [
@@ -416,17 +439,18 @@ def test_a_field_that_stands_twice_is_found(complete: Harvest) -> None:
 
 
 def test_what_a_schema_refuses_is_found_with_its_path(complete: Harvest) -> None:
-    complete.record(17, lambda record: record.update(date_begin="1890", url="no address"))
+    complete.record(17, lambda record: record.update(date_begin="1890"))
+    complete.record(21, lambda record: record.update(url="no address"))
     complete.record(18, lambda record: record["record"].update({"crm:P2_has_type": ["a", {}]}))
     complete.record(19, lambda record: record.pop("label"))
     complete.record(20, lambda record: record.update(kind="painting"))
     complete.fit()
     assert sorted(complete.findings()) == [
         "objects.jsonl: line 17: date_begin: '1890' is not of type 'integer', 'null'",
-        "objects.jsonl: line 17: url: 'no address' is not a 'uri'",
         "objects.jsonl: line 18: record.crm:P2_has_type.0: 'a' is not of type 'object'",
         "objects.jsonl: line 19: 'label' is a required property",
         "objects.jsonl: line 20: kind: there is no schema for 'painting'",
+        "objects.jsonl: line 21: url: 'no address' is not a 'uri'",
     ]
 
 
@@ -528,7 +552,8 @@ def test_parts_of_a_batch_are_told_as_such(complete: Harvest) -> None:
 
 
 def test_nothing_that_a_file_holds_is_printed_as_it_is(complete: Harvest) -> None:
-    complete.record(17, lambda record: record.update(kind="\x1b[2J\n"))
+    for number in (17, 18):
+        complete.record(number, lambda record: record.update(id="\x1b[2J\n"))
     found = complete.findings()
-    assert any("line 17: kind: " in line for line in found)
+    assert any("line 18: has the id of line 17: " in line for line in found)
     assert all(line.isprintable() for line in found)

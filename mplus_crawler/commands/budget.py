@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 from scrapy.commands import ScrapyCommand
 
 from mplus_crawler.errors import Fault
-from mplus_crawler.politeness.budget import Budget
 from mplus_crawler.politeness.stores import open_budget
-
-_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class Command(ScrapyCommand):
@@ -38,39 +31,11 @@ class Command(ScrapyCommand):
         """Show it once, or every second."""
         assert self.settings is not None
         try:
+            # Scrapy imports every command for any of them; only this one needs tables.
+            from mplus_crawler.politeness.display import show, watch
+
             budget = open_budget(self.settings.get("BUDGET_URL"))
-            _watch(budget) if opts.watch else _console().print(_table(budget))
+            (watch if opts.watch else show)(budget)
         except Fault as fault:
             print(f"error: {fault}", file=sys.stderr)
             self.exitcode = fault.exit_code
-
-
-def _watch(budget: Budget) -> None:
-    try:
-        with Live(_table(budget), console=_console()) as live:
-            while True:
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
-                live.update(_table(budget))
-    except KeyboardInterrupt:
-        return
-
-
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=200)
-
-
-def _table(budget: Budget) -> Table:
-    table = Table("api", "tier", "window", "used", "left", "resets in", "parked", "waiting")
-    for usage in budget.usage():
-        api, tier, _identity = usage.key.split(" ", 2)
-        table.add_row(
-            api,
-            tier,
-            f"{usage.window:g} s",
-            f"{usage.used:,} of {usage.limit:,}",
-            f"{max(0, usage.limit - usage.used):,}",
-            f"{usage.resets_in:,.0f} s",
-            f"{usage.parked_for:,.0f} s" if usage.parked_for else "",
-            ", ".join(usage.waiting),
-        )
-    return table

@@ -44,8 +44,8 @@ class JsonLinesExporter(Unpacking, BaseItemExporter):
         lines = item.rows
         if names := self.fields_to_export:
             lines = [{name: row.get(name) for name in names} for row in lines]
-        for line in lines:
-            self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        option = orjson.OPT_APPEND_NEWLINE
+        self._file.write(b"".join([orjson.dumps(line, option=option) for line in lines]))
         self.records += len(lines)
 
 

@@ -26,6 +26,7 @@ class StagedFile(io.BufferedIOBase):
     ) -> None:
         self.target = target
         self.part = target.with_name(".".join(["", target.name, *filter(None, [harvest]), "part"]))
+        self.former = former
         self.bytes = 0
         self.whole = False
         self._failed = failed
@@ -72,18 +73,20 @@ class StagedFile(io.BufferedIOBase):
         except OSError as error:
             self._give_up(error)
 
-    def rewrite(self, content: Iterable[bytes]) -> None:
-        """Put *content*, which may be read from :attr:`part`, in the place of what was written."""
-        self.part, former = self.part.with_name(f"{self.part.name}2"), self.part
+    def rewrite(self, change: Callable[[bytes], Iterable[bytes]]) -> None:
+        """Put what *change* makes of it in the place of what was written, after *former*.
+
+        Raises what *change* raises, and leaves the file as it is then.
+        """
+        content = self.part.read_bytes()
+        changed = b"".join([content[: self.former], *change(content[self.former :])])
         self.bytes, self.whole, self._digest = 0, False, hashlib.sha256()
         try:
             self._file = self.part.open("wb", buffering=1 << 18)
-            for data in content:
-                self.write(data)
         except OSError as error:
             self._give_up(error)
+        self.write(changed)
         self.finish()
-        former.unlink(missing_ok=True)
 
     def publish(self, target: Path) -> None:
         """Give the file its name; raises OSError when that cannot be."""
