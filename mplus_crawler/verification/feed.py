@@ -1,0 +1,184 @@
+"""A feed, read again: its bytes, its records, their ids."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from io import BufferedReader
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mplus_crawler.verification.certificate import Certificate
+from mplus_crawler.verification.records import schema_faults
+from mplus_crawler.verification.strict_json import LONGEST_LINE, lines, parse
+
+LINES_TOLD = 20
+_JSON_LINES = ("jsonlines", "jsonl", "jl")
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+
+
+class Reading:
+    """A feed, read for its checksum and then for its records."""
+
+    def __init__(self, certificate: Certificate, file: Path, feed: dict[str, Any]) -> None:
+        self._certificate = certificate
+        self._file = file
+        self._feed = feed
+        self._records: int | None = None
+        self._has_ids = True
+        self._ids = _Ids()
+
+    def differences(self) -> Iterator[str]:
+        """Everything that is not as certified."""
+        try:
+            with self._file.open("rb") as file:
+                yield from self._checksum(file)
+                file.seek(0)
+                yield from self._read(file)
+        except FileNotFoundError:
+            yield "there is no such file"
+        except OSError as error:
+            yield f"cannot be read: {error.strerror or error}"
+
+    def summary(self) -> str:
+        """What it is, now that nothing differs."""
+        verdict, items = self._certificate["verdict"], self._feed["items"]
+        if self._records is None:
+            return f"{self._feed['bytes']:,} bytes, as certified ({verdict}; records not read)"
+        part = "" if items == self._certificate["unique"] else ", a part of the harvest's"
+        note = "" if self._has_ids else "; it has no ids to compare"
+        return f"{items:,} records{part}, as certified ({verdict}{note})"
+
+    def _checksum(self, file: BufferedReader) -> Iterator[str]:
+        if "bytes" not in self._feed or "sha256" not in self._feed:
+            yield "the certificate holds no checksum of it"
+            return
+        size, certified = os.fstat(file.fileno()).st_size, self._feed["bytes"]
+        if size != certified:
+            yield f"{size:,} bytes, {certified:,} certified"
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != self._feed["sha256"]:
+            yield f"sha256 is {digest}, {self._feed['sha256']} certified"
+
+    def _read(self, file: BufferedReader) -> Iterator[str]:
+        read = self._reader(file)
+        if read is None:
+            return
+        self._records = 0
+        yield from _first(LINES_TOLD, read(file))
+        yield from self._sums()
+
+    def _reader(self, file: BufferedReader) -> Callable[[BufferedReader], Iterator[str]] | None:
+        compressed = file.read(6).startswith(_COMPRESSED)
+        file.seek(0)
+        if compressed:
+            return None
+        if self._feed["format"] in _JSON_LINES:
+            return self._json_lines
+        return self._csv if self._feed["format"] == "csv" else None
+
+    def _json_lines(self, file: BufferedReader) -> Iterator[str]:
+        for number, line in enumerate(lines(file), 1):
+            self._records = number
+            for fault in self._record(line, number):
+                yield f"line {number}: {fault}"
+
+    def _record(self, line: bytes, number: int) -> Iterator[str]:
+        if not line.endswith(b"\n"):
+            yield "is cut off: no newline at its end"
+        try:
+            row = parse(line)
+        except (ValueError, RecursionError) as error:
+            yield f"is no JSON: {error}"
+            return
+        if not isinstance(row, dict):
+            yield "is no JSON object"
+            return
+        yield from self._ids.add(row.get("id"), number)
+        yield from schema_faults(row)
+
+    def _csv(self, file: BufferedReader) -> Iterator[str]:
+        csv.field_size_limit(LONGEST_LINE)
+        rows = csv.reader((line.decode("utf-8-sig") for line in lines(file)), strict=True)
+        try:
+            for fault in self._rows(rows):
+                yield f"line {rows.line_num}: {fault}"
+        except (ValueError, csv.Error) as error:
+            yield f"line {rows.line_num + 1}: is no CSV in UTF-8: {error}"
+
+    def _rows(self, rows: Any) -> Iterator[str]:
+        columns = next(rows, ["id"])
+        self._has_ids = "id" in columns
+        for number, row in enumerate(rows, 1):
+            self._records = number
+            if len(row) != len(columns):
+                yield f"{len(row)} cells under {len(columns)} headings"
+            elif self._has_ids:
+                yield from self._ids.add(row[columns.index("id")], rows.line_num)
+
+    def _sums(self) -> Iterator[str]:
+        items, certified = self._feed["items"], self._certificate["unique"]
+        if self._records != items:
+            yield f"{self._records:,} records, {items:,} certified"
+        if not self._has_ids:
+            return
+        unique, digest = self._ids.count(), self._ids.digest()
+        same_ids = digest == self._certificate["id_digest"]
+        if self._partial and not same_ids:
+            return
+        if unique != certified:
+            yield f"{unique:,} unique ids, {certified:,} certified"
+        if not same_ids:
+            yield f"its ids are not the certified ones: id_digest is {digest}"
+
+    @property
+    def _partial(self) -> bool:
+        """Whether it may lack records: one of a batch of files, or one that failed."""
+        formats = [feed["format"] for feed in self._certificate.feeds]
+        batch = formats.count(self._feed["format"]) > 1
+        return self._feed["items"] < self._certificate["unique"] and (
+            batch or not self._certificate.complete
+        )
+
+
+class _Ids:
+    """Ids and the lines they stand in, on SQLite's temporary disk."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("CREATE TABLE ids (id BLOB PRIMARY KEY, line INTEGER) WITHOUT ROWID")
+        self._db.execute("BEGIN")
+
+    def add(self, record_id: Any, line: int) -> Iterator[str]:
+        if not isinstance(record_id, str) or not record_id:
+            yield "has no id"
+            return
+        key = record_id.encode("utf-8", "surrogatepass")
+        try:
+            self._db.execute("INSERT INTO ids VALUES (?, ?)", (key, line))
+        except sqlite3.IntegrityError:
+            (former,) = self._db.execute("SELECT line FROM ids WHERE id = ?", (key,)).fetchone()
+            yield f"has the id of line {former}: {record_id}"
+
+    def count(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM ids").fetchone()[0])
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        separator = b""
+        for (record_id,) in self._db.execute("SELECT id FROM ids ORDER BY id"):
+            digest.update(separator + record_id)
+            separator = b"\n"
+        return digest.hexdigest()
+
+
+def _first(most: int, findings: Iterator[str]) -> Iterator[str]:
+    """The first *most* of *findings*, and how many come after them."""
+    yield from islice(findings, most)
+    if more := sum(1 for _ in findings):
+        yield f"and {more:,} more such differences"

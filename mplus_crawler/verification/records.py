@@ -1,0 +1,68 @@
+"""Records held against the schema of their kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # the library carries no types
+import jsonschema_rs
+
+_MESSAGE_LENGTH = 300
+
+
+class _Schema:
+    """A kind's schema: one implementation is quick to say yes, the other words the no."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._schema = schema
+        self._accepts = jsonschema_rs.Draft7Validator(
+            schema, validate_formats=True, offline=True
+        ).is_valid
+
+    def faults(self, row: dict[str, Any]) -> Iterator[str]:
+        if self._accepts(row):
+            return
+        faults = worded(self._schema, row)
+        first = next(faults, "the schema refuses it")
+        yield first
+        yield from faults
+
+
+def schema_faults(row: dict[str, Any]) -> Iterator[str]:
+    """What the schema of its kind finds wrong with *row*."""
+    kind = row.get("kind")
+    schema = _schemas().get(kind) if isinstance(kind, str) else None
+    if schema is None:
+        yield f"kind: there is no schema for {kind!r:.50}"
+        return
+    try:
+        yield from schema.faults(row)
+    except (ValueError, RecursionError) as error:
+        yield f"cannot be held against its schema: {error}"
+
+
+@cache
+def _schemas() -> dict[str, _Schema]:
+    found = {}
+    for file in files("schemas").iterdir():
+        if file.name.endswith(".schema.json"):
+            schema = json.loads(file.read_text("utf-8"))
+            kind = schema.get("properties", {}).get("kind", {}).get("const")
+            if kind is not None:
+                found[kind] = _Schema(schema)
+    return found
+
+
+def worded(schema: dict[str, Any], instance: Any) -> Iterator[str]:
+    """What is wrong with *instance*, each with the path to it."""
+    draft = jsonschema.Draft7Validator
+    for error in draft(schema, format_checker=draft.FORMAT_CHECKER).iter_errors(instance):
+        message = error.message
+        if len(message) > _MESSAGE_LENGTH:
+            message = f"{message[:_MESSAGE_LENGTH]}…"
+        path = ".".join(map(str, error.absolute_path))
+        yield f"{path}: {message}" if path else message
