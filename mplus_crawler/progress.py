@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 from time import monotonic
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
 
 from mplus_crawler.census import Census
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +33,7 @@ class ProgressExtension:
         on_terminal = sys.stderr.isatty() and not crawler.settings.get("LOG_FILE")
         if on_terminal:
             self._interval = 0.2
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.fields[line]}"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
+            self._bar = _bar()
         self._loop = create_looping_call(self._tell)
 
     @classmethod
@@ -89,6 +83,21 @@ class ProgressExtension:
             total=census.expected,
             line=self.line(),
         )
+
+
+def _bar() -> Progress:
+    """A bar; what draws it takes its time to import, and most crawls have no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[line]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def _count(number: int | None) -> str:

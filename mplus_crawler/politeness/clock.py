@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
+@cache
 def boot() -> str:
     """The running system's boot (Linux), or an empty string where there is no telling."""
     try:

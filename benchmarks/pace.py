@@ -1,0 +1,69 @@
+"""Never dawdling: ``python -m benchmarks.pace``.
+
+1. One process, 843 pages, 300 in 6 s, RATE_SHARE=1: the time between the museum's first and last
+   request, against what its windows dictate (two whole windows, then the rest at full speed,
+   which a run without limits measures).
+2. 300 ms latency, 85 pages: looking ahead against following one by one; the same output.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.request import urlopen
+
+from benchmarks.measure import NO_LIMITS, ROOT, SCRAPY, environment, museum
+
+WINDOW = 6.0
+REQUESTS = 300
+
+
+def main() -> None:
+    """Print both figures; exit 1 on a 429 or a lost record."""
+    free, pages = seconds_of(museum(8_430), NO_LIMITS, "-a", "page_size=10")
+    limited, _ = seconds_of(
+        museum(8_430, "--limits", f"collections={REQUESTS}/{WINDOW:g}"),
+        NO_LIMITS.replace("1000000, seconds = 1", f"{REQUESTS}, seconds = {WINDOW:g}"),
+        *("-a", "page_size=10", "-s", "RATE_SHARE=1"),
+    )
+    whole = (pages - 1) // REQUESTS
+    dictated = whole * WINDOW + free * (pages - whole * REQUESTS) / pages
+    print(
+        f"{pages} requests, {REQUESTS} in {WINDOW:g} s: {limited:.2f} s, the windows dictate "
+        f"{dictated:.2f} s: {limited / dictated:.3f}"
+    )
+    slow = [
+        seconds_of(museum(8_430, "--latency", "0.3"), NO_LIMITS, "-s", f"LOOKAHEAD={ahead}")[0]
+        for ahead in (1, 4)
+    ]
+    print(
+        f"300 ms latency: one by one {slow[0]:.2f} s, looking ahead {slow[1]:.2f} s: "
+        f"{slow[1] / slow[0]:.2f}"
+    )
+
+
+def seconds_of(opened: Any, policy: str, *arguments: str) -> tuple[float, int]:
+    """Seconds between the first and the last request of a harvest, and how many there were."""
+    with opened as base_url, TemporaryDirectory(prefix="pace") as folder:
+        Path(folder, "dmg.toml").write_text(policy)
+        places = {"HARVEST_DIR": folder, "POLICY_DIR": folder, "XDG_STATE_HOME": folder}
+        done = subprocess.run(
+            [*SCRAPY, "crawl", "objects", *arguments],
+            cwd=ROOT,
+            env=environment(DMG_BASE_URL=base_url, **places),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        with urlopen(f"{base_url.removesuffix('v2/')}__stats") as answer:
+            tier = json.load(answer)["tiers"]["collections"]
+    if done.returncode or tier["too_many"]:
+        raise SystemExit(f"exit {done.returncode}, {tier['too_many']} refused\n{done.stderr}")
+    return tier["last"] - tier["first"], tier["requests"]
+
+
+if __name__ == "__main__":
+    main()
