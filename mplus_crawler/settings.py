@@ -62,6 +62,15 @@ ITEM_PIPELINES = {
     "mplus_crawler.pipelines.NormalisePipeline": 100,
     "mplus_crawler.pipelines.ValidatePipeline": 200,
 }
+# Scrapy imports what its own list names even when it is off, and that list has two open ports.
+EXTENSIONS_BASE = {
+    "scrapy.extensions.corestats.CoreStats": 0,
+    "scrapy.extensions.logcount.LogCount": 0,
+    "scrapy.extensions.memusage.MemoryUsage": 0,
+    "scrapy.extensions.closespider.CloseSpider": 0,
+    "scrapy.extensions.feedexport.FeedExporter": 0,
+    "scrapy.extensions.throttle.AutoThrottle": 0,
+}
 EXTENSIONS = {
     # The census comes first: the verdict stands before anything is published.
     "mplus_crawler.census.Census": -30,
@@ -70,11 +79,6 @@ EXTENSIONS = {
     "mplus_crawler.reconciliation.Reconciliation": 90,
     "mplus_crawler.publication.Publication": 100,
     "mplus_crawler.progress.ProgressExtension": 110,
-    "scrapy.extensions.logstats.LogStats": None,  # progress says it better
-    # Off, and not even imported: a fifth of a second each time.
-    "scrapy.extensions.remote_control.RemoteControl": None,
-    "scrapy.extensions.telnet.TelnetConsole": None,
-    "scrapy.extensions.spiderstate.SpiderState": None,
 }
 FEED_EXPORTERS = {
     **dict.fromkeys(
