@@ -292,7 +292,8 @@ class Census:
             return "; ".join(self.doubts)
         if len(self._totals) > 1 and self.limit is None:
             return f"the total changed while paging: {', '.join(map(str, sorted(self._totals)))}"
-        if self.accounted != self.expected:
+        rows = self.accounted + (self.duplicates if self.limit is not None else 0)
+        if rows != self.expected:
             return (
                 f"{self.expected} records were expected and {self.accounted} distinct ones came"
                 f" ({self.duplicates} came twice)"

@@ -82,7 +82,10 @@ class Chain:
         self._arrived.add(page.number)
         if page.is_last or (self.rows is not None and page.number * page.size >= self.rows):
             return []
-        following = self._next(page)
+        try:
+            following = self._next(page)
+        except ValueError as error:
+            raise BadNext(f"page {page.number} names a next page that is no URL: {error}") from None
         if self._template is None:
             self._template, self._end = following, self._known_end(page)
         elif self._predicting and not _same_query(following, self._predicted(page.number + 1)):
@@ -130,7 +133,7 @@ class Chain:
         return fresh
 
     def _known_end(self, page: Page) -> int | None:
-        end = page_number(page.last or "")
+        end = page.last
         if end is not None and self.rows is not None:
             end = min(end, -(-self.rows // page.size))
         return end
@@ -138,7 +141,7 @@ class Chain:
     def _next(self, page: Page) -> str:
         """The next page's URL: what header and body agree on, or the earlier of the two."""
         told = [
-            self.place.carry(urljoin(self.first, link))
+            self._complete(self.place.carry(urljoin(self.first, link)))
             for link in (page.header_next, page.body_next)
             if link
         ]
@@ -158,9 +161,16 @@ class Chain:
             return f"page {page.number} names a next page elsewhere: {url}"
         if number is None or number <= page.number:
             return f"page {page.number} names a next page that is not further on: {url}"
-        if _query(self.first).get("fullRecord") != _query(url).get("fullRecord"):
-            return f"page {page.number} names a next page without the full records: {url}"
         return ""
+
+    def _complete(self, url: str) -> str:
+        """*url* with what was asked for and a link has forgotten: a filter, the page size."""
+        asked, named = _query(self.first), _query(url)
+        if lacking := asked.keys() - named.keys() - {"page"}:
+            self.note(f"a next link forgot {', '.join(sorted(lacking))}: asked for all the same")
+            query = {**{name: asked[name] for name in asked if name in lacking}, **named}
+            return urlunsplit(urlsplit(url)._replace(query=urlencode(query)))
+        return url
 
     def _predicted(self, number: int) -> str:
         assert self._template is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from mplus_crawler.links import parse_links
+
+# More digits are no page of any museum, and cost quadratic time.
+_WHOLE = re.compile(r"[0-9]{1,9}")
 
 
 class PageFault(Exception):
@@ -36,7 +40,7 @@ class Page:
     members: list[Any]
     header_next: str | None
     body_next: str | None
-    last: str | None
+    last: int | None
 
     @property
     def is_last(self) -> bool:
@@ -65,15 +69,20 @@ def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) 
     view = document.get("hydra:view")
     view = view if isinstance(view, dict) else {}
     links = parse_links(link_headers)
-    last = links.get("last") or _link(view, "hydra:last")
+    try:
+        given = _page_size(size, links.get("first"), _link(view, "hydra:first"), _link(view, "@id"))
+        last = links.get("last") or _link(view, "hydra:last")
+        last_number = page_number(last) if last else None
+    except ValueError as error:
+        raise PageFault(f"the page has links that are no URLs ({error})") from None
     page = Page(
         number=number,
-        size=_page_size(size, links.get("first"), _link(view, "hydra:first"), _link(view, "@id")),
+        size=given,
         total=total,
         members=members,
         header_next=links.get("next"),
         body_next=_link(view, "hydra:next"),
-        last=last,
+        last=last_number,
     )
     _check_rows(page)
     return page
@@ -85,11 +94,9 @@ def read_record(body: bytes) -> dict[str, Any]:
 
 
 def page_number(url: str) -> int | None:
-    """The ``page`` parameter of *url*, where it is one whole number."""
+    """The ``page`` parameter of *url*, where it is one whole number; ValueError for no URL."""
     values = parse_qs(urlsplit(url).query).get("page", [])
-    return (
-        int(values[0]) if len(values) == 1 and values[0].isascii() and values[0].isdigit() else None
-    )
+    return int(values[0]) if len(values) == 1 and _WHOLE.fullmatch(values[0]) else None
 
 
 def _document(body: bytes) -> dict[str, Any]:
@@ -112,9 +119,9 @@ def _link(view: dict[str, Any], name: str) -> str | None:
 
 def _page_size(asked: int, *links: str | None) -> int:
     """The page size that the museum's own links name; it caps silently what was asked."""
-    for link in links:
-        for value in parse_qs(urlsplit(link or "").query).get("itemsPerPage", []):
-            if value.isascii() and value.isdigit() and int(value) > 0:
+    for link in filter(None, links):
+        for value in parse_qs(urlsplit(link).query).get("itemsPerPage", []):
+            if _WHOLE.fullmatch(value) and int(value) > 0:
                 return int(value)
     return asked
 

@@ -28,6 +28,9 @@ _NUMBERS = {
     "LOOKAHEAD": (1, 64),
     "MAX_REJECT_SHARE": (0.0, 1.0),
     "RESUME_MAX_AGE": (0.0, float("inf")),
+    "LOGSTATS_INTERVAL": (0.0, float("inf")),
+    "DOWNLOAD_TIMEOUT": (0.001, float("inf")),
+    "RETRY_TIMES": (0, 1000),
 }
 
 
@@ -44,6 +47,8 @@ def check_launch(
     """
     _refuse_secrets([*arguments, *(pair.partition("=")[0] for pair in given)])
     _check_numbers(settings)
+    if "%(" in str(settings["HARVEST_DIR"]):
+        raise UsageFault("HARVEST_DIR names one folder: leave %(…)s to the feeds' own paths")
     _check_feeds(settings)
     if issubclass(spidercls, MuseumSpider):
         identity = spidercls.check(settings, arguments)
@@ -68,6 +73,8 @@ def _check_numbers(settings: BaseSettings) -> None:
         try:
             number = float(settings[name])
         except (TypeError, ValueError):
+            number = float("nan")
+        if isinstance(least, int) and not number.is_integer():
             number = float("nan")
         if not least <= number <= most:
             raise UsageFault(f"{name}={settings[name]} is not a number from {least:g} to {most:g}")

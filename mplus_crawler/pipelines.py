@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Self
 
-import orjson
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
@@ -12,7 +11,7 @@ from mplus_crawler.census import Census
 from mplus_crawler.cidoc import FLATTEN
 from mplus_crawler.items import ITEM_CLASSES, errors
 from mplus_crawler.publication import Publication
-from mplus_crawler.records import Loss, Records, Row
+from mplus_crawler.records import Loss, Records, Row, json_line
 from mplus_crawler.spiders.base import MuseumSpider
 
 
@@ -110,4 +109,4 @@ class ValidatePipeline:
             "retrieved_at": retrieved_at,
             "record": record,
         }
-        self._rejected.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self._rejected.write(json_line(line))

@@ -59,6 +59,7 @@ class Publication:
         self._staged: list[StagedFile] = []
         self._feeds: list[Feed] = []
         self._rejected: StagedFile | None = None
+        self._lossy: set[str] = set()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -144,6 +145,7 @@ class Publication:
             delivered[feed.template] += feed.items
         for template in self._crawler.settings.getdict("FEEDS"):
             if delivered[str(template)] != self._census.delivered:
+                self._lossy.add(str(template))
                 self._census.end(
                     Verdict.UNDELIVERED,
                     f"the feed {template} has {delivered[str(template)]} of "
@@ -168,11 +170,12 @@ class Publication:
     def _name_files(self, complete: bool) -> None:
         if self._rejected is not None:
             self._rejected.finish()
+        lossy = [feed.file for feed in self._feeds if feed.template in self._lossy]
         for file in self._staged:
             if not file.whole:
                 continue
             beside = file.target.with_name(f"{file.target.stem}.incomplete{file.target.suffix}")
-            if complete:
+            if complete and file not in lossy:
                 file.publish(file.target)
                 beside.unlink(missing_ok=True)
             elif file is self._rejected:
@@ -214,7 +217,9 @@ class Publication:
                 "too_many": statuses["429"],
                 "peak": throttle.peaks,
             },
-            "feeds": [_entry(feed, complete) for feed in self._feeds],
+            "feeds": [
+                _entry(feed, complete and feed.template not in self._lossy) for feed in self._feeds
+            ],
             "policy": spider.policy.document,
             "resume": None if verdict in _OVER else _same_command(),
         }

@@ -72,9 +72,11 @@ class Reconciliation:
         census = self._census
         if self._done or not isinstance(self._crawler.spider, CollectionSpider):
             return []
-        if not self._crawler.crawling or census.ended or census.problems or not census.in_doubt:
+        if not self._crawler.crawling or census.ended or census.problems:
             return []
         if self._passes == 0:
+            if not census.in_doubt:
+                return []
             logger.warning("rows have moved while paging: listing the collection again")
             self._former = set(census.ids())
             return self._pass()
@@ -161,16 +163,21 @@ class Reconciliation:
         self, response: Response, id_: str, record: object = None
     ) -> Iterator[Request | Records | Loss]:
         """A record of its own page: in hand, merged, or gone."""
-        if response.status == 200:
+        uri = uri_of(record)
+        if response.status == 200 and uri and self._spider.canonical(uri) != id_:
+            yield self._loss(id_, f"the museum answers with another record, {uri}")
+        elif response.status == 200:
             if not self._census.knows(id_):
                 yield Records(response.meta["retrieved_at"], [(id_, record)])
         elif response.status == 404 and not response.meta["again"]:
             yield self._single(id_, again=True)
         else:
             where = (response.headers.get("Location") or b"").decode("latin-1")
-            message = f"the museum answers {response.status} {where}".strip()
-            reason = "vanished" if self._census.knows(id_) else "unreadable"
-            yield Loss(id_, reason, message)
+            yield self._loss(id_, f"the museum answers {response.status} {where}".strip())
+
+    def _loss(self, id_: str, message: str) -> Loss:
+        """Gone, if it was in hand; else something that the museum lists and never gives."""
+        return Loss(id_, "vanished" if self._census.knows(id_) else "unreadable", message)
 
     def _unreadable(self, failure: Failure) -> Iterator[Loss]:
         request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy

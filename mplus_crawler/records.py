@@ -6,8 +6,11 @@ of a hundred pays it once. Exporters unpack it, so feeds have a record a line al
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 Row = dict[str, Any]
 
@@ -36,3 +39,11 @@ class Loss:
     id: str
     reason: str
     message: str
+
+
+def json_line(value: Any) -> bytes:
+    """*value* as one line of JSON; orjson reads deeper records than it writes."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

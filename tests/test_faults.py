@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
+from tests.wire import Answer, get, serving
 
 UNLIMITED = limit(1_000_000, 1)
 QUICK = (
@@ -107,3 +110,60 @@ def test_a_redirect_elsewhere_is_not_followed(
     assert crawl.code == 10, crawl.err
     assert "led away" in crawl.certificate["reason"]
     assert other.stats()["tiers"]["collections"]["requests"] == 0
+
+
+def test_a_next_link_that_forgets_what_was_asked_for_is_completed(scrapy: Scrapy) -> None:
+    def answer(path: str) -> Answer:
+        query = dict(parse_qsl(urlsplit(path).query))
+        number = int(query.get("page", "1"))
+        kind = "vaas" if query.get("type") == "vaas" and "fullRecord" in query else "stoel"
+        members = [
+            {
+                "@id": f"https://data.designmuseumgent.be/v2/id/object/{kind}-{number}-{row}",
+                "@type": "crm:E22_Human-Made_Object",
+                "rdfs:label": kind,
+            }
+            for row in range(int(query.get("itemsPerPage", "10")))
+        ]
+        view = {"hydra:next": f"id/objects?page={number + 1}"} if number < 3 else {}
+        body = {"hydra:totalItems": 60, "hydra:view": view, "hydra:member": members}
+        link = [("Link", f'</v2/id/objects?page={number + 1}>; rel="next"')] if number < 3 else []
+        return 200, [("Content-Type", "application/ld+json"), *link], json.dumps(body).encode()
+
+    with serving(answer) as server:
+        crawl = scrapy.crawl(
+            "objects", "-a", "type=vaas", "-a", "page_size=20", DMG_BASE_URL=server.base_url
+        )
+    assert crawl.code == 0, crawl.err
+    assert {record["label"] for record in crawl.records} == {"vaas"}
+    assert len(crawl.records) == 60
+    assert any("forgot" in note for note in crawl.certificate["notes"])
+
+
+@pytest.mark.parametrize("link", ["http://[::1", "?page=" + "9" * 5000, "http://127.0.0.1:99999/"])
+def test_a_next_link_that_is_no_link_is_told_without_a_traceback(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, link: str
+) -> None:
+    sandbox = museum(objects=460)
+    body = get(f"{sandbox.base_url}id/objects?itemsPerPage=100&fullRecord=true")
+    document = json.loads(body)
+    document["hydra:view"]["hydra:next"] = link
+    with serving(lambda path: (200, [], json.dumps(document).encode())) as server:
+        crawl = scrapy.crawl("objects", "-s", "RETRY_TIMES=0", DMG_BASE_URL=server.base_url)
+    assert crawl.code == 10, crawl.err
+    assert "Traceback" not in crawl.err
+    assert "our own code" not in crawl.err
+
+
+def test_a_record_of_any_depth_comes_through(scrapy: Scrapy) -> None:
+    deep = "[" * 300 + "]" * 300
+    member = (
+        '{"@id":"https://data.designmuseumgent.be/v2/id/object/%d",'
+        '"@type":"crm:E22_Human-Made_Object","rdfs:label":"x","deep":%s}'
+    )
+    members = ",".join(member % (row, deep) for row in range(3))
+    body = f'{{"hydra:totalItems":3,"hydra:view":{{}},"hydra:member":[{members}]}}'
+    with serving(lambda path: (200, [], body.encode())) as server:
+        crawl = scrapy.crawl("objects", DMG_BASE_URL=server.base_url)
+    assert crawl.code == 0, crawl.err
+    assert (crawl.folder / "objects.jsonl").read_text().count("[" * 300) == 3

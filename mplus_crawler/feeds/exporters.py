@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import IO, TYPE_CHECKING, Any, cast
 
-import orjson
 from scrapy.exporters import BaseItemExporter, CsvItemExporter, JsonItemExporter, XmlItemExporter
 
-from mplus_crawler.records import Records
+from mplus_crawler.records import Records, json_line
 
 if TYPE_CHECKING:
     from io import BytesIO
@@ -44,8 +43,7 @@ class JsonLinesExporter(Unpacking, BaseItemExporter):
         lines = item.rows
         if names := self.fields_to_export:
             lines = [{name: row.get(name) for name in names} for row in lines]
-        option = orjson.OPT_APPEND_NEWLINE
-        self._file.write(b"".join([orjson.dumps(line, option=option) for line in lines]))
+        self._file.write(b"".join(map(json_line, lines)))
         self.records += len(lines)
 
 
@@ -62,7 +60,7 @@ class CsvExporter(Unpacking, CsvItemExporter):
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
             value = SEPARATOR.join(value)
         elif isinstance(value, list | dict):
-            value = orjson.dumps(value).decode()
+            value = json_line(value).decode().rstrip()
         return harmless(value) if isinstance(value, str) else value
 
 

@@ -21,7 +21,10 @@ def open_budget(url: str | None) -> Budget:
     """
     if not url:
         return SqliteBudget(Path(platformdirs.user_state_dir("mplus_crawler")) / "budget.sqlite")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageFault(f"BUDGET_URL is no URL: {error}") from None
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
         # As SQLAlchemy writes them: three slashes and a relative path, four and an absolute one.
         return SqliteBudget(Path(unquote(parts.path[1:])))

@@ -29,6 +29,7 @@ def parse_arguments(
                 f"{spider} has no argument {name!r}; it takes {', '.join(sorted(allowed))}"
             )
         try:
+            value.encode()
             parsed[name] = allowed[name](value)
         except ValueError as error:
             raise UsageFault(f"{spider}: {name}={value} is not valid: {error}") from None

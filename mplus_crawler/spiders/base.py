@@ -83,10 +83,15 @@ class MuseumSpider(Spider):
     def base(cls, settings: BaseSettings, policy: Policy) -> str:
         """Where the API is, with a slash at the end: the setting's, else the policy's."""
         url = settings.get(cls.base_setting) or policy.base_url
-        split = urlsplit(url)
-        if split.scheme not in ("http", "https") or not split.hostname or split.query:
+        try:
+            split = urlsplit(url)
+            usable = split.scheme in ("http", "https") and split.hostname and not split.query
+            usable = usable and split.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
             raise UsageFault(f"{cls.base_setting} is no URL of an API: {url!r}; write https://…/")
-        if split.scheme == "http" and not is_loopback(split.hostname):
+        if split.scheme == "http" and not is_loopback(split.hostname or ""):
             raise UsageFault(f"{cls.base_setting} must be https (http is for loopback only): {url}")
         return url if url.endswith("/") else f"{url}/"
 
@@ -94,7 +99,8 @@ class MuseumSpider(Spider):
     def api(self) -> str:
         """The API in the budget's books: the museum and the place that counts."""
         split = urlsplit(self.base_url)
-        return f"{self.museum}@{split.netloc}"
+        port = split.port or {"https": 443, "http": 80}[split.scheme]
+        return f"{self.museum}@{(split.hostname or '').rstrip('.')}:{port}"
 
     @property
     def identity(self) -> str:
