@@ -12,6 +12,7 @@ import pytest
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
 from tests.test_faults import QUICK
+from tests.wire import get
 
 UNLIMITED = limit(1_000_000, 1)
 ONE_BY_ONE = ("-a", "page_size=50", "-s", "LOOKAHEAD=1")
@@ -152,3 +153,20 @@ def test_a_table_without_ids_keeps_what_has_vanished_and_says_so(
     assert crawl.code == 0, crawl.err
     assert any("still in" in note for note in crawl.certificate["notes"])
     assert "Traceback" not in crawl.err
+
+
+def test_rows_that_move_between_stop_and_going_on(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=460, faults=["html:path=objects,page=4,times=always"])
+    assert crawl_moving(scrapy, sandbox, "-s", "RETRY_TIMES=0").code == 10
+    sandbox.clear()
+    # One goes near the beginning and one comes at the end: the total stays as it was.
+    sandbox.fault("delete:path=objects,at=5")
+    sandbox.fault("insert:path=objects,at=459")
+    get(f"{sandbox.base_url}id/objects?itemsPerPage=1")
+    get(f"{sandbox.base_url}id/objects?itemsPerPage=1")
+    crawl = crawl_moving(scrapy, sandbox, "-s", "RETRY_TIMES=0")
+    assert crawl.certificate["pages"]["replayed"] > 0
+    check_all_in_hand(crawl, sandbox)
+    assert crawl.certificate["verdict"] == "complete_with_drift"

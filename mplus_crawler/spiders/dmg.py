@@ -56,6 +56,8 @@ class CollectionSpider(MuseumSpider):
     census: Census
     chain: Chain
     size: int
+    # The last page that the ledger gave: where the former crawl ended.
+    replayed: Page | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -125,7 +127,10 @@ class CollectionSpider(MuseumSpider):
 
     def parse(self, response: Response, page: Page) -> Iterator[Request | Records]:
         """The next pages, and the page's records."""
-        self.census.page(replayed=response.meta.get("replayed", False))
+        replayed = response.meta.get("replayed", False)
+        self.census.page(replayed=replayed)
+        if replayed and (self.replayed is None or page.number > self.replayed.number):
+            self.replayed = page
         self.size = page.size
         yield from self.following(page)
         yield from self.parse_part(response, page)
