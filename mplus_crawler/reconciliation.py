@@ -21,6 +21,7 @@ from mplus_crawler.census import Census
 from mplus_crawler.chain import BadNext, Chain
 from mplus_crawler.hydra import Page, page_number
 from mplus_crawler.records import Loss, Records
+from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg import CollectionSpider, uri_of
 
 logger = logging.getLogger(__name__)
@@ -203,7 +204,7 @@ class Reconciliation:
         return Loss(id_, "vanished" if self._census.knows(id_) else "unreadable", message)
 
     def _unreadable(self, failure: Failure) -> Iterator[Loss]:
-        request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+        request = request_of(failure)
         id_ = request.cb_kwargs["id_"]
         if self._crawler.crawling and not self._census.knows(id_):
             yield Loss(id_, "unreadable", failure.getErrorMessage())

@@ -12,6 +12,7 @@ from scrapy import Request, Spider
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
 
 from mplus_crawler.errors import UsageFault
 from mplus_crawler.policy import Policy, load_policy
@@ -113,6 +114,12 @@ class MuseumSpider(Spider):
         Hands on what it read in ``request.cb_kwargs``; raises
         :class:`~mplus_crawler.hydra.PageFault` when the answer is worth asking for again.
         """
+
+
+def request_of(failure: Failure) -> Request:
+    """The request that failed, in an errback."""
+    request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+    return request
 
 
 def is_loopback(host: str) -> bool:

@@ -32,7 +32,7 @@ from mplus_crawler.spiders.arguments import (
     years,
     yes,
 )
-from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.spiders.base import MuseumSpider, request_of
 
 # The museum's server builds a list literal of these, and fails on what delimits one.
 _labels = without('"{}')
@@ -171,7 +171,7 @@ class CollectionSpider(MuseumSpider):
 
     def lost(self, failure: Failure) -> Iterator[Request]:
         """A page that cannot be had: read around a record that breaks it, else say so; go on."""
-        request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+        request = request_of(failure)
         number = request.meta["page"]
         self.census.pages.failed += 1
         yield from self.smaller(failure)
@@ -180,7 +180,7 @@ class CollectionSpider(MuseumSpider):
 
     def smaller(self, failure: Failure) -> Iterator[Request]:
         """The rows of a page on which the server fails for ever, in smaller pages."""
-        request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+        request = request_of(failure)
         number, size = request.meta["page"], request.meta["size"]
         gave_up = failure.value
         if not isinstance(gave_up, GaveUp) or gave_up.status is None:
@@ -202,12 +202,12 @@ class CollectionSpider(MuseumSpider):
 
     def lost_row(self, failure: Failure) -> None:
         """A row of which not even the stub can be had."""
-        request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+        request = request_of(failure)
         self.census.lost_page(f"row {request.meta['page']}: {failure.getErrorMessage()}")
 
     def lost_stubs(self, failure: Failure) -> Iterator[Records]:
         """Stubs that cannot be had: their records are rejected whole, for want of an id."""
-        request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+        request = request_of(failure)
         members = self.wanted(request.cb_kwargs["full"])
         yield Records(
             request.cb_kwargs["retrieved_at"],
