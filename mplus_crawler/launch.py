@@ -20,7 +20,7 @@ from mplus_crawler.spiders.base import MuseumSpider
 SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY")
 
 # Without them Scrapy turns every feed off, and goes on.
-_PACKAGES = {"s3": "boto3", "gs": "google"}
+_PACKAGES = {"s3": "boto3"}
 
 _NUMBERS = {
     "RATE_SHARE": (0.01, 1.0),
@@ -82,7 +82,7 @@ def _check_numbers(settings: BaseSettings) -> None:
 
 def _check_feeds(settings: BaseSettings) -> None:
     formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
-    schemes = settings.getwithbase("FEED_STORAGES")
+    schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
     for uri, options in settings.getdict("FEEDS").items():
         if options.get("format") not in formats:
             raise UsageFault(

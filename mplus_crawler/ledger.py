@@ -215,6 +215,8 @@ class Ledger:
         existed = path.exists()
         try:
             self._connect(path)
+        except sqlite3.OperationalError:
+            raise  # the disk is full, or not ours: that is no damage
         except sqlite3.DatabaseError as error:
             aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
             logger.warning("the ledger is damaged (%s): set aside as %s", error, aside)

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -23,7 +24,7 @@ from mplus_crawler.errors import ExitCode
 from mplus_crawler.feeds.exporters import Unpacking
 from mplus_crawler.feeds.staging import StagedFile, write_whole
 from mplus_crawler.feeds.withdrawal import WITHOUT
-from mplus_crawler.ledger import Ledger
+from mplus_crawler.ledger import Ledger, state_folder
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.verification import seal
@@ -89,18 +90,27 @@ class Publication:
 
     def stage(self, path: Path, *, append: bool = False) -> StagedFile:
         """A file that will be *path*; with *append*, after what is there already."""
-        ledger = Ledger.of(self._crawler)
-
-        def failed(error: OSError) -> None:
-            self._census.stop(
-                Verdict.UNDELIVERED, f"{path} cannot be written: {error.strerror or error}"
-            )
-
         former = 0
         if append and path.exists():
             # What is ours may stand there already, if we were killed after giving it its name.
-            former = int(ledger.recall(f"length of {path}", str(path.stat().st_size)))
-        file = StagedFile(path, failed, ledger.harvest.key, former)
+            length = str(path.stat().st_size)
+            former = int(Ledger.of(self._crawler).recall(f"length of {path}", length))
+        return self._staged_file(partial(StagedFile, path, former=former), str(path))
+
+    def stage_object(self, uri: str) -> StagedFile:
+        """A file that will be the S3 object *uri*; until then it is with the harvest's state."""
+        from mplus_crawler.feeds.s3 import StagedObject
+
+        folder = state_folder(self._crawler.settings)
+        return self._staged_file(partial(StagedObject, uri, folder), uri)
+
+    def _staged_file(self, make: Callable[..., StagedFile], name: str) -> StagedFile:
+        def failed(error: OSError) -> None:
+            self._census.stop(
+                Verdict.UNDELIVERED, f"{name} cannot be written: {error.strerror or error}"
+            )
+
+        file = make(failed=failed, harvest=Ledger.of(self._crawler).harvest.key)
         self._staged.append(file)
         return file
 
@@ -129,6 +139,11 @@ class Publication:
         Ledger.of(self._crawler).close(over=verdict in _OVER)
         self.exit_code = verdict.exit_code
         _summarise(certificate | {"verdict": verdict, "reason": reason})
+
+    def abandon(self) -> None:
+        """There is nothing to publish: the harvest ended while it was being opened."""
+        for file in self._staged:
+            file.discard()
 
     def _undelivered(self, error: OSError) -> tuple[Verdict, str]:
         kept = [str(file.part) for file in self._staged if file.whole and file.part.exists()]
@@ -171,17 +186,26 @@ class Publication:
         if self._rejected is not None:
             self._rejected.finish()
         lossy = [feed.file for feed in self._feeds if feed.template in self._lossy]
+        errors = []
         for file in self._staged:
-            if not file.whole:
-                continue
-            beside = file.target.with_name(f"{file.target.stem}.incomplete{file.target.suffix}")
-            if complete and file not in lossy:
-                file.publish(file.target)
-                beside.unlink(missing_ok=True)
-            elif file is self._rejected:
-                file.publish(file.target)
-            else:
-                file.publish(beside)
+            try:
+                self._name_file(file, complete and file not in lossy)
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _name_file(self, file: StagedFile, complete: bool) -> None:
+        beside = file.target.with_name(f"{file.target.stem}.incomplete{file.target.suffix}")
+        if not file.whole:
+            return
+        if complete:
+            file.publish(file.target)
+            file.remove(beside)
+        elif file is self._rejected:
+            file.publish(file.target)
+        else:
+            file.publish(beside)
 
     def _certify(self, certificate: dict[str, Any], complete: bool) -> None:
         """Write the certificate; one of a snapshot that stays is kept beside it."""
@@ -237,7 +261,7 @@ def _entry(feed: Feed, complete: bool) -> dict[str, Any]:
     if not complete:
         target = target.with_name(f"{target.stem}.incomplete{target.suffix}")
     return {
-        "uri": str(target),
+        "uri": feed.file.uri(target),
         "format": feed.format,
         "items": feed.items,
         "bytes": feed.file.bytes,

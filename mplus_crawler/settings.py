@@ -89,7 +89,11 @@ FEED_EXPORTERS = {
     "xml": "mplus_crawler.feeds.exporters.XmlExporter",
     **dict.fromkeys(("marshal", "pickle")),  # files that run code when they are read
 }
-FEED_STORAGES = dict.fromkeys(("", "file"), "mplus_crawler.feeds.storage.StagedFeedStorage")
+FEED_STORAGES = {
+    **dict.fromkeys(("", "file"), "mplus_crawler.feeds.storage.StagedFeedStorage"),
+    "s3": "mplus_crawler.feeds.storage.S3FeedStorage",
+    **dict.fromkeys(("ftp", "gs")),  # they would put half a harvest under the real name
+}
 
 # Speed is the budget's concern; AutoThrottle only slows down for a server that has become slow.
 AUTOTHROTTLE_ENABLED = True

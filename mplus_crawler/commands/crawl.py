@@ -11,6 +11,7 @@ from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
 
+from mplus_crawler.census import Census
 from mplus_crawler.errors import ExitCode, Fault, UsageFault
 from mplus_crawler.launch import check_launch
 from mplus_crawler.publication import Publication
@@ -66,13 +67,16 @@ class Command(ScrapyCrawl):
 
     def _exit_code(self, crawler: Crawler) -> int:
         try:
-            exit_code = Publication.of(crawler).exit_code
+            publication, census = Publication.of(crawler), Census.of(crawler)
         except (RuntimeError, AssertionError):
             return ExitCode.FAILED
-        if exit_code is None:
-            print("error: the crawl was ended before its verdict; run it again", file=sys.stderr)
-            return ExitCode.FAILED
-        return exit_code
+        if publication.exit_code is not None:
+            return publication.exit_code
+        if census.ended:  # while it was being opened, and told already
+            publication.abandon()
+            return census.verdict()[0].exit_code
+        print("error: the crawl was ended before its verdict; run it again", file=sys.stderr)
+        return ExitCode.FAILED
 
 
 def _refused(fault: Fault) -> ExitCode:

@@ -88,6 +88,14 @@ class StagedFile(io.BufferedIOBase):
         self.write(changed)
         self.finish()
 
+    def uri(self, target: Path) -> str:
+        """Where *target* is, once it is published."""
+        return str(target)
+
+    def remove(self, target: Path) -> None:
+        """Remove what a former harvest left under that name."""
+        target.unlink(missing_ok=True)
+
     def publish(self, target: Path) -> None:
         """Give the file its name; raises OSError when that cannot be."""
         self.part.replace(target)
@@ -96,6 +104,13 @@ class StagedFile(io.BufferedIOBase):
             os.fsync(directory)
         finally:
             os.close(directory)
+
+    def discard(self) -> None:
+        """Let go of the file, and of what was written."""
+        with suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+            self.part.unlink(missing_ok=True)
 
     def _copy(self, source: Path, length: int) -> None:
         with open(source, "rb") as former:

@@ -36,3 +36,15 @@ class StagedFeedStorage:
     def store(self, file: IO[bytes]) -> None:
         """Put the file on the disk; the publication gives it its name."""
         cast("StagedFile", file).finish()
+
+
+class S3FeedStorage(StagedFeedStorage):
+    """A feed in S3; endpoint and credentials are where boto3 looks for them."""
+
+    def __init__(self, crawler: Crawler, uri: str, feed_options: dict[str, Any]) -> None:
+        super().__init__(crawler, uri, feed_options)
+        self._uri = uri
+
+    def open(self, spider: Spider) -> IO[bytes]:
+        """A file to write the feed to."""
+        return cast("IO[bytes]", Publication.of(self._crawler).stage_object(self._uri))
