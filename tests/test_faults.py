@@ -84,7 +84,9 @@ def test_too_many_rejects_break_the_contract(
     assert crawl_with(scrapy, sandbox, "-s", "MAX_REJECT_SHARE=0.9").code == 0
 
 
-def test_an_error_of_ours_is_not_complete(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
+def test_a_crawl_that_is_closed_early_is_stopped(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
     crawl = crawl_with(scrapy, museum(objects=460), "-s", "CLOSESPIDER_PAGECOUNT=2")
     assert crawl.code == 11
     assert crawl.certificate["verdict"] == "stopped"
