@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -34,3 +35,20 @@ class UsageFault(Fault):
     """A wrong argument, setting or policy file; nothing was requested."""
 
     exit_code = ExitCode.USAGE
+
+
+class RefusedFault(Fault):
+    """The museum asks for a key that is not there; nothing was requested."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class PageFault(Exception):
+    """An answer that is not what was asked for, and worth asking for again.
+
+    *page* is what could be read of it all the same: worth having when asking again is no use.
+    """
+
+    def __init__(self, reason: str, page: Any = None) -> None:
+        super().__init__(reason)
+        self.page = page

@@ -10,21 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from mplus_crawler.errors import PageFault
 from mplus_crawler.links import parse_links
 
 # More digits are no page of any museum, and cost quadratic time.
 _WHOLE = re.compile(r"[0-9]{1,9}")
-
-
-class PageFault(Exception):
-    """An answer that is not the page that was asked for.
-
-    *page* is what could be read of it all the same: worth having when asking again is no use.
-    """
-
-    def __init__(self, reason: str, page: Page | None = None) -> None:
-        super().__init__(reason)
-        self.page = page
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,6 +55,8 @@ def check_launch(
         identity = spidercls.check(settings, arguments)
         identity.pop("fresh", None)
         base = spidercls.base(settings, spidercls.load_policy(settings))
+        if spidercls.private:
+            os.umask(0o077)  # what the harvest writes is for its owner alone
     open_budget(settings.get("BUDGET_URL")).close()
     _check_places(settings)
     if issubclass(spidercls, MuseumSpider):

@@ -254,7 +254,9 @@ class Ledger:
         return int(self._db.execute("SELECT count(*) FROM answer").fetchone()[0])
 
     def _key(self, request: Request) -> str:
-        return self._crawler.request_fingerprinter.fingerprint(request).hex()
+        """What *request* asks for, however it has been varied to be asked again."""
+        asked = request.meta.get("asks_for")
+        return asked or self._crawler.request_fingerprinter.fingerprint(request).hex()
 
     def _fail(self, error: Exception) -> None:
         Census.of(self._crawler).stop(

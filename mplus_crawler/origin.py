@@ -29,16 +29,8 @@ class OriginGuard:
         return cls(crawler)
 
     def process_request(self, request: Request) -> None:
-        """Pass what stays on the API's origin."""
-        spider = MuseumSpider.of(self._crawler)
-        if origin(request.url) != origin(spider.base_url):
+        """Pass what stays where the spider may ask."""
+        if not MuseumSpider.of(self._crawler).allows(request.url):
             reason = f"an answer led away from the API, to {urlsplit(request.url).netloc}"
             self._census.problem(reason)
             raise IgnoreRequest(reason)
-
-
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of *url*, the scheme's own port filled in."""
-    split = urlsplit(url)
-    port = split.port or {"https": 443, "http": 80}.get(split.scheme)
-    return split.scheme, (split.hostname or "").lower(), port

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Self
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from mplus_crawler.census import Census
-from mplus_crawler.cidoc import FLATTEN
 from mplus_crawler.items import ITEM_CLASSES, errors
 from mplus_crawler.publication import Publication
-from mplus_crawler.records import Loss, Records, Row, json_line
+from mplus_crawler.records import Loss, Records, Row, json_line, stamp
 from mplus_crawler.spiders.base import MuseumSpider
 
 
@@ -30,12 +30,13 @@ class NormalisePipeline:
         """Take from schema and policy what every row gets."""
         spider = MuseumSpider.of(self._crawler)
         policy = spider.policy
-        self._flatten = FLATTEN[spider.kind]
-        self._canonical = spider.canonical
+        self._columns = spider.columns
+        self._keep_for = timedelta(days=policy.retention_days)
+        item_class = ITEM_CLASSES[spider.kind]
         self._blank: Row = {
-            **dict.fromkeys(ITEM_CLASSES[spider.kind].fields),
+            **dict.fromkeys(item_class.fields),
             "source": policy.name,
-            "kind": spider.kind,
+            "kind": item_class.jsonschema["properties"]["kind"]["const"],
             "licence": policy.licence,
             "attribution": policy.attribution,
         }
@@ -44,14 +45,23 @@ class NormalisePipeline:
         """*item* with a row for each of its members."""
         if isinstance(item, Loss):
             return item
+        envelope = {
+            **self._blank,
+            "retrieved_at": item.retrieved_at,
+            "expires_at": self._expiry(item.retrieved_at),
+        }
         for known_id, record in item.members:
-            columns = {}
-            if isinstance(record, dict):
-                columns = self._flatten(record, self._canonical, known_id)
-            row = {**self._blank, **columns, "retrieved_at": item.retrieved_at, "record": record}
-            row["url"] = row["id"]
+            columns = self._columns(record, known_id) if isinstance(record, dict) else {}
+            row = {**envelope, **columns, "record": record}
+            row["url"] = row["url"] or row["id"]
             item.rows.append(row)
         return item
+
+    def _expiry(self, retrieved_at: str) -> str | None:
+        """When the museum wants content of *retrieved_at* refreshed or gone; ``None``: never."""
+        if not self._keep_for:
+            return None
+        return stamp(datetime.fromisoformat(retrieved_at) + self._keep_for)
 
 
 class ValidatePipeline:

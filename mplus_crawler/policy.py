@@ -47,6 +47,38 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
+class Credential:
+    """The key that the museum gives out, and how it wants to see it.
+
+    It comes from the variable *environment*, and goes as *header* (after the word *scheme*, if
+    any) with requests below *paths*. *ask* says in a line how to get one. Where *counted*, the
+    museum's limits are the key's, not the address's.
+    """
+
+    environment: str
+    header: str
+    paths: tuple[str, ...]
+    ask: str
+    scheme: str = ""
+    counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One of the museum's terms of use for images, and the URIs (their beginnings) that mean it.
+
+    *slug* is its name in arguments. Only where *download* is true may an image be fetched.
+    """
+
+    name: str
+    slug: str
+    uris: tuple[str, ...]
+    url: str
+    summary: str
+    download: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One museum's facts. ``base_url`` is the canonical one and ends with a slash."""
 
@@ -60,6 +92,8 @@ class Policy:
     retention_days: int
     page_size: int
     tiers: tuple[Tier, ...]
+    credential: Credential | None
+    licences: tuple[Term, ...]
     document: dict[str, Any]
 
     def tier(self, url: str, base_url: str) -> Tier:
@@ -69,6 +103,10 @@ class Policy:
         ignored, as the museum's router does; the longest match wins. What no tier names
         gets the strictest.
         """
+        return self.named_tier(url, base_url) or self.strictest
+
+    def named_tier(self, url: str, base_url: str) -> Tier | None:
+        """The tier that names the path of *url*, if any does."""
         asked = _segments(urlsplit(url).path)
         matches = [
             (len(named), tier)
@@ -76,9 +114,13 @@ class Policy:
             for named in (_below(base_url, path) for path in tier.paths)
             if asked[: len(named)] == named
         ]
-        if matches:
-            return max(matches, key=lambda match: match[0])[1]
-        return self.strictest
+        return max(matches, key=lambda match: match[0])[1] if matches else None
+
+    def is_below(self, url: str, base_url: str, paths: tuple[str, ...]) -> bool:
+        """Whether *url* is below one of *paths*, by whole segments."""
+        asked = _segments(urlsplit(url).path)
+        places = (_below(base_url, path) for path in paths)
+        return any(asked[: len(place)] == place for place in places)
 
     @property
     def strictest(self) -> Tier:
@@ -179,6 +221,14 @@ def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
         key=key,
         tiers=tiers,
         page_size=plain.get("page_size", 100),
+        credential=_credential(plain.get("credential")),
+        licences=tuple(
+            Term(**{**term, "uris": tuple(term["uris"])}) for term in plain.get("term", [])
+        ),
         document=plain,
         **{fact: plain[fact] for fact in facts},
     )
+
+
+def _credential(facts: dict[str, Any] | None) -> Credential | None:
+    return Credential(**{**facts, "paths": tuple(facts["paths"])}) if facts else None

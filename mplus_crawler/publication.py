@@ -26,6 +26,7 @@ from mplus_crawler.feeds.staging import StagedFile, write_whole
 from mplus_crawler.feeds.withdrawal import WITHOUT
 from mplus_crawler.ledger import Ledger, state_folder
 from mplus_crawler.politeness.throttle import Throttle
+from mplus_crawler.records import stamp
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.verification import seal
 
@@ -85,7 +86,7 @@ class Publication:
     def _open(self) -> None:
         """A harvest that goes on is the same run."""
         now, ledger = datetime.now(UTC), Ledger.of(self._crawler)
-        self._started = ledger.recall("started_at", _stamp(now))
+        self._started = ledger.recall("started_at", stamp(now))
         self._run = ledger.recall("run", f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}")
 
     def stage(self, path: Path, *, append: bool = False) -> StagedFile:
@@ -232,7 +233,7 @@ class Publication:
             "reason": reason,
             "exit_code": verdict.exit_code,
             "started_at": self._started,
-            "finished_at": _stamp(datetime.now(UTC)),
+            "finished_at": stamp(datetime.now(UTC)),
             "arguments": spider.arguments,
             **self._census.counts(),
             "requests": {
@@ -283,10 +284,6 @@ def _same_command() -> str:
         if word.startswith("fresh=") and place and typed[place - 1] == "-a":
             del typed[place - 1 : place + 1]
     return shlex.join(["scrapy", "crawl", *typed])
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _summarise(certificate: dict[str, Any]) -> None:

@@ -22,7 +22,8 @@ from mplus_crawler.chain import BadNext, Chain
 from mplus_crawler.hydra import Page, page_number
 from mplus_crawler.records import Loss, Records
 from mplus_crawler.spiders.base import request_of
-from mplus_crawler.spiders.dmg import CollectionSpider, uri_of
+from mplus_crawler.spiders.dmg.base import uri_of
+from mplus_crawler.spiders.dmg.collections import CollectionSpider
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class Reconciliation:
         self._listed, self._fault = set(), ""
         self._chain = Chain(
             first=spider.url(1, spider.policy.page_size, full=False),
-            place=spider.chain.place,
+            place=spider.place,
             lookahead=spider.chain.lookahead,
             note=self._census.note,
         )
@@ -168,7 +169,7 @@ class Reconciliation:
     def _single(self, id_: str, *, again: bool = False) -> Request:
         self._asked.add(id_)
         return Request(
-            self._spider.chain.place.carry(id_),
+            self._spider.place.carry(id_),
             self._record,
             errback=self._unreadable,
             meta={

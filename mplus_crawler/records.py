@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -47,3 +48,8 @@ def json_line(value: Any) -> bytes:
         return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def stamp(moment: datetime) -> str:
+    """*moment*, which is in UTC, as records and certificates write it: whole seconds, ISO 8601."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -14,7 +14,8 @@ from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.hydra import PageFault
+from mplus_crawler.errors import PageFault
+from mplus_crawler.records import stamp
 from mplus_crawler.spiders.base import MuseumSpider
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class RetryMiddleware:
             raise IgnoreRequest(f"{response.status}")
         if response.status in _PARKED:
             return self._again_when_free(request, response)
+        if reason := MuseumSpider.of(self._crawler).hopeless(response):
+            raise GaveUp(reason)
         if response.status in self._codes:
             self._break_circuit(response.status)
             return self._again(request, f"the museum answered {response.status}", response.status)
@@ -130,6 +133,7 @@ class RetryMiddleware:
 
     def _copy(self, request: Request, **meta: float) -> Request:
         self._crawler.stats.inc_value("retry/count")
+        request = MuseumSpider.of(self._crawler).varied(request)
         return request.replace(
             dont_filter=True,
             priority=request.priority + 1,
@@ -144,4 +148,4 @@ def _told(exception: Exception) -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return stamp(datetime.now(UTC))

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -173,11 +173,16 @@ def test_accounts_do_not_touch_each_other(store: str) -> None:
     budget.close()
 
 
-def test_a_share_of_a_limit_is_at_least_one_request() -> None:
+def test_a_share_of_a_limit_is_fewer_requests_or_more_time() -> None:
     tier = load_policy("dmg").tiers[0]
     assert Account.of("api", tier, "me", 0.9).limits == (Limit(270, 60.0),)
     assert Account.of("api", tier, "me", 1.0).limits == (Limit(300, 60.0),)
-    assert Account.of("api", tier, "me", 0.0001).limits == (Limit(1, 60.0),)
+    (tiny,) = Account.of("api", tier, "me", 0.0001).limits
+    assert tiny.requests == 1
+    assert tiny.seconds == pytest.approx(2000.0)
+    two = replace(tier, limits=(Limit(2, 1.0),))
+    (stretched,) = Account.of("api", two, "me", 0.9).limits
+    assert stretched == Limit(2, pytest.approx(1 / 0.9))
 
 
 def spend(budget: Budget, one: Account, requests: int, evidence: Evidence = NOTHING) -> None:

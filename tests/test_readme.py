@@ -20,7 +20,10 @@ from tests import readme_tables
 from tests.conftest import ROOT, Scrapy
 from tests.readme_tables import README, TABLES, Outdated, rewritten, settings_defaults
 
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
+)
 # Where the README's sandbox listens; the one that stands in for it takes a free port.
 ADDRESS = "127.0.0.1:8000"
 STAND_IN = "--port 0 --objects 300 --agents 90 --exhibitions 30 --concepts 60 --invalid 0"

@@ -21,9 +21,9 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
-from mplus_crawler.sandbox.facts import FACTS
-from mplus_crawler.sandbox.names import ObjectNumbers
-from mplus_crawler.sandbox.retired import retired
+from mplus_crawler.sandbox.dmg.facts import FACTS
+from mplus_crawler.sandbox.dmg.names import ObjectNumbers
+from mplus_crawler.sandbox.dmg.retired import retired
 
 BASE: str = FACTS["base_url"]
 PUBLIC = ("objects", "agents", "exhibitions", "concepts")

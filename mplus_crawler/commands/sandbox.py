@@ -49,7 +49,9 @@ class Command(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """One flag for every option of the sandbox."""
         super().add_options(parser)
-        from mplus_crawler.sandbox.faults import KINDS  # only this command's own start pays for it
+        from mplus_crawler.sandbox.dmg.faults import (
+            KINDS,  # only this command's own start pays for it
+        )
 
         group = parser.add_argument_group(title="Sandbox")
         for name, (metavar, text) in _HELP.items():

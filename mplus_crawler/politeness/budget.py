@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Protocol
 
 from mplus_crawler.errors import ExitCode, Fault
@@ -39,12 +40,18 @@ class Account:
 
     @classmethod
     def of(cls, api: str, tier: Tier, identity: str, share: float) -> Account:
-        """The account of *tier*, with each limit reduced to *share* of it, at least one request."""
-        limits = tuple(
-            Limit(max(1, int(limit.requests * share + 1e-9)), limit.seconds)
-            for limit in tier.limits
-        )
+        """The account of *tier*, with each limit reduced to *share* of it."""
+        limits = tuple(_part(limit, share) for limit in tier.limits)
         return cls(f"{api} {tier.name} {identity}", limits)
+
+
+def _part(limit: Limit, share: float) -> Limit:
+    """*share* of *limit*: fewer requests, or more time where rounding would waste a quarter."""
+    wanted = limit.requests * share
+    if (requests := int(wanted + 1e-9)) >= 0.75 * wanted:
+        return Limit(requests, limit.seconds)
+    requests = ceil(wanted)
+    return Limit(requests, limit.seconds * requests / wanted)
 
 
 @dataclass(frozen=True, slots=True)

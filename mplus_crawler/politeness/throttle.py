@@ -97,18 +97,13 @@ class Throttle:
         """By tier, the highest number of requests sent in any of its windows."""
         return {name: peak.highest for name, peak in sorted(self._peaks.items())}
 
-    def tier(self, request: Request) -> Tier:
-        """The tier that the museum counts *request* in."""
-        spider = MuseumSpider.of(self._crawler)
-        return spider.policy.tier(request.url, spider.base_url)
-
     async def admit(self, request: Request) -> Admission:
         """Wait until *request* may go, and take it from the budget."""
         if self._census.ended:
             raise IgnoreRequest("the harvest has ended")
-        tier = self.tier(request)
         spider = MuseumSpider.of(self._crawler)
-        account = Account.of(spider.api, tier, spider.identity, self._share)
+        api, tier = spider.counted(request)
+        account = Account.of(api, tier, spider.identity, self._share)
         who = f"{spider.name} (process {os.getpid()})"
         waited = 0.0
         async with self._queues[account.key]:
@@ -222,7 +217,8 @@ class ThrottleMiddleware:
 
     async def process_request(self, request: Request) -> None:
         """Name the slot by the tier; AutoThrottle works on slots."""
-        request.meta["download_slot"] = self._throttle.tier(request).name
+        _, tier = MuseumSpider.of(self._crawler).counted(request)
+        request.meta["download_slot"] = tier.name
         if pause := request.meta.pop("retry_pause", 0.0):
             await self._throttle.pause(pause)
 

@@ -11,7 +11,9 @@ from scrapy.http import JsonResponse, Response
 from scrapy.responsetypes import responsetypes
 from twisted.web.client import HTTPConnectionPool
 
+from mplus_crawler.credentials import signed
 from mplus_crawler.politeness.throttle import Throttle
+from mplus_crawler.spiders.base import MuseumSpider
 
 # Scrapy doesn't know the type, and would guess it from the bytes of each body.
 responsetypes.classes["application/ld+json"] = JsonResponse
@@ -29,6 +31,7 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._throttle = Throttle.of(crawler)
+        self._crawler = crawler
 
     async def download_request(self, request: Request) -> Response:
         """Wait for the budget, send, and hand the answer's evidence back to it."""
@@ -36,7 +39,10 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
         holding = asyncio.ensure_future(self._throttle.hold(admission))
         response: Response | None = None
         try:
-            response = await super().download_request(request)
+            spider = MuseumSpider.of(self._crawler)
+            response = await super().download_request(
+                signed(request, spider.policy, spider.base_url)
+            )
             return response
         finally:
             holding.cancel()

@@ -12,16 +12,16 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from mplus_crawler.sandbox import spoilt
-from mplus_crawler.sandbox.answers import Answer, page_of_html, plain_json, unless_fresh
-from mplus_crawler.sandbox.data import Collection, Sizes
-from mplus_crawler.sandbox.facts import FACTS, Json
-from mplus_crawler.sandbox.faults import Due, Faults
-from mplus_crawler.sandbox.limits import UNLIMITED, Statistics, Tier, read_tiers
-from mplus_crawler.sandbox.museum import Museum
+from mplus_crawler.sandbox.dmg import spoilt
+from mplus_crawler.sandbox.dmg.answers import Answer, page_of_html, plain_json, unless_fresh
+from mplus_crawler.sandbox.dmg.data import Collection, Sizes
+from mplus_crawler.sandbox.dmg.facts import FACTS, Json
+from mplus_crawler.sandbox.dmg.faults import Due, Faults
+from mplus_crawler.sandbox.dmg.limits import UNLIMITED, Statistics, Tier, read_tiers
+from mplus_crawler.sandbox.dmg.museum import Museum
+from mplus_crawler.sandbox.dmg.routes import ROOT, Place, locate
+from mplus_crawler.sandbox.dmg.wire import Delivery
 from mplus_crawler.sandbox.options import Options
-from mplus_crawler.sandbox.routes import ROOT, Place, locate
-from mplus_crawler.sandbox.wire import Delivery
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from mplus_crawler.sandbox.facts import FACTS
+from mplus_crawler.sandbox.dmg.facts import FACTS
 
 LOOPBACK = ("127.0.0.1", "::1")
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -14,26 +13,30 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.errors import UsageFault
-from mplus_crawler.policy import Policy, load_policy
+from mplus_crawler.addresses import is_loopback, origin
+from mplus_crawler.credentials import fingerprint, secret
+from mplus_crawler.errors import RefusedFault, UsageFault
+from mplus_crawler.policy import Policy, Tier, load_policy
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
 
 
 class MuseumSpider(Spider):
     """A spider of one museum's API.
 
-    Leaves say which policy (:attr:`museum`) and setting (:attr:`base_setting`) apply, and which
-    :attr:`kind` of item they give.
+    Leaves say which policy (:attr:`museum`) and setting (:attr:`base_setting`) apply, which
+    :attr:`kind` of item they give (the name of its schema), whether the museum wants a key
+    (:attr:`keyed`), and whether what it gives is for its owner alone (:attr:`private`).
     """
 
     museum: ClassVar[str]
     base_setting: ClassVar[str]
     kind: ClassVar[str]
+    keyed: ClassVar[bool] = False
+    private: ClassVar[bool] = False
     policy: Policy
     base_url: str
     arguments: dict[str, str]
     fresh: bool
-    canonical: Callable[[str], str]
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
@@ -64,9 +67,13 @@ class MuseumSpider(Spider):
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
         """The arguments in the museum's spelling; :class:`UsageFault` on any that is wrong.
 
-        Also checks policy and base URL, so that nothing is left to fail after the first request.
+        Also checks policy, base URL and key, so that nothing is left to fail after the first
+        request; :class:`RefusedFault` where a key is wanted and not there.
         """
-        cls.base(settings, cls.load_policy(settings))
+        policy = cls.load_policy(settings)
+        cls.base(settings, policy)
+        if cls.keyed and policy.credential and not secret(policy):
+            raise RefusedFault(f"{cls.name} needs a key: {policy.credential.ask}")
         allowed = {**cls.allowed_arguments(settings), "fresh": flag}
         return parse_arguments(cls.name, allowed, given)
 
@@ -105,26 +112,39 @@ class MuseumSpider(Spider):
 
     @property
     def identity(self) -> str:
-        """Whom the museum counts: the address that requests come from."""
-        return "address"
+        """Whom the museum counts: the address that requests come from, or the key."""
+        wanted = self.policy.credential
+        return f"key {fingerprint(self.policy)}" if wanted and wanted.counted else "address"
+
+    def counted(self, request: Request) -> tuple[str, Tier]:
+        """Who counts *request*: the API in the budget's books, and the tier there."""
+        return self.api, self.policy.tier(request.url, self.base_url)
+
+    def allows(self, url: str) -> bool:
+        """Whether *url* may be requested: only what stays on the API's own origin."""
+        return origin(url) == origin(self.base_url)
+
+    @abstractmethod
+    def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
+        """The columns of the source's *record*; *known_id* is for one that names none itself."""
 
     def accept(self, request: Request, response: Response) -> None:
         """Check that *response* is what *request* asked for.
 
         Hands on what it read in ``request.cb_kwargs``; raises
-        :class:`~mplus_crawler.hydra.PageFault` when the answer is worth asking for again.
+        :class:`~mplus_crawler.errors.PageFault` when the answer is worth asking for again.
         """
+
+    def hopeless(self, response: Response) -> str:
+        """Why asking again for *response* cannot help, in words; empty where it may."""
+        return ""
+
+    def varied(self, request: Request) -> Request:
+        """*request* as it is to be asked again: the same, unless a cache is in the way."""
+        return request
 
 
 def request_of(failure: Failure) -> Request:
     """The request that failed, in an errback."""
     request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
     return request
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host* names this machine: localhost or a loopback address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

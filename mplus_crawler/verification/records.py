@@ -34,8 +34,8 @@ class _Schema:
 
 def schema_faults(row: dict[str, Any]) -> Iterator[str]:
     """What the schema of its kind finds wrong with *row*."""
-    kind = row.get("kind")
-    schema = _schemas().get(kind) if isinstance(kind, str) else None
+    kind, source = str(row.get("kind")), str(row.get("source"))
+    schema = _schemas().get((source, kind)) or _schemas().get((None, kind))
     if schema is None:
         yield f"kind: there is no schema for {kind!r:.50}"
         return
@@ -46,14 +46,16 @@ def schema_faults(row: dict[str, Any]) -> Iterator[str]:
 
 
 @cache
-def _schemas() -> dict[str, _Schema]:
+def _schemas() -> dict[tuple[str | None, str], _Schema]:
+    """By source and kind; by kind alone where a schema leaves the source open."""
     found = {}
     for file in files("schemas").iterdir():
         if file.name.endswith(".schema.json"):
             schema = json.loads(file.read_text("utf-8"))
-            kind = schema.get("properties", {}).get("kind", {}).get("const")
+            properties = schema.get("properties", {})
+            kind = properties.get("kind", {}).get("const")
             if kind is not None:
-                found[kind] = _Schema(schema)
+                found[properties["source"].get("const"), kind] = _Schema(schema)
     return found
 
 

@@ -9,12 +9,12 @@ from math import inf
 from random import Random
 from typing import Any
 
-from mplus_crawler.sandbox.facts import FACTS
-from mplus_crawler.sandbox.limits import UNLIMITED
-from mplus_crawler.sandbox.museum import Museum
-from mplus_crawler.sandbox.query import leading_int
-from mplus_crawler.sandbox.routes import COLLECTIONS, NAMES, Place
-from mplus_crawler.sandbox.shelf import Shelf
+from mplus_crawler.sandbox.dmg.facts import FACTS
+from mplus_crawler.sandbox.dmg.limits import UNLIMITED
+from mplus_crawler.sandbox.dmg.museum import Museum
+from mplus_crawler.sandbox.dmg.query import leading_int
+from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, NAMES, Place
+from mplus_crawler.sandbox.dmg.shelf import Shelf
 
 Option = tuple[Callable[[str], Any], Any]
 

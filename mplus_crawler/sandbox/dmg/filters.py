@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mplus_crawler.sandbox.data import LANGUAGES, AgentRow, Collection, ObjectRow, Row
-from mplus_crawler.sandbox.names import concept_key, concept_number
-from mplus_crawler.sandbox.query import Query
+from mplus_crawler.sandbox.dmg.data import LANGUAGES, AgentRow, Collection, ObjectRow, Row
+from mplus_crawler.sandbox.dmg.names import concept_key, concept_number
+from mplus_crawler.sandbox.dmg.query import Query
 
 SELECTIONS_KEPT = 32
 

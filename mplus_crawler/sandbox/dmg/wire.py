@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from mplus_crawler.sandbox.answers import Answer
-from mplus_crawler.sandbox.facts import FACTS
-from mplus_crawler.sandbox.faults import Due, Fault
+from mplus_crawler.sandbox.dmg.answers import Answer
+from mplus_crawler.sandbox.dmg.facts import FACTS
+from mplus_crawler.sandbox.dmg.faults import Due, Fault
 
 _COMMON: dict[str, str] = FACTS["headers"] | {"Access-Control-Allow-Origin": "*"}
 _SLOW_STEPS = 20

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from mplus_crawler.sandbox.data import Row
-from mplus_crawler.sandbox.facts import BASE, URI, WORDS, Json, iri
-from mplus_crawler.sandbox.names import concept_key, concept_number
+from mplus_crawler.sandbox.dmg.data import Row
+from mplus_crawler.sandbox.dmg.facts import BASE, URI, WORDS, Json, iri
+from mplus_crawler.sandbox.dmg.names import concept_key, concept_number
 
 OBJECT = "crm:E22_Human-Made_Object"
 STORED = ("owl", "crm", "rdfs", "xsd", "prov")

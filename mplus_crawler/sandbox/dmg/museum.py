@@ -8,16 +8,22 @@ from urllib.parse import parse_qs, quote
 
 import orjson
 
-from mplus_crawler.sandbox.answers import Answer, linked_data, page_of_html, plain_json, validators
-from mplus_crawler.sandbox.data import AgentRow, Collection, ObjectRow
-from mplus_crawler.sandbox.facts import BASE, FACTS, Json, context, iri
-from mplus_crawler.sandbox.filters import Selector
-from mplus_crawler.sandbox.indexes import Indexes, catalogue, description
-from mplus_crawler.sandbox.query import Query, Refusal, read_query
-from mplus_crawler.sandbox.records import Records
-from mplus_crawler.sandbox.retired import retired
-from mplus_crawler.sandbox.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place
-from mplus_crawler.sandbox.shelf import Shelf
+from mplus_crawler.sandbox.dmg.answers import (
+    Answer,
+    linked_data,
+    page_of_html,
+    plain_json,
+    validators,
+)
+from mplus_crawler.sandbox.dmg.data import AgentRow, Collection, ObjectRow
+from mplus_crawler.sandbox.dmg.facts import BASE, FACTS, Json, context, iri
+from mplus_crawler.sandbox.dmg.filters import Selector
+from mplus_crawler.sandbox.dmg.indexes import Indexes, catalogue, description
+from mplus_crawler.sandbox.dmg.query import Query, Refusal, read_query
+from mplus_crawler.sandbox.dmg.records import Records
+from mplus_crawler.sandbox.dmg.retired import retired
+from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place
+from mplus_crawler.sandbox.dmg.shelf import Shelf
 
 _SERVER_ERROR = {"error": "Internal Server Error"}
 

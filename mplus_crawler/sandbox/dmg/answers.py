@@ -12,7 +12,7 @@ from html import escape
 
 import orjson
 
-from mplus_crawler.sandbox.facts import FACTS, Json
+from mplus_crawler.sandbox.dmg.facts import FACTS, Json
 
 LD_JSON = "application/ld+json; charset=utf-8"
 JSON = "application/json; charset=utf-8"

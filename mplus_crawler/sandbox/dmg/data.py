@@ -10,8 +10,8 @@ from random import Random
 from typing import TypeVar
 from zlib import crc32
 
-from mplus_crawler.sandbox.facts import FACTS, WORDS
-from mplus_crawler.sandbox.names import (
+from mplus_crawler.sandbox.dmg.facts import FACTS, WORDS
+from mplus_crawler.sandbox.dmg.names import (
     AgentNumbers,
     ExhibitionNumbers,
     ObjectNumbers,
@@ -21,7 +21,7 @@ from mplus_crawler.sandbox.names import (
     concept_number,
     exhibition_titles,
 )
-from mplus_crawler.sandbox.shelf import Shelf
+from mplus_crawler.sandbox.dmg.shelf import Shelf
 
 T = TypeVar("T")
 

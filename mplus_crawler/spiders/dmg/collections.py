@@ -1,9 +1,8 @@
-"""Design Museum Gent: the collections of its API, version 2."""
+"""The four collections, page by page."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from functools import lru_cache, partial
 from typing import Any, ClassVar, Self
 from urllib.parse import urlencode, urljoin
 
@@ -14,8 +13,7 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.chain import BadNext, Chain, Place
-from mplus_crawler.cidoc import canonical_id
+from mplus_crawler.chain import BadNext, Chain
 from mplus_crawler.errors import UsageFault
 from mplus_crawler.hydra import Page, page_number, read_page, read_record
 from mplus_crawler.records import Loss, Records
@@ -32,7 +30,8 @@ from mplus_crawler.spiders.arguments import (
     years,
     yes,
 )
-from mplus_crawler.spiders.base import MuseumSpider, request_of
+from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
 
 # The museum's server builds a list literal of these, and fails on what delimits one.
 _labels = without('"{}')
@@ -41,15 +40,13 @@ _language = one_of("NLD", "FRA", "ENG")
 _PARAMETERS = {"since": "modifiedSince"}
 
 
-class CollectionSpider(MuseumSpider):
+class CollectionSpider(GentSpider):
     """A collection's full records, page by page along ``rel="next"``.
 
     ``since`` asks for what changed from that day on, ``limit`` for the first records only,
     ``page_size`` for smaller pages; :attr:`filters` are the museum's own.
     """
 
-    museum = "dmg"
-    base_setting = "DMG_BASE_URL"
     path: ClassVar[str]
     filters: ClassVar[Mapping[str, Parser]] = {}
 
@@ -63,16 +60,11 @@ class CollectionSpider(MuseumSpider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """The spider, with the chain of pages that it is to follow."""
         spider = super().from_crawler(crawler, *args, **kwargs)
-        canonical = spider.policy.base_url
-        # Types, materials and makers are few, and named by every other record.
-        spider.canonical = lru_cache(maxsize=4096)(
-            partial(canonical_id, base_url=canonical, also=(spider.base_url,))
-        )
         limit = spider.arguments.get("limit")
         spider.size = int(spider.arguments.get("page_size", spider.policy.page_size))
         spider.chain = Chain(
             first=spider.url(1, spider.size),
-            place=Place(spider.base_url, canonical),
+            place=spider.place,
             lookahead=crawler.settings.getint("LOOKAHEAD"),
             note=lambda remark: Census.of(crawler).note(remark),
             rows=int(limit) if limit else None,
@@ -274,12 +266,6 @@ def halves(number: int, size: int) -> list[tuple[int, int]]:
     smaller = max(part for part in range(1, size) if size % part == 0)
     first = (number - 1) * (size // smaller) + 1
     return [(first + part, smaller) for part in range(size // smaller)]
-
-
-def uri_of(member: Any) -> str | None:
-    """The member's ``@id``, where it has one."""
-    uri = member.get("@id") if isinstance(member, dict) else None
-    return uri if isinstance(uri, str) else None
 
 
 def nameless(member: Any) -> bool:

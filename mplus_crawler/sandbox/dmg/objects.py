@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from random import Random
 from typing import Any
 
-from mplus_crawler.sandbox.data import Collection, ObjectRow, some
-from mplus_crawler.sandbox.facts import FACTS, URI, WORDS, Json, context, iri
-from mplus_crawler.sandbox.names import agent_name, exhibition_titles
-from mplus_crawler.sandbox.shapes import (
+from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow, some
+from mplus_crawler.sandbox.dmg.facts import FACTS, URI, WORDS, Json, context, iri
+from mplus_crawler.sandbox.dmg.names import agent_name, exhibition_titles
+from mplus_crawler.sandbox.dmg.shapes import (
     OBJECT,
     STORED,
     aat,

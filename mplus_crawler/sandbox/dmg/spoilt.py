@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from mplus_crawler.sandbox.answers import HTML, Answer, linked_data
-from mplus_crawler.sandbox.faults import Due
-from mplus_crawler.sandbox.museum import Page
+from mplus_crawler.sandbox.dmg.answers import HTML, Answer, linked_data
+from mplus_crawler.sandbox.dmg.faults import Due
+from mplus_crawler.sandbox.dmg.museum import Page
 
 
 def instead(due: Due) -> Answer | None:

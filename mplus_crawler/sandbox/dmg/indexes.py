@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import parse_qs, quote
 
-from mplus_crawler.sandbox.data import Collection, ObjectRow
-from mplus_crawler.sandbox.facts import FACTS, Json, context, iri
-from mplus_crawler.sandbox.names import concept_key, concept_number
-from mplus_crawler.sandbox.objects import dominant_member
-from mplus_crawler.sandbox.query import Refusal, leading_int
+from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow
+from mplus_crawler.sandbox.dmg.facts import FACTS, Json, context, iri
+from mplus_crawler.sandbox.dmg.names import concept_key, concept_number
+from mplus_crawler.sandbox.dmg.objects import dominant_member
+from mplus_crawler.sandbox.dmg.query import Refusal, leading_int
 
 _CONTEXT = ("crm", "rdfs", "hydra")
 

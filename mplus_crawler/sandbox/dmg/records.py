@@ -6,12 +6,12 @@ from functools import lru_cache, partial
 
 import orjson
 
-from mplus_crawler.sandbox.agents import AGENT_TYPES, add_to_agent, agent_record
-from mplus_crawler.sandbox.data import ROWS_KEPT, AgentRow, Collection, ObjectRow, Row, some
-from mplus_crawler.sandbox.facts import URI, Json, context, iri
-from mplus_crawler.sandbox.names import ExhibitionNumbers, concept_number
-from mplus_crawler.sandbox.objects import add_to_object, object_record, object_stub, visual_item
-from mplus_crawler.sandbox.shapes import (
+from mplus_crawler.sandbox.dmg.agents import AGENT_TYPES, add_to_agent, agent_record
+from mplus_crawler.sandbox.dmg.data import ROWS_KEPT, AgentRow, Collection, ObjectRow, Row, some
+from mplus_crawler.sandbox.dmg.facts import URI, Json, context, iri
+from mplus_crawler.sandbox.dmg.names import ExhibitionNumbers, concept_number
+from mplus_crawler.sandbox.dmg.objects import add_to_object, object_record, object_stub, visual_item
+from mplus_crawler.sandbox.dmg.shapes import (
     OBJECT,
     STORED,
     aat,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from random import Random
 from urllib.parse import quote
 
-from mplus_crawler.sandbox.data import AgentRow, Collection
-from mplus_crawler.sandbox.facts import BASE, FACTS, URI, WORDS, Json, context, iri
-from mplus_crawler.sandbox.names import agent_type
-from mplus_crawler.sandbox.shapes import (
+from mplus_crawler.sandbox.dmg.data import AgentRow, Collection
+from mplus_crawler.sandbox.dmg.facts import BASE, FACTS, URI, WORDS, Json, context, iri
+from mplus_crawler.sandbox.dmg.names import agent_type
+from mplus_crawler.sandbox.dmg.shapes import (
     SHORT_LANGUAGES,
     STORED,
     appellations,

@@ -1,0 +1,1 @@
+"""Design Museum Gent: the spiders of its API."""

@@ -1,0 +1,49 @@
+"""What the spiders of Design Museum Gent share: its place, its ids, its CIDOC-CRM records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, Self
+
+from scrapy.crawler import Crawler
+
+from mplus_crawler.chain import Place
+from mplus_crawler.cidoc import FLATTEN, canonical_id
+from mplus_crawler.spiders.base import MuseumSpider
+
+
+class GentSpider(MuseumSpider):
+    """A spider of Design Museum Gent's API.
+
+    :attr:`canonical` spells the museum's URIs in one way, :attr:`place` carries them to where
+    the API is.
+    """
+
+    museum = "dmg"
+    base_setting = "DMG_BASE_URL"
+
+    canonical: Callable[[str], str]
+    place: Place
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """The spider, with the two places that name its records."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        canonical = spider.policy.base_url
+        # Types, materials and makers are few, and named by every other record.
+        spider.canonical = lru_cache(maxsize=4096)(
+            partial(canonical_id, base_url=canonical, also=(spider.base_url,))
+        )
+        spider.place = Place(spider.base_url, canonical)
+        return spider
+
+    def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
+        """The columns of a CIDOC-CRM record."""
+        return FLATTEN[self.kind](record, self.canonical, known_id)
+
+
+def uri_of(member: Any) -> str | None:
+    """The member's ``@id``, where it has one."""
+    uri = member.get("@id") if isinstance(member, dict) else None
+    return uri if isinstance(uri, str) else None
