@@ -13,9 +13,10 @@ from scrapy import Spider
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UndeliveredFault, UsageFault
-from mplus_crawler.ledger import Harvest, claim, state_folder
+from mplus_crawler.ledger import Harvest, claim
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.state import in_s3, state_folder
 
 # From the environment alone: arguments and settings are logged and seen in process lists.
 SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY")
@@ -86,6 +87,8 @@ def _check_numbers(settings: BaseSettings) -> None:
 def _check_feeds(settings: BaseSettings) -> None:
     formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
     schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
+    if in_s3(place := settings["HARVEST_DIR"]) and not urlsplit(place).netloc:
+        raise UsageFault(f"HARVEST_DIR={place} names no bucket; write s3://bucket/prefix")
     for uri, options in settings.getdict("FEEDS").items():
         if options.get("format") not in formats:
             raise UsageFault(
@@ -102,7 +105,9 @@ def _check_places(settings: BaseSettings) -> None:
     """Every folder that is to hold a file must be able to."""
     feeds = [uri for uri in settings.getdict("FEEDS") if urlsplit(str(uri)).scheme in ("", "file")]
     parents = [Path(unquote(urlsplit(str(uri)).path)).parent for uri in feeds]
-    for folder in {Path(settings["HARVEST_DIR"]), *parents}:
+    place = settings["HARVEST_DIR"]
+    own = state_folder(settings) if in_s3(place) else Path(place)
+    for folder in {own, *parents}:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=folder):

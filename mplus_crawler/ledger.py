@@ -29,6 +29,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import Fault, UndeliveredFault, UsageFault
 from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.state import state_folder
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +66,6 @@ class Harvest:
     def of(cls, spider: MuseumSpider, settings: BaseSettings) -> Harvest:
         """The harvest that *spider* is about to do."""
         return cls(spider.name, spider.base_url, spider.arguments, state_folder(settings))
-
-
-def state_folder(settings: BaseSettings) -> Path:
-    """Where ledgers and other state are kept."""
-    return Path(settings.get("HARVEST_STATE_DIR") or Path(settings["HARVEST_DIR"]) / ".state")
 
 
 _claims: dict[Path, IO[str]] = {}

@@ -8,11 +8,12 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import orjson
 from scrapy import signals
@@ -21,13 +22,15 @@ from scrapy.extensions.feedexport import FeedSlot
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import ExitCode
+from mplus_crawler.feeds.destination import Folder, destination
 from mplus_crawler.feeds.exporters import Unpacking
-from mplus_crawler.feeds.staging import StagedFile, write_whole
+from mplus_crawler.feeds.staging import StagedFile
 from mplus_crawler.feeds.withdrawal import WITHOUT
-from mplus_crawler.ledger import Ledger, state_folder
+from mplus_crawler.ledger import Ledger
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.records import stamp
 from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.state import state_folder
 from mplus_crawler.verification import seal
 
 logger = logging.getLogger(__name__)
@@ -57,7 +60,7 @@ class Publication:
     def __init__(self, crawler: Crawler) -> None:
         self.exit_code: ExitCode | None = None
         self._crawler = crawler
-        self._folder = Path(crawler.settings["HARVEST_DIR"])
+        self._destination = destination(crawler.settings)
         self._staged: list[StagedFile] = []
         self._feeds: list[Feed] = []
         self._rejected: StagedFile | None = None
@@ -100,10 +103,11 @@ class Publication:
 
     def stage_object(self, uri: str) -> StagedFile:
         """A file that will be the S3 object *uri*; until then it is with the harvest's state."""
-        from mplus_crawler.feeds.s3 import StagedObject
+        from mplus_crawler.feeds.s3 import Bucket
 
-        folder = state_folder(self._crawler.settings)
-        return self._staged_file(partial(StagedObject, uri, folder), uri)
+        prefix, _, name = uri.rpartition("/")
+        bucket = Bucket(prefix, state_folder(self._crawler.settings))
+        return self._staged_file(partial(bucket.stage, name), uri)
 
     def _staged_file(self, make: Callable[..., StagedFile], name: str) -> StagedFile:
         def failed(error: OSError) -> None:
@@ -118,8 +122,8 @@ class Publication:
     def rejected(self) -> StagedFile:
         """The file of rejected records."""
         if self._rejected is None:
-            spider = MuseumSpider.of(self._crawler)
-            self._rejected = self.stage(self._folder / f"{spider.name}.rejected.jsonl")
+            name = f"{MuseumSpider.of(self._crawler).name}.rejected.jsonl"
+            self._rejected = self._staged_file(partial(self._destination.stage, name), name)
         return self._rejected
 
     def publish(self) -> None:
@@ -137,9 +141,10 @@ class Publication:
             self._certify(certificate, whole)
         except OSError as error:
             verdict, reason = self._undelivered(error)
+            self._keep(certificate | _verdict(verdict, reason))
         Ledger.of(self._crawler).close(over=verdict in _OVER)
         self.exit_code = verdict.exit_code
-        _summarise(certificate | {"verdict": verdict, "reason": reason})
+        _summarise(certificate | _verdict(verdict, reason))
 
     def abandon(self) -> None:
         """There is nothing to publish: the harvest ended while it was being opened."""
@@ -211,14 +216,18 @@ class Publication:
     def _certify(self, certificate: dict[str, Any], complete: bool) -> None:
         """Write the certificate; one of a snapshot that stays is kept beside it."""
         name = MuseumSpider.of(self._crawler).name
-        target = self._folder / f"{name}.certificate.json"
-        kept = self._folder / f"{name}.complete.certificate.json"
+        target, kept = f"{name}.certificate.json", f"{name}.complete.certificate.json"
         if complete:
-            kept.unlink(missing_ok=True)
-        elif target.exists() and not kept.exists() and _is_complete(target):
-            target.replace(kept)
-        sealed = {**certificate, "seal": seal(certificate)}
-        write_whole(target, orjson.dumps(sealed, option=orjson.OPT_INDENT_2))
+            self._destination.remove(kept)
+        elif _is_complete(former := self._destination.read(target)):
+            self._destination.write(kept, former)
+        self._destination.write(target, _sealed(certificate))
+
+    def _keep(self, certificate: dict[str, Any]) -> None:
+        """A certificate that cannot be delivered is with the harvest's state."""
+        name = f"{certificate['spider']}.certificate.json"
+        with suppress(OSError):
+            Folder(state_folder(self._crawler.settings)).write(name, _sealed(certificate))
 
     def _certificate(self, verdict: Verdict, reason: str, complete: bool) -> dict[str, Any]:
         spider = MuseumSpider.of(self._crawler)
@@ -229,9 +238,7 @@ class Publication:
             "source": spider.policy.name,
             "base_url": spider.base_url,
             "run": self._run,
-            "verdict": verdict,
-            "reason": reason,
-            "exit_code": verdict.exit_code,
+            **_verdict(verdict, reason),
             "started_at": self._started,
             "finished_at": stamp(datetime.now(UTC)),
             "arguments": spider.arguments,
@@ -270,9 +277,18 @@ def _entry(feed: Feed, complete: bool) -> dict[str, Any]:
     }
 
 
-def _is_complete(certificate: Path) -> bool:
+def _verdict(verdict: Verdict, reason: str) -> dict[str, Any]:
+    return {"verdict": verdict, "reason": reason, "exit_code": verdict.exit_code}
+
+
+def _sealed(certificate: dict[str, Any]) -> bytes:
+    sealed = {**certificate, "seal": seal(certificate)}
+    return orjson.dumps(sealed, option=orjson.OPT_INDENT_2)
+
+
+def _is_complete(certificate: bytes | None) -> TypeGuard[bytes]:
     try:
-        return bool(orjson.loads(certificate.read_bytes())["exit_code"] == ExitCode.COMPLETE)
+        return bool(orjson.loads(certificate or b"")["exit_code"] == ExitCode.COMPLETE)
     except (ValueError, KeyError, TypeError):
         return False
 

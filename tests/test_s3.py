@@ -1,57 +1,58 @@
-"""Feeds in S3, against a real server with checked credentials on loopback."""
+"""Delivery to S3, against a real server with checked credentials on loopback."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy, limit
+from tests.s3 import SECRET, S3Server
 
 UNLIMITED = limit(1_000_000, 1)
-KEY, SECRET = "museum", "canary-secret"
+GENT = "s3://harvest/gent"
 
 
 @pytest.fixture
-def bucket(tmp_path: Path, scrapy: Scrapy) -> Iterator[Path]:
-    """A bucket ``harvest``, seen from behind; the crawls know how to reach it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path / "s3" / "harvest"
-    folder.mkdir(parents=True)
-    rclone = Path(sys.executable).with_name("rclone")
-    server = subprocess.Popen(
-        [
-            *(str(rclone), "serve", "s3", "--addr", f"127.0.0.1:{port}"),
-            *("--auth-key", f"{KEY},{SECRET}", "--no-cleanup", str(folder.parent)),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    scrapy.environment |= {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        # boto3 warns of what it does itself; its users are not its developers.
-        "PYTHONWARNINGS": "default",
-    }
-    yield folder
+def s3(tmp_path: Path, scrapy: Scrapy) -> Iterator[S3Server]:
+    """A server with a bucket ``harvest``; the crawls know how to reach it."""
+    server = S3Server(tmp_path / "s3")
+    (server.folder / "harvest").mkdir(parents=True)
+    server.start()
+    scrapy.environment |= server.environment
+    yield server
     server.kill()
-    server.wait()
+
+
+@pytest.fixture
+def bucket(s3: S3Server) -> Path:
+    """The bucket, seen from behind."""
+    return s3.folder / "harvest"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def certified(folder: Path) -> dict[str, Any]:
+    """The certificate, after its snapshot has been held against it."""
+    certificate: dict[str, Any] = json.loads((folder / "objects.certificate.json").read_bytes())
+    (feed,) = certificate["feeds"]
+    content = (folder / Path(feed["uri"]).name).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == feed["sha256"]
+    assert len(content.splitlines()) == feed["items"] == certificate["unique"]
+    return certificate
+
+
+def kept(certificate: dict[str, Any]) -> list[Path]:
+    """The local files that the reason names."""
+    words = certificate["reason"].replace(",", " ").split()
+    return [Path(word) for word in words if word.endswith(".part")]
 
 
 def test_a_feed_is_one_whole_object(
@@ -59,38 +60,90 @@ def test_a_feed_is_one_whole_object(
 ) -> None:
     sandbox = museum(objects=460)
     scrapy.at(sandbox).policy(UNLIMITED)
-    crawl = scrapy.crawl("objects", "-O", "s3://harvest/gent/objects.jsonl")
+    crawl = scrapy.crawl("objects", "-O", f"{GENT}/objects.jsonl")
     assert crawl.code == 0, crawl.err
     lines = (bucket / "gent" / "objects.jsonl").read_bytes().splitlines()
     assert len(lines) == crawl.certificate["unique"]
     assert json.loads(lines[0])["id"]
     (feed,) = crawl.certificate["feeds"]
-    assert feed["uri"] == "s3://harvest/gent/objects.jsonl"
+    assert feed["uri"] == f"{GENT}/objects.jsonl"
     assert SECRET not in crawl.err + json.dumps(crawl.certificate)
     snapshot = (bucket / "gent" / "objects.jsonl").read_bytes()
     sandbox.fault("status:code=404,path=objects,page=2,times=always")
-    broken = scrapy.crawl("objects", "-O", "s3://harvest/gent/objects.jsonl")
+    broken = scrapy.crawl("objects", "-O", f"{GENT}/objects.jsonl")
     assert broken.code == 10, broken.err
     assert (bucket / "gent" / "objects.jsonl").read_bytes() == snapshot
     assert (bucket / "gent" / "objects.incomplete.jsonl").exists()
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"AWS_SECRET_ACCESS_KEY": "wrong"}, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}],
-    ids=["key", "endpoint"],
-)
+def test_a_whole_harvest_goes_there_and_an_incomplete_one_leaves_the_snapshot(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, bucket: Path
+) -> None:
+    sandbox = museum(objects=460)
+    scrapy.at(sandbox).policy(UNLIMITED)
+    crawl = scrapy.crawl("objects", HARVEST_DIR=GENT)
+    assert crawl.code == 0, crawl.err
+    wanted = {"objects.jsonl", "objects.rejected.jsonl", "objects.certificate.json"}
+    assert wanted <= set(names(bucket / "gent"))
+    complete = certified(bucket / "gent")
+    assert complete["feeds"][0]["uri"] == f"{GENT}/objects.jsonl"
+    snapshot = (bucket / "gent" / "objects.jsonl").read_bytes()
+
+    sandbox.fault("status:code=404,path=objects,page=2,times=always")
+    broken = scrapy.crawl("objects", HARVEST_DIR=GENT)
+    assert broken.code == 10, broken.err
+    assert (bucket / "gent" / "objects.jsonl").read_bytes() == snapshot
+    assert certified(bucket / "gent")["verdict"] == "incomplete"
+    former = json.loads((bucket / "gent" / "objects.complete.certificate.json").read_bytes())
+    assert former == complete
+
+    sandbox.clear()
+    again = scrapy.crawl("objects", HARVEST_DIR=GENT)
+    assert again.code == 0, again.err
+    assert certified(bucket / "gent")["pages"]["replayed"] > 0
+    left = names(bucket / "gent")
+    assert "objects.incomplete.jsonl" not in left
+    assert "objects.complete.certificate.json" not in left
+    state = scrapy.folder / "state"
+    assert not [*state.rglob("*.part"), *state.rglob("*.ledger")]
+
+
+@pytest.mark.parametrize("wrong", ["key", "bucket", "killed"])
 def test_what_cannot_be_delivered_is_kept_and_named(
-    museum: Callable[..., Sandbox], scrapy: Scrapy, bucket: Path, wrong: dict[str, str]
+    museum: Callable[..., Sandbox], scrapy: Scrapy, s3: S3Server, wrong: str
 ) -> None:
     scrapy.at(museum(objects=460)).policy(UNLIMITED)
-    feed = ("-O", "s3://harvest/objects.jsonl")
-    crawl = scrapy.crawl("objects", *feed, **wrong)
+    assert scrapy.crawl("objects", HARVEST_DIR=GENT).code == 0
+    snapshot = (s3.folder / "harvest" / "gent" / "objects.jsonl").read_bytes()
+    environment = {"HARVEST_DIR": GENT}
+    match wrong:
+        case "key":
+            environment["AWS_SECRET_ACCESS_KEY"] = "wrong"
+        case "bucket":
+            environment["HARVEST_DIR"] = "s3://missing/gent"
+        case "killed":
+            s3.kill()
+    state = scrapy.folder / "other-state"
+    crawl = scrapy.crawl("objects", HARVEST_STATE_DIR=str(state), **environment)
     assert crawl.code == 14, crawl.err
     assert "Traceback" not in crawl.err
-    (kept,) = [word for word in crawl.certificate["reason"].split() if word.endswith(".part")]
-    assert len(Path(kept).read_bytes().splitlines()) == crawl.certificate["unique"]
-    again = scrapy.crawl("objects", *feed)
+    assert SECRET not in crawl.err
+    certificate = json.loads((state / "objects.certificate.json").read_bytes())
+    assert certificate["verdict"] == "undelivered"
+    whole = [file for file in kept(certificate) if "rejected" not in file.name]
+    (records,) = [file.read_bytes().splitlines() for file in whole]
+    assert len(records) == certificate["unique"]
+    assert all(str(file) in crawl.err for file in whole)
+    assert (s3.folder / "harvest" / "gent" / "objects.jsonl").read_bytes() == snapshot
+    if wrong == "killed":
+        s3.start()
+    again = scrapy.crawl("objects", HARVEST_DIR=GENT, HARVEST_STATE_DIR=str(state))
     assert again.code == 0, again.err
-    assert again.certificate["pages"]["fetched"] == 0
-    assert (bucket / "objects.jsonl").exists()
+    assert certified(s3.folder / "harvest" / "gent")["pages"]["fetched"] == 0
+
+
+@pytest.mark.parametrize("place", ["s3://", "s3:///objects"])
+def test_a_place_without_a_bucket_is_refused(scrapy: Scrapy, place: str) -> None:
+    done = scrapy.run("crawl", "objects", HARVEST_DIR=place)
+    assert done.returncode == 2
+    assert "names no bucket" in done.stderr

@@ -1,12 +1,17 @@
-"""Feeds in S3: one object each, put when the harvest is over, and looked at afterwards."""
+"""S3: one object a file, put when the harvest is over, and looked at afterwards.
+
+Endpoint and credentials are where boto3 looks for them, never in a URI.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from mplus_crawler.feeds.staging import StagedFile
@@ -16,40 +21,69 @@ _TRIES = 5
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 
 
-class StagedObject(StagedFile):
-    """An object to be: a local file until :meth:`publish` puts it into its bucket."""
+class Bucket:
+    """A prefix in a bucket, ``s3://bucket/prefix``; *folder* keeps files until they are put.
 
-    def __init__(
-        self, uri: str, folder: Path, failed: Callable[[OSError], None], harvest: str
-    ) -> None:
+    Every method raises OSError with the object's URI when S3 will not, or cannot be reached.
+    """
+
+    def __init__(self, uri: str, folder: Path) -> None:
         split = urlsplit(uri)
-        self._bucket = split.netloc
-        self._prefix, _, name = split.path.lstrip("/").rpartition("/")
-        super().__init__(folder / name, failed, harvest)
+        self.name = split.netloc
+        self.prefix = split.path.strip("/")
+        self.folder = folder
 
-    def uri(self, target: Path) -> str:
-        """Where *target* is, once it is published."""
-        return f"s3://{self._bucket}/{self._key(target)}"
+    def uri(self, name: str) -> str:
+        """The URI of the object *name*."""
+        return f"s3://{self.name}/{self._key(name)}"
 
-    def publish(self, target: Path) -> None:
-        """Put the object and check it; the local file stays when that fails (OSError)."""
-        from boto3.exceptions import Boto3Error
-        from botocore.exceptions import BotoCoreError, ClientError
+    def stage(self, name: str, failed: Callable[[OSError], None], harvest: str) -> StagedObject:
+        """A local file that will be the object *name*."""
+        return StagedObject(self, name, failed, harvest)
 
-        try:
-            with self.part.open("rb") as content:
-                self._client.put_object(Bucket=self._bucket, Key=self._key(target), Body=content)
-            stored = self._client.head_object(Bucket=self._bucket, Key=self._key(target))
-        except (Boto3Error, BotoCoreError, ClientError) as error:
-            raise OSError(f"{self.uri(target)}: {error}") from None
-        self._check(target, stored)
-        self.part.unlink()
+    def read(self, name: str) -> bytes | None:
+        """What the object holds; ``None`` where there is none."""
+        with self._told(name):
+            try:
+                content = self._client.get_object(Bucket=self.name, Key=self._key(name))["Body"]
+            except self._client.exceptions.NoSuchKey:
+                return None
+            return bytes(content.read())
 
-    def remove(self, target: Path) -> None:
-        """Remove what a former harvest left under that name."""
-        self._client.delete_object(Bucket=self._bucket, Key=self._key(target))
+    def write(self, name: str, content: bytes) -> None:
+        """Put *content* as the object *name*; keep it in *folder* when that fails."""
+        errors: list[OSError] = []
+        file = self.stage(name, errors.append, "")
+        file.write(content)
+        file.finish()
+        if errors:
+            raise errors[0]
+        file.publish(file.target)
 
-    @property
+    def put(self, name: str, content: IO[bytes]) -> dict[str, Any]:
+        """Put the object, and tell what S3 says of it afterwards."""
+        where = {"Bucket": self.name, "Key": self._key(name)}
+        with self._told(name):
+            self._client.put_object(**where, Body=content)
+            stored: dict[str, Any] = self._client.head_object(**where)
+        return stored
+
+    def remove(self, name: str) -> None:
+        """Delete the object, if there is one."""
+        with self._told(name):
+            self._client.delete_object(Bucket=self.name, Key=self._key(name))
+
+    def names(self) -> list[str]:
+        """The objects right below the prefix."""
+        before = f"{self.prefix}/" if self.prefix else ""
+        with self._told(""):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=before, Delimiter="/"
+            )
+            keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return sorted(key.removeprefix(before) for key in keys)
+
+    @cached_property
     def _client(self) -> Any:
         import boto3
         from botocore.config import Config
@@ -57,8 +91,43 @@ class StagedObject(StagedFile):
         retries = {"max_attempts": _TRIES, "mode": "standard"}
         return boto3.client("s3", config=Config(retries=retries))
 
-    def _key(self, target: Path) -> str:
-        return f"{self._prefix}/{target.name}" if self._prefix else target.name
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise OSError(f"{self.uri(name)}: {error}") from None
+
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+
+class StagedObject(StagedFile):
+    """An object to be: a local file until :meth:`publish` puts it into its bucket."""
+
+    def __init__(
+        self, bucket: Bucket, name: str, failed: Callable[[OSError], None], harvest: str
+    ) -> None:
+        self._bucket = bucket
+        super().__init__(bucket.folder / name, failed, harvest)
+
+    def uri(self, target: Path) -> str:
+        """Where *target* is, once it is published."""
+        return self._bucket.uri(target.name)
+
+    def publish(self, target: Path) -> None:
+        """Put the object and check it; the local file stays when that fails (OSError)."""
+        with self.part.open("rb") as content:
+            stored = self._bucket.put(target.name, content)
+        self._check(target, stored)
+        self.part.unlink()
+
+    def remove(self, target: Path) -> None:
+        """Remove what a former harvest left under that name."""
+        self._bucket.remove(target.name)
 
     def _check(self, target: Path, stored: dict[str, Any]) -> None:
         if stored["ContentLength"] != self.bytes:

@@ -1,0 +1,73 @@
+"""Where a harvest's own files go: ``HARVEST_DIR``, a folder or a prefix in S3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from scrapy.settings import BaseSettings
+
+from mplus_crawler.feeds.staging import StagedFile, write_whole
+from mplus_crawler.state import in_s3, state_folder
+
+Failed = Callable[[OSError], None]
+
+
+class Destination(Protocol):
+    """A place for files with plain names. Every method raises OSError when it cannot be done."""
+
+    def stage(self, name: str, failed: Failed, harvest: str) -> StagedFile:
+        """A file that will be *name* there."""
+
+    def read(self, name: str) -> bytes | None:
+        """What *name* holds; ``None`` where there is no such file."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put *content* there as *name*, wholly or not at all."""
+
+    def remove(self, name: str) -> None:
+        """Take *name* away, if it is there."""
+
+    def names(self) -> list[str]:
+        """The names of what is there."""
+
+
+def destination(settings: BaseSettings) -> Destination:
+    """The place that ``HARVEST_DIR`` names."""
+    place = settings["HARVEST_DIR"]
+    if not in_s3(place):
+        return Folder(Path(place))
+    from mplus_crawler.feeds.s3 import Bucket  # boto3 is slow to import, and an extra
+
+    return Bucket(place, state_folder(settings))
+
+
+class Folder:
+    """A folder on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def stage(self, name: str, failed: Failed, harvest: str) -> StagedFile:
+        """A file that will be *name* in the folder."""
+        return StagedFile(self.path / name, failed, harvest)
+
+    def read(self, name: str) -> bytes | None:
+        """What the file holds."""
+        with suppress(FileNotFoundError):
+            return (self.path / name).read_bytes()
+        return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put it there under a hidden name first."""
+        write_whole(self.path / name, content)
+
+    def remove(self, name: str) -> None:
+        """Unlink it."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """The files in the folder itself."""
+        return sorted(file.name for file in self.path.glob("*") if file.is_file())
