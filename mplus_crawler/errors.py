@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
@@ -17,6 +18,12 @@ class ExitCode(IntEnum):
     REFUSED = 12
     CONTRACT_BROKEN = 13
     UNDELIVERED = 14
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """One exit code for several harvests: the highest, but a failure is worse than any verdict."""
+    ended = set(codes)
+    return ExitCode.FAILED if ExitCode.FAILED in ended else max(ended, default=ExitCode.COMPLETE)
 
 
 class Fault(Exception):

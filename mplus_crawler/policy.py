@@ -91,6 +91,7 @@ class Policy:
     contact: str
     retention_days: int
     page_size: int
+    in_flight: int
     tiers: tuple[Tier, ...]
     credential: Credential | None
     licences: tuple[Term, ...]
@@ -221,6 +222,7 @@ def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
         key=key,
         tiers=tiers,
         page_size=plain.get("page_size", 100),
+        in_flight=plain.get("in_flight", 8),
         credential=_credential(plain.get("credential")),
         licences=tuple(
             Term(**{**term, "uris": tuple(term["uris"])}) for term in plain.get("term", [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
@@ -33,7 +34,7 @@ class ProgressExtension:
         on_terminal = sys.stderr.isatty() and not crawler.settings.get("LOG_FILE")
         if on_terminal:
             self._interval = 0.2
-            self._bar = _bar()
+            self._bar = _bar()  # one for all the crawls of this process
         self._loop = create_looping_call(self._tell)
 
     @classmethod
@@ -60,21 +61,23 @@ class ProgressExtension:
         return text
 
     def _open(self) -> None:
-        name = self._crawler.spider.name if self._crawler.spider else ""
+        self._name = self._crawler.spider.name if self._crawler.spider else ""
         if self._bar is not None:
             self._bar.start()
-            self._task = self._bar.add_task(name, line="", total=None)
+            self._task = self._bar.add_task(self._name, line="", total=None)
         self._loop.start(self._interval, now=False)
 
     def _close(self) -> None:
         if self._loop.running:
             self._loop.stop()
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.stop_task(self._task)
+            if all(task.stop_time is not None for task in self._bar.tasks):
+                self._bar.stop()
 
     def _tell(self) -> None:
         if self._bar is None:
-            logger.info("%s", self.line())
+            logger.info("%s: %s", self._name, self.line())
             return
         census = Census.of(self._crawler)
         self._bar.update(
@@ -85,6 +88,7 @@ class ProgressExtension:
         )
 
 
+@cache
 def _bar() -> Progress:
     """A bar; what draws it takes its time to import, and most crawls have no terminal."""
     from rich.console import Console

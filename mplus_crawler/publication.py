@@ -58,7 +58,7 @@ class Publication:
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self.exit_code: ExitCode | None = None
+        self.certificate: dict[str, Any] | None = None
         self._crawler = crawler
         self._destination = destination(crawler.settings)
         self._staged: list[StagedFile] = []
@@ -143,8 +143,7 @@ class Publication:
             verdict, reason = self._undelivered(error)
             self._keep(certificate | _verdict(verdict, reason))
         Ledger.of(self._crawler).close(over=verdict in _OVER)
-        self.exit_code = verdict.exit_code
-        _summarise(certificate | _verdict(verdict, reason))
+        self.certificate = certificate | _verdict(verdict, reason)
 
     def abandon(self) -> None:
         """There is nothing to publish: the harvest ended while it was being opened."""
@@ -253,8 +252,17 @@ class Publication:
                 _entry(feed, complete and feed.template not in self._lossy) for feed in self._feeds
             ],
             "policy": spider.policy.document,
-            "resume": None if verdict in _OVER else _same_command(),
+            "resume": None if verdict in _OVER else self._same_command(),
         }
+
+    def _same_command(self) -> str:
+        """What was typed, but for ``fresh``; Scrapy takes the command out of ``sys.argv``."""
+        typed = sys.argv[1:]
+        for place, word in reversed(list(enumerate(typed))):
+            if word.startswith("fresh=") and place and typed[place - 1] == "-a":
+                del typed[place - 1 : place + 1]
+        command = self._crawler.settings.get("RESUME_WITH", "crawl")
+        return shlex.join(["scrapy", command, *typed])
 
     def _feed_closed(self, slot: FeedSlot) -> None:
         file = slot.file if isinstance(slot.file, StagedFile) else None
@@ -291,32 +299,3 @@ def _is_complete(certificate: bytes | None) -> TypeGuard[bytes]:
         return bool(orjson.loads(certificate or b"")["exit_code"] == ExitCode.COMPLETE)
     except (ValueError, KeyError, TypeError):
         return False
-
-
-def _same_command() -> str:
-    """What was typed, but for ``fresh``; Scrapy takes the command's name out of ``sys.argv``."""
-    typed = sys.argv[1:]
-    for place, word in reversed(list(enumerate(typed))):
-        if word.startswith("fresh=") and place and typed[place - 1] == "-a":
-            del typed[place - 1 : place + 1]
-    return shlex.join(["scrapy", "crawl", *typed])
-
-
-def _summarise(certificate: dict[str, Any]) -> None:
-    """What a person wants to know, on standard error: standard output may be a feed."""
-    verdict: Verdict = certificate["verdict"]
-    expected = certificate["expected"]["last"]
-    lines = [
-        f"{certificate['spider']}: {verdict} (exit {verdict.exit_code})",
-        f"  reason     {certificate['reason']}",
-        f"  expected   {'unknown' if expected is None else f'{expected:,}'}",
-        f"  unique     {certificate['unique']:,}",
-        f"  duplicates {certificate['duplicates']:,}",
-        f"  rejected   {certificate['rejected']:,}",
-        f"  requests   {certificate['requests']['sent']:,}",
-        *(f"  note       {note} ({times}x)" for note, times in certificate["notes"].items()),
-        *(f"  feed       {feed['uri']}: {feed['items']:,}" for feed in certificate["feeds"]),
-    ]
-    if certificate["resume"]:
-        lines.append(f"  go on with {certificate['resume']}")
-    print("\n".join(lines), file=sys.stderr, flush=True)

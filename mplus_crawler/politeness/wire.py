@@ -23,6 +23,10 @@ responsetypes.classes["application/ld+json"] = JsonResponse
 HTTPConnectionPool.retryAutomatically = False
 
 
+# By API: the crawls of one process share the places that its server has for us.
+_places: dict[str, asyncio.Semaphore] = {}
+
+
 class BudgetedDownloadHandler(HTTP11DownloadHandler):
     """Scrapy's HTTP handler, behind the budget: retries, redirects, robots and media included."""
 
@@ -35,11 +39,16 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
 
     async def download_request(self, request: Request) -> Response:
         """Wait for the budget, send, and hand the answer's evidence back to it."""
+        spider = MuseumSpider.of(self._crawler)
+        api, _ = spider.counted(request)
+        async with _places.setdefault(api, asyncio.Semaphore(spider.policy.in_flight)):
+            return await self._send(request, spider)
+
+    async def _send(self, request: Request, spider: MuseumSpider) -> Response:
         admission = await self._throttle.admit(request)
         holding = asyncio.ensure_future(self._throttle.hold(admission))
         response: Response | None = None
         try:
-            spider = MuseumSpider.of(self._crawler)
             response = await super().download_request(
                 signed(request, spider.policy, spider.base_url)
             )

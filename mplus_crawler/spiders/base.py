@@ -25,7 +25,8 @@ class MuseumSpider(Spider):
 
     Leaves say which policy (:attr:`museum`) and setting (:attr:`base_setting`) apply, which
     :attr:`kind` of item they give (the name of its schema), whether the museum wants a key
-    (:attr:`keyed`), and whether what it gives is for its owner alone (:attr:`private`).
+    (:attr:`keyed`), whether what it gives is for its owner alone (:attr:`private`), and whether
+    a harvest of the whole museum includes it (:attr:`in_harvest`).
     """
 
     museum: ClassVar[str]
@@ -33,6 +34,7 @@ class MuseumSpider(Spider):
     kind: ClassVar[str]
     keyed: ClassVar[bool] = False
     private: ClassVar[bool] = False
+    in_harvest: ClassVar[bool] = False
     policy: Policy
     base_url: str
     arguments: dict[str, str]

@@ -47,6 +47,7 @@ class CollectionSpider(GentSpider):
     ``page_size`` for smaller pages; :attr:`filters` are the museum's own.
     """
 
+    in_harvest = True
     path: ClassVar[str]
     filters: ClassVar[Mapping[str, Parser]] = {}
 

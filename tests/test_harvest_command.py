@@ -1,0 +1,99 @@
+"""``scrapy harvest``: a whole museum in one process, and one verdict."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mplus_crawler.sandbox.app import Sandbox
+from tests.conftest import Scrapy, limit
+
+SIZES = {"objects": 430, "agents": 150, "exhibitions": 30, "concepts": 240}
+MUSEUM = {**SIZES, "invalid": 0}
+
+
+def rows(err: str) -> dict[str, list[str]]:
+    """The summary's rows by spider: verdict, exit, records, rejects, requests, time, unit."""
+    lines = [line.split() for line in err.splitlines()]
+    (head,) = [place for place, words in enumerate(lines) if words[:2] == ["spider", "verdict"]]
+    return {words[0]: words[1:] for words in lines[head + 1 : head + 1 + len(SIZES)]}
+
+
+def certified(scrapy: Scrapy, spider: str) -> dict[str, Any]:
+    file = scrapy.folder / "data" / f"{spider}.certificate.json"
+    certificate: dict[str, Any] = json.loads(file.read_text())
+    return certificate
+
+
+def test_a_whole_museum_comes_out_under_one_budget(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(**MUSEUM, limits="collections=20/2")
+    scrapy.at(sandbox).policy(limit(20, 2))
+    done = scrapy.run("harvest", "dmg", LOGSTATS_INTERVAL="0.2")
+    assert done.returncode == 0, done.stderr
+    truth, told = sandbox.truth(), rows(done.stderr)
+    for spider, records in SIZES.items():
+        certificate = json.loads(
+            (scrapy.folder / "data" / f"{spider}.certificate.json").read_text()
+        )
+        assert certificate["verdict"] == "complete"
+        assert (
+            certificate["unique"] + certificate["rejected"] == len(truth[spider]["ids"]) == records
+        )
+        assert told[spider][:3] == ["complete", "0", str(certificate["unique"])]
+        assert f"{spider}: page " in done.stderr or certificate["requests"]["sent"] < 5
+    stats = sandbox.stats()["tiers"]["collections"]
+    assert stats["too_many"] == 0
+    assert stats["peak_sliding"] <= 18
+    assert stats["peak_in_flight"] <= 8
+
+
+def test_the_worst_verdict_is_the_exit_code_and_the_others_are_delivered(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(**MUSEUM, faults=["status:code=404,path=agents,page=2,times=always"])
+    scrapy.at(sandbox)
+    done = scrapy.run("harvest", "dmg")
+    assert done.returncode == 10, done.stderr
+    told = rows(done.stderr)
+    assert told["agents"][:2] == ["incomplete", "10"]
+    assert {told[spider][1] for spider in SIZES if spider != "agents"} == {"0"}
+    certificate = certified(scrapy, "agents")
+    assert certificate["resume"] == "scrapy harvest dmg"
+    assert f"agents: {certificate['reason']}" in done.stderr
+
+
+def test_ctrl_c_stops_all_of_it_and_the_same_command_goes_on(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(**MUSEUM, latency=0.4)
+    scrapy.at(sandbox)
+    crawl = scrapy.start("harvest", "dmg", LOOKAHEAD="1")
+    while sandbox.stats()["tiers"]["collections"]["requests"] < 8:
+        assert crawl.poll() is None
+        time.sleep(0.05)
+    crawl.send_signal(signal.SIGINT)
+    _, err = crawl.communicate(timeout=60)
+    assert crawl.returncode == 11, err
+    assert "Traceback" not in err
+    again = scrapy.run("harvest", "dmg")
+    assert again.returncode == 0, again.stderr
+    assert sum(certified(scrapy, spider)["pages"]["replayed"] for spider in SIZES) >= 4
+
+
+def test_what_is_wrong_is_told_before_any_request(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path
+) -> None:
+    sandbox = museum(objects=10)
+    scrapy.at(sandbox)
+    for arguments in (["harvest"], ["harvest", "louvre"], ["harvest", "dmg", "-s", "LOOKAHEAD=0"]):
+        done = scrapy.run(*arguments)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+    assert "name a museum to harvest: dmg" in scrapy.run("harvest", "louvre").stderr
+    assert sandbox.stats()["tiers"]["collections"]["requests"] == 0
