@@ -107,10 +107,14 @@ class MuseumSpider(Spider):
 
     @property
     def api(self) -> str:
-        """The API in the budget's books: the museum and the place that counts."""
-        split = urlsplit(self.base_url)
-        port = split.port or {"https": 443, "http": 80}[split.scheme]
-        return f"{self.museum}@{(split.hostname or '').rstrip('.')}:{port}"
+        """The API in the budget's books."""
+        return self.api_at(self.base_url)
+
+    @classmethod
+    def api_at(cls, base_url: str) -> str:
+        """The API at *base_url* in the budget's books: the museum and the place that counts."""
+        _, host, port = origin(base_url)
+        return f"{cls.museum}@{host.rstrip('.')}:{port}"
 
     @property
     def identity(self) -> str:

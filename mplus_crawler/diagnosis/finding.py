@@ -1,0 +1,24 @@
+"""What the doctor finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, what was found, and the cure where something is wrong."""
+
+    what: str
+    found: str
+    cure: str = ""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing needs to be done."""
+        return not self.cure
+
+    def __str__(self) -> str:
+        mark = "ok   " if self.healthy else "FAIL "
+        line = f"{mark}{self.what}: {self.found}"
+        return line if self.healthy else f"{line}\n     cure: {self.cure}"

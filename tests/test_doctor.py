@@ -1,0 +1,142 @@
+"""``scrapy doctor``: every line once healthy and once not, with its cure."""
+
+from __future__ import annotations
+
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from mplus_crawler.diagnosis.installation import REQUIRED
+from mplus_crawler.sandbox.app import Sandbox
+from tests.conftest import ROOT, Scrapy
+
+KEY = "canary-of-the-doctor"
+SETTINGS = ("-s", "DOWNLOAD_VERIFY_CERTIFICATES=False", "-s", "TELNETCONSOLE_ENABLED=True")
+
+
+def failing(out: str) -> dict[str, str]:
+    """The cures by what they are for."""
+    lines = out.splitlines()
+    return {
+        line.removeprefix("FAIL ").partition(": ")[0]: lines[place + 1].partition("cure: ")[2]
+        for place, line in enumerate(lines)
+        if line.startswith("FAIL ")
+    }
+
+
+@contextmanager
+def dated(date: str) -> Iterator[str]:
+    """A server whose clock says *date*."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(200)
+            self.send_header("Date", date)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v2/"
+        server.shutdown()
+
+
+def test_a_healthy_installation(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
+    sandbox = museum(objects=10)
+    keys = {"DMG_API_KEY": KEY, "MPLUS_API_KEY": KEY}
+    done = scrapy.at(sandbox).run("doctor", "dmg", **keys)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert KEY not in done.stdout + done.stderr
+    assert failing(done.stdout) == {}
+    assert "they agree" in done.stdout
+    assert sum(tier["requests"] for tier in sandbox.stats()["tiers"].values()) <= 1
+    museum_gone = scrapy.run(
+        "doctor", "dmg", "--offline", DMG_BASE_URL="http://127.0.0.1:9/v2/", **keys
+    )
+    assert museum_gone.returncode == 0, museum_gone.stdout
+
+
+def test_each_line_that_needs_no_network_fails_with_its_cure(
+    scrapy: Scrapy, tmp_path: Path
+) -> None:
+    metadata = tmp_path / "packages" / "jsonschema-5.0.0.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Metadata-Version: 2.1\nName: jsonschema\nVersion: 5.0.0\n")
+    scrapy.policy('name = ""\n')
+    (tmp_path / ".scrapyd.conf").write_text(
+        "[scrapyd]\nitems_dir = items\nbind_address = 0.0.0.0\nlogs_dir =\n"
+        "jobstorage = scrapyd.jobstorage.MemoryJobStorage\n"
+    )
+    (tmp_path / "file").touch()
+    done = scrapy.run(
+        *("doctor", "dmg", "--offline", *SETTINGS),
+        PYTHONPATH=str(tmp_path / "packages"),
+        HOME=str(tmp_path),
+        HARVEST_DIR=str(tmp_path / "file"),
+        HARVEST_STATE_DIR="/proc/state",  # nobody can write there, and no space is left
+        BUDGET_URL="ftp://example.org",
+        DMG_API_KEY="two words",
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    cures = failing(done.stdout)
+    assert cures["jsonschema"] == "pip install 'jsonschema<5'"
+    assert "POLICY_DIR" in cures["policy dmg"]
+    assert "DOWNLOAD_VERIFY_CERTIFICATES" in cures["TLS verification"]
+    assert "TELNETCONSOLE_ENABLED" in cures["listening ports"]
+    assert "HARVEST_STATE_DIR" in cures["state folder"]
+    assert "HARVEST_STATE_DIR" in cures["space left"]
+    assert "HARVEST_DIR" in cures["HARVEST_DIR"]
+    assert "BUDGET_URL" in cures["budget"]
+    for cure in ("leave items_dir empty", "bind_address = 127", "set logs_dir", "jobstorage ="):
+        assert f"cure: {cure}" in done.stdout
+
+
+def test_keys_and_addresses_fail_with_their_cures(scrapy: Scrapy) -> None:
+    done = scrapy.run(
+        "doctor",
+        "dmg",
+        "--offline",
+        DMG_API_KEY=f"{KEY} {KEY}",
+        DMG_BASE_URL="http://example.org/v2/",
+    )
+    assert done.returncode == 1
+    cures = failing(done.stdout)
+    assert "DMG_API_KEY" in cures["key DMG_API_KEY"]
+    assert "DMG_BASE_URL" in cures["address of dmg"]
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_what_needs_the_network_fails_with_its_cure(scrapy: Scrapy) -> None:
+    with dated("Wed, 01 Jan 2020 00:00:00 GMT") as base_url:
+        done = scrapy.run(
+            "doctor",
+            "dmg",
+            DMG_BASE_URL=base_url,
+            HARVEST_DIR="s3://missing/gent",
+            AWS_ENDPOINT_URL="http://127.0.0.1:9",
+            AWS_ACCESS_KEY_ID="nobody",
+            AWS_SECRET_ACCESS_KEY=KEY,
+            AWS_MAX_ATTEMPTS="1",
+        )
+    cures = failing(done.stdout)
+    assert "set the clock" in cures["clock against the museum's"]
+    assert "boto3" in cures["S3"]
+    assert KEY not in done.stdout + done.stderr
+    assert scrapy.run("doctor", "louvre").returncode == 2
+    unreachable = scrapy.run("doctor", "dmg", DMG_BASE_URL="http://127.0.0.1:9/v2/")
+    assert "network" in failing(unreachable.stdout)["API of Design Museum Gent"]
+
+
+@pytest.mark.parametrize("requirement", REQUIRED)
+def test_what_is_looked_for_is_what_the_package_needs(requirement: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert requirement in project["project"]["dependencies"]
