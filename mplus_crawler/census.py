@@ -20,6 +20,7 @@ from scrapy.crawler import Crawler
 from scrapy.utils.defer import deferred_from_coro
 
 from mplus_crawler.errors import ExitCode
+from mplus_crawler.rights import LicenceCount
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class Census:
     notes: Counter[str] = field(default_factory=Counter)
     doubts: Counter[str] = field(default_factory=Counter)
     vanished: dict[str, str] = field(default_factory=dict)
+    licences: LicenceCount = field(default_factory=LicenceCount)
     _ids: _Ids = field(default_factory=lambda: _Ids())
     _totals: set[int] = field(default_factory=set)
     _passes: int = 0
@@ -278,6 +280,7 @@ class Census:
             "problems": dict(self.problems),
             "notes": dict(self.notes),
             "id_digest": self.id_digest(),
+            "licences": self.licences.counts(),
         }
 
     def _missing(self) -> str:

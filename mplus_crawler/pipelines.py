@@ -12,6 +12,7 @@ from mplus_crawler.census import Census
 from mplus_crawler.items import ITEM_CLASSES, errors
 from mplus_crawler.publication import Publication
 from mplus_crawler.records import Loss, Records, Row, json_line, stamp
+from mplus_crawler.rights import Rights
 from mplus_crawler.spiders.base import MuseumSpider
 
 
@@ -38,8 +39,9 @@ class NormalisePipeline:
             "source": policy.name,
             "kind": item_class.jsonschema["properties"]["kind"]["const"],
             "licence": policy.licence,
-            "attribution": policy.attribution,
         }
+        if "licence_uri" in item_class.fields:
+            self._blank["licence_uri"] = policy.licence_url
 
     def process_item(self, item: Records | Loss) -> Records | Loss:
         """*item* with a row for each of its members."""
@@ -62,6 +64,29 @@ class NormalisePipeline:
         if not self._keep_for:
             return None
         return stamp(datetime.fromisoformat(retrieved_at) + self._keep_for)
+
+
+class RightsPipeline:
+    """Names the licences in rows by the museum's terms, and gives each row its line of credit."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """The pipeline of *crawler*."""
+        return cls(crawler)
+
+    def open_spider(self) -> None:
+        """Take the terms from the museum's policy."""
+        self._rights = Rights(MuseumSpider.of(self._crawler).policy)
+
+    def process_item(self, item: Records | Loss) -> Records | Loss:
+        """*item*, the rights in its rows settled."""
+        if isinstance(item, Records):
+            for row in item.rows:
+                self._rights.settle(row)
+        return item
 
 
 class ValidatePipeline:
@@ -88,6 +113,8 @@ class ValidatePipeline:
             self._lose(item)
             raise DropItem(f"{item.reason}: {item.id}", log_level="DEBUG")
         item.rows = [row for row in item.rows if self._valid(row) and self._census.admit(row["id"])]
+        for row in item.rows:
+            self._census.licences.add(row)
         return item
 
     def _valid(self, row: Row) -> bool:

@@ -65,7 +65,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One of the museum's terms of use for images, and the URIs (their beginnings) that mean it.
+    """One of the museum's terms of use for images, and the URIs and labels that mean it.
 
     *slug* is its name in arguments. Only where *download* is true may an image be fetched.
     """
@@ -76,6 +76,18 @@ class Term:
     url: str
     summary: str
     download: bool
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """Whose texts stand in the museum's records, on which hosts they are, and their licence."""
+
+    name: str
+    hosts: tuple[str, ...]
+    licence: str
+    licence_url: str
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,7 @@ class Policy:
     name: str
     base_url: str
     licence: str
+    licence_url: str | None
     terms: str
     attribution: str
     contact: str
@@ -95,6 +108,7 @@ class Policy:
     tiers: tuple[Tier, ...]
     credential: Credential | None
     licences: tuple[Term, ...]
+    quoted: tuple[Quoted, ...]
     document: dict[str, Any]
 
     def tier(self, url: str, base_url: str) -> Tier:
@@ -221,16 +235,21 @@ def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
     return Policy(
         key=key,
         tiers=tiers,
+        licence_url=plain.get("licence_url"),
         page_size=plain.get("page_size", 100),
         in_flight=plain.get("in_flight", 8),
         credential=_credential(plain.get("credential")),
-        licences=tuple(
-            Term(**{**term, "uris": tuple(term["uris"])}) for term in plain.get("term", [])
-        ),
+        licences=tuple(Term(**_tuples(term)) for term in plain.get("term", [])),
+        quoted=tuple(Quoted(**_tuples(quoted)) for quoted in plain.get("quoted", [])),
         document=plain,
         **{fact: plain[fact] for fact in facts},
     )
 
 
 def _credential(facts: dict[str, Any] | None) -> Credential | None:
-    return Credential(**{**facts, "paths": tuple(facts["paths"])}) if facts else None
+    return Credential(**_tuples(facts)) if facts else None
+
+
+def _tuples(facts: dict[str, Any]) -> dict[str, Any]:
+    """*facts* with what is listed as tuples, which nobody can change."""
+    return {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}

@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 
 Row = dict[str, Any]
+# Between several values that a column of one holds; no label and no URI has it inside.
+SEVERAL = " | "
 
 
 @dataclass

@@ -60,6 +60,7 @@ SPIDER_MIDDLEWARES = {
 }
 ITEM_PIPELINES = {
     "mplus_crawler.pipelines.NormalisePipeline": 100,
+    "mplus_crawler.pipelines.RightsPipeline": 150,
     "mplus_crawler.pipelines.ValidatePipeline": 200,
 }
 # Scrapy imports what its own list names even when it is off, and that list has two open ports.

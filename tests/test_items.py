@@ -22,6 +22,8 @@ from scrapy_jsonschema import JsonSchemaValidatePipeline
 
 from mplus_crawler.cidoc import FLATTEN, canonical_id
 from mplus_crawler.items import ITEM_CLASSES, ObjectItem, Validator, errors, item_class
+from mplus_crawler.policy import load_policy
+from mplus_crawler.rights import Rights
 from tests.fixtures.dmg import KINDS, members
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +34,8 @@ ENVELOPE = {
     "url": f"{BASE}id/object/1",
     "retrieved_at": "2026-11-22T06:00:00Z",
     "licence": "CC BY 4.0",
-    "attribution": "A museum",
+    "licence_uri": "https://creativecommons.org/licenses/by/4.0/",
+    "attribution": None,
     "expires_at": None,
 }
 CLASSES = {
@@ -43,12 +46,17 @@ CLASSES = {
 }
 RECORDS = [(KINDS[name], record) for name in KINDS for record in members(name)]
 
+RIGHTS = Rights(load_policy("dmg"))
+
 canonical = partial(canonical_id, base_url=BASE, also=(WIRE,))
 
 
 def row_of(kind: str, record: dict[str, Any], known_id: str | None = None) -> dict[str, Any]:
     columns = FLATTEN[kind](record, canonical, known_id)
-    return {**ENVELOPE, "kind": kind, **columns, "record": record}
+    blank = dict.fromkeys(ITEM_CLASSES[kind].fields)
+    row = {**blank, **ENVELOPE, "kind": kind, **columns, "record": record}
+    RIGHTS.settle(row)
+    return row
 
 
 def paths(kind: str, record: dict[str, Any]) -> list[str]:
@@ -120,7 +128,7 @@ def test_no_reference_is_fetched() -> None:
 def test_schemas_are_read_out_of_a_zip(tmp_path: Path) -> None:
     for package in ("schemas", "mplus_crawler/cidoc"):
         shutil.copytree(ROOT / package, tmp_path / "egg" / package)
-    for module in ("__init__.py", "items.py"):
+    for module in ("__init__.py", "items.py", "records.py"):
         shutil.copy(ROOT / "mplus_crawler" / module, tmp_path / "egg/mplus_crawler")
     egg = shutil.make_archive(str(tmp_path / "project"), "zip", tmp_path / "egg")
     code = (

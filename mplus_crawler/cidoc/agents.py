@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
-
-import orjson
 
 from mplus_crawler.cidoc import crm
 from mplus_crawler.cidoc.ids import pid
 from mplus_crawler.cidoc.jsonld import (
     Canonical,
     Node,
+    as_list,
     each,
     first,
     first_label,
@@ -24,6 +22,7 @@ from mplus_crawler.cidoc.jsonld import (
     unique,
     uri_of,
 )
+from mplus_crawler.records import SEVERAL
 
 AGENT_TYPES = {"crm:E21_Person": "person", "crm:E74_Group": "group", "crm:E39_Actor": "actor"}
 # The EU vocabulary of human sexes; the last segment of its URIs is the term.
@@ -35,11 +34,6 @@ RELATIONS = {
     "crm:P107_has_current_or_former_member": "has member",
     "crm:P107i_is_current_or_former_member_of": "member of",
 }
-WIKIPEDIA = ".wikipedia.org/"
-
-_schema = orjson.loads(files("schemas").joinpath("agent.schema.json").read_bytes())
-# Records name Wikipedia pages but not their licence, which the schema states as the default.
-_wikipedia_licence: str = _schema["definitions"]["biography"]["properties"]["licence"]["default"]
 
 
 def agent_columns(
@@ -115,26 +109,31 @@ def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
 
 
 def _biographies(record: Node) -> list[dict[str, str | None]]:
-    found: list[dict[str, str | None]] = []
+    """Every text; :mod:`mplus_crawler.rights` names the licences.
+
+    Until June 2026 those of Wikipedia stood in ``crm:P67_refers_to``, under their pages' ``@id``.
+    """
+    found = []
     for node in nodes(record, "crm:P67i_is_referred_to_by"):
-        source = _source(node)
-        licence = _licence(node, source)
-        for code, said in texts([node]):
-            found.append({"text": said, "language": code, "source": source, "licence": licence})
+        found += _biography(node, _pages(node))
+    for node in nodes(record, "crm:P67_refers_to"):
+        found += _biography(node, _pages(node) or references(node))
     return found
 
 
-def _source(node: Node) -> str | None:
+def _biography(node: Node, pages: list[str]) -> list[dict[str, str | None]]:
+    rights = {
+        "source": SEVERAL.join(pages) or None,
+        "licence": None,
+        "licence_uri": SEVERAL.join(references(node.get("dcterms:license"))) or None,
+    }
+    return [{"text": said, "language": code, **rights} for code, said in texts([node])]
+
+
+def _pages(node: Node) -> list[str]:
     """The page a text is from: P129i since June 2026, P67 before."""
-    pages = ids(nodes(node, "crm:P129i_is_subject_of")) + references(node.get("crm:P67_refers_to"))
-    return first(pages)
-
-
-def _licence(node: Node, source: str | None) -> str | None:
-    if source is None:
-        return None
-    stated = references(node.get("dcterms:license"))
-    return stated[0] if stated else _wikipedia_licence if WIKIPEDIA in source else None
+    pages = nodes(node, "crm:P129i_is_subject_of") + as_list(node.get("crm:P67_refers_to"))
+    return references(pages)
 
 
 def _first_in_language(biographies: list[dict[str, str | None]]) -> dict[str, str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from mplus_crawler.cidoc import crm
 from mplus_crawler.cidoc.ids import pid
 from mplus_crawler.cidoc.jsonld import (
     Canonical,
     Node,
+    as_list,
     each,
     first,
     first_label,
@@ -21,9 +24,12 @@ from mplus_crawler.cidoc.jsonld import (
     unique,
     uri_of,
 )
+from mplus_crawler.records import SEVERAL
 
 # Getty AAT 300312355, "accession numbers": the type of an object's inventory number.
 OBJECT_NUMBER = "http://vocab.getty.edu/aat/300312355"
+# What an image is subject to: a crm:E30_Right.
+RIGHT = "crm:P104_is_subject_to"
 
 
 def object_columns(
@@ -104,14 +110,34 @@ def _acquisition(record: Node) -> dict[str, str | None]:
 
 
 def _images(record: Node) -> dict[str, Any]:
-    views = nodes(record, "crm:P138i_has_representation")
-    main = (nodes(record, "image") or views or [{}])[0]
+    """The images, main one first; :mod:`mplus_crawler.rights` names their licences."""
+    views: dict[str, list[Node]] = {}
+    for view in nodes(record, "image")[:1] + nodes(record, "crm:P138i_has_representation"):
+        if uri := uri_of(view):
+            views.setdefault(uri, []).append(view)
     return {
-        "image": uri_of(main),
-        "image_licence": first(ids(nodes(main, "crm:P104_is_subject_to"))),
-        "image_attribution": text(main.get("crm:P3_has_note")),
-        "images": ids(views or [main]),
+        "image": next(iter(views), None),
+        "images": list(views),
+        "image_rights": [_rights(image, same) for image, same in views.items()],
     }
+
+
+def _rights(image: str, same: list[Node]) -> dict[str, str | None]:
+    """What the nodes of one image say of its rights, as they say it."""
+    stated = unique(map(_right, [right for view in same for right in as_list(view.get(RIGHT))]))
+    return {
+        "image": image,
+        "licence": None,
+        "licence_uri": SEVERAL.join(stated) or None,
+        "attribution": first(text(view.get("crm:P3_has_note")) for view in same),
+        "source": "record" if stated else None,
+    }
+
+
+def _right(right: Any) -> str:
+    """A right's URI, else its label, else itself: what nobody can read must not be overlooked."""
+    said = uri_of(right) or right.get("rdfs:label") if type(right) is dict else right
+    return said.strip() if type(said) is str and said.strip() else orjson.dumps(right).decode()
 
 
 def _documents(record: Node) -> dict[str, Any]:

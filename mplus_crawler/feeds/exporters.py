@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from scrapy.exporters import BaseItemExporter, CsvItemExporter, JsonItemExporter, XmlItemExporter
 
-from mplus_crawler.records import Records, json_line
+from mplus_crawler.records import SEVERAL, Records, json_line
 
 if TYPE_CHECKING:
     from io import BytesIO
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 # What a spreadsheet takes for the beginning of a formula, full width too (OWASP, CSV injection).
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-# Between the values of a column that has many; labels have commas and semicolons of their own.
-SEPARATOR = " | "
 
 
 class Unpacking:
@@ -58,7 +56,7 @@ class CsvExporter(Unpacking, CsvItemExporter):
     def serialize_field(self, field: Any, name: str, value: Any) -> Any:
         """The cell for *value*."""
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
-            value = SEPARATOR.join(value)
+            value = SEVERAL.join(value)
         elif isinstance(value, list | dict):
             value = json_line(value).decode().rstrip()
         return harmless(value) if isinstance(value, str) else value
