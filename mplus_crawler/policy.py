@@ -8,6 +8,7 @@ tier of its name (``paths`` may be left out, ``source`` and ``checked`` may not)
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -91,8 +92,35 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
+class Root:
+    """A root field of a GraphQL API, and how it is paged.
+
+    *per_page* records are asked for in a call, ids alone in lists of *listed*; *salts* are
+    filters that change the key of the server's cache and not the result.
+    """
+
+    name: str
+    per_page: int
+    listed: int
+    salts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A published data set: its *archive*, where a download is sent on to, its release."""
+
+    archive: str
+    redirects: tuple[str, ...]
+    released: date
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """One museum's facts. ``base_url`` is the canonical one and ends with a slash."""
+    """One museum's facts. ``base_url`` is the canonical one and ends with a slash.
+
+    ``window`` and ``nested`` are limits of a GraphQL API: how many records pages reach, and
+    how many distinct ones may be nested in a page.
+    """
 
     key: str
     name: str
@@ -109,6 +137,12 @@ class Policy:
     credential: Credential | None
     licences: tuple[Term, ...]
     quoted: tuple[Quoted, ...]
+    link: str
+    pages: Mapping[str, str]
+    window: int
+    nested: int
+    roots: Mapping[str, Root]
+    dataset: Dataset | None
     document: dict[str, Any]
 
     def tier(self, url: str, base_url: str) -> Tier:
@@ -241,9 +275,22 @@ def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
         credential=_credential(plain.get("credential")),
         licences=tuple(Term(**_tuples(term)) for term in plain.get("term", [])),
         quoted=tuple(Quoted(**_tuples(quoted)) for quoted in plain.get("quoted", [])),
+        link=plain.get("link", ""),
+        pages=plain.get("pages", {}),
+        window=plain.get("paging", {}).get("window", 0),
+        nested=plain.get("paging", {}).get("nested", 0),
+        roots={root["name"]: Root(**_tuples(root)) for root in plain.get("root", [])},
+        dataset=_dataset(plain.get("dataset")),
         document=plain,
         **{fact: plain[fact] for fact in facts},
     )
+
+
+def _dataset(facts: dict[str, Any] | None) -> Dataset | None:
+    if not facts:
+        return None
+    released = date.fromisoformat(facts["released"])
+    return Dataset(facts["archive"], tuple(facts["redirects"]), released)
 
 
 def _credential(facts: dict[str, Any] | None) -> Credential | None:

@@ -51,6 +51,8 @@ ARGUMENTS = {
     "nationality": "in Dutch, such as `Belgisch`",
     "role": "`designer`, `producer`",
     "hasBio": "`true`: with a biography, which the museum says of nearly all",
+    "source": "where the published data set is: a folder, a tar, a zip, or the address of one; the "
+    "publisher's own, unless told otherwise",
     "fresh": "`true`: drop what an unfinished harvest has in hand, and start with the first page",
 }
 # Every spider takes it (MuseumSpider.check), so that none has to name it.
@@ -60,6 +62,10 @@ ALWAYS = "fresh"
 SETTINGS: dict[str, tuple[str, str | None]] = {
     "DMG_BASE_URL": (
         "where the API of Design Museum Gent is; plain http only on this machine",
+        "the policy's `base_url`",
+    ),
+    "MPLUS_URL": (
+        "where the API of M+ is; plain http only on this machine",
         "the policy's `base_url`",
     ),
     "HARVEST_DIR": ("folder of snapshots, rejected files and certificates", None),
@@ -170,8 +176,18 @@ def arguments() -> str:
 
 
 def columns() -> str:
-    """The columns of every kind of record: the shared ones first, then each kind's own."""
-    schemas = {cls.kind: ITEM_CLASSES[cls.kind].jsonschema for cls in spider_classes()}
+    """The columns of each museum's records: the shared ones first, then each kind's own."""
+    museums: dict[str, dict[str, Any]] = {}
+    for cls in spider_classes():
+        schemas = museums.setdefault(cls.load_policy(Settings()).name, {})
+        schemas[cls.kind] = ITEM_CLASSES[cls.kind].jsonschema
+    return "\n\n".join(
+        museum_columns(museum, schemas) for museum, schemas in sorted(museums.items())
+    )
+
+
+def museum_columns(museum: str, schemas: Mapping[str, Any]) -> str:
+    """The same for one museum, whose *schemas* are by kind."""
     shared = [
         name
         for name in next(iter(schemas.values()))["required"]
@@ -182,10 +198,11 @@ def columns() -> str:
         for name in shared
         for kind, schema in schemas.items()
     )
-    tables = {"Every record": list(envelope)}
-    for kind, schema in schemas.items():
+    tables = {f"{museum}: every record": list(envelope)}
+    for schema in schemas.values():
         own = [(name, of) for name, of in schema["properties"].items() if name not in shared]
-        tables[f"Records of the kind {kind}, too"] = [column(name, of) for name, of in own]
+        kind = schema["properties"]["kind"]["const"]
+        tables[f"{museum}: records of the kind {kind}, too"] = [column(*each) for each in own]
     head = ("column", "holds", "meaning")
     return "\n\n".join(folded(title, table(head, rows)) for title, rows in tables.items())
 
@@ -258,7 +275,6 @@ def rewritten(text: str) -> str:
 
 def arguments_of(cls: type[MuseumSpider]) -> list[str]:
     """The names of the arguments that a spider takes."""
-    cls.check(Settings(), {ALWAYS: "true"})
     return [*cls.allowed_arguments(Settings()), ALWAYS]
 
 

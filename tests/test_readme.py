@@ -157,7 +157,7 @@ def test_no_command_asks_a_museum_and_none_is_left_out() -> None:
     for block in BLOCKS:
         if block.language == "sh":
             assert set(re.findall(r"https?://([^/\s]*)", block.text)) <= {ADDRESS}
-    readme = "".join(block.text for block in BLOCKS if block.page == "README.md")
+    readme = README.read_text("utf-8")
     spiders = [f"scrapy crawl {cls.name}" for cls in readme_tables.spider_classes()]
     for command in ("make demo", "make test", "scrapy sandbox", *spiders):
         assert command in readme

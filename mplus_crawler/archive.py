@@ -1,0 +1,86 @@
+"""Files of one folder of a published data set: in a folder, a tar or a zip, one after another.
+
+Nothing is unpacked to disk, so that no name in an archive can lead anywhere; no more than one
+file is in memory.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# A record has two kilobytes; what is a thousand times larger is none.
+_LARGEST = 4 * 1024 * 1024
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error),
+    *(EOFError, OSError, NotImplementedError, RuntimeError),  # the last: zip with a password
+)
+
+
+class DamagedArchive(Exception):
+    """An archive that cannot be read, or not to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file, by its name below the data set; *content* is ``None`` where it is absurdly large."""
+
+    name: str
+    content: bytes | None
+
+
+def is_archive(place: Path) -> bool:
+    """Whether *place* is something that :func:`members` can read."""
+    try:
+        return place.is_dir() or zipfile.is_zipfile(place) or tarfile.is_tarfile(place)
+    except _DAMAGE:
+        return False
+
+
+def members(place: Path, folder: str) -> Iterator[Member]:
+    """The JSON files ``FOLDER/<thousand>/<id>.json`` of *place*, wherever its top folder is.
+
+    Raises :class:`DamagedArchive`, after what could be read of it.
+    """
+    wanted = re.compile(rf"(?:.*/)?({re.escape(folder)}/[^/]+/[^/]+\.json)")
+    try:
+        if place.is_dir():
+            yield from _in_folder(place, wanted)
+        elif zipfile.is_zipfile(place):
+            yield from _in_zip(place, wanted)
+        else:
+            yield from _in_tar(place, wanted)
+    except _DAMAGE as error:
+        raise DamagedArchive(f"{place} cannot be read to its end: {error}") from None
+
+
+def _in_folder(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
+    for file in sorted(place.rglob("*.json")):
+        if match := wanted.fullmatch(file.as_posix()):
+            fits = file.stat().st_size <= _LARGEST
+            yield Member(match[1], file.read_bytes() if fits else None)
+
+
+def _in_zip(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
+    with zipfile.ZipFile(place) as archive:
+        for info in archive.infolist():
+            if match := wanted.fullmatch(info.filename):
+                fits = info.file_size <= _LARGEST
+                yield Member(match[1], archive.read(info) if fits else None)
+
+
+def _in_tar(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
+    with tarfile.open(place) as archive:
+        while (info := archive.next()) is not None:
+            # tarfile remembers every member that it has passed, thousands of them.
+            archive.members = []  # type: ignore[attr-defined]
+            match = wanted.fullmatch(info.name)
+            if match and info.isfile():
+                file = archive.extractfile(info) if info.size <= _LARGEST else None
+                yield Member(match[1], file.read() if file else None)

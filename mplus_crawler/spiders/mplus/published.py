@@ -1,0 +1,204 @@
+"""The published data set: files on GitHub or on disk, no API call and no key."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar, Self
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
+
+from mplus_crawler.addresses import is_loopback, origin
+from mplus_crawler.archive import DamagedArchive, Member, is_archive, members
+from mplus_crawler.census import Census
+from mplus_crawler.errors import PageFault
+from mplus_crawler.policy import Policy
+from mplus_crawler.records import Loss, Records, stamp
+from mplus_crawler.spiders.arguments import Parser, text, whole
+from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.tms import COLUMNS, Credit, Names, unfolded
+from mplus_crawler.tms.published import name_of
+
+# So many records make an item.
+_BATCH = 100
+# Bytes of an archive that is downloaded; the data set has some ten million.
+_LARGEST_ARCHIVE = 1024**3
+
+
+class PublishedSpider(MuseumSpider):
+    """One folder of the data set, from wherever ``source`` says: a path or an address."""
+
+    museum = "mplus_open"
+    folder: ClassVar[str]
+    source: str
+    credit: Credit
+    released: str
+    names: Names
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """The spider, with the place that it reads."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        dataset = spider.policy.dataset
+        assert dataset is not None, "the policy names no data set"
+        spider.source = spider.arguments.get("source") or urljoin(spider.base_url, dataset.archive)
+        spider.released = dataset.released.isoformat()
+        spider.credit = Credit.of(spider.policy)
+        spider.names = {}
+        return spider
+
+    @classmethod
+    def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
+        """``source``, and ``limit`` for the first records only."""
+        return {"source": _place, "limit": whole(1)}
+
+    @classmethod
+    def base(cls, settings: BaseSettings, policy: Policy) -> str:
+        """Where the data set is published."""
+        return policy.base_url
+
+    def allows(self, url: str) -> bool:
+        """The source's own origin, and where the publisher's is known to send on to."""
+        places = [self.source]
+        if origin(self.source) == origin(self.base_url) and self.policy.dataset:
+            places += self.policy.dataset.redirects
+        return origin(url) in map(origin, places)
+
+    async def start(self) -> AsyncIterator[Any]:
+        """Read the data set, or ask for it first."""
+        if is_url(self.source):
+            yield Request(
+                self.source,
+                errback=self.lost,
+                meta={"unledgered": True, "download_maxsize": _LARGEST_ARCHIVE},
+                dont_filter=True,
+            )
+            return
+        for item in self.records(Path(self.source)):
+            yield item
+
+    def accept(self, request: Request, response: Response) -> None:
+        """Put the archive into a file of its own; raise PageFault where it is none."""
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            file.write(response.body)
+        if not is_archive(Path(file.name)):
+            Path(file.name).unlink()
+            raise PageFault("the answer is no archive")
+        request.cb_kwargs["archive"] = Path(file.name)
+
+    def parse(self, response: Response, archive: Path) -> Iterator[Records | Loss]:
+        """The records of the archive that has come."""
+        try:
+            yield from self.records(archive)
+        finally:
+            archive.unlink()
+
+    def lost(self, failure: Failure) -> None:
+        """The archive cannot be had."""
+        reason = failure.getErrorMessage()
+        Census.of(self.crawler).lost_page(f"the archive {self.source}: {reason}")
+
+    def records(self, place: Path) -> Iterator[Records | Loss]:
+        """All records in *place*, a batch at a time, and what is wrong with the others."""
+        census = Census.of(self.crawler)
+        limit = self.arguments.get("limit")
+        census.limit = int(limit) if limit else None
+        try:
+            self.prepare(place)
+            expected = sum(1 for _ in members(place, self.folder))
+            census.total(expected)
+            census.pages.expected = -(-(census.expected or 0) // _BATCH)
+            yield from self.batches(members(place, self.folder))
+            if not expected:
+                census.problem(f"{self.source} holds no {self.folder}")
+        except DamagedArchive as damage:
+            census.problem(str(damage))
+
+    def batches(self, files: Iterator[Member]) -> Iterator[Records | Loss]:
+        """The records in *files*, as far as ``limit`` goes."""
+        census = Census.of(self.crawler)
+        wanted = islice(files, census.limit)
+        while batch := list(islice(wanted, _BATCH)):
+            census.page(replayed=False)
+            records = Records(stamp(datetime.now(UTC)), [])
+            for member in batch:
+                try:
+                    records.members.append((None, _record(member)))
+                except ValueError as error:
+                    yield Loss(Path(member.name).stem.lstrip("0"), "unreadable", str(error))
+            yield records
+
+    def prepare(self, place: Path) -> None:
+        """What has to be known before the first record is read."""
+
+    def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
+        """The columns of a record of the data set."""
+        columns = COLUMNS[self.kind](unfolded(record, self.names), self.credit)
+        return {**columns, "modified": self.released}
+
+
+class OpenObjectsSpider(PublishedSpider):
+    """Objects of M+'s published data set."""
+
+    name = "mplus_open_objects"
+    kind = "mplus_object"
+    folder = "objects_JSON"
+
+    def prepare(self, place: Path) -> None:
+        """Objects name their constituents by number: learn the names."""
+        for member in members(place, OpenConstituentsSpider.folder):
+            try:
+                record = _record(member)
+            except ValueError:
+                continue  # the spider of constituents names it
+            if isinstance(record.get("id"), int):
+                self.names[record["id"]] = name_of(record)
+
+
+class OpenConstituentsSpider(PublishedSpider):
+    """Constituents of M+'s published data set."""
+
+    name = "mplus_open_constituents"
+    kind = "mplus_constituent"
+    folder = "constituents_JSON"
+
+
+def is_url(source: str) -> bool:
+    """Whether *source* is an address rather than a path."""
+    return urlsplit(source).scheme in ("http", "https")
+
+
+def _place(value: str) -> str:
+    """A folder or an archive that is there, or an address."""
+    if is_url(value):
+        split = urlsplit(value)
+        if split.scheme == "http" and not is_loopback(split.hostname or ""):
+            raise ValueError("write https:// (http is for loopback only)")
+        return value
+    if not Path(text(value)).exists():
+        raise ValueError("there is no such file or folder")
+    if not is_archive(Path(value)):
+        raise ValueError("it is no folder, tar or zip")
+    return value
+
+
+def _record(member: Member) -> dict[str, Any]:
+    """The record in *member*; ValueError that names the file where there is none."""
+    if member.content is None:
+        raise ValueError(f"{member.name} is too large to be a record")
+    try:
+        record = orjson.loads(member.content)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"{member.name} is no JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"{member.name} holds no record")
+    return record
