@@ -20,6 +20,7 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedSlot
 
+from mplus_crawler.attribution import attribute
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import ExitCode
 from mplus_crawler.feeds.destination import Folder, destination
@@ -217,6 +218,7 @@ class Publication:
         name = MuseumSpider.of(self._crawler).name
         target, kept = f"{name}.certificate.json", f"{name}.complete.certificate.json"
         if complete:
+            attribute(self._destination, certificate)
             self._destination.remove(kept)
         elif _is_complete(former := self._destination.read(target)):
             self._destination.write(kept, former)
@@ -235,6 +237,7 @@ class Publication:
         return {
             "spider": spider.name,
             "source": spider.policy.name,
+            "private": spider.private,
             "base_url": spider.base_url,
             "run": self._run,
             **_verdict(verdict, reason),

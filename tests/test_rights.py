@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mplus_crawler.attribution import attribution
 from mplus_crawler.cidoc import FLATTEN, canonical_id
 from mplus_crawler.items import ITEM_CLASSES, errors
 from mplus_crawler.policy import load_policy
-from mplus_crawler.rights import UNKNOWN, Rights, one_line
+from mplus_crawler.rights import UNKNOWN, LicenceCount, Rights, one_line
+from mplus_crawler.sandbox.app import Sandbox
+from tests.conftest import Scrapy
 from tests.fixtures.dmg import members
 
 POLICY = load_policy("dmg")
@@ -324,3 +328,71 @@ def test_the_museums_agent_with_wikipedia_texts() -> None:
     row = row_of("agent", record)
     assert [text["licence"] for text in row["biographies"]] == [UNKNOWN, *["CC BY-SA 4.0"] * 3]
     assert errors(ITEM_CLASSES["agent"], row) == []
+
+
+# The certificate's counts, and ATTRIBUTION.md
+
+
+def test_what_is_owed_stands_beside_the_snapshots(
+    scrapy: Scrapy, museum: Callable[..., Sandbox]
+) -> None:
+    scrapy.at(museum(objects=30, agents=120, exhibitions=3, concepts=3))
+    objects, agents = (scrapy.crawl(kind, MAX_REJECT_SHARE="0.1") for kind in ("objects", "agents"))
+    file = objects.folder / "ATTRIBUTION.md"
+    for crawl in (objects, agents):
+        assert crawl.code == 0
+        counted, licences = LicenceCount(), crawl.certificate["licences"]
+        for record in crawl.records:
+            counted.add(record)
+        assert licences == counted.counts()
+        assert licences["records"] == {POLICY.licence: len(crawl.records)}
+    assert set(agents.certificate["licences"]["texts"]) == {"CC BY-SA 4.0", UNKNOWN}
+    text = file.read_text()
+    for line in (
+        f"- credit: {POLICY.attribution}",
+        f"- licence of the data: [{POLICY.licence}]({POLICY.licence_url})",
+        f"From {agents.certificate['base_url']}, complete on {agents.certificate['finished_at']}.",
+        f"{len(agents.records)} records.",
+        f"- {POLICY.document['obligations'][0]}",
+        f"- Texts from Wikipedia ([CC BY-SA 4.0]({BY_SA})): {POLICY.quoted[0].summary}.",
+    ):
+        assert line in text.splitlines()
+    texts = agents.certificate["licences"]["texts"]["CC BY-SA 4.0"]
+    assert f"| texts from elsewhere | CC BY-SA 4.0 | {texts} |" in text
+
+    stopped = scrapy.crawl("exhibitions", DMG_BASE_URL="http://127.0.0.1:9/v2/", RETRY_TIMES="0")
+    assert stopped.code != 0
+    assert file.read_text() == text
+
+
+def test_the_text_of_what_is_owed() -> None:
+    def certificate(spider: str, policy: str, **more: Any) -> dict[str, Any]:
+        document = load_policy(policy).document
+        return {
+            "spider": spider,
+            "source": document["name"],
+            "base_url": "https://api.test/",
+            "finished_at": "2026-11-22T06:00:00Z",
+            "unique": 7,
+            "policy": document,
+            **more,
+        }
+
+    images = dict.fromkeys((FREE, BY_NC_ND, IN_COPYRIGHT, UNKNOWN, "none"), 2)
+    text = attribution(
+        [
+            certificate("objects", "dmg", licences={"images": images, "texts": {}}),
+            certificate("private_objects", "dmg", private=True, unique=4711),
+            certificate("e|vil\n# <script>", "dmg"),
+        ]
+    )
+    for term in POLICY.licences:
+        assert f"- Images under [{term.name}]({term.url}): {term.summary}.\n" in text
+        assert f"| images | {term.name} | 2 |\n" in text
+    assert "no permission" in text
+    assert "4711" not in text
+    assert "e\\|vil # &lt;script>" in text
+    assert text.count(f"## {POLICY.name}\n") == 1
+    kept = {**POLICY.document, "retention_days": 14, "name": "Another"}
+    other = {**certificate("o", "dmg"), "policy": kept, "source": "Another"}
+    assert "may be kept: 14 days, then refreshed or deleted" in attribution([other])
