@@ -32,5 +32,6 @@ class OriginGuard:
         """Pass what stays where the spider may ask."""
         if not MuseumSpider.of(self._crawler).allows(request.url):
             reason = f"an answer led away from the API, to {urlsplit(request.url).netloc}"
-            self._census.problem(reason)
+            if not request.meta.get("loss_is_named"):
+                self._census.problem(reason)
             raise IgnoreRequest(reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -115,6 +115,22 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Images:
+    """Which images are fetched unless others are named, and how often a host may be asked.
+
+    *licences* are slugs of terms; *hosts* are tiers of hosts with limits of their own, by name.
+    """
+
+    licences: tuple[str, ...]
+    usual: Tier
+    hosts: Mapping[str, Tier]
+
+    def tier(self, host: str) -> Tier:
+        """The tier of *host*, which bears its name: no two hosts share a limit."""
+        return replace(self.hosts.get(host, self.usual), name=host)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One museum's facts. ``base_url`` is the canonical one and ends with a slash.
 
@@ -143,6 +159,7 @@ class Policy:
     nested: int
     roots: Mapping[str, Root]
     dataset: Dataset | None
+    images: Images | None
     document: dict[str, Any]
 
     def tier(self, url: str, base_url: str) -> Tier:
@@ -239,7 +256,19 @@ def _lay_over(shipped: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any
             paths = {"paths": inherited["paths"]} if "paths" in inherited else {}
             known[tier["name"]] = {**paths, **tier}
         merged["tier"] = list(known.values())
+    if isinstance(images := overlay.get("images"), dict):
+        merged["images"] = _lay_images_over(shipped.get("images", {}), images)
     return merged
+
+
+def _lay_images_over(shipped: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Limits come with a source of their own; a host replaces the host of its name."""
+    limited = ("limits", "source", "checked")
+    kept = {k: v for k, v in shipped.items() if k not in limited or "limits" not in overlay}
+    hosts = overlay.get("host", [])
+    if isinstance(hosts, list):
+        hosts = [*shipped.get("host", []), *hosts]
+    return {**kept, **overlay, **({"host": hosts} if hosts else {})}
 
 
 @cache
@@ -253,22 +282,10 @@ def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
     for error in _validator().iter_errors(plain):
         where = ".".join(str(part) for part in error.instance_path) or "top level"
         raise UsageFault(f"{source}: {where}: {error.message}; see schemas/policy.schema.json")
-    tiers = tuple(
-        Tier(
-            name=tier["name"],
-            paths=tuple(tier["paths"]),
-            limits=tuple(
-                Limit(limit["requests"], float(limit["seconds"])) for limit in tier["limits"]
-            ),
-            source=tier["source"],
-            checked=date.fromisoformat(tier["checked"]),
-        )
-        for tier in plain["tier"]
-    )
     facts = ("name", "base_url", "licence", "terms", "attribution", "contact", "retention_days")
     return Policy(
         key=key,
-        tiers=tiers,
+        tiers=tuple(map(_tier, plain["tier"])),
         licence_url=plain.get("licence_url"),
         page_size=plain.get("page_size", 100),
         in_flight=plain.get("in_flight", 8),
@@ -281,6 +298,7 @@ def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
         nested=plain.get("paging", {}).get("nested", 0),
         roots={root["name"]: Root(**_tuples(root)) for root in plain.get("root", [])},
         dataset=_dataset(plain.get("dataset")),
+        images=_images(plain.get("images")),
         document=plain,
         **{fact: plain[fact] for fact in facts},
     )
@@ -291,6 +309,25 @@ def _dataset(facts: dict[str, Any] | None) -> Dataset | None:
         return None
     released = date.fromisoformat(facts["released"])
     return Dataset(facts["archive"], tuple(facts["redirects"]), released)
+
+
+def _tier(facts: dict[str, Any]) -> Tier:
+    return Tier(
+        name=facts.get("name", ""),
+        paths=tuple(facts.get("paths", ())),
+        limits=tuple(
+            Limit(limit["requests"], float(limit["seconds"])) for limit in facts["limits"]
+        ),
+        source=facts["source"],
+        checked=date.fromisoformat(facts["checked"]),
+    )
+
+
+def _images(facts: dict[str, Any] | None) -> Images | None:
+    if facts is None:
+        return None
+    hosts = {host["name"].lower(): _tier(host) for host in facts.get("host", [])}
+    return Images(tuple(facts["licences"]), _tier(facts), hosts)
 
 
 def _credential(facts: dict[str, Any] | None) -> Credential | None:

@@ -245,6 +245,7 @@ class Publication:
             "finished_at": stamp(datetime.now(UTC)),
             "arguments": spider.arguments,
             **self._census.counts(),
+            **spider.certified(),
             "requests": {
                 "sent": statuses.total(),
                 "by_status": dict(sorted(statuses.items())),

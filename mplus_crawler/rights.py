@@ -132,7 +132,8 @@ class LicenceCount:
 
     def add(self, row: Row) -> None:
         """Count what *row* holds; an image of which nothing is said counts as ``none``."""
-        self.records[row["licence"]] += 1
+        licensed = self.images if row["kind"] == "image" else self.records
+        licensed[row["licence"]] += 1
         for image in row.get("image_rights") or ():
             self.images[image["licence"] or "none"] += 1
         for text in row.get("biographies") or ():

@@ -14,7 +14,7 @@ from scrapy.spiderloader import SpiderLoader
 from mplus_crawler.census import Verdict
 from mplus_crawler.errors import ExitCode
 from mplus_crawler.items import ITEM_CLASSES
-from mplus_crawler.policy import Limit, Policy, load_policy, policy_keys
+from mplus_crawler.policy import Limit, Policy, Tier, load_policy, policy_keys
 from mplus_crawler.spiders.base import MuseumSpider
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +53,12 @@ ARGUMENTS = {
     "hasBio": "`true`: with a biography, which the museum says of nearly all",
     "source": "where the published data set is: a folder, a tar, a zip, or the address of one; the "
     "publisher's own, unless told otherwise",
+    "feed": "file to read images and their rights from: a feed of `objects`, as JSON lines or CSV",
+    "licences": "terms under which images are fetched, by their short names with commas between; "
+    "`public-domain` unless told otherwise",
+    "size": "size to ask IIIF hosts for: `max`, `full`, `thm`, a width such as `800`, or "
+    "`!WIDTH,HEIGHT` to fit into; as the record has it unless told otherwise",
+    "shard": "`2/4`: the second of four parts, for several computers",
     "fresh": "`true`: drop what an unfinished harvest has in hand, and start with the first page",
 }
 # Every spider takes it (MuseumSpider.check), so that none has to name it.
@@ -235,20 +241,30 @@ def exit_codes() -> str:
 
 
 def limits() -> str:
-    """A row for each tier of each museum."""
+    """A row for each tier of each museum, and for its hosts of images."""
     rows = [
         (
             policy.name,
-            tier.name,
-            codes(tier.paths),
+            name,
+            paths,
             " and ".join(map(rate, tier.limits)),
             tier.source,
-            tier.checked.isoformat(),
+            str(tier.checked),
         )
         for policy in policies()
-        for tier in policy.tiers
+        for name, paths, tier in counted(policy)
     ]
     return table(("museum", "tier", "paths", "limit", "source", "checked"), rows)
+
+
+def counted(policy: Policy) -> Iterator[tuple[str, str, Tier]]:
+    """What is counted on its own: name, paths or hosts, and limits."""
+    for tier in policy.tiers:
+        yield tier.name, codes(tier.paths), tier
+    if images := policy.images:
+        for host, tier in images.hosts.items():
+            yield "images", code(host), tier
+        yield "images", "each host of images", images.usual
 
 
 def terms() -> str:

@@ -115,3 +115,13 @@ def without(characters: str) -> Parser:
         return text(value)
 
     return parse
+
+
+def some_of(*words: str) -> Parser:
+    """Some of *words*, in any case, with commas between them."""
+    one = one_of(*words)
+
+    def parse(value: str) -> str:
+        return ",".join(sorted({one(word) for word in value.split(",")}))
+
+    return parse

@@ -17,6 +17,7 @@ from mplus_crawler.addresses import is_loopback, origin
 from mplus_crawler.credentials import fingerprint, secret
 from mplus_crawler.errors import RefusedFault, UsageFault
 from mplus_crawler.policy import Policy, Tier, load_policy
+from mplus_crawler.resolver import trust
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
 
 
@@ -63,6 +64,7 @@ class MuseumSpider(Spider):
         spider.fresh = spider.arguments.pop("fresh", "false") == "true"
         spider.policy = cls.load_policy(crawler.settings)
         spider.base_url = cls.base(crawler.settings, spider.policy)
+        trust(spider.base_url)
         return spider
 
     @classmethod
@@ -133,6 +135,10 @@ class MuseumSpider(Spider):
     @abstractmethod
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of the source's *record*; *known_id* is for one that names none itself."""
+
+    def certified(self) -> dict[str, Any]:
+        """What the certificate says beside the counts that every harvest has."""
+        return {}
 
     def accept(self, request: Request, response: Response) -> None:
         """Check that *response* is what *request* asked for.

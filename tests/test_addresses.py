@@ -1,0 +1,220 @@
+"""Where requests may go: nothing near this machine is asked because an answer named it."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mplus_crawler.addresses import is_public, is_public_address
+from tests.conftest import Crawl, Scrapy
+from tests.test_images import LIMITS, PNG, feed, png, row
+from tests.wire import Answer, Server, serving
+
+LOCAL = [
+    "127.0.0.1",
+    "127.9.9.9",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "0.0.0.0",
+    "0",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0177.0.0.1",
+    "127.0.0.1.",
+    "\uff11\uff12\uff17.0.0.1",
+    "127\u30020\u30020\u30021",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:8.8.8.8]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "[fe80::1]",
+    "[fec0::1]",
+    "[fc00::1]",
+    "[ff02::1]",
+    "localhost",
+    "LOCALHOST.",
+    "me.localhost",
+    "printer.local",
+    "db.internal",
+    "router.home.arpa",
+    "intranet",
+    "",
+    ".",
+    "a..b",
+    "%6cocalhost.example",
+]
+
+
+@pytest.mark.parametrize("host", LOCAL)
+@pytest.mark.parametrize("port", ["", ":8080"])
+def test_what_is_near_is_not_public(host: str, port: str) -> None:
+    assert not is_public(f"http://{host}{port}/image.jpg")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://images.example/a.jpg",
+        "data:image/png;base64,AAAA",
+        "javascript:alert(1)",
+        "//images.example/a.jpg",
+        "images.example/a.jpg",
+        "http://me:secret@images.example/",
+        "http://images.example\\@127.0.0.1/",
+        "http://images.example:99999/",
+        "http://[/",
+    ],
+)
+def test_what_is_no_plain_web_address_is_not_public(url: str) -> None:
+    assert not is_public(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://images.example/iiif/1.jpg/full/full/0/default.jpg",
+        "http://images.example:8080/1.jpg",
+        "https://8.8.8.8/1.jpg",
+        "https://[2606:4700::1111]/1.jpg",
+        "https://münchen.example/1.jpg",
+    ],
+)
+def test_the_web_is_public(url: str) -> None:
+    assert is_public(url)
+
+
+@given(st.ip_addresses(v=4))
+def test_an_address_is_judged_alike_in_every_spelling(address: ipaddress.IPv4Address) -> None:
+    public = is_public_address(str(address))
+    assert public is is_public(f"http://{address}/")
+    assert public is (address.is_global and not address.is_multicast)
+    for odd in (str(int(address)), hex(int(address)), ".".join(map(hex, address.packed))):
+        assert not is_public(f"http://{odd}/")
+    mapped = ipaddress.IPv6Address(b"\0" * 10 + b"\xff\xff" + address.packed)
+    assert not is_public(f"http://[{mapped}]/")
+
+
+@given(st.ip_addresses(v=6))
+def test_no_private_ipv6_address_is_public(address: ipaddress.IPv6Address) -> None:
+    if is_public(f"http://[{address}]/"):
+        assert address.is_global
+        assert not address.is_multicast
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_judged_without_an_error(text: str) -> None:
+    assert is_public(f"http://{text}/") in (True, False)
+    assert is_public(text) in (True, False)
+
+
+@pytest.fixture
+def witness() -> Iterator[Server]:
+    """A server on this machine that no answer may send us to."""
+    with serving(lambda path: (200, [("Content-Type", "image/png")], png(path))) as server:
+        yield server
+
+
+def images(scrapy: Scrapy, server: Server, *rows: dict[str, object]) -> Crawl:
+    file = feed(scrapy.folder / "feed.jsonl", rows)
+    return scrapy.policy(LIMITS).crawl(
+        "images", "-a", f"feed={file}", "-s", "MAX_REJECT_SHARE=1", DMG_BASE_URL=server.base_url
+    )
+
+
+def test_no_image_is_asked_of_a_private_place(
+    scrapy: Scrapy, witness: Server, tmp_path: Path
+) -> None:
+    """By start and media: addresses in a feed; by redirect; by retry of what redirects."""
+    port = witness.server_address[1]
+    tried = {"retried": 0}
+
+    def answer(path: str) -> Answer:
+        if path == "/v2/redirect":
+            return 302, [("Location", f"http://127.0.0.1:{port}/redirected")], b""
+        if path == "/v2/retry" and not (tried["retried"]):
+            tried["retried"] += 1
+            return 503, [], b""
+        if path == "/v2/retry":
+            return 307, [("Location", f"http://localhost:{port}/retried")], b""
+        if path == "/v2/file":
+            return 302, [("Location", "file:///etc/passwd")], b""
+        return 200, [("Content-Type", "image/png")], png(path)
+
+    hosts = [f"127.0.0.1:{port}", f"localhost:{port}", f"2130706433:{port}", f"127.1:{port}"]
+    hosts += [f"[::ffff:127.0.0.1]:{port}", f"0.0.0.0:{port}", f"1.1.1.1@127.0.0.1:{port}"]
+    # A name on the web that leads here: only the resolver can see it.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket\n"
+        "real = socket.gethostbyname\n"
+        "socket.gethostbyname = lambda name: '127.0.0.1' if 'example' in name else real(name)\n"
+    )
+    scrapy.environment["PYTHONPATH"] = str(tmp_path)
+    scrapy.environment.update({"no_proxy": "*", "NO_PROXY": "*"})
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(PNG)
+    with serving(answer) as server:
+        base = server.base_url
+        named = [f"http://{host}/{number}.png" for number, host in enumerate(hosts)]
+        named += [f"http://images.example:{port}/named.png", secret.as_uri(), "nonsense"]
+        named += [f"{base}redirect", f"{base}retry", f"{base}file"]
+        rows = [row(number, image) for number, image in enumerate([*named, f"{base}good"])]
+        scrapy.environment["RETRY_BACKOFF_BASE"] = "0"
+        crawl = images(scrapy, server, *rows)
+    assert witness.asked == []
+    assert [image["id"] for image in crawl.records] == [f"{base}good"]
+    assert {lost["id"] for lost in crawl.rejected} == set(named)
+    assert crawl.code == 0, crawl.err
+    assert "Traceback" not in crawl.err
+    assert not (crawl.folder / "images" / "passwd").exists()
+
+
+@pytest.mark.parametrize("way", ["hydra", "link", "redirect", "retry", "file"])
+def test_no_collection_leads_to_a_private_place(scrapy: Scrapy, witness: Server, way: str) -> None:
+    here = {"value": ""}
+    there = f"http://127.0.0.1:{witness.server_address[1]}/v2/id/objects?page=2"
+    asked = {"times": 0}
+
+    def answer(path: str) -> Answer:
+        asked["times"] += 1
+        if way == "retry" and asked["times"] == 1:
+            return 503, [], b""
+        if way in ("redirect", "retry"):
+            return 302, [("Location", there)], b""
+        if way == "file":
+            return 302, [("Location", "file:///etc/passwd")], b""
+        member = {"@id": "https://museum.example/id/object/1", "@type": "crm:E22"}
+        view = {"@id": f"{here['value']}id/objects?page=1"}
+        link = f'<{there}>; rel="next"' if way == "link" else ""
+        if way == "hydra":
+            view["hydra:next"] = there
+        body = {"hydra:totalItems": 101, "hydra:view": view, "hydra:member": [member] * 100}
+        headers = [("Content-Type", "application/ld+json"), *([("Link", link)] if link else [])]
+        return 200, headers, json.dumps(body).encode()
+
+    with serving(answer) as server:
+        here["value"] = server.base_url
+        crawl = scrapy.crawl(
+            "objects",
+            *("-s", "RETRY_BACKOFF_MAX=0.01", "-s", "RETRY_TIMES=1"),
+            DMG_BASE_URL=server.base_url,
+        )
+        assert server.asked
+    assert witness.asked == []
+    assert crawl.code in (10, 13), crawl.err
+    assert "Traceback" not in crawl.err
