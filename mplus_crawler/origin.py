@@ -30,8 +30,10 @@ class OriginGuard:
 
     def process_request(self, request: Request) -> None:
         """Pass what stays where the spider may ask."""
-        if not MuseumSpider.of(self._crawler).allows(request.url):
+        spider, elsewhere = MuseumSpider.of(self._crawler), request.meta.get("elsewhere")
+        allows = spider.allows_elsewhere if elsewhere else spider.allows
+        if not allows(request.url):
             reason = f"an answer led away from the API, to {urlsplit(request.url).netloc}"
-            if not request.meta.get("loss_is_named"):
+            if not (elsewhere or request.meta.get("loss_is_named")):
                 self._census.problem(reason)
             raise IgnoreRequest(reason)

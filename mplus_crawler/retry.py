@@ -66,6 +66,9 @@ class RetryMiddleware:
 
     def process_response(self, request: Request, response: Response) -> Request | Response:
         """*response* when it is accepted, else the request again."""
+        if request.meta.get("elsewhere"):  # what isn't the museum's doesn't decide on its harvest
+            request.meta.setdefault("retrieved_at", _now())
+            return response
         if response.status in request.meta.get("handle_httpstatus_list", ()):
             return response
         if response.status in _REFUSED:

@@ -63,6 +63,7 @@ SPIDER_MIDDLEWARES = {
 }
 ITEM_PIPELINES = {
     "mplus_crawler.pipelines.NormalisePipeline": 100,
+    "mplus_crawler.manifests.ManifestPipeline": 120,
     "mplus_crawler.pipelines.RightsPipeline": 150,
     "mplus_crawler.pipelines.ValidatePipeline": 200,
 }

@@ -59,6 +59,8 @@ ARGUMENTS = {
     "size": "size to ask IIIF hosts for: `max`, `full`, `thm`, a width such as `800`, or "
     "`!WIDTH,HEIGHT` to fit into; as the record has it unless told otherwise",
     "shard": "`2/4`: the second of four parts, for several computers",
+    "manifests": "`true`: where a record says nothing of an image's rights, ask for the object's "
+    "IIIF manifest, one a second from each host; slow",
     "fresh": "`true`: drop what an unfinished harvest has in hand, and start with the first page",
 }
 # Every spider takes it (MuseumSpider.check), so that none has to name it.

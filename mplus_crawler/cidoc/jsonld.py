@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
+from mplus_crawler.records import json_line
+
 Node = dict[str, Any]
 Canonical = Callable[[str], str]
 # A text and the ISO 639 code of its language, where it has one.
@@ -131,6 +133,12 @@ def references(value: Any, canonical: Canonical = str) -> list[str]:
         if uri and type(uri) is str:
             found[canonical(uri)] = None
     return list(found)
+
+
+def statement(value: Any) -> str:
+    """A URI, else a label, else the value itself: what nobody can read isn't overlooked."""
+    said = uri_of(value) or value.get("rdfs:label") if type(value) is dict else value
+    return said.strip() if type(said) is str and said.strip() else json_line(value).decode().strip()
 
 
 def is_a(node: Node, cls: str) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from mplus_crawler.cidoc import crm
 from mplus_crawler.cidoc.ids import pid
 from mplus_crawler.cidoc.jsonld import (
@@ -20,6 +18,7 @@ from mplus_crawler.cidoc.jsonld import (
     labels,
     nodes,
     references,
+    statement,
     text,
     unique,
     uri_of,
@@ -124,7 +123,7 @@ def _images(record: Node) -> dict[str, Any]:
 
 def _rights(image: str, same: list[Node]) -> dict[str, str | None]:
     """What the nodes of one image say of its rights, as they say it."""
-    stated = unique(map(_right, [right for view in same for right in as_list(view.get(RIGHT))]))
+    stated = unique(map(statement, [right for view in same for right in as_list(view.get(RIGHT))]))
     return {
         "image": image,
         "licence": None,
@@ -132,12 +131,6 @@ def _rights(image: str, same: list[Node]) -> dict[str, str | None]:
         "attribution": first(text(view.get("crm:P3_has_note")) for view in same),
         "source": "record" if stated else None,
     }
-
-
-def _right(right: Any) -> str:
-    """A right's URI, else its label, else itself: what nobody can read must not be overlooked."""
-    said = uri_of(right) or right.get("rdfs:label") if type(right) is dict else right
-    return said.strip() if type(said) is str and said.strip() else orjson.dumps(right).decode()
 
 
 def _documents(record: Node) -> dict[str, Any]:

@@ -117,6 +117,8 @@ class Throttle:
                     self._peak(tier).sent()
                     return Admission(account, grant.ticket, tier)
                 if waited + grant.wait > self._patience:
+                    if request.meta.get("elsewhere"):
+                        raise IgnoreRequest(self._patience_over(tier, grant.wait))
                     self._stop(Verdict.STOPPED, self._patience_over(tier, grant.wait))
                 waited += await self._sleep(min(grant.wait, _LOOK_UP))
 

@@ -13,7 +13,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.addresses import is_loopback, origin
+from mplus_crawler.addresses import is_loopback, is_public, origin
 from mplus_crawler.credentials import fingerprint, secret
 from mplus_crawler.errors import RefusedFault, UsageFault
 from mplus_crawler.policy import Policy, Tier, load_policy
@@ -126,11 +126,37 @@ class MuseumSpider(Spider):
 
     def counted(self, request: Request) -> tuple[str, Tier]:
         """Who counts *request*: the API in the budget's books, and the tier there."""
+        if request.meta.get("elsewhere"):
+            return self.counted_elsewhere(request.url)
         return self.api, self.policy.tier(request.url, self.base_url)
 
     def allows(self, url: str) -> bool:
         """Whether *url* may be requested: only what stays on the API's own origin."""
         return origin(url) == origin(self.base_url)
+
+    def counted_elsewhere(self, url: str) -> tuple[str, Tier]:
+        """Who counts a request for something that records name, such as an image.
+
+        Each host on its own; the API's own tier where the path is one of its.
+        """
+        named = self.policy.named_tier(url, self.base_url)
+        if named and origin(url) == origin(self.base_url):
+            return self.api, named
+        assert self.policy.images is not None, "the policy says nothing of images"
+        _, host, port = origin(url)
+        return f"images@{host}:{port}", self.policy.images.tier(host)
+
+    def allows_elsewhere(self, url: str) -> bool:
+        """Whether *url*, which a record names, may be requested: a host on the web, or the API's.
+
+        Only requests with ``elsewhere`` in their meta go there.
+        """
+        try:
+            there, here = origin(url), origin(self.base_url)
+        except ValueError:
+            return False
+        # What the API's own name leads to is not looked at: only its own origin may be asked.
+        return there == here or (there[1] != here[1] and is_public(url))
 
     @abstractmethod
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class CollectionSpider(GentSpider):
     in_harvest = True
     path: ClassVar[str]
     filters: ClassVar[Mapping[str, Parser]] = {}
+    # Arguments of our own, of which the museum knows nothing.
+    ours: ClassVar[Mapping[str, Parser]] = {}
 
     census: Census
     chain: Chain
@@ -76,7 +78,8 @@ class CollectionSpider(GentSpider):
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
         """``since``, ``limit``, ``page_size`` and the collection's filters."""
         most = cls.load_policy(settings).page_size
-        return {"since": day, "limit": whole(1), "page_size": whole(1, most), **cls.filters}
+        shared = {"since": day, "limit": whole(1), "page_size": whole(1, most)}
+        return {**shared, **cls.ours, **cls.filters}
 
     @classmethod
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
@@ -99,7 +102,7 @@ class CollectionSpider(GentSpider):
             **({"fullRecord": "true"} if full else {}),
             **{_PARAMETERS.get(name, name): value for name, value in self.arguments.items()},
         }
-        for ours in ("limit", "page_size"):
+        for ours in ("limit", "page_size", *self.ours):
             query.pop(ours, None)
         return urljoin(self.base_url, f"{self.path}?{urlencode(query)}")
 
@@ -301,6 +304,7 @@ class ObjectsSpider(CollectionSpider):
         "dateTo": year,
         "koepels": one_of("exclude"),
     }
+    ours = {"manifests": flag}
 
 
 class AgentsSpider(CollectionSpider):

@@ -13,7 +13,6 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.addresses import is_public, origin
 from mplus_crawler.census import Census
 from mplus_crawler.errors import UsageFault
 from mplus_crawler.images.feed import check_feed, read_feed
@@ -192,21 +191,12 @@ class ImagesSpider(GentSpider):
         }
 
     def counted(self, request: Request) -> tuple[str, Tier]:
-        """The host, each on its own; the API's own tier where the path is one of its."""
-        named = self.policy.named_tier(request.url, self.base_url)
-        if named and origin(request.url) == origin(self.base_url):
-            return self.api, named
-        _, host, port = origin(request.url)
-        return f"{self.name}@{host}:{port}", self.images.tier(host)
+        """The host of the image."""
+        return self.counted_elsewhere(request.url)
 
     def allows(self, url: str) -> bool:
-        """Whether *url* may be requested: the API's own origin, or a host on the web."""
-        try:
-            there, here = origin(url), origin(self.base_url)
-        except ValueError:
-            return False
-        # What the API's own name leads to is not looked at: only its own origin may be asked.
-        return there == here or (there[1] != here[1] and is_public(url))
+        """Whether *url* may be requested, wherever it is."""
+        return self.allows_elsewhere(url)
 
     def certified(self) -> dict[str, Any]:
         """How many images there are under each licence, and which were wanted."""
