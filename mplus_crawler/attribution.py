@@ -6,7 +6,6 @@ It is made of nothing but certificates, each of which carries its museum's polic
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
 from typing import Any
 
 import orjson
@@ -54,19 +53,23 @@ def _complete(content: bytes | None) -> Certificate | None:
 
 
 def attribution(certificates: Iterable[Certificate]) -> str:
-    """The text for the complete harvests that *certificates* are of, museum by museum."""
-    ordered = sorted(certificates, key=lambda one: (one["source"], one["spider"]))
+    """The text for the complete harvests that *certificates* are of.
+
+    Those on the same terms are together: a museum may offer its data in more than one way.
+    """
+    by_terms: dict[tuple[str, str], list[Certificate]] = {}
+    for one in sorted(certificates, key=lambda one: (one["source"], one["spider"])):
+        by_terms.setdefault((one["source"], _terms(one["policy"])), []).append(one)
     sections = [_HEAD]
-    for _, harvests in groupby(ordered, key=lambda one: one["source"]):
-        sections += _museum(list(harvests))
+    for (source, terms), harvests in by_terms.items():
+        names = ", ".join(_clean(harvest["spider"]) for harvest in harvests)
+        sections += [f"## {_clean(source)}: {names}\n", terms]
+        sections += [part for harvest in harvests for part in _snapshot(harvest)]
     return "\n".join(sections)
 
 
-def _museum(harvests: list[Certificate]) -> Iterator[str]:
-    newest = max(harvests, key=lambda one: one["finished_at"])
-    policy = newest["policy"]
+def _terms(policy: Mapping[str, Any]) -> str:
     days = policy["retention_days"]
-    yield f"## {_clean(policy['name'])}\n"
     facts = {
         "credit": _clean(policy["attribution"]),
         "licence of the data": _link(policy["licence"], policy.get("licence_url")),
@@ -74,11 +77,9 @@ def _museum(harvests: list[Certificate]) -> Iterator[str]:
         "whom to ask": _clean(policy["contact"]),
         "may be kept": f"{days} days, then refreshed or deleted" if days else "no limit",
     }
-    yield "".join(f"- {name}: {fact}\n" for name, fact in facts.items())
-    yield "What is asked and forbidden:\n"
-    yield "".join(f"- {duty}\n" for duty in _duties(policy))
-    for harvest in harvests:
-        yield from _snapshot(harvest)
+    listed = "".join(f"- {name}: {fact}\n" for name, fact in facts.items())
+    duties = "".join(f"- {duty}\n" for duty in _duties(policy))
+    return f"{listed}\nWhat is asked and forbidden:\n\n{duties}"
 
 
 def _duties(policy: Mapping[str, Any]) -> Iterator[str]:

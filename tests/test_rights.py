@@ -392,7 +392,14 @@ def test_the_text_of_what_is_owed() -> None:
     assert "no permission" in text
     assert "4711" not in text
     assert "e\\|vil # &lt;script>" in text
-    assert text.count(f"## {POLICY.name}\n") == 1
+    assert text.count(f"## {POLICY.name}: ") == 1
+    both = attribution([certificate("a", "mplus"), certificate("b", "mplus_open")])
+    api, published = (load_policy(key).document for key in ("mplus", "mplus_open"))
+    assert "## M+: a\n" in both
+    assert "## M+: b\n" in both
+    for line in (*api["obligations"], *published["obligations"], api["terms"], published["terms"]):
+        assert line in both
+    assert f"may be kept: {api['retention_days']} days" in both
     kept = {**POLICY.document, "retention_days": 14, "name": "Another"}
     other = {**certificate("o", "dmg"), "policy": kept, "source": "Another"}
     assert "may be kept: 14 days, then refreshed or deleted" in attribution([other])
