@@ -164,7 +164,7 @@ def test_no_command_asks_a_museum_and_none_is_left_out() -> None:
 
 
 def test_examples_are_the_code_they_show() -> None:
-    spiders = (ROOT / "mplus_crawler" / "spiders" / "dmg.py").read_text("utf-8")
+    spiders = (ROOT / "mplus_crawler" / "spiders" / "dmg" / "collections.py").read_text("utf-8")
     examples = [block.text for block in BLOCKS if block.language == "python"]
     assert examples
     for example in examples:
