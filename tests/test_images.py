@@ -9,7 +9,7 @@ import signal
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from mplus_crawler.images.iiif import image_key, resized
+from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy
 from tests.wire import Answer, Server, serving
 
@@ -292,6 +293,42 @@ def test_other_licences_are_fetched_when_they_are_named(scrapy: Scrapy) -> None:
     assert {image["licence"] for image in crawl.records} == {PD[0], ND[0]}
 
 
+def test_the_sandbox_has_pictures_whose_rights_are_kept_to(
+    scrapy: Scrapy, museum: Callable[..., Sandbox]
+) -> None:
+    """From records to images: rights as the museum sends them, hosts that fail in every way."""
+    faults = ["status:code=403,html=1", "html:nth=2", "redirect:nth=3,url=/iiif/image/x"]
+    sandbox = museum(
+        objects=200, agents=5, exhibitions=5, concepts=5, links="local", rights=0.5, invalid=0
+    )
+    scrapy.at(sandbox).policy(LIMITS)
+    objects = scrapy.crawl("objects")
+    assert objects.code == 0, objects.err
+    rights = [entry for record in objects.records for entry in record["image_rights"]]
+    free = {entry["image"] for entry in rights if entry["licence"] == PD[0]}
+    assert len(rights) > 2 * len(free) > 40
+    for fault in faults:
+        sandbox.fault(f"{fault},path=image,times=1")
+    sandbox.reset()
+    crawl = scrapy.crawl("images", "-a", f"feed={objects.folder}/objects.jsonl")
+    assert crawl.code == 13
+    assert len(crawl.rejected) == 3
+    again = scrapy.crawl("images", "-a", f"feed={objects.folder}/objects.jsonl")
+    assert again.code == 0, again.err
+    assert {image["id"] for image in again.records} == free
+    assert len({image["sha256"] for image in again.records}) == len(free)
+    by_id = {record["id"]: record for record in objects.records}
+    for image in again.records:
+        assert by_id[image["object"]]["designers"] == [] or (
+            by_id[image["object"]]["designers"][0] in image["attribution"]
+        )
+        assert PD[0] in image["attribution"]
+    log = sandbox.stats(log=True)["log"]
+    pictures = [path for _, path, _ in log if path.startswith("/iiif/image/")]
+    assert len(pictures) == len(free) + 3 + 1
+    assert sandbox.stats()["tiers"]["collections"]["requests"] == 0
+
+
 def test_shards_are_disjoint_and_together_the_whole(scrapy: Scrapy) -> None:
     with serving(host) as server:
         names = [f"{server.base_url}{number}.png" for number in range(40)]
@@ -322,21 +359,33 @@ def test_a_csv_feed_is_read_as_well(scrapy: Scrapy) -> None:
     assert (crawl.code, server.asked) == (0, ["/v2/2.png"]), crawl.err
 
 
-def test_a_host_is_asked_as_often_as_its_policy_says(scrapy: Scrapy) -> None:
-    """By default, one request a second; the API's own origin counts as any other host."""
-    arrivals: list[float] = []
+def test_hosts_are_asked_side_by_side_each_once_a_second(scrapy: Scrapy) -> None:
+    """The museum's own origin, and two hosts behind a proxy of the user's, one of them slow."""
+    began: dict[str, list[float]] = {"quick": [], "slow": [], "own": []}
+    ended: list[str] = []
 
     def answer(path: str) -> Answer:
-        arrivals.append(time.monotonic())
-        return host(path)
+        name = next((name for name in ("quick", "slow") if f"//{name}." in path), "own")
+        began[name].append(time.monotonic())
+        if name == "slow":
+            time.sleep(1.5)
+        ended.append(name)
+        return 200, [("Content-Type", "image/png")], png(path)
 
     with serving(answer) as server:
-        rows = [row(number, f"{server.base_url}{number}.png") for number in range(4)]
-        file = feed(scrapy.folder / "feed.jsonl", rows)
+        hosts = ("http://slow.example/", server.base_url, "http://quick.example/")
+        names = [f"{place}{number}.png" for place in hosts for number in range(3)]
+        file = feed(scrapy.folder / "feed.jsonl", (row(*pair) for pair in enumerate(names)))
+        proxy = server.base_url.removesuffix("v2/")
+        scrapy.environment |= {"http_proxy": proxy, "no_proxy": "127.0.0.1"}
         crawl = scrapy.crawl("images", "-a", f"feed={file}", DMG_BASE_URL=server.base_url)
     assert crawl.code == 0, crawl.err
-    assert min(b - a for a, b in pairwise(arrivals)) > 0.95
-    assert crawl.certificate["requests"]["peak"] == {"127.0.0.1": 1}
+    for times in began.values():
+        assert min(later - former for former, later in pairwise(times)) > 0.95
+    assert ended[-1] == "slow"
+    assert ended.count("slow") == 3
+    peak = crawl.certificate["requests"]["peak"]
+    assert peak == {"127.0.0.1": 1, "quick.example": 1, "slow.example": 1}
 
 
 def test_a_kill_costs_no_image_twice(scrapy: Scrapy) -> None:

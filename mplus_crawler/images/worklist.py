@@ -144,6 +144,6 @@ class Worklist:
 
 def _host(url: str) -> str:
     try:
-        return urlsplit(url).netloc.lower()
+        return (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
         return ""

@@ -35,8 +35,8 @@ class Front:
 
     def __init__(self, options: Options) -> None:
         sizes = Sizes(options.objects, options.agents, options.exhibitions, options.concepts)
-        rows = Collection(sizes, options.seed, options.invalid)
-        self.museum = Museum(rows, options.api_key, options.v1)
+        self._rows = Collection(sizes, options.seed, options.invalid, options.rights)
+        self.museum = Museum(self._rows, options.api_key, options.v1)
         self.statistics = Statistics(read_tiers(options.limits, options.window_scale))
         self.faults = Faults(self.museum, options.seed, options.faults)
         self._links_are_local = options.links == "local"
@@ -45,7 +45,7 @@ class Front:
     def bound_to(self, base_url: str) -> None:
         """Learn where the server listens, which local links need."""
         if self._links_are_local:
-            self.museum.base = base_url
+            self.museum.base = self._rows.base = base_url
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request to the museum."""

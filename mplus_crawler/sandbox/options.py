@@ -29,6 +29,7 @@ class Options:
     limits: str = "museum"
     window_scale: float = 1.0
     links: str = "museum"
+    rights: float = 0.0
     v1: str = "missing"
     api_key: str = FACTS["private_key"]
     latency: float = 0.0
@@ -38,7 +39,16 @@ class Options:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}: {getattr(self, name)!r} is not {' or '.join(choices)}")
-        for name in ("port", "objects", "agents", "exhibitions", "concepts", "invalid", "latency"):
+        for name in (
+            "port",
+            "objects",
+            "agents",
+            "exhibitions",
+            "concepts",
+            "invalid",
+            "rights",
+            "latency",
+        ):
             if not 0 <= getattr(self, name) < inf:
                 raise ValueError(f"{name}: {getattr(self, name)} is not 0 or more")
         if self.port > 65_535:

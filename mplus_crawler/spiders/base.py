@@ -137,14 +137,14 @@ class MuseumSpider(Spider):
     def counted_elsewhere(self, url: str) -> tuple[str, Tier]:
         """Who counts a request for something that records name, such as an image.
 
-        Each host on its own; the API's own tier where the path is one of its.
+        Each host on its own, whatever its port; the API's own tier where the path is one of its.
         """
         named = self.policy.named_tier(url, self.base_url)
         if named and origin(url) == origin(self.base_url):
             return self.api, named
         assert self.policy.images is not None, "the policy says nothing of images"
-        _, host, port = origin(url)
-        return f"images@{host}:{port}", self.policy.images.tier(host)
+        host = origin(url)[1].rstrip(".")
+        return f"images@{host}", self.policy.images.tier(host)
 
     def allows_elsewhere(self, url: str) -> bool:
         """Whether *url*, which a record names, may be requested: a host on the web, or the API's.

@@ -105,9 +105,11 @@ class Sizes:
 class Collection:
     """Every table of one made-up museum."""
 
-    def __init__(self, sizes: Sizes, seed: int, invalid: float) -> None:
+    def __init__(self, sizes: Sizes, seed: int, invalid: float, rights: float = 0.0) -> None:
         self.sizes = sizes
         self.seed = seed
+        self.rights = rights
+        self.base = ""  # where images are, if not at the museum's own hosts
         self.shelves = _shelves(sizes, seed)
         for name, shelf in self.shelves.items():
             shelf.make_odd(FACTS["collection"][name], Random(f"{seed}:{name}"), invalid)

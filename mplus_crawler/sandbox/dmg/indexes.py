@@ -103,7 +103,7 @@ class Indexes:
         ]
         found = sorted((pair for pair in shares if pair[0]), key=lambda pair: -pair[0])
         members = [
-            dominant_member(row, share, base)
+            dominant_member(self._rows, row, share, base)
             for share, row in found[: min(limit, FACTS["page_size_cap"])]
         ]
         return _index(

@@ -18,6 +18,7 @@ from mplus_crawler.sandbox.dmg.answers import (
 from mplus_crawler.sandbox.dmg.data import AgentRow, Collection, ObjectRow
 from mplus_crawler.sandbox.dmg.facts import BASE, FACTS, Json, context, iri
 from mplus_crawler.sandbox.dmg.filters import Selector
+from mplus_crawler.sandbox.dmg.images import picture
 from mplus_crawler.sandbox.dmg.indexes import Indexes, catalogue, description
 from mplus_crawler.sandbox.dmg.query import Query, Refusal, read_query
 from mplus_crawler.sandbox.dmg.records import Records
@@ -143,6 +144,8 @@ class Museum:
                 return plain_json(200, description(self.base))
             case "v1" if self._v1 == "gone":
                 return retired(asked.get("Accept", "*/*"))
+            case "image":
+                return picture(self._rows, place.path)
             case "undecodable":
                 return page_of_html(400, f"URIError: Failed to decode param '{place.pid}'")
             case name if name in INDEXES:

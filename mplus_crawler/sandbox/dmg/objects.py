@@ -7,7 +7,8 @@ from random import Random
 from typing import Any
 
 from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow, some
-from mplus_crawler.sandbox.dmg.facts import FACTS, URI, WORDS, Json, context, iri
+from mplus_crawler.sandbox.dmg.facts import URI, WORDS, Json, context, iri
+from mplus_crawler.sandbox.dmg.images import has_rights, representation, rights
 from mplus_crawler.sandbox.dmg.names import agent_name, exhibition_titles
 from mplus_crawler.sandbox.dmg.shapes import (
     OBJECT,
@@ -75,11 +76,16 @@ def add_to_object(rows: Collection, row: ObjectRow, record: Json) -> None:
     if texts := _descriptions(row, dice):
         record["crm:P67i_is_referred_to_by"] = texts
     if row.images:
-        pictures = [_image(row, number) for number in range(row.images)]
+        pictures = [_picture(rows, row, number) for number in range(row.images)]
         record |= {"crm:P138i_has_representation": pictures, "image": pictures[0]}
 
 
-def visual_item(row: ObjectRow) -> Json:
+def _picture(rows: Collection, row: ObjectRow, number: int) -> Json:
+    found = representation(rows, row, number)
+    return found | rights(row.key + number) if has_rights(rows, row, number) else found
+
+
+def visual_item(rows: Collection, row: ObjectRow) -> Json:
     """The colours of the first image, sent for ``colors=true``."""
     me = f"{iri('object', row.pid)}/visual/image/1"
     palette = WORDS["palette"]
@@ -89,7 +95,10 @@ def visual_item(row: ObjectRow) -> Json:
         "@id": me,
         "@type": "crm:E36_Visual_Item",
         "crm:P2_has_type": aat("300264863", "digital image"),
-        "crm:P138i_has_representation": {"@id": _image(row, 0)["@id"], "@type": "crm:E38_Image"},
+        "crm:P138i_has_representation": {
+            "@id": representation(rows, row, 0)["@id"],
+            "@type": "crm:E38_Image",
+        },
         "crm:P56_bears_feature": [
             _feature(f"{me}/colors/hex", hexes),
             _feature(f"{me}/colors/base", bases),
@@ -97,9 +106,11 @@ def visual_item(row: ObjectRow) -> Json:
     }
 
 
-def dominant_member(row: ObjectRow, share: float, base: str) -> Json:
-    """A member of the index by dominant colour: the only place where images carry their rights."""
-    images = [_image(row, number) | _rights(row.key + number) for number in range(row.images)]
+def dominant_member(rows: Collection, row: ObjectRow, share: float, base: str) -> Json:
+    """A member of the index by dominant colour: images carry their rights there."""
+    images = [
+        representation(rows, row, number) | rights(row.key + number) for number in range(row.images)
+    ]
     return {
         "@id": iri("object", row.pid, f"{base}/"),
         "@type": OBJECT,
@@ -230,22 +241,6 @@ def _descriptions(row: ObjectRow, dice: Random) -> list[Json]:
     if dice.random() < 0.2:
         texts.append(text(f"Description de {row.pid}.", "FRA"))
     return texts
-
-
-def _image(row: ObjectRow, number: int) -> Json:
-    host = URI["old_image"] if row.key % 4 == 0 else URI["image"]
-    address = f"{host}{row.pid.encode().hex()}{number}.jpg/full"
-    return {
-        "@id": f"{address}/full/0/default.jpg",
-        "@type": "crm:E38_Image",
-        "thumbnail": f"{address}/400,/0/default.jpg",
-    }
-
-
-def _rights(number: int) -> Json:
-    licences = FACTS["licence"]["images"]
-    right = {"@id": licences[number % len(licences)], "@type": "crm:E30_Right"}
-    return {"crm:P3_has_note": WORDS["attribution"], "crm:P104_is_subject_to": right}
 
 
 def _feature(me: str, shades: Iterable[Json]) -> Json:

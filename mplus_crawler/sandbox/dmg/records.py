@@ -65,7 +65,7 @@ class Records:
             if name == "objects":
                 add_to_object(self._rows, row, record)
             if colours and row.palette:
-                record["crm:P65_shows_visual_item"] = visual_item(row)
+                record["crm:P65_shows_visual_item"] = visual_item(self._rows, row)
         elif key in shelf.bare:
             record["crm:P1_is_identified_by"] = appellations(row.titles)
         if key in shelf.invalid:

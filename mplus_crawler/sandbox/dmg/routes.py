@@ -13,9 +13,20 @@ INDEXES: tuple[str, ...] = tuple(FACTS["index"])
 KINDS: tuple[str, ...] = tuple(FACTS["record"])
 PRIVATE = "private_objects"
 ROOT = urlsplit(BASE).path
+IMAGES: str = FACTS["image"]["root"]
 
 # Every name that a place can have.
-NAMES = (*COLLECTIONS, *INDEXES, *KINDS, "catalogue", "description", "v1", "missing", "undecodable")
+NAMES = (
+    *COLLECTIONS,
+    *INDEXES,
+    *KINDS,
+    "catalogue",
+    "description",
+    "v1",
+    "image",
+    "missing",
+    "undecodable",
+)
 
 _PLAIN: dict[str, str] = {
     **dict.fromkeys(FACTS["catalogue"], "catalogue"),
@@ -42,6 +53,8 @@ def locate(target: str) -> Place:
     path, _, query = target.partition("?")
     if f"{path}/".lower().startswith(FACTS["v1"]["root"]):
         return Place("v1", target, path, query)
+    if path.startswith(IMAGES):
+        return Place("image", target, path[len(IMAGES) :], query)
     if not f"{path}/".lower().startswith(ROOT):
         return Place("missing", target, path, query)
     below = path[len(ROOT) :].removeprefix("/").removesuffix("/")
