@@ -6,6 +6,7 @@ https://iiif.io/api/image/3.0/#21-image-request-uri-syntax
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from w3lib.url import canonicalize_url
@@ -33,6 +34,7 @@ def resized(url: str, size: str | None) -> str:
     return f"{asked['image']}/{asked['region']}/{size}/{asked['rest']}{mark}{query}"
 
 
+@lru_cache(maxsize=1024)  # a record names each of its images several times
 def image_key(url: str) -> str:
     """What is the same for all URLs of one image, whatever size, scheme or spelling they have.
 
