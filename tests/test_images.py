@@ -70,6 +70,10 @@ def host(path: str) -> Answer:
         return 200, [("Content-Type", "image/jpeg")], b"<html>sorry</html>"
     if "svg" in path:
         return 200, [("Content-Type", "image/svg+xml")], b"<svg/>"
+    if "large" in path:
+        return 200, [("Content-Type", "image/png")], png(path) * 100
+    if "astray" in path:
+        return 302, [("Location", "/v2/inc")], b""
     if "empty" in path:
         return 200, [("Content-Type", "image/png")], b""
     for status in (401, 403, 404, 410):
@@ -105,7 +109,7 @@ def check_shelf(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_images_come_with_their_rights_and_are_asked_for_once(scrapy: Scrapy) -> None:
-    gone = ["html", "disguised", "svg", "empty", "401", "403", "404", "410"]
+    gone = ["html", "disguised", "svg", "empty", "large", "astray", "401", "403", "404", "410"]
     with serving(host) as server:
         base = server.base_url
         rows = [row(n, f"{base}iiif/{n}.jpg/full/full/0/default.jpg") for n in range(3)]
@@ -113,13 +117,16 @@ def test_images_come_with_their_rights_and_are_asked_for_once(scrapy: Scrapy) ->
         rows += [row(20, f"{base}same/1"), row(21, f"{base}same/2"), row(22, f"{base}same/1")]
         rows += [row(23, f"{base}moved"), row(30, f"{base}nd", ND), row(31, f"{base}inc", INC)]
         file = feed(scrapy.folder / "feed.jsonl", rows)
-        arguments = ("-a", "size=200", "-s", "MAX_REJECT_SHARE=0.9")
+        strictly = ("-a", "size=200", "-s", "DOWNLOAD_MAXSIZE=5000")
+        arguments = (*strictly, "-s", "MAX_REJECT_SHARE=0.9")
         first = images(scrapy, file, server, *arguments)
         asked = Counter(server.asked)
+        records, certificate = first.records, first.certificate
         server.asked.clear()
         again = images(scrapy, file, server, *arguments)
         wanted = Counter(server.asked)
-        strict = images(scrapy, file, server, "-a", "size=200")
+        assert again.records == records
+        strict = images(scrapy, file, server, *strictly)
     assert first.code == 0, first.err
     assert "Traceback" not in first.err
     assert max(asked.values()) == 1
@@ -127,10 +134,9 @@ def test_images_come_with_their_rights_and_are_asked_for_once(scrapy: Scrapy) ->
     assert "/v2/iiif/0.jpg/full/200,/0/default.jpg" in asked
     # Only what could not be had is asked for again.
     assert set(wanted) == {f"/v2/{name}.png" for name in gone}
-    assert again.records == first.records
     assert strict.code == 13
 
-    by_id = {image["id"]: image for image in first.records}
+    by_id = {image["id"]: image for image in records}
     assert len(by_id) == 6
     assert {lost["id"] for lost in first.rejected} == {f"{base}{name}.png" for name in gone}
     assert {lost["reason"] for lost in first.rejected} == {"unreadable"}
@@ -138,11 +144,10 @@ def test_images_come_with_their_rights_and_are_asked_for_once(scrapy: Scrapy) ->
     assert "403" in said[f"{base}403.png"]
     assert "text/html" in said[f"{base}html.png"]
     assert "object/10" in said[f"{base}html.png"]
-    certificate = first.certificate
-    assert (certificate["unique"], certificate["unreadable"]) == (6, 8)
-    assert certificate["expected"]["last"] == 14
+    assert (certificate["unique"], certificate["unreadable"]) == (6, 10)
+    assert certificate["expected"]["last"] == 16
     assert certificate["images"] == {
-        "by_licence": {"Public Domain": 14, "CC BY-NC-ND 4.0": 1, "In Copyright": 1},
+        "by_licence": {"Public Domain": 16, "CC BY-NC-ND 4.0": 1, "In Copyright": 1},
         "wanted": ["Public Domain"],
     }
 
@@ -150,10 +155,10 @@ def test_images_come_with_their_rights_and_are_asked_for_once(scrapy: Scrapy) ->
     assert len(shelf) == 5
     one, two = by_id[f"{base}same/1"], by_id[f"{base}same/2"]
     assert one["file"] == two["file"]
-    assert one["objects"] == [rows[11]["id"], rows[13]["id"]]
+    assert one["objects"] == [rows[13]["id"], rows[15]["id"]]
     beside = shelf[one["file"].rpartition("/")[2]]
     owners = {use["object"] for use in (beside, *beside["also"])}
-    assert owners == {rows[11]["id"], rows[12]["id"], rows[13]["id"]}
+    assert owners == {rows[13]["id"], rows[14]["id"], rows[15]["id"]}
     for image in first.records:
         assert (first.folder / image["file"]).stat().st_size == image["bytes"]
         assert image["licence"] == "Public Domain"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.policy import load_policy, policy_keys
+from mplus_crawler.policy import Limit, load_policy, policy_keys
 from tests.conftest import ROOT, limit
 
 LOCAL = "http://127.0.0.1:8000/v2/"
@@ -83,6 +83,22 @@ def test_an_overlay_changes_what_it_names_and_nothing_else(tmp_path: Path) -> No
     assert [t for t in granted.tiers if t.name != "collections"] == [
         t for t in shipped.tiers if t.name != "collections"
     ]
+
+
+def test_a_host_of_images_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "dmg.toml").write_text(
+        '[[images.host]]\nname = "Images.example"\nlimits = [{ requests = 5, seconds = 1 }]\n'
+        'source = "a letter"\nchecked = 2026-11-22\n'
+    )
+    images = load_policy("dmg", tmp_path).images
+    assert images is not None
+    assert images.tier("images.example").limits == (Limit(5, 1.0),)
+    assert images.tier("other.example").limits == (Limit(1, 1.0),)
+    assert images.tier("other.example").name == "other.example"
+    assert images.licences == ("public-domain",)
+    (tmp_path / "dmg.toml").write_text("[images]\nlimits = [{ requests = 5, seconds = 1 }]\n")
+    with pytest.raises(UsageFault, match="source"):
+        load_policy("dmg", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from mplus_crawler.images.iiif import image_key
 from mplus_crawler.images.permission import Statement
 from mplus_crawler.rights import UNKNOWN
 
 _SCHEMA = """
-CREATE TABLE image (number INTEGER PRIMARY KEY, key TEXT UNIQUE, host TEXT, image TEXT, term TEXT);
+CREATE TABLE image (number INTEGER PRIMARY KEY, key TEXT UNIQUE, host TEXT, image TEXT, term TEXT,
+    ours BOOLEAN);
 CREATE TABLE use (key TEXT, object TEXT, label TEXT, licence_uri TEXT, attribution TEXT,
     note TEXT, image TEXT, UNIQUE (key, object, image));
 CREATE INDEX turn ON image (host, term, number);
@@ -65,7 +67,7 @@ class Picture:
 
 
 class Worklist:
-    """The images of this *shard*; those under one of *terms* (slugs) may be fetched.
+    """The images of a feed; those of this *shard* under one of *terms* (slugs) may be fetched.
 
     Statements of several records about one image must agree; where they don't, it is unknown.
     """
@@ -81,13 +83,11 @@ class Worklist:
 
     def add(self, said: Statement) -> None:
         """Take over what a record says of an image."""
-        if not self._shard.has(said.key):
-            return
         row = self._db.execute("SELECT term FROM image WHERE key = ?", (said.key,)).fetchone()
         if row is None:
             self._db.execute(
-                "INSERT INTO image (key, host, image, term) VALUES (?, ?, ?, ?)",
-                (said.key, _host(said.image), said.image, said.term),
+                "INSERT INTO image (key, host, image, term, ours) VALUES (?, ?, ?, ?, ?)",
+                (said.key, _host(said.image), said.image, said.term, self._shard.has(said.key)),
             )
         elif row[0] != said.term:
             self._db.execute("UPDATE image SET term = ? WHERE key = ?", (UNKNOWN, said.key))
@@ -101,7 +101,13 @@ class Worklist:
 
     def counts(self) -> dict[str, int]:
         """How many images there are under each term, by its slug."""
-        return dict(self._db.execute("SELECT term, count(*) FROM image GROUP BY term"))
+        return dict(self._db.execute("SELECT term, count(*) FROM image WHERE ours GROUP BY term"))
+
+    def denies(self, url: str) -> bool:
+        """Whether *url* is of an image that may not be fetched, or is not wanted."""
+        key = image_key(url)
+        row = self._db.execute("SELECT term FROM image WHERE key = ?", (key,)).fetchone()
+        return row is not None and row[0] not in self.terms
 
     def denied(self) -> dict[str, int]:
         """Those counts that are of images which may not be fetched, or are not wanted."""
@@ -114,7 +120,7 @@ class Worklist:
     def hosts(self) -> list[str]:
         """The hosts that have images which may be fetched, in the feed's order."""
         rows = self._db.execute(
-            f"SELECT host FROM image WHERE term IN ({self._marks}) "
+            f"SELECT host FROM image WHERE ours AND term IN ({self._marks}) "
             "GROUP BY host ORDER BY min(number)",
             self.terms,
         )
@@ -124,7 +130,7 @@ class Worklist:
         """The next image at *host*; ``None`` when all were taken."""
         row = self._db.execute(
             f"SELECT number, key, image, term FROM image WHERE host = ? AND number > ? "
-            f"AND term IN ({self._marks}) ORDER BY number LIMIT 1",
+            f"AND ours AND term IN ({self._marks}) ORDER BY number LIMIT 1",
             (host, self._last.get(host, 0), *self.terms),
         ).fetchone()
         if row is None:

@@ -195,8 +195,8 @@ class ImagesSpider(GentSpider):
         return self.counted_elsewhere(request.url)
 
     def allows(self, url: str) -> bool:
-        """Whether *url* may be requested, wherever it is."""
-        return self.allows_elsewhere(url)
+        """Whether *url* may be requested; no redirect leads to an image that is denied."""
+        return self.allows_elsewhere(url) and not self.worklist.denies(url)
 
     def certified(self) -> dict[str, Any]:
         """How many images there are under each licence, and which were wanted."""
