@@ -166,6 +166,7 @@ class Ledger:
         headers = {
             name.decode("latin-1"): [value.decode("latin-1") for value in values]
             for name, values in response.headers.items()
+            if name != b"Set-Cookie"  # a session is not for a file
         }
         body = response.body
         assert self._db is not None
@@ -220,13 +221,19 @@ class Ledger:
             existed = False
             self._connect(path)
         began = float(self.recall("began", repr(time.time())))
-        if time.time() - began > self._crawler.settings.getfloat("RESUME_MAX_AGE"):
+        if time.time() - began > self._longest():
             logger.warning("the unfinished harvest is older than RESUME_MAX_AGE: starting afresh")
             self.close(over=True)
             self._connect(path)
             self.recall("began", repr(time.time()))
         elif existed and (held := self._held()):
             logger.info("going on with an unfinished harvest: %d answers are in hand", held)
+
+    def _longest(self) -> float:
+        """Seconds for which answers may be held: the user's, but not beyond the museum's terms."""
+        longest = self._crawler.settings.getfloat("RESUME_MAX_AGE")
+        days = MuseumSpider.of(self._crawler).policy.retention_days
+        return min(longest, days * 86_400) if days else longest
 
     def _connect(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

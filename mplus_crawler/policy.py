@@ -135,7 +135,8 @@ class Policy:
     """One museum's facts. ``base_url`` is the canonical one and ends with a slash.
 
     ``window`` and ``nested`` are limits of a GraphQL API: how many records pages reach, and
-    how many distinct ones may be nested in a page.
+    how many distinct ones may be nested in a page; ``taken`` are sizes of page that its server
+    uses by itself.
     """
 
     key: str
@@ -157,6 +158,7 @@ class Policy:
     pages: Mapping[str, str]
     window: int
     nested: int
+    taken: tuple[int, ...]
     roots: Mapping[str, Root]
     dataset: Dataset | None
     images: Images | None
@@ -296,6 +298,7 @@ def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
         pages=plain.get("pages", {}),
         window=plain.get("paging", {}).get("window", 0),
         nested=plain.get("paging", {}).get("nested", 0),
+        taken=tuple(plain.get("paging", {}).get("taken", [])),
         roots={root["name"]: Root(**_tuples(root)) for root in plain.get("root", [])},
         dataset=_dataset(plain.get("dataset")),
         images=_images(plain.get("images")),

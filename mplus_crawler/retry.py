@@ -27,11 +27,15 @@ _REFUSED = (401, 403, 410)
 
 
 class GaveUp(IgnoreRequest):
-    """A request that failed as often as patience allows; *status* is that of the last answer."""
+    """A request that failed as often as patience allows; *status* is that of the last answer.
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
+    *hopeless*: any other one like it would fail, too.
+    """
+
+    def __init__(self, reason: str, status: int | None = None, *, hopeless: bool = False) -> None:
         super().__init__(reason)
         self.status = status
+        self.hopeless = hopeless
 
 
 class RetryMiddleware:
@@ -72,12 +76,12 @@ class RetryMiddleware:
         if response.status in request.meta.get("handle_httpstatus_list", ()):
             return response
         if response.status in _REFUSED:
-            self._census.stop(Verdict.REFUSED, f"{response.status} from {request.url}")
+            self._census.stop(Verdict.REFUSED, self._refusal(request, response))
             raise IgnoreRequest(f"{response.status}")
         if response.status in _PARKED:
             return self._again_when_free(request, response)
         if reason := MuseumSpider.of(self._crawler).hopeless(response):
-            raise GaveUp(reason)
+            raise GaveUp(reason, hopeless=True)
         if response.status in self._codes:
             self._break_circuit(response.status)
             return self._again(request, f"the museum answered {response.status}", response.status)
@@ -96,6 +100,12 @@ class RetryMiddleware:
         if isinstance(exception, self._exceptions):
             return self._again(request, _told(exception))
         return None
+
+    def _refusal(self, request: Request, response: Response) -> str:
+        spider = MuseumSpider.of(self._crawler)
+        wanted = spider.policy.credential if spider.keyed else None
+        key = f": the key in {wanted.environment} is not accepted" if wanted else ""
+        return f"{response.status} from {request.url}{key}"
 
     def _faulty(self, request: Request, response: Response, fault: PageFault) -> Request | Response:
         """Ask again; in the end take what could be read, and say what is missing."""

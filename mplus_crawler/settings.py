@@ -35,7 +35,7 @@ ROBOTSTXT_OBEY = False  # an API under terms of use of its own; robots.txt is fo
 DOWNLOAD_VERIFY_CERTIFICATES = True  # Scrapy's default trusts any certificate
 REMOTE_CONTROL_ENABLED = False  # a local port that runs whatever Python is posted to it
 TELNETCONSOLE_ENABLED = False  # another port, its password in the log
-COOKIES_ENABLED = False  # nobody needs them here
+COOKIES_ENABLED = False  # it would ask the web for domain names; sessions are ours to keep
 DOWNLOAD_MAXSIZE = 32 * 1024 * 1024  # a page is half a megabyte; a gigabyte is an accident
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_TIMEOUT = 60
@@ -55,6 +55,7 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,  # it drops what it should ask again
     "mplus_crawler.ledger.LedgerMiddleware": 540,
     "mplus_crawler.retry.RetryMiddleware": 550,
+    "mplus_crawler.session.SessionMiddleware": 700,
     "mplus_crawler.politeness.throttle.ThrottleMiddleware": 880,
 }
 SPIDER_MIDDLEWARES = {

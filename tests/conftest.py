@@ -55,7 +55,14 @@ class Scrapy:
             "XDG_STATE_HOME": str(folder / "state"),
             "PYTHONWARNINGS": "error,ignore:Accessing jsonschema:DeprecationWarning",
         }
-        for name in ("DMG_BASE_URL", "BUDGET_URL", "POLICY_DIR", "DMG_API_KEY", "MPLUS_API_KEY"):
+        for name in (
+            "DMG_BASE_URL",
+            "MPLUS_URL",
+            "BUDGET_URL",
+            "POLICY_DIR",
+            "DMG_API_KEY",
+            "MPLUS_API_KEY",
+        ):
             self.environment.pop(name, None)
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -92,11 +99,11 @@ class Scrapy:
         self.environment["DMG_BASE_URL"] = museum.base_url
         return self
 
-    def policy(self, text: str) -> Scrapy:
+    def policy(self, text: str, museum: str = "dmg") -> Scrapy:
         """The command, with *text* laid over the museum's policy."""
         folder = self.folder / "policies"
         folder.mkdir(exist_ok=True)
-        (folder / "dmg.toml").write_text(text)
+        (folder / f"{museum}.toml").write_text(text)
         self.environment["POLICY_DIR"] = str(folder)
         return self
 

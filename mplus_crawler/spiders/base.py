@@ -26,8 +26,9 @@ class MuseumSpider(Spider):
 
     Leaves say which policy (:attr:`museum`) and setting (:attr:`base_setting`) apply, which
     :attr:`kind` of item they give (the name of its schema), whether the museum wants a key
-    (:attr:`keyed`), whether what it gives is for its owner alone (:attr:`private`), and whether
-    a harvest of the whole museum includes it (:attr:`in_harvest`).
+    (:attr:`keyed`), whether what it gives is for its owner alone (:attr:`private`), whether
+    a harvest of the whole museum includes it (:attr:`in_harvest`), and whether the API's cookies
+    are kept (:attr:`session`).
     """
 
     museum: ClassVar[str]
@@ -36,6 +37,7 @@ class MuseumSpider(Spider):
     keyed: ClassVar[bool] = False
     private: ClassVar[bool] = False
     in_harvest: ClassVar[bool] = False
+    session: ClassVar[bool] = False
     policy: Policy
     base_url: str
     arguments: dict[str, str]

@@ -1,0 +1,206 @@
+"""The roll: every id that there is, listed past the window behind which the API falls silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mplus_crawler.graphql.questions import Listing, batches
+
+# Lists of ids that are looked through above the highest known one.
+_FARTHEST = 24
+
+
+class Roll:
+    """One pass over all ids, in parts of *size*.
+
+    Pages from the low end reach *window* records, and pages from the high end as many; what is
+    between them is asked for by ranges of ids. It is :attr:`whole` when as many distinct ids
+    are in hand as every part has said that there are, never because a part was empty.
+    """
+
+    def __init__(
+        self, size: int, window: int, rows: int | None = None, avoid: Sequence[int] = ()
+    ) -> None:
+        self.ids: set[int] = set()
+        self.total: int | None = None
+        self.moved = False
+        self.failed = ""
+        self._size = size
+        self._reach = window // size * size
+        self._most = rows
+        self._avoid = avoid
+        self._asked: set[str] = set()
+        self._open: set[str] = set()
+        self._rows: dict[int, int] = {}
+        self._broken_rows: set[int] = set()
+        self._broken_ids: set[int] = set()
+        self._swept = False
+        self._top = self._farther = 0
+
+    def begin(self, former: Roll | None = None) -> list[Listing]:
+        """The parts to ask for at first; all of them where a *former* roll tells how many.
+
+        Records that broke their part in the former roll are gone round.
+        """
+        if former is None or former.total is None:
+            return self._ask([Listing(0, self._size)])
+        known = sorted(former.ids | former._broken_ids)
+        self._broken_ids = set(former._broken_ids)
+        parts: list[Listing] = []
+        for part in [Listing(0, self._size), *self._rest(former.total)]:
+            span = self._span(part, former.total, known)
+            if any(id_ in span for id_ in self._broken_ids):
+                wanted = (id_ for id_ in span if id_ not in self._broken_ids)
+                parts += [Listing(0, self._size, ids=ids) for ids in batches(wanted, self._size)]
+                self._asked.add(part.key)
+            else:
+                parts.append(part)
+        return self._ask(parts)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to ask."""
+        return not self._open
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is proven to hold every id."""
+        return self.over and not self.moved and not self.failed and self.counted == self.total
+
+    @property
+    def counted(self) -> int:
+        """How many there are, by what is in hand."""
+        return len(self.ids | self._broken_ids)
+
+    def take(self, part: Listing, ids: Sequence[int], total: int | None) -> list[Listing]:
+        """Enter what *part* has brought; the parts that are to be asked for now.
+
+        Raises ValueError where it cannot be right: rows are missing, or out of order.
+        """
+        if list(ids) != sorted(set(ids), reverse=part.descending):
+            raise ValueError("ids are out of order")
+        if part.ids:
+            if not set(ids) <= set(part.ids):
+                raise ValueError("ids came that were not asked for")
+            if len(ids) != (total or 0):
+                raise ValueError(f"{len(ids)} of {total} ids came")
+            if not ids and not part.tries:
+                raise ValueError("nothing came, which is to be seen twice")
+        else:
+            if total is None and not ids and self._ends_before(part):
+                total = self.total
+            if total is None:
+                raise ValueError("no total came" if ids else "nothing came")
+            due = max(0, min(part.size, total - part.page * part.size))
+            if len(ids) != due:
+                raise ValueError(f"{len(ids)} of {due} ids came")
+        self._open.discard(part.key)
+        self.ids.update(ids)
+        if part.ids:
+            return self._middle()
+        assert total is not None
+        first = self.total is None
+        self.moved |= not first and total != self.total
+        self.total = total
+        for place, id_ in enumerate(ids):
+            self._rows[self._row(part, place)] = id_
+        return (self._ask(self._rest(total)) if first else []) or self._middle()
+
+    def broken(self, part: Listing) -> list[Listing]:
+        """Smaller parts of one that a record in it has broken; the id itself in the end."""
+        self._open.discard(part.key)
+        if not part.single:
+            return self._ask(part.parts(self._avoid))
+        if part.ids:
+            self._broken_ids.update(part.ids)
+        else:
+            self._broken_rows.add(self._row(part, 0))
+        return self._middle()
+
+    def smaller(self, part: Listing) -> list[Listing]:
+        """*part* in smaller ones, which the server's cache knows under other keys."""
+        self._open.discard(part.key)
+        return self._ask(part.parts(self._avoid))
+
+    def give_up(self, part: Listing, reason: str) -> None:
+        """*part* cannot be had."""
+        self._open.discard(part.key)
+        self.failed = reason
+
+    @property
+    def unreadable(self) -> set[int]:
+        """Ids that there are, and that break every part they are in."""
+        return self._broken_ids
+
+    @property
+    def nameless(self) -> int:
+        """How many rows cannot be read, and were not found by id either."""
+        return max(0, len(self._broken_rows) - len(self._broken_ids))
+
+    def _rest(self, total: int) -> Iterator[Listing]:
+        """The pages after the first."""
+        rows = total if self._most is None else min(total, self._most)
+        up = min(rows, self._reach)
+        down = min(rows - up, self._reach)
+        for page in range(1, -(-up // self._size)):
+            yield Listing(page, self._size)
+        for page in range(-(-down // self._size)):
+            yield Listing(page, self._size, descending=True)
+
+    def _middle(self) -> list[Listing]:
+        """When both ends are in: what is between them, and ids of rows that broke their part."""
+        if self._open or self._most is not None:
+            return []
+        if self.total is None:  # every page was gone round, by ranges that prove themselves
+            self.total = self.counted
+        if self._swept:
+            return self._beyond()
+        self._swept = True
+        gaps = [self._gap(row) for row in self._broken_rows]
+        if self.total and self.total > 2 * self._reach:
+            low, high = self._rows.get(self._reach - 1), self._rows.get(self.total - self._reach)
+            gaps.append(range((low or 0) + 1, high or 1))
+        return self._ask(
+            Listing(0, self._size, ids=ids) for gap in gaps for ids in batches(gap, self._size)
+        )
+
+    def _gap(self, row: int) -> range:
+        """The ids that the record in *row* can have: between those of its neighbours."""
+        low = max((i for r, i in self._rows.items() if r < row), default=0)
+        high = min((i for r, i in self._rows.items() if r > row), default=0)
+        if not high:
+            high = self._top = low + self._size
+        return range(low + 1, high)
+
+    def _beyond(self) -> list[Listing]:
+        """Higher ids, for a last record that has no neighbour above it; to some length."""
+        if not self._top or not self.nameless or self._farther == _FARTHEST:
+            return []
+        self._farther += 1
+        low, self._top = self._top, self._top + self._size
+        return self._ask([Listing(0, self._size, ids=tuple(range(low, self._top)))])
+
+    def _ends_before(self, part: Listing) -> bool:
+        """Whether *part* begins where there are no more records."""
+        return self.total is not None and part.page * part.size >= self.total
+
+    def _row(self, part: Listing, place: int) -> int:
+        """Where the id at *place* of *part* stands among all, counted from the lowest."""
+        row = part.page * part.size + place
+        return (self.total or 0) - 1 - row if part.descending else row
+
+    def _span(self, part: Listing, total: int, known: Sequence[int]) -> range:
+        """The ids that *part* covers if nothing has moved, those between its neighbours too."""
+        first, last = part.page * part.size, (part.page + 1) * part.size
+        if part.descending:
+            first, last = total - last, total - first
+        first = max(0, first)
+        low = known[first - 1] + 1 if 0 < first <= len(known) else 1
+        high = known[last - 1] + 1 if last < len(known) else known[-1] + 1 + self._size
+        return range(low, high)
+
+    def _ask(self, parts: Sequence[Listing] | Iterator[Listing]) -> list[Listing]:
+        new = [part for part in parts if part.key not in self._asked]
+        self._asked.update(part.key for part in new)
+        self._open.update(part.key for part in new)
+        return new

@@ -1,0 +1,297 @@
+"""The walk: which questions a call carries next, until every record is accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from mplus_crawler.graphql.questions import Fetch, Listing, Question, batches
+from mplus_crawler.graphql.roll import Roll
+
+# Root fields in a call: two languages of one page, and as much again for what went wrong.
+_FIELDS = 4
+# The same when no page is left to ask for, so that the last roll is called at one moment.
+_FIELDS_AT_THE_END = 8
+# Ids in a call: M+'s server takes a hundred kilobytes.
+_IDS = 12_000
+# How often a question is asked, a record that isn't there is asked for, all ids are listed.
+_TRIES = 6
+_LOOKS = 3
+_ROLLS = 5
+# After so many pages in a row without anything nested in them, they are taken as they come.
+_BARE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Ids that came, and how many the museum says there are."""
+
+    ids: tuple[int, ...]
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Ids of the records that came.
+
+    *bare*: none of them has anything nested in it. *crowded*: so many have that some may be
+    lost. *rich*: one that has, to be a witness.
+    """
+
+    ids: tuple[int, ...]
+    bare: bool = False
+    crowded: bool = False
+    rich: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record in it has broken the answer, with these words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Nothing came, or not what was asked for."""
+
+    reason: str
+
+
+Outcome = Listed | Fetched | Broken | Wrong
+
+
+@dataclass
+class Walk:
+    """What is to be asked of one root field, in pages of *size*, ids in lists of *listed*.
+
+    :meth:`call` gives the questions of the next call, :meth:`answered` takes what each has
+    brought and says whether its records are good to keep. When :attr:`over`, what is in
+    :attr:`got`, :attr:`unreadable` and :attr:`gone` is all there is, unless :attr:`problems`
+    say otherwise. *salts* is how many filters there are to dodge a cache with.
+    """
+
+    size: int
+    listed: int
+    window: int
+    salts: int = 0
+    limit: int | None = None
+    avoid: Sequence[int] = ()
+    roll: Roll = field(init=False)
+    rolls: int = 0
+    got: set[int] = field(default_factory=set)
+    unreadable: dict[int, str] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    drifted: bool = False
+    under_way: int = 0
+    _fresh: deque[Fetch] = field(default_factory=deque)
+    _again: deque[Question] = field(default_factory=deque)
+    _first: set[int] = field(default_factory=set)
+    _loose: list[int] = field(default_factory=list)
+    _looked: Counter[int] = field(default_factory=Counter)
+    _witness: int | None = None
+    _bare: int = 0
+    _reason: str = ""
+    _over: bool = False
+
+    def __post_init__(self) -> None:
+        self._call_roll(None)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to ask, and nothing under way."""
+        return self._over and not self.under_way
+
+    @property
+    def total(self) -> int | None:
+        """How many records there are, as the museum said last."""
+        return self.roll.total
+
+    @property
+    def calls_expected(self) -> int:
+        """How many calls all of it takes, if nothing goes wrong."""
+        rows = self.total or 0
+        return 1 + -(-min(rows, self.limit or rows) // self.size)
+
+    def call(self) -> list[Question]:
+        """The questions of the next call; none if there is nothing to ask for now."""
+        if not (self._fresh or self._again or self.under_way or self._over):
+            self._settle()
+        if not (self._fresh or self._again):
+            return []
+        questions: list[Question] = [(self._fresh or self._again).popleft()]
+        if not self._fresh and self.rolls == 1 and self.roll.over and self.limit is None:
+            self._call_roll(self.roll)
+        room = (_FIELDS if self._fresh else _FIELDS_AT_THE_END) - questions[0].cost
+        ids = len(questions[0].ids)
+        while self._again and (first := self._again[0]).cost <= room:
+            ids += len(first.ids)
+            if ids > _IDS:
+                break
+            room -= first.cost
+            questions.append(self._again.popleft())
+        self.under_way += 1
+        return questions
+
+    def answered(self, question: Question, outcome: Outcome) -> bool:
+        """Take what *question* has brought; whether its records may be kept."""
+        if isinstance(question, Listing):
+            self._listed(question, outcome)
+            return False
+        if isinstance(outcome, Broken):
+            self._break(question, outcome.reason)
+            return False
+        if not isinstance(outcome, Fetched):
+            self._wrong(question, outcome.reason if isinstance(outcome, Wrong) else "")
+            return False
+        if (outcome.bare or outcome.crowded) and self._mend(question, outcome):
+            return False
+        self._witness = outcome.rich or self._witness
+        self._bare = 0 if outcome.rich else self._bare
+        self.got.update(outcome.ids)
+        self._look_for({*question.ids} - {*outcome.ids})
+        return True
+
+    def stop(self, reason: str) -> None:
+        """Ask nothing more: it cannot help."""
+        self._over = True
+        self._fresh.clear()
+        self._again.clear()
+        self.problems.append(reason)
+
+    def _listed(self, part: Listing, outcome: Outcome) -> None:
+        roll = self.roll
+        if isinstance(outcome, Broken):
+            more = roll.broken(part) if part.tries or not part.single else [part.again()]
+            self._reason = outcome.reason
+        elif isinstance(outcome, Listed):
+            try:
+                more = roll.take(part, outcome.ids, outcome.total)
+            except ValueError as error:
+                more = self._list_again(part, str(error))
+            else:
+                self._plan(outcome.ids)
+        else:
+            more = self._list_again(part, outcome.reason if isinstance(outcome, Wrong) else "")
+        self._again.extend(more)
+        if roll.over:
+            self._fetch(self._loose)
+            self._loose = []
+        for id_ in roll.unreadable - self.unreadable.keys():
+            self.unreadable[id_] = self._reason
+            self._first.add(id_)
+
+    def _list_again(self, part: Listing, reason: str) -> list[Listing]:
+        if part.tries < _TRIES and (part.ids or part.single or part.tries + 1 < 2**self.salts):
+            return [part.again()]
+        if part.tries < _TRIES:
+            return self.roll.smaller(part)
+        self.roll.give_up(part, f"a list of ids could not be had: {reason}")
+        return []
+
+    def _plan(self, ids: Iterable[int]) -> None:
+        """Ask for the records of *ids* that are new; in the first roll, at once."""
+        if self.rolls > 1:
+            return
+        new = [id_ for id_ in sorted(ids) if id_ not in self._first]
+        if self.limit is not None:
+            new = new[: max(0, self.limit - len(self._first))]
+        self._first.update(new)
+        self._loose += new
+        whole = len(self._loose) // self.size * self.size
+        self._fetch(self._loose[:whole])
+        del self._loose[:whole]
+
+    def _fetch(self, ids: Iterable[int]) -> None:
+        self._fresh.extend(map(self._asking, batches(ids, self.size)))
+
+    def _asking(self, ids: tuple[int, ...]) -> Fetch:
+        """The question for *ids*, which the cache has not under any key that it had before."""
+        return Fetch(ids, tries=max(self._looked[id_] for id_ in ids))
+
+    def _settle(self) -> None:
+        """Nothing is under way: compare the last roll with what is in hand, and go on or end."""
+        roll, ours = self.roll, self.got | self.unreadable.keys()
+        if roll.nameless:
+            self.problems.append(f"{roll.nameless} records cannot be read, and have no id")
+        if self.limit is not None or roll.nameless:
+            self._end(roll.failed)
+        elif self.rolls == 1:
+            self._call_roll(roll)
+        elif roll.whole and (missing := roll.ids - ours):
+            self._miss(sorted(missing))
+        elif roll.whole:
+            self.gone = ours - roll.ids - roll.unreadable
+            self.drifted |= self._first != roll.ids | self.unreadable.keys()
+            self._end()
+        elif self.rolls < _ROLLS and not roll.failed:
+            self._call_roll(roll)
+        elif self.drifted or not roll.failed:
+            self._end(roll.failed or f"{self.rolls} lists of all ids did not agree")
+        else:
+            self.notes.append(f"ids could not be listed a second time: {roll.failed}")
+            self._end()
+
+    def _miss(self, ids: Sequence[int]) -> None:
+        """Records that are listed, and not in hand: new ones, and those that did not come."""
+        self.drifted |= not self._first >= {*ids}
+        if all(self._looked[id_] < _LOOKS * self.rolls for id_ in ids):
+            self._fetch(ids)
+        elif self.rolls < _ROLLS:
+            self._call_roll(self.roll)
+        else:
+            self._end(f"{len(ids)} records are listed, and never given")
+
+    def _end(self, problem: str = "") -> None:
+        if problem:
+            self.problems.append(problem)
+        self._over = True
+
+    def _call_roll(self, former: Roll | None) -> None:
+        if former is not None:
+            self.drifted |= not former.whole
+        # Another size of page each time, so that no cache answers with the former roll.
+        size = self.listed - self.rolls * self.listed // 20
+        self.roll = Roll(size, self.window, self.limit, self.avoid)
+        self.rolls += 1
+        self._again.extend(self.roll.begin(former))
+
+    def _break(self, fetch: Fetch, reason: str) -> None:
+        if not fetch.single:
+            self._again.extend(fetch.parts())
+        elif fetch.tries < _LOOKS:
+            self._again.append(fetch.again())
+        else:
+            self.unreadable[fetch.ids[0]] = reason
+
+    def _wrong(self, fetch: Fetch, reason: str) -> None:
+        if fetch.tries < _TRIES:
+            self._again.append(fetch.again())
+        else:
+            self.problems.append(f"{len(fetch.ids)} records could not be had: {reason}")
+            self._looked.update(dict.fromkeys(fetch.ids, _LOOKS * _ROLLS))
+
+    def _mend(self, fetch: Fetch, outcome: Fetched) -> bool:
+        """Ask again for records that came without what is nested in them; whether that is done."""
+        self._bare += outcome.bare
+        hopeless = fetch.tries >= _TRIES or self._bare > _BARE
+        if hopeless or (outcome.crowded and fetch.single):
+            told = "records came without what is nested in them"
+            if self._witness is None and not outcome.crowded:
+                self.notes.append(told)  # perhaps no record has any
+            else:
+                self.problems.append(told)
+            return False
+        whole = not fetch.single and (self._witness is None or len(fetch.ids) >= self.size)
+        for part in fetch.parts(parts=2) if whole else [fetch]:
+            self._again.append(Fetch(part.ids, self._witness, fetch.tries + 1))
+        return True
+
+    def _look_for(self, missing: set[int]) -> None:
+        """Records that did not come with the others: perhaps gone, which the next roll tells."""
+        self._looked.update(missing)
+        if again := sorted(id_ for id_ in missing if self._looked[id_] % _LOOKS):
+            self._again.append(self._asking(tuple(again)))

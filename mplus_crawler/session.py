@@ -1,0 +1,51 @@
+"""Sessions: the cookies of an API, kept for its own origin while a crawl runs.
+
+Scrapy's own middleware asks the web for a list of public suffixes, to tell whose cookie is
+whose; here they all are one origin's.
+"""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+from typing import Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+
+from mplus_crawler.addresses import origin
+from mplus_crawler.spiders.base import MuseumSpider
+
+
+class SessionMiddleware:
+    """Gives the API of a spider with a :attr:`~MuseumSpider.session` its cookies back."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._cookies: dict[str, str] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """The middleware of *crawler*."""
+        return cls(crawler)
+
+    def process_request(self, request: Request) -> None:
+        """Put the session on *request*."""
+        if self._cookies and self._is_ours(request):
+            pairs = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+            request.headers["Cookie"] = pairs
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Remember what *response* sets, unless it is an old one out of the ledger."""
+        if self._is_ours(request) and not request.meta.get("replayed"):
+            for header in response.headers.getlist("Set-Cookie"):
+                try:
+                    cookies = SimpleCookie(header.decode("latin-1"))
+                except CookieError:
+                    continue
+                self._cookies |= {name: cookie.coded_value for name, cookie in cookies.items()}
+        return response
+
+    def _is_ours(self, request: Request) -> bool:
+        spider = MuseumSpider.of(self._crawler)
+        return spider.session and origin(request.url) == origin(spider.base_url)

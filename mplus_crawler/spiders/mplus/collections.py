@@ -1,0 +1,339 @@
+"""Objects, constituents and exhibitions of M+, whole and in both languages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
+
+from mplus_crawler.census import Census
+from mplus_crawler.errors import PageFault
+from mplus_crawler.graphql.calls import Answer, Operation, call
+from mplus_crawler.graphql.questions import Fetch, Listing, Question, repeated, salted
+from mplus_crawler.graphql.walk import Broken, Fetched, Listed, Outcome, Walk, Wrong
+from mplus_crawler.policy import Root
+from mplus_crawler.records import Loss, Records
+from mplus_crawler.retry import GaveUp
+from mplus_crawler.spiders.arguments import Parser, whole
+from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.mplus.base import MplusSpider
+from mplus_crawler.tms import COLUMNS, Bilingual
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+# After so many calls that brought nothing, the next one waits longer and longer.
+_BARREN = 3
+# Calls in a row that could not be had for good, after which nothing more is asked.
+_LOST = 2
+
+
+class RootSpider(MplusSpider):
+    """Every record of one root field of the API.
+
+    Leaves name the field (:attr:`root`) and the fields that any of its records has
+    (:attr:`telltales`): one that has none of them is another root's, out of the server's cache.
+    """
+
+    root: ClassVar[str]
+    telltales: ClassVar[tuple[str, ...]] = ()
+
+    facts: Root
+    walk: Walk
+    census: Census
+    flight: int
+    in_session = False
+    barren = 0
+    lost_calls = 0
+    told = False
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """The spider, with the walk that it is to do."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        policy = spider.policy
+        spider.facts = policy.roots[cls.root]
+        limit = spider.arguments.get("limit")
+        spider.walk = Walk(
+            size=spider.facts.per_page,
+            listed=spider.facts.listed,
+            window=policy.window,
+            salts=len(spider.facts.salts),
+            limit=int(limit) if limit else None,
+            avoid=(*policy.taken, *(root.per_page for root in policy.roots.values())),
+        )
+        spider.flight = min(crawler.settings.getint("LOOKAHEAD"), policy.in_flight)
+        return spider
+
+    @classmethod
+    def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
+        """``limit``."""
+        return {"limit": whole(1)}
+
+    async def start(self) -> AsyncIterator[Request | Loss]:
+        """Ask for the first ids."""
+        self.census = Census.of(self.crawler)
+        self.census.limit = self.walk.limit
+        for request in self.calls():
+            yield request
+
+    def calls(self) -> Iterator[Request | Loss]:
+        """The calls to make now. The first goes alone, so that it makes the only session."""
+        while self.walk.under_way < (self.flight if self.in_session else 1):
+            questions = self.walk.call()
+            if not questions:
+                break
+            yield self.request(questions)
+        if self.walk.over:
+            yield from self.conclude()
+
+    def request(self, questions: Sequence[Question]) -> Request:
+        """A call that carries *questions*; the first of them is what the ledger knows it by."""
+        return self.post(
+            self.operations(questions),
+            callback=self.parse,
+            errback=self.lost,
+            meta={
+                "questions": questions,
+                "asks_for": f"{self.root} {questions[0].key}",
+                "unledgered": self.walk.rolls > 1,  # a list that proves must be new
+            },
+        )
+
+    def varied(self, request: Request) -> Request:
+        """The same questions, past what the server's cache holds of them."""
+        questions = [question.again() for question in request.meta["questions"]]
+        meta = {**request.meta, "questions": questions}
+        return request.replace(body=call(self.operations(questions)), meta=meta)
+
+    def operations(self, questions: Sequence[Question]) -> Iterator[Operation]:
+        """*questions* in the API's words."""
+        salts = self.facts.salts
+        for place, question in enumerate(questions):
+            prefix = f"{question.key}_" if place else ""
+            filters = salted(question, salts)
+            if isinstance(question, Fetch):
+                ids = [*repeated(question, salts), *_witness(question)]
+                size = self.facts.per_page
+                yield self.operation("Records", prefix, per_page=size, ids=ids, **filters)
+                continue
+            if question.ids:
+                filters["ids"] = repeated(question, salts)
+            if question.descending:
+                filters |= {"sort_field": "id", "sort": "desc"}
+            yield self.operation(
+                "Ids", prefix, page=question.page, per_page=question.size, **filters
+            )
+
+    def accept(self, request: Request, response: Response) -> None:
+        """Read what came of each question.
+
+        A call of which nothing is any good is a fault only when others were so before it:
+        otherwise its questions are asked again together with the next.
+        """
+        answer = self.read(response)
+        questions = request.meta["questions"]
+        outcomes = [
+            self.outcome(question, answer, f"{question.key}_" if place else "")
+            for place, question in enumerate(questions)
+        ]
+        came = any(isinstance(outcome, Listed | Fetched) and outcome.ids for outcome in outcomes)
+        if not came and self.barren >= _BARREN:
+            raise PageFault("nothing that was asked for came")
+        self.barren = 0 if came else self.barren + 1
+        if not _is_whole(questions[0], outcomes[0]):
+            request.meta["unledgered"] = True
+        request.cb_kwargs.update(answer=answer, outcomes=outcomes)
+
+    def parse(
+        self, response: Response, answer: Answer, outcomes: Sequence[Outcome]
+    ) -> Iterator[Request | Records | Loss]:
+        """The records that came, and what to ask next."""
+        replayed = response.meta.get("replayed", False)
+        self.in_session |= not replayed
+        self.lost_calls = 0
+        self.census.page(replayed=replayed)
+        self.walk.under_way -= 1
+        questions: Sequence[Question] = response.meta["questions"]
+        for place, (question, outcome) in enumerate(zip(questions, outcomes, strict=True)):
+            if self.walk.answered(question, outcome) and isinstance(outcome, Fetched):
+                rows = self.rows(answer, f"{question.key}_" if place else "")
+                kept: list[tuple[str | None, Any]] = [
+                    (None, rows[id_]) for id_ in outcome.ids if id_ in question.ids
+                ]
+                yield Records(response.meta["retrieved_at"], kept)
+        self.tell()
+        yield from self.calls()
+
+    def lost(self, failure: Failure) -> Iterator[Request | Loss]:
+        """A call that cannot be had: its questions in smaller ones, or nothing more at all."""
+        if self.census.ended or not self.crawler.crawling:
+            return
+        self.census.pages.failed += 1
+        self.walk.under_way -= 1
+        self.lost_calls += 1
+        reason = failure.getErrorMessage()
+        gave_up = failure.value
+        hopeless = not isinstance(gave_up, GaveUp) or gave_up.hopeless
+        if hopeless or self.walk.total is None or self.lost_calls >= _LOST:
+            self.walk.stop(reason)
+        else:
+            for question in request_of(failure).meta["questions"]:
+                self.walk.answered(question, Broken(reason))
+        yield from self.calls()
+
+    def outcome(self, question: Question, answer: Answer, prefix: str) -> Outcome:
+        """What *answer* holds for *question*, as far as it is what was asked for."""
+        aliases = [f"{prefix}{alias}" for alias in _ALIASES[type(question)]]
+        for alias in aliases:
+            if answer.rows(alias) is None:
+                reason = answer.errors.get(alias, "it is not in the answer")
+                broken = alias in answer.errors and answer.data.get(alias) is None
+                return Broken(reason) if broken else Wrong(reason)
+        faces = [answer.rows(alias) or [] for alias in aliases]
+        if any(face and not any(map(self.is_ours, face)) for face in faces):
+            return Wrong("another kind of record came, out of the server's cache")
+        if not all(isinstance(row.get("id"), int) for face in faces for row in face):
+            return Wrong("a record without an id came")
+        ids: list[list[int]] = [[row["id"] for row in face] for face in faces]
+        if isinstance(question, Listing):
+            return Listed(tuple(ids[0]), _total(faces[0]))
+        asked = {*question.ids, *_witness(question)}
+        if {*ids[0]} != {*ids[1]} or not {*ids[0]} <= asked:
+            return Wrong("other records came than were asked for")
+        own = [id_ for id_ in dict.fromkeys(ids[0]) if id_ in question.ids]
+        return self.nested(own, *faces)
+
+    def nested(self, ids: Sequence[int], en: Sequence[Row], zh: Sequence[Row]) -> Fetched:
+        """*ids* came; whether what belongs inside of them came, too."""
+        return Fetched(tuple(ids))
+
+    def is_ours(self, row: Row) -> bool:
+        """Whether *row* can be a record of this root."""
+        return not self.telltales or any(row.get(name) is not None for name in self.telltales)
+
+    def rows(self, answer: Answer, prefix: str) -> dict[int, dict[str, Row]]:
+        """By id, the records under *prefix*, both languages together."""
+        en, zh = (answer.rows(f"{prefix}{alias}") or [] for alias in _ALIASES[Fetch])
+        chinese = {row["id"]: row for row in zh}
+        return {row["id"]: {"en": row, "zh": chinese[row["id"]]} for row in en}
+
+    def tell(self) -> None:
+        """Say once, before records are asked for, what the harvest will cost."""
+        total = self.walk.total
+        if total is None:
+            return
+        self.census.pages.expected = max(self.walk.calls_expected, self.walk.rolls)
+        if self.told:
+            return
+        self.told = True
+        self.census.total(total)
+        calls = self.walk.calls_expected
+        quota = max(self.policy.strictest.limits, key=lambda limit: limit.seconds)
+        logger.info(
+            "%s: %s records, about %s calls, %.1f %% of the %s that the museum allows in %s h",
+            *(self.name, f"{total:,}", f"{calls:,}", 100 * calls / quota.requests),
+            *(f"{quota.requests:,}", f"{quota.seconds / 3600:g}"),
+        )
+
+    def conclude(self) -> Iterator[Loss]:
+        """Nothing is left to ask: say what is missing, and what has gone or come meanwhile."""
+        walk = self.walk
+        for id_, reason in sorted(walk.unreadable.items()):
+            yield Loss(str(id_), "unreadable", reason)
+        for id_ in sorted(walk.gone):
+            yield Loss(str(id_), "vanished", "the museum no longer lists it")
+        for note in walk.notes:
+            self.census.note(note)
+        for problem in walk.problems:
+            self.census.problem(problem)
+        if walk.total is not None:
+            self.census.total(walk.total)
+        if walk.drifted and not walk.problems:
+            self.census.reconciled(walk.rolls)
+
+    def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
+        """The columns of a record, both languages of which are in *record*."""
+        return COLUMNS[self.kind](Bilingual(record["en"], record["zh"]), self.credit)
+
+
+class MplusObjectsSpider(RootSpider):
+    """Objects of M+."""
+
+    name = "mplus_objects"
+    kind = "mplus_object"
+    root = "objects"
+    document = "objects.graphql"
+    telltales = ("objectNumber",)
+
+    def nested(self, ids: Sequence[int], en: Sequence[Row], zh: Sequence[Row]) -> Fetched:
+        """Constituents are looked up for a page at once: all of them fail, or none.
+
+        Above so many distinct ones, the rest is left out; an object that has none says null,
+        as all do when the look-up has failed.
+        """
+        people = [{row["id"]: _people(row) for row in face} for face in (en, zh)]
+        rich = [id_ for id_ in people[0] if people[0][id_]]
+        distinct = {person for found in people[0].values() for person in found}
+        return Fetched(
+            tuple(ids),
+            bare=bool(people[0]) and (not rich or people[0] != people[1]),
+            crowded=len(distinct) >= self.policy.nested,
+            rich=rich[0] if rich else None,
+        )
+
+
+class MplusConstituentsSpider(RootSpider):
+    """Makers and other constituents of M+'s objects."""
+
+    name = "mplus_constituents"
+    kind = "mplus_constituent"
+    root = "constituents"
+    document = "constituents.graphql"
+    telltales = ("name", "type")
+
+
+class MplusExhibitionsSpider(RootSpider):
+    """Exhibitions of M+; the API tells dates and venues of them, no titles."""
+
+    name = "mplus_exhibitions"
+    kind = "mplus_exhibition"
+    root = "exhibitions"
+    document = "exhibitions.graphql"
+
+
+_ALIASES: dict[type[Question], tuple[str, ...]] = {Listing: ("list",), Fetch: ("en", "zh")}
+
+
+def _witness(fetch: Fetch) -> list[int]:
+    return [] if fetch.witness is None or fetch.witness in fetch.ids else [fetch.witness]
+
+
+def _is_whole(question: Question, outcome: Outcome) -> bool:
+    """Whether *outcome* is worth being kept in the ledger: all that was asked for."""
+    if isinstance(question, Fetch):
+        return (
+            isinstance(outcome, Fetched) and not outcome.bare and {*outcome.ids} == {*question.ids}
+        )
+    return isinstance(outcome, Listed) and bool(outcome.ids)
+
+
+def _total(rows: Sequence[Row]) -> int | None:
+    """The total, which the first record alone tells."""
+    try:
+        total = rows[0]["_sys"]["pagination"]["total"]
+    except (LookupError, TypeError):
+        return None
+    return total if isinstance(total, int) else None
+
+
+def _people(row: Row) -> list[str]:
+    people = row.get("constituents") or []
+    return sorted(str(person.get("id")) for person in people if isinstance(person, dict))

@@ -1,0 +1,106 @@
+"""The values that filters of M+'s API know."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from scrapy import Request
+from scrapy.http import Response
+from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
+
+from mplus_crawler.census import Census
+from mplus_crawler.errors import PageFault
+from mplus_crawler.records import Records
+from mplus_crawler.spiders.arguments import Parser
+from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.mplus.base import MplusSpider
+from mplus_crawler.tms import term_columns
+
+# Each is an operation of the document; its aliases are the languages it is asked in.
+_LISTS = ("areas", "categories", "mediums", "archivalLevels", "fonds", "tags", "makertypes")
+# The server's own default is ten thousand; every retry asks for one less, which no cache knows.
+_MOST = 9_990
+
+
+class MplusTermsSpider(MplusSpider):
+    """Values of M+'s filters: areas, categories, mediums, archival levels, fonds, tags, roles."""
+
+    name = "mplus_terms"
+    kind = "mplus_term"
+    document = "terms.graphql"
+    listed = 0
+    waiting = 0
+
+    @classmethod
+    def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
+        """None."""
+        return {}
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Ask for the first list; the others follow in its session."""
+        Census.of(self.crawler).pages.expected = len(_LISTS)
+        self.waiting = len(_LISTS)
+        yield self.request(_LISTS[0])
+
+    def request(self, list_: str, tries: int = 0) -> Request:
+        """The call for *list_*."""
+        per_page: dict[str, Any] = {} if list_ == "makertypes" else {"per_page": _MOST - tries}
+        return self.post(
+            [self.operation(list_, **per_page)],
+            callback=self.parse,
+            errback=self.lost,
+            meta={"list": list_, "tries": tries, "asks_for": f"terms {list_}"},
+        )
+
+    def varied(self, request: Request) -> Request:
+        """The same list, past what the server's cache holds of it."""
+        tries = request.meta["tries"] + 1
+        again = self.request(request.meta["list"], tries)
+        return request.replace(body=again.body, meta={**request.meta, "tries": tries})
+
+    def accept(self, request: Request, response: Response) -> None:
+        """Read the list in each language; one that failed is a fault."""
+        answer = self.read(response)
+        for alias, reason in answer.errors.items():
+            raise PageFault(f"{alias}: {reason}")
+        lists = {alias: answer.rows(alias) for alias in answer.data}
+        if not lists or None in lists.values():
+            raise PageFault("the list is not in the answer")
+        request.cb_kwargs["lists"] = lists
+
+    def parse(
+        self, response: Response, lists: Mapping[str, list[dict[str, Any]]]
+    ) -> Iterator[Request | Records]:
+        """The terms of one list, and the next lists."""
+        census, name = Census.of(self.crawler), response.meta["list"]
+        census.page(replayed=response.meta.get("replayed", False))
+        members: list[tuple[str | None, Any]] = [
+            (f"{name}/{alias if alias in ('en', 'zh') else ''}/{row.get('title')}", row)
+            for alias, rows in lists.items()
+            for row in rows
+        ]
+        self.listed += len(dict(members))
+        if not members:
+            census.note(f"{name}: the list is empty")
+        yield Records(response.meta["retrieved_at"], members)
+        yield from self.others(name)
+
+    def lost(self, failure: Failure) -> Iterator[Request]:
+        """A list that cannot be had."""
+        name = request_of(failure).meta["list"]
+        Census.of(self.crawler).lost_page(f"{name}: {failure.getErrorMessage()}")
+        yield from self.others(name)
+
+    def others(self, name: str) -> Iterator[Request]:
+        """The lists after the first; the total when all are in."""
+        self.waiting -= 1
+        if name == _LISTS[0]:
+            yield from map(self.request, _LISTS[1:])
+        if not self.waiting:
+            Census.of(self.crawler).total(self.listed)
+
+    def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
+        """The columns of a term."""
+        return term_columns(record, known_id, self.credit)
