@@ -23,6 +23,7 @@ from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
 from mplus_crawler.policy import Policy
 from mplus_crawler.records import Loss, Records, stamp
+from mplus_crawler.resolver import trust
 from mplus_crawler.spiders.arguments import Parser, text, whole
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.tms import COLUMNS, Credit, Names, unfolded
@@ -51,6 +52,7 @@ class PublishedSpider(MuseumSpider):
         dataset = spider.policy.dataset
         assert dataset is not None, "the policy names no data set"
         spider.source = spider.arguments.get("source") or urljoin(spider.base_url, dataset.archive)
+        trust(spider.source)
         spider.released = dataset.released.isoformat()
         spider.credit = Credit.of(spider.policy)
         spider.names = {}
