@@ -252,7 +252,7 @@ class Census:
             )
         if self._passes:
             return Verdict.COMPLETE_WITH_DRIFT, (
-                f"rows moved while paging; {self._passes} passes over the stubs have shown that "
+                f"rows moved meanwhile; {self._passes} lists of all ids have shown that "
                 f"all {self.accounted} records are accounted for"
             )
         return Verdict.COMPLETE, f"all {self.accounted} records are accounted for"

@@ -47,8 +47,9 @@ class Crawl:
 class Scrapy:
     """The command, as a user has it, with state and output in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience: float = 120) -> None:
         self.folder = folder
+        self.patience = patience
         self.environment = {
             **os.environ,
             "HARVEST_DIR": str(folder / "data"),
@@ -73,7 +74,7 @@ class Scrapy:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=self.patience,
             check=False,
         )
 

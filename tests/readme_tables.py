@@ -83,7 +83,7 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     ),
     "RESUME_MAX_AGE": (
         "seconds after its start for which an unfinished harvest is taken up; later, it starts "
-        "afresh",
+        "afresh; of M+, two weeks unless this is set, and never longer",
         None,
     ),
     "BUDGET_URL": (

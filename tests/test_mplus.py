@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -270,6 +271,46 @@ def test_two_calls_a_second_and_no_more(scrapy: Scrapy) -> None:
     times = museum.times
     assert all(later - earlier > 1 for earlier, later in zip(times, times[2:], strict=False))
     assert done.certificate["requests"]["peak"] == {"calls": 2}
+
+
+def test_a_kill_costs_no_answer_that_was_in_hand(scrapy: Scrapy) -> None:
+    with opened(a_museum(150)) as museum:
+        scrapy.policy(
+            SMALL.replace("requests = 1000, seconds = 1", "requests = 5, seconds = 1"), "mplus"
+        )
+        env = {"MPLUS_URL": museum.url, "MPLUS_API_KEY": KEY}
+        process = scrapy.start("crawl", "mplus_objects", **env)
+        while len(museum.times) < 9:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+        done = crawl(scrapy, museum)
+    assert done.code == 0, done.err
+    assert ids(done.records) == {row["id"] for row in museum.objects}
+    assert len({json.dumps(row) for row in done.records}) == 150
+    assert len(museum.times) <= 16 + 3  # what was under way, and the proof
+    assert museum.sessions == 2
+
+
+def test_the_whole_museum_in_one_process(scrapy: Scrapy) -> None:
+    shown = [{"id": 95 + n, "beginDate": "2012-03-01", "venues": None} for n in range(3)]
+    with opened(a_museum(30, exhibitions=shown)) as museum:
+        scrapy.policy(SMALL, "mplus")
+        env = {"MPLUS_URL": museum.url, "MPLUS_API_KEY": KEY}
+        done = scrapy.run("harvest", "mplus", **env)
+    assert done.returncode == 0, done.stderr
+    data = scrapy.folder / "data"
+    feeds = {file.stem: len(file.read_bytes().splitlines()) for file in data.glob("mplus_*.jsonl")}
+    assert {name: n for name, n in feeds.items() if "rejected" not in name} == {
+        "mplus_objects": 30,
+        "mplus_constituents": len(museum.constituents),
+        "mplus_exhibitions": 3,
+        "mplus_terms": 29,
+    }
+    written = [file for file in scrapy.folder.rglob("*") if file.is_file()]
+    assert written
+    assert not [file for file in written if KEY.encode() in file.read_bytes()]
 
 
 # Which language a text is really in

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome
 from mplus_crawler.graphql.questions import Fetch, Listing, Question, repeated, salted
-from mplus_crawler.graphql.walk import Broken, Fetched, Listed, Outcome, Walk
+from mplus_crawler.graphql.walk import Walk
 
 SALTS = ("publicAccess", "area", "category")
 

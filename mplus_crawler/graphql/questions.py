@@ -70,6 +70,12 @@ class Fetch:
     cost = 2
 
     @property
+    def beside(self) -> tuple[int, ...]:
+        """The witness, where it is not among the records asked for."""
+        alien = self.witness is not None and self.witness not in self.ids
+        return (self.witness,) if alien and self.witness is not None else ()
+
+    @property
     def key(self) -> str:
         """The same for the same records, however often they were asked for."""
         return f"of_{_digest(self.ids)}"

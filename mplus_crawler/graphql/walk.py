@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
 from mplus_crawler.graphql.questions import Fetch, Listing, Question, batches
 from mplus_crawler.graphql.roll import Roll
 
@@ -21,45 +22,6 @@ _LOOKS = 3
 _ROLLS = 5
 # After so many pages in a row without anything nested in them, they are taken as they come.
 _BARE = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Ids that came, and how many the museum says there are."""
-
-    ids: tuple[int, ...]
-    total: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Ids of the records that came.
-
-    *bare*: none of them has anything nested in it. *crowded*: so many have that some may be
-    lost. *rich*: one that has, to be a witness.
-    """
-
-    ids: tuple[int, ...]
-    bare: bool = False
-    crowded: bool = False
-    rich: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A record in it has broken the answer, with these words."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """Nothing came, or not what was asked for."""
-
-    reason: str
-
-
-Outcome = Listed | Fetched | Broken | Wrong
 
 
 @dataclass
@@ -122,6 +84,8 @@ class Walk:
             self._settle()
         if not (self._fresh or self._again):
             return []
+        if self._is_last and self.under_way:
+            return []  # it carries what has gone wrong with the others
         questions: list[Question] = [(self._fresh or self._again).popleft()]
         if not self._fresh and self.rolls == 1 and self.roll.over and self.limit is None:
             self._call_roll(self.roll)
@@ -135,6 +99,11 @@ class Walk:
             questions.append(self._again.popleft())
         self.under_way += 1
         return questions
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether only one page is left to ask for, and the proof."""
+        return len(self._fresh) == 1 and not self._again and self.rolls == 1 and self.roll.over
 
     def answered(self, question: Question, outcome: Outcome) -> bool:
         """Take what *question* has brought; whether its records may be kept."""
@@ -268,11 +237,10 @@ class Walk:
             self.unreadable[fetch.ids[0]] = reason
 
     def _wrong(self, fetch: Fetch, reason: str) -> None:
-        if fetch.tries < _TRIES:
+        if fetch.tries < _LOOKS:
             self._again.append(fetch.again())
-        else:
-            self.problems.append(f"{len(fetch.ids)} records could not be had: {reason}")
-            self._looked.update(dict.fromkeys(fetch.ids, _LOOKS * _ROLLS))
+        else:  # perhaps one record's doing
+            self._break(fetch, reason)
 
     def _mend(self, fetch: Fetch, outcome: Fetched) -> bool:
         """Ask again for records that came without what is nested in them; whether that is done."""

@@ -15,8 +15,10 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
 from mplus_crawler.graphql.calls import Answer, Operation, call
+from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome
 from mplus_crawler.graphql.questions import Fetch, Listing, Question, repeated, salted
-from mplus_crawler.graphql.walk import Broken, Fetched, Listed, Outcome, Walk, Wrong
+from mplus_crawler.graphql.reading import Reader
+from mplus_crawler.graphql.walk import Walk
 from mplus_crawler.policy import Root
 from mplus_crawler.records import Loss, Records
 from mplus_crawler.retry import GaveUp
@@ -26,8 +28,6 @@ from mplus_crawler.spiders.mplus.base import MplusSpider
 from mplus_crawler.tms import COLUMNS, Bilingual
 
 logger = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 # After so many calls that brought nothing, the next one waits longer and longer.
 _BARREN = 3
@@ -40,12 +40,15 @@ class RootSpider(MplusSpider):
 
     Leaves name the field (:attr:`root`) and the fields that any of its records has
     (:attr:`telltales`): one that has none of them is another root's, out of the server's cache.
+    :attr:`inner` is the field that other records are nested in.
     """
 
     root: ClassVar[str]
     telltales: ClassVar[tuple[str, ...]] = ()
+    inner: ClassVar[str] = ""
 
     facts: Root
+    reader: Reader
     walk: Walk
     census: Census
     flight: int
@@ -69,6 +72,7 @@ class RootSpider(MplusSpider):
             limit=int(limit) if limit else None,
             avoid=(*policy.taken, *(root.per_page for root in policy.roots.values())),
         )
+        spider.reader = Reader(cls.telltales, cls.inner, policy.nested)
         spider.flight = min(crawler.settings.getint("LOOKAHEAD"), policy.in_flight)
         return spider
 
@@ -117,10 +121,10 @@ class RootSpider(MplusSpider):
         """*questions* in the API's words."""
         salts = self.facts.salts
         for place, question in enumerate(questions):
-            prefix = f"{question.key}_" if place else ""
+            prefix = _prefix(question, place)
             filters = salted(question, salts)
             if isinstance(question, Fetch):
-                ids = [*repeated(question, salts), *_witness(question)]
+                ids = [*repeated(question, salts), *question.beside]
                 size = self.facts.per_page
                 yield self.operation("Records", prefix, per_page=size, ids=ids, **filters)
                 continue
@@ -141,7 +145,7 @@ class RootSpider(MplusSpider):
         answer = self.read(response)
         questions = request.meta["questions"]
         outcomes = [
-            self.outcome(question, answer, f"{question.key}_" if place else "")
+            self.reader.outcome(question, answer, _prefix(question, place))
             for place, question in enumerate(questions)
         ]
         came = any(isinstance(outcome, Listed | Fetched) and outcome.ids for outcome in outcomes)
@@ -164,7 +168,7 @@ class RootSpider(MplusSpider):
         questions: Sequence[Question] = response.meta["questions"]
         for place, (question, outcome) in enumerate(zip(questions, outcomes, strict=True)):
             if self.walk.answered(question, outcome) and isinstance(outcome, Fetched):
-                rows = self.rows(answer, f"{question.key}_" if place else "")
+                rows = self.reader.rows(answer, _prefix(question, place))
                 kept: list[tuple[str | None, Any]] = [
                     (None, rows[id_]) for id_ in outcome.ids if id_ in question.ids
                 ]
@@ -188,42 +192,6 @@ class RootSpider(MplusSpider):
             for question in request_of(failure).meta["questions"]:
                 self.walk.answered(question, Broken(reason))
         yield from self.calls()
-
-    def outcome(self, question: Question, answer: Answer, prefix: str) -> Outcome:
-        """What *answer* holds for *question*, as far as it is what was asked for."""
-        aliases = [f"{prefix}{alias}" for alias in _ALIASES[type(question)]]
-        for alias in aliases:
-            if answer.rows(alias) is None:
-                reason = answer.errors.get(alias, "it is not in the answer")
-                broken = alias in answer.errors and answer.data.get(alias) is None
-                return Broken(reason) if broken else Wrong(reason)
-        faces = [answer.rows(alias) or [] for alias in aliases]
-        if any(face and not any(map(self.is_ours, face)) for face in faces):
-            return Wrong("another kind of record came, out of the server's cache")
-        if not all(isinstance(row.get("id"), int) for face in faces for row in face):
-            return Wrong("a record without an id came")
-        ids: list[list[int]] = [[row["id"] for row in face] for face in faces]
-        if isinstance(question, Listing):
-            return Listed(tuple(ids[0]), _total(faces[0]))
-        asked = {*question.ids, *_witness(question)}
-        if {*ids[0]} != {*ids[1]} or not {*ids[0]} <= asked:
-            return Wrong("other records came than were asked for")
-        own = [id_ for id_ in dict.fromkeys(ids[0]) if id_ in question.ids]
-        return self.nested(own, *faces)
-
-    def nested(self, ids: Sequence[int], en: Sequence[Row], zh: Sequence[Row]) -> Fetched:
-        """*ids* came; whether what belongs inside of them came, too."""
-        return Fetched(tuple(ids))
-
-    def is_ours(self, row: Row) -> bool:
-        """Whether *row* can be a record of this root."""
-        return not self.telltales or any(row.get(name) is not None for name in self.telltales)
-
-    def rows(self, answer: Answer, prefix: str) -> dict[int, dict[str, Row]]:
-        """By id, the records under *prefix*, both languages together."""
-        en, zh = (answer.rows(f"{prefix}{alias}") or [] for alias in _ALIASES[Fetch])
-        chinese = {row["id"]: row for row in zh}
-        return {row["id"]: {"en": row, "zh": chinese[row["id"]]} for row in en}
 
     def tell(self) -> None:
         """Say once, before records are asked for, what the harvest will cost."""
@@ -272,22 +240,7 @@ class MplusObjectsSpider(RootSpider):
     root = "objects"
     document = "objects.graphql"
     telltales = ("objectNumber",)
-
-    def nested(self, ids: Sequence[int], en: Sequence[Row], zh: Sequence[Row]) -> Fetched:
-        """Constituents are looked up for a page at once: all of them fail, or none.
-
-        Above so many distinct ones, the rest is left out; an object that has none says null,
-        as all do when the look-up has failed.
-        """
-        people = [{row["id"]: _people(row) for row in face} for face in (en, zh)]
-        rich = [id_ for id_ in people[0] if people[0][id_]]
-        distinct = {person for found in people[0].values() for person in found}
-        return Fetched(
-            tuple(ids),
-            bare=bool(people[0]) and (not rich or people[0] != people[1]),
-            crowded=len(distinct) >= self.policy.nested,
-            rich=rich[0] if rich else None,
-        )
+    inner = "constituents"
 
 
 class MplusConstituentsSpider(RootSpider):
@@ -309,31 +262,13 @@ class MplusExhibitionsSpider(RootSpider):
     document = "exhibitions.graphql"
 
 
-_ALIASES: dict[type[Question], tuple[str, ...]] = {Listing: ("list",), Fetch: ("en", "zh")}
-
-
-def _witness(fetch: Fetch) -> list[int]:
-    return [] if fetch.witness is None or fetch.witness in fetch.ids else [fetch.witness]
-
-
 def _is_whole(question: Question, outcome: Outcome) -> bool:
     """Whether *outcome* is worth being kept in the ledger: all that was asked for."""
-    if isinstance(question, Fetch):
-        return (
-            isinstance(outcome, Fetched) and not outcome.bare and {*outcome.ids} == {*question.ids}
-        )
-    return isinstance(outcome, Listed) and bool(outcome.ids)
+    if isinstance(question, Listing):
+        return isinstance(outcome, Listed) and bool(outcome.ids)
+    return isinstance(outcome, Fetched) and not outcome.bare and {*outcome.ids} == {*question.ids}
 
 
-def _total(rows: Sequence[Row]) -> int | None:
-    """The total, which the first record alone tells."""
-    try:
-        total = rows[0]["_sys"]["pagination"]["total"]
-    except (LookupError, TypeError):
-        return None
-    return total if isinstance(total, int) else None
-
-
-def _people(row: Row) -> list[str]:
-    people = row.get("constituents") or []
-    return sorted(str(person.get("id")) for person in people if isinstance(person, dict))
+def _prefix(question: Question, place: int) -> str:
+    """What tells the aliases of *question* apart; the first of a call needs nothing."""
+    return f"{question.key}_" if place else ""

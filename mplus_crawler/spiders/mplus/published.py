@@ -31,8 +31,9 @@ from mplus_crawler.tms.published import name_of
 
 # So many records make an item.
 _BATCH = 100
-# Bytes of an archive that is downloaded; the data set has some ten million.
-_LARGEST_ARCHIVE = 1024**3
+# Bytes and seconds of a download; the archive has some ten million bytes.
+_LARGEST_ARCHIVE = 256 * 1024**2
+_LONGEST_DOWNLOAD = 900
 
 
 class PublishedSpider(MuseumSpider):
@@ -81,7 +82,11 @@ class PublishedSpider(MuseumSpider):
             yield Request(
                 self.source,
                 errback=self.lost,
-                meta={"unledgered": True, "download_maxsize": _LARGEST_ARCHIVE},
+                meta={
+                    "unledgered": True,
+                    "download_maxsize": _LARGEST_ARCHIVE,
+                    "download_timeout": _LONGEST_DOWNLOAD,
+                },
                 dont_filter=True,
             )
             return
