@@ -10,6 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mplus_crawler.errors import PageFault
+from mplus_crawler.graphql.calls import read_answer
+from mplus_crawler.graphql.questions import Fetch, Listing
+from mplus_crawler.graphql.reading import Reader
 from mplus_crawler.tms import Bilingual
 from tests.conftest import Crawl, Scrapy
 from tests.fixtures.mplus import PUBLISHED
@@ -345,6 +349,22 @@ ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
 )
+
+
+@given(st.dictionaries(st.sampled_from(["data", "errors", "x"]), ANY_JSON), ANY_JSON)
+def test_no_answer_is_an_error_of_ours(document: dict[str, Any], row: Any) -> None:
+    rows = {alias: [row, {"id": 1, "constituents": row, "_sys": row}] for alias in ALIASES}
+    for body in (document, {**document, "data": rows}):
+        try:
+            answer = read_answer(json.dumps(body).encode())
+        except PageFault:
+            continue
+        reader = Reader(("id",), "constituents", 200)
+        for question in (Fetch((1,)), Listing(0, 10)):
+            assert reader.outcome(question, answer, "") is not None
+
+
+ALIASES = ("en", "zh", "list")
 
 
 @given(ANY_JSON, ANY_JSON)

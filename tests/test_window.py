@@ -27,6 +27,7 @@ class Server:
     failing: set[int] = field(default_factory=set)
     poor: set[int] = field(default_factory=set)
     poison: set[int] = field(default_factory=set)
+    cap: int = 10_000
     changes: dict[int, tuple[set[int], set[int]]] = field(default_factory=dict)
     calls: int = 0
     cache: dict[str, Outcome] = field(default_factory=dict)
@@ -79,7 +80,9 @@ class Server:
             rows = sorted(self.ids, reverse=question.descending)
             total = len(rows)
             end = (question.page + 1) * question.size
-            rows = [] if end > self.window else rows[end - question.size : end]
+            size = min(question.size, self.cap)
+            first = question.page * size
+            rows = [] if end > self.window else rows[first : first + size]
         if {*rows} & self.poison:
             return Broken("undefined is not valid JSON")
         return Listed(tuple(rows), total if rows else None)
@@ -143,6 +146,13 @@ def test_a_record_that_breaks_its_page_costs_no_other(ids: set[int], data: st.Da
     assert walk.got == ids - poison
     assert {*walk.unreadable} == poison
     assert walk.problems == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(museums, st.integers(7, 40))
+def test_a_server_that_gives_smaller_pages_than_asked_for(ids: set[int], cap: int) -> None:
+    walk = walked(Server(set(ids), 100, cap=cap), a_walk())
+    assert (walk.got, walk.problems) == (ids, [])
 
 
 @settings(max_examples=60, deadline=None)

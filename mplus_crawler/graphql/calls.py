@@ -96,7 +96,8 @@ def read_answer(body: bytes) -> Answer:
         said = first_error(body) or "the answer has no data"
         raise PageFault(said)
     errors: dict[str, str] = {}
-    for fault in document.get("errors") or []:
+    told = document.get("errors")
+    for fault in told if isinstance(told, list) else [told] if told else []:
         path = fault.get("path") if isinstance(fault, dict) else None
         if not isinstance(path, list) or not path:
             raise PageFault(first_error(body) or "the answer has errors")

@@ -71,8 +71,9 @@ class Reader:
         )
 
     def _inner(self, row: Row) -> list[str]:
-        inner = row.get(self.inner) or []
-        return sorted(str(node.get("id")) for node in inner if isinstance(node, dict))
+        inner = row.get(self.inner)
+        nodes = inner if isinstance(inner, list) else []
+        return sorted(str(node.get("id")) for node in nodes if isinstance(node, dict))
 
     def _is_ours(self, row: Row) -> bool:
         return not self.telltales or any(row.get(name) is not None for name in self.telltales)

@@ -154,10 +154,12 @@ class Walk:
             self._first.add(id_)
 
     def _list_again(self, part: Listing, reason: str) -> list[Listing]:
-        if part.tries < _TRIES and (part.ids or part.single or part.tries + 1 < 2**self.salts):
+        if part.tries < _TRIES and (part.ids or part.single):
             return [part.again()]
         if part.tries < _TRIES:
-            return self.roll.smaller(part)
+            # Under another key of the cache, and then smaller: perhaps the server caps pages.
+            fits = part.tries + 1 < min(_LOOKS, 2**self.salts)
+            return [part.again()] if fits else self.roll.smaller(part)
         self.roll.give_up(part, f"a list of ids could not be had: {reason}")
         return []
 
