@@ -255,8 +255,6 @@ def test_the_days_quota_ends_it_and_the_next_day_goes_on(scrapy: Scrapy) -> None
         first = scrapy.crawl("mplus_objects", **env)
         assert (first.code, len(museum.times)) == (11, 6), first.err
         assert first.certificate["resume"] == "scrapy crawl mplus_objects"
-        again = scrapy.crawl("mplus_objects", **env)
-        assert (again.code, len(museum.times)) == (11, 6), again.err
         # Another day is another state folder: the budget's file is in it.
         day = {"XDG_STATE_HOME": str(scrapy.folder / "tomorrow")}
         scrapy.policy(SMALL, "mplus")
@@ -268,10 +266,10 @@ def test_the_days_quota_ends_it_and_the_next_day_goes_on(scrapy: Scrapy) -> None
 
 
 def test_two_calls_a_second_and_no_more(scrapy: Scrapy) -> None:
-    with opened(Museum(objects(520), published("constituents_JSON"))) as museum:
+    with opened(Museum(objects(320), published("constituents_JSON"))) as museum:
         env = {"MPLUS_URL": museum.url, "MPLUS_API_KEY": KEY}
         done = scrapy.crawl("mplus_objects", **env)
-    assert (done.code, len(museum.times)) == (0, 7), done.err
+    assert (done.code, len(museum.times)) == (0, 5), done.err
     times = museum.times
     assert all(later - earlier > 1 for earlier, later in zip(times, times[2:], strict=False))
     assert done.certificate["requests"]["peak"] == {"calls": 2}

@@ -169,10 +169,7 @@ class RootSpider(MplusSpider):
         for place, (question, outcome) in enumerate(zip(questions, outcomes, strict=True)):
             if self.walk.answered(question, outcome) and isinstance(outcome, Fetched):
                 rows = self.reader.rows(answer, _prefix(question, place))
-                kept: list[tuple[str | None, Any]] = [
-                    (None, rows[id_]) for id_ in outcome.ids if id_ in question.ids
-                ]
-                yield Records(response.meta["retrieved_at"], kept)
+                yield Records(response.meta["retrieved_at"], [(None, rows[i]) for i in outcome.ids])
         self.tell()
         yield from self.calls()
 
@@ -186,7 +183,7 @@ class RootSpider(MplusSpider):
         reason = failure.getErrorMessage()
         gave_up = failure.value
         hopeless = not isinstance(gave_up, GaveUp) or gave_up.hopeless
-        if hopeless or self.walk.total is None or self.lost_calls >= _LOST:
+        if hopeless or not self.told or self.lost_calls >= _LOST:
             self.walk.stop(reason)
         else:
             for question in request_of(failure).meta["questions"]:
@@ -196,14 +193,11 @@ class RootSpider(MplusSpider):
     def tell(self) -> None:
         """Say once, before records are asked for, what the harvest will cost."""
         total = self.walk.total
-        if total is None:
-            return
-        self.census.pages.expected = max(self.walk.calls_expected, self.walk.rolls)
-        if self.told:
+        if total is None or self.told:
             return
         self.told = True
         self.census.total(total)
-        calls = self.walk.calls_expected
+        self.census.pages.expected = calls = self.walk.calls_expected
         quota = max(self.policy.strictest.limits, key=lambda limit: limit.seconds)
         logger.info(
             "%s: %s records, about %s calls, %.1f %% of the %s that the museum allows in %s h",
