@@ -1145,6 +1145,7 @@ def test_the_command_serves_until_it_is_stopped(number: signal.Signals) -> None:
         assert line.startswith("sandbox: http://127.0.0.1:")
         assert line.endswith("/v2/ (Ctrl-C stops)\n")
         where = urlsplit(line.split()[1])
+        assert process.stdout.readline() == f"M+: http://{where.netloc}/graphql\n"
         connection = HTTPConnection(where.hostname or "", where.port)
         for status in (503, 200):
             connection.request("GET", "/v2/id/objects")

@@ -29,11 +29,15 @@ _HELP = {
     "v1": ("STATE", "what became of version 1: missing (404) or gone (410)"),
     "api_key": ("KEY", "key that opens id/private/"),
     "latency": ("SECONDS", "wait before every answer"),
+    "mplus_data": ("PLACE", "M+'s published data set, a folder or an archive; else a sample of it"),
+    "mplus_window": ("N", "records of a list after which M+ gives none"),
+    "mplus_cache": ("SECONDS", "how long M+ remembers what was found, or not"),
+    "mplus_key": ("KEY", "the only key that M+ takes; else it takes any, and none"),
 }
 
 
 class Command(ScrapyCommand):
-    """Serves the local museum until it is interrupted."""
+    """Serves the local museums until it is interrupted."""
 
     requires_project = True
     requires_crawler_process = False
@@ -45,14 +49,14 @@ class Command(ScrapyCommand):
 
     def short_desc(self) -> str:
         """One line for ``scrapy -h``."""
-        return "Serve a local museum that behaves like the real one, faults included"
+        return "Serve local museums that behave like the real ones, faults included"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """One flag for every option of the sandbox."""
         super().add_options(parser)
-        from mplus_crawler.sandbox.dmg.faults import (
-            KINDS,  # only this command's own start pays for it
-        )
+        # Only this command's own start pays for them.
+        from mplus_crawler.sandbox.dmg import faults as gent
+        from mplus_crawler.sandbox.mplus import faults as mplus
 
         group = parser.add_argument_group(title="Sandbox")
         for name, (metavar, text) in _HELP.items():
@@ -64,22 +68,28 @@ class Command(ScrapyCommand):
                 default=default,
                 help=f"{text} (default: {default})",
             )
-        group.add_argument(
-            "--fault",
-            metavar="SPEC",
-            action="append",
-            default=[],
-            dest="faults",
-            help="what goes wrong and when, for instance status:code=503,path=objects,page=3; "
-            f"kinds: {', '.join(KINDS)} (repeatable)",
-        )
+        for name, kinds, example in (
+            ("fault", gent.KINDS, "status:code=503,path=objects,page=3"),
+            ("mplus-fault", mplus.KINDS, "backend:root=objects,every=20"),
+        ):
+            group.add_argument(
+                f"--{name}",
+                metavar="SPEC",
+                action="append",
+                default=[],
+                dest=f"{name.replace('-', '_')}s",
+                help=f"what goes wrong and when, for instance {example}; "
+                f"kinds: {', '.join(kinds)} (repeatable)",
+            )
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Serve until SIGINT or SIGTERM."""
         if args:
             raise UsageError(f"{args[0]!r}: sandbox takes no arguments", print_help=False)
         try:
-            options = Options(**{name: getattr(opts, name) for name in (*_HELP, "faults")})
+            options = Options(
+                **{name: getattr(opts, name) for name in (*_HELP, "faults", "mplus_faults")}
+            )
             asyncio.run(_serve(options))
         except ValueError as problem:
             raise UsageError(str(problem), print_help=False) from None
@@ -92,8 +102,8 @@ class Command(ScrapyCommand):
 async def _serve(options: Options) -> None:
     from mplus_crawler.sandbox.app import start  # aiohttp is slow to import, and only needed here
 
-    runner, base_url = await start(options)
-    print(f"sandbox: {base_url} (Ctrl-C stops)", flush=True)
+    runner, gent, mplus = await start(options)
+    print(f"sandbox: {gent} (Ctrl-C stops)\nM+: {mplus}", flush=True)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

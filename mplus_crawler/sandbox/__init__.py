@@ -1,1 +1,1 @@
-"""A local museum that behaves like Design Museum Gent's API v2, faults included."""
+"""Two local museums that behave as Design Museum Gent's and M+'s APIs do, faults included."""

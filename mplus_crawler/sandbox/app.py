@@ -6,142 +6,109 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping
 from threading import Thread
-from time import monotonic, time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from mplus_crawler.sandbox.dmg import spoilt
-from mplus_crawler.sandbox.dmg.answers import Answer, page_of_html, plain_json, unless_fresh
-from mplus_crawler.sandbox.dmg.data import Collection, Sizes
-from mplus_crawler.sandbox.dmg.facts import FACTS, Json
-from mplus_crawler.sandbox.dmg.faults import Due, Faults
-from mplus_crawler.sandbox.dmg.limits import UNLIMITED, Statistics, Tier, read_tiers
-from mplus_crawler.sandbox.dmg.museum import Museum
-from mplus_crawler.sandbox.dmg.routes import ROOT, Place, locate
-from mplus_crawler.sandbox.dmg.wire import Delivery
+from mplus_crawler.sandbox.dmg.facts import Json
+from mplus_crawler.sandbox.dmg.front import Front as Gent
+from mplus_crawler.sandbox.dmg.routes import ROOT
+from mplus_crawler.sandbox.mplus.calls import is_here
+from mplus_crawler.sandbox.mplus.facts import FACTS
+from mplus_crawler.sandbox.mplus.front import Front as Mplus
 from mplus_crawler.sandbox.options import Options
 
 T = TypeVar("T")
 
-_CORS = {"Access-Control-Allow-Origin": "*"}
-_METHODS = {"Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE"}
 _SHUTDOWN_SECONDS = 0.1
+_LARGEST_BODY = 8 * 1024 * 1024  # each museum refuses what is too large for it
 
 
-class Front:
-    """Takes every request: limits it, lets the museum answer, and spoils what faults say."""
+class House:
+    """Both museums under one roof, and the sandbox's own addresses, which no museum has."""
 
     def __init__(self, options: Options) -> None:
-        sizes = Sizes(options.objects, options.agents, options.exhibitions, options.concepts)
-        self._rows = Collection(sizes, options.seed, options.invalid, options.rights)
-        self.museum = Museum(self._rows, options.api_key, options.v1)
-        self.statistics = Statistics(read_tiers(options.limits, options.window_scale))
-        self.faults = Faults(self.museum, options.seed, options.faults)
-        self._links_are_local = options.links == "local"
-        self._latency = options.latency
-
-    def bound_to(self, base_url: str) -> None:
-        """Learn where the server listens, which local links need."""
-        if self._links_are_local:
-            self.museum.base = self._rows.base = base_url
+        self.gent = Gent(options)
+        self.mplus = Mplus(options)
+        if options.mplus_data or options.mplus_faults:
+            _ = self.mplus.museum  # what is wrong with them is said at the start
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request to the museum."""
-        if request.method == "OPTIONS":
-            return web.Response(status=204, headers=_CORS | _METHODS)
-        place, arrival = locate(request.raw_path), time()
-        tier = self.statistics.tier(place.path.lower())
-        tally = self.statistics.arrived(tier, place.path, arrival)
-        delivery = Delivery(request)
-        try:
-            await self._exchange(place, tier, delivery)
-        except ConnectionError:
-            pass  # the client left before the end of its answer
-        finally:
-            self.statistics.answered(tally, place.target, arrival, delivery.status)
-        return delivery.response
-
-    async def _exchange(self, place: Place, tier: Tier | None, delivery: Delivery) -> None:
-        allowed, rate = self._admit(tier, delivery.request)
-        if not allowed:
-            body = {"status": 429, "error": FACTS["message"]["too_many"]}
-            await delivery.send(plain_json(429, body), rate, ())
-            return
-        due = self.faults.due(place, tier.name if tier else UNLIMITED)
-        if wait := self._latency + spoilt.delay(due):
-            await asyncio.sleep(wait)
-        answer = spoilt.instead(due) or self._answer(place, delivery.request, due)
-        await delivery.send(answer, rate, due)
-        self.faults.move_rows(due)
-
-    def _admit(self, tier: Tier | None, request: web.Request) -> tuple[bool, Mapping[str, str]]:
-        if tier is None:
-            return True, {}
-        meter, now = self.statistics.meter(tier, _client(request)), monotonic()
-        allowed = meter.hit(now)
-        return allowed, meter.headers(now, allowed)
-
-    def _answer(self, place: Place, request: web.Request, due: Due) -> Answer:
-        if request.method not in ("GET", "HEAD"):
-            path = place.target.partition("?")[0]
-            return page_of_html(404, f"Cannot {request.method} {path}")
-        asked = request.headers
-        answer = self.museum.answer(place, asked, lambda page: spoilt.change(page, due))
-        return unless_fresh(answer, asked)
+        """Let the museum answer whose path it is."""
+        museum = self.mplus if is_here(request.path) else self.gent
+        return await museum.answer(request)
 
     async def control(self, request: web.Request) -> web.Response:
-        """The sandbox's own addresses, which no museum has and no limit counts."""
+        """The sandbox's own addresses; no limit counts them. ``?museum=mplus`` means M+ alone."""
         route = (request.method, request.match_info["control"])
         if route not in _CONTROLS:
             raise web.HTTPNotFound
         try:
-            found = _CONTROLS[route](self, request.query.get("log") == "1", await request.read())
+            found = _CONTROLS[route](self, request.query, await request.read())
         except ValueError as problem:
             return web.json_response({"error": str(problem)}, status=400)
         return web.json_response(found)
 
-    def _change_faults(self, body: bytes) -> Json:
-        specs = json.loads(body)
+    def stats(self, log: bool) -> Json:
+        """What was asked, of Gent and below ``mplus`` of M+."""
+        gent = self.gent.statistics.report(log)
+        return gent | {"mplus": self.mplus.statistics.report(log)}
+
+    def truth(self, museum: str) -> Json:
+        """What a perfect harvest of a museum holds."""
+        return (self.mplus if museum == "mplus" else self.gent).museum.truth()
+
+    def change_faults(self, museum: str, specs: object) -> Json:
+        """Put more faults in force at a museum."""
         if not isinstance(specs, list) or not all(isinstance(spec, str) for spec in specs):
             raise ValueError("faults: a JSON list of specs is wanted")
-        self.faults.add(*specs)
+        (self.mplus if museum == "mplus" else self.gent).faults.add(*specs)
         return {"added": len(specs)}
 
-    def _clear_faults(self) -> Json:
-        self.faults.clear()
+    def clear_faults(self) -> Json:
+        """Take the faults of both museums away."""
+        self.gent.faults.clear()
+        self.mplus.clear()
         return {}
 
-    def _reset(self) -> Json:
-        self.statistics.reset()
+    def reset(self) -> Json:
+        """Forget what was asked, and what M+ has cached."""
+        self.gent.statistics.reset()
+        self.mplus.reset()
         return {}
 
 
-_CONTROLS: Mapping[tuple[str, str], Callable[[Front, bool, bytes], Json]] = {
-    ("GET", "stats"): lambda front, with_log, _: front.statistics.report(with_log),
-    ("GET", "truth"): lambda front, _, __: front.museum.truth(),
-    ("POST", "faults"): lambda front, _, body: front._change_faults(body),
-    ("DELETE", "faults"): lambda front, _, __: front._clear_faults(),
-    ("POST", "reset"): lambda front, _, __: front._reset(),
+_Query = Mapping[str, str]
+_CONTROLS: Mapping[tuple[str, str], Callable[[House, _Query, bytes], Json]] = {
+    ("GET", "stats"): lambda house, query, _: house.stats(query.get("log") == "1"),
+    ("GET", "truth"): lambda house, query, _: house.truth(query.get("museum", "")),
+    ("POST", "faults"): lambda house, query, body: house.change_faults(
+        query.get("museum", ""), json.loads(body)
+    ),
+    ("DELETE", "faults"): lambda house, _, __: house.clear_faults(),
+    ("POST", "reset"): lambda house, _, __: house.reset(),
 }
 
 
-MUSEUM = web.AppKey("MUSEUM", Front)
+HOUSE = web.AppKey("HOUSE", House)
 
 
 def create_app(options: Options) -> web.Application:
     """The sandbox as an aiohttp application."""
-    app = web.Application()
+    app = web.Application(client_max_size=_LARGEST_BODY)
     app.on_response_prepare.append(_forget_server)
-    app[MUSEUM] = front = Front(options)
-    app.router.add_route("*", "/__{control}", front.control)
-    app.router.add_route("*", "/{path:.*}", front.answer)
+    app[HOUSE] = house = House(options)
+    app.router.add_route("*", "/__{control}", house.control)
+    app.router.add_route("*", "/{path:.*}", house.answer)
     return app
 
 
-async def start(options: Options) -> tuple[web.AppRunner, str]:
-    """Start serving; what to clean up in the end, and the base URL. OSError if it can't listen."""
+async def start(options: Options) -> tuple[web.AppRunner, str, str]:
+    """Start serving; what to clean up in the end, and the URLs of Gent and of M+.
+
+    OSError if it can't listen, ValueError if there is no data set where one should be.
+    """
     app = create_app(options)
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS
@@ -153,9 +120,9 @@ async def start(options: Options) -> tuple[web.AppRunner, str]:
         await runner.cleanup()
         raise
     host = f"[{options.host}]" if ":" in options.host else options.host
-    base_url = f"http://{host}:{runner.addresses[0][1]}{ROOT}"
-    app[MUSEUM].bound_to(base_url)
-    return runner, base_url
+    server = f"http://{host}:{runner.addresses[0][1]}"
+    app[HOUSE].gent.bound_to(f"{server}{ROOT}")
+    return runner, f"{server}{ROOT}", f"{server}{FACTS['paths'][0]}"
 
 
 class Sandbox:
@@ -169,6 +136,7 @@ class Sandbox:
     """
 
     base_url: str
+    mplus_url: str
 
     def __init__(self, **options: Any) -> None:
         self._options = Options(**options)
@@ -178,11 +146,11 @@ class Sandbox:
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self._runner, self.base_url = self._run(start(self._options))
+            self._runner, self.base_url, self.mplus_url = self._run(start(self._options))
         except BaseException:
             self._stop()
             raise
-        self._front = self._runner.app[MUSEUM]
+        self._house = self._runner.app[HOUSE]
         return self
 
     def __exit__(
@@ -196,23 +164,23 @@ class Sandbox:
 
     def stats(self, log: bool = False) -> Json:
         """What ``GET /__stats`` says."""
-        return self._call(lambda: self._front.statistics.report(log))
+        return self._call(lambda: self._house.stats(log))
 
-    def truth(self) -> Json:
-        """What ``GET /__truth`` says."""
-        return self._call(self._front.museum.truth)
+    def truth(self, museum: str = "") -> Json:
+        """What ``GET /__truth`` says; of M+ if *museum* is ``mplus``."""
+        return self._call(lambda: self._house.truth(museum))
 
-    def fault(self, spec: str) -> None:
-        """Put one more fault in force."""
-        self._call(lambda: self._front.faults.add(spec))
+    def fault(self, spec: str, museum: str = "") -> None:
+        """Put one more fault in force; at M+ if *museum* is ``mplus``."""
+        self._call(lambda: self._house.change_faults(museum, [spec]))
 
     def clear(self) -> None:
         """Take all faults away again."""
-        self._call(self._front.faults.clear)
+        self._call(self._house.clear_faults)
 
     def reset(self) -> None:
-        """Forget all requests and start all windows anew."""
-        self._call(self._front.statistics.reset)
+        """Forget all requests, start all windows anew, and empty M+'s cache."""
+        self._call(self._house.reset)
 
     def _call(self, function: Callable[[], T]) -> T:
         async def called() -> T:
@@ -231,9 +199,3 @@ class Sandbox:
 
 async def _forget_server(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall("Server", None)
-
-
-def _client(request: web.Request) -> str:
-    """Whom the limits count: the last forwarded address, as behind the museum's one proxy."""
-    forwarded = request.headers.get("X-Forwarded-For")
-    return forwarded.rpartition(",")[2].strip() if forwarded else request.remote or ""

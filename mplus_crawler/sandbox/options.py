@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from mplus_crawler.sandbox.dmg.facts import FACTS
+from mplus_crawler.sandbox.mplus.facts import LIMIT
 
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -34,6 +35,11 @@ class Options:
     api_key: str = FACTS["private_key"]
     latency: float = 0.0
     faults: Sequence[str] = ()
+    mplus_data: str = ""
+    mplus_window: int = LIMIT["window"]
+    mplus_cache: float = LIMIT["cache_seconds"]
+    mplus_key: str = ""
+    mplus_faults: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -48,6 +54,8 @@ class Options:
             "invalid",
             "rights",
             "latency",
+            "mplus_window",
+            "mplus_cache",
         ):
             if not 0 <= getattr(self, name) < inf:
                 raise ValueError(f"{name}: {getattr(self, name)} is not 0 or more")

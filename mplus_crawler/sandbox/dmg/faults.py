@@ -1,13 +1,9 @@
-"""Faults on demand: what goes wrong, for which requests, and how often."""
+"""Gent's faults: what goes wrong, for which requests, and what happens to rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from http import HTTPStatus
-from math import inf
-from random import Random
-from typing import Any
 
 from mplus_crawler.sandbox.dmg.facts import FACTS
 from mplus_crawler.sandbox.dmg.limits import UNLIMITED
@@ -15,59 +11,23 @@ from mplus_crawler.sandbox.dmg.museum import Museum
 from mplus_crawler.sandbox.dmg.query import leading_int
 from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, NAMES, Place
 from mplus_crawler.sandbox.dmg.shelf import Shelf
+from mplus_crawler.sandbox.faults import (
+    STATUS,
+    WIRE,
+    Dialect,
+    Due,
+    Fault,
+    Kinds,
+    one_of,
+    status_code,
+)
 
-Option = tuple[Callable[[str], Any], Any]
-
-
-def _times(text: str) -> float:
-    return inf if text == "always" else int(text)
-
-
-def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
-
-
-def _flag(text: str) -> bool:
-    return bool(int(text))
-
-
-def _status_code(text: str) -> HTTPStatus:
-    return HTTPStatus(int(text))
-
-
-def _one_of(known: Collection[str]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in known:
-            raise ValueError(text)
-        return text
-
-    return read
-
-
-_SELECTORS: Mapping[str, Callable[[str], Any]] = {
-    "tier": _one_of([UNLIMITED, *(tier["name"] for tier in FACTS["tier"])]),
-    "path": _one_of(NAMES),
-    "page": int,
-    "nth": _positive,
-    "every": _positive,
-    "rate": float,
-    "times": _times,
-}
-
-# Every kind with its options: how each is read, and its default (... if it must be given).
-_ANSWERS: Mapping[str, Mapping[str, Option]] = {
-    "status": {
-        "code": (_status_code, HTTPStatus.INTERNAL_SERVER_ERROR),
-        "html": (_flag, False),
-        "retry_after": (int, None),
-    },
+_ANSWERS: Kinds = {
+    **STATUS,
     "empty": {},
-    "html": {},
-    "redirect": {"url": (str, ...), "code": (_status_code, HTTPStatus.FOUND)},
+    "redirect": {"url": (str, ...), "code": (status_code, HTTPStatus.FOUND)},
 }
-_PAGES: Mapping[str, Mapping[str, Option]] = {
+_PAGES: Kinds = {
     "short": {"rows": (int, 1)},
     "empty_page": {},
     "total": {"value": (int, None), "delta": (int, 1)},
@@ -78,89 +38,22 @@ _PAGES: Mapping[str, Mapping[str, Option]] = {
     "next_disagree": {},
     "last_gone": {},
 }
-_WIRE: Mapping[str, Mapping[str, Option]] = {
-    "truncate": {"clean": (_flag, False)},
-    "reset": {"when": (_one_of(("before", "after")), "before")},
-    "hang": {"seconds": (float, 3600.0)},
-    "slow": {"seconds": (float, 1.0)},
-    "latency": {"seconds": (float, 0.1)},
-}
-_ROWS: Mapping[str, Mapping[str, Option]] = {
+_ROWS: Kinds = {
     "poison": {"row": (int, ...)},
     "insert": {"at": (int, 1)},
     "delete": {"at": (int, 1)},
 }
-_KINDS = {**_ANSWERS, **_PAGES, **_WIRE, **_ROWS}
+_DIALECT = Dialect(
+    kinds={**_ANSWERS, **_PAGES, **WIRE, **_ROWS},
+    selectors={
+        "tier": one_of([UNLIMITED, *(tier["name"] for tier in FACTS["tier"])]),
+        "path": one_of(NAMES),
+        "page": int,
+    },
+    usual={kind: {"path": "objects"} for kind in _ROWS},
+)
 
-KINDS = tuple(_KINDS)
-
-
-@dataclass(slots=True)
-class Fault:
-    """One fault: its kind, its options, and the requests it waits for."""
-
-    kind: str
-    selectors: Mapping[str, Any]
-    options: Mapping[str, Any]
-    dice: Random
-    seen: int = field(default=0)
-    fired: int = field(default=0)
-
-    def is_due(self, place: Place, tier: str) -> bool:
-        """Whether this request gets the fault; asking counts the request."""
-        if not self._concerns(place, tier):
-            return False
-        self.seen += 1
-        if self.fired >= self.selectors["times"] or self.seen < self.selectors["nth"]:
-            return False
-        if self.seen % self.selectors["every"]:
-            return False
-        if self.dice.random() >= self.selectors["rate"]:
-            return False
-        self.fired += 1
-        return True
-
-    def _concerns(self, place: Place, tier: str) -> bool:
-        if self.kind in _PAGES and place.name not in COLLECTIONS:
-            return False
-        wanted = self.selectors
-        return (
-            wanted.get("tier", tier) == tier
-            and wanted.get("path", place.name) == place.name
-            and ("page" not in wanted or wanted["page"] == _page(place))
-        )
-
-
-Due = Sequence[Fault]
-
-
-def read_fault(spec: str, dice: Random) -> Fault:
-    """Read ``kind[:key=value,…]``; ValueError, with a line for people, if it says nothing known."""
-    kind, _, rest = spec.partition(":")
-    if kind not in _KINDS:
-        raise ValueError(f"fault: {kind!r} is none of {', '.join(KINDS)}")
-    readers = {**_SELECTORS, **{name: read for name, (read, _) in _KINDS[kind].items()}}
-    given = dict(_read(kind, part, readers) for part in rest.split(",") if part)
-    options = {name: given.pop(name, default) for name, (_, default) in _KINDS[kind].items()}
-    if missing := [name for name, value in options.items() if value is ...]:
-        raise ValueError(f"fault: {kind} needs {missing[0]}=")
-    return Fault(kind, _usual_selectors(kind, given) | given, options, dice)
-
-
-def _read(kind: str, part: str, readers: Mapping[str, Callable[[str], Any]]) -> tuple[str, Any]:
-    name, _, text = part.partition("=")
-    try:
-        return name, readers[name](text)
-    except (KeyError, ValueError):
-        known = ", ".join(readers)
-        raise ValueError(f"fault: {kind} can't read {part!r}; it knows {known}") from None
-
-
-def _usual_selectors(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Once is enough, unless a share of all requests is asked for."""
-    repeated = kind == "latency" or given.keys() & {"every", "rate"}
-    usual = {"times": inf if repeated else 1, "nth": 1, "every": 1, "rate": 1}
-    return usual | ({"path": "objects"} if kind in _ROWS else {})
+KINDS = tuple(_DIALECT.kinds)
 
 
 class Faults:
@@ -174,7 +67,7 @@ class Faults:
 
     def add(self, *specs: str) -> None:
         """Put more faults in force: all of them, or none if one can't be read."""
-        faults = [read_fault(spec, self._dice(spec, place)) for place, spec in enumerate(specs)]
+        faults = _DIALECT.read_all(specs, self._seed, len(self._faults))
         for fault in faults:
             if fault.kind in _ROWS:
                 self._shelf(fault)
@@ -192,7 +85,7 @@ class Faults:
 
     def due(self, place: Place, tier: str) -> Due:
         """The faults this request gets, in the order they were put in force."""
-        return [fault for fault in self._faults if fault.is_due(place, tier)]
+        return [f for f in self._faults if _concerns(f, place, tier) and f.strikes()]
 
     def move_rows(self, due: Due) -> None:
         """Let rows appear and vanish, once the request that these faults waited for is answered."""
@@ -201,9 +94,6 @@ class Faults:
                 shelf, at = self._shelf(fault), fault.options["at"]
                 shelf.insert(at) if fault.kind == "insert" else shelf.delete(at)
                 self._museum.forget()
-
-    def _dice(self, spec: str, place: int) -> Random:
-        return Random(f"{self._seed}:{len(self._faults) + place}:{spec}")
 
     def _shelf(self, fault: Fault) -> Shelf:
         name = fault.selectors["path"]
@@ -214,6 +104,17 @@ class Faults:
         if row is not None and not 0 < row <= len(shelf.keys):
             raise ValueError(f"fault: {name} has no row {row} to {fault.kind}")
         return shelf
+
+
+def _concerns(fault: Fault, place: Place, tier: str) -> bool:
+    if fault.kind in _PAGES and place.name not in COLLECTIONS:
+        return False
+    wanted = fault.selectors
+    return (
+        wanted.get("tier", tier) == tier
+        and wanted.get("path", place.name) == place.name
+        and ("page" not in wanted or wanted["page"] == _page(place))
+    )
 
 
 def _page(place: Place) -> int | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import urljoin
 from zlib import compress, crc32
 
-from mplus_crawler.sandbox.dmg.answers import Answer, page_of_html
+from mplus_crawler.sandbox.answers import Answer
+from mplus_crawler.sandbox.dmg.answers import page_of_html
 from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow
 from mplus_crawler.sandbox.dmg.facts import FACTS, URI, WORDS, Json
 from mplus_crawler.sandbox.dmg.routes import IMAGES

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, quote
 
 import orjson
 
+from mplus_crawler.sandbox.answers import Answer
 from mplus_crawler.sandbox.dmg.answers import (
-    Answer,
     linked_data,
     page_of_html,
     plain_json,

@@ -1,4 +1,4 @@
-"""What the faults do to the museum's answers: take their place, hold them back, falsify a page."""
+"""What the faults do to the museum's answers: take their place, falsify a page."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from mplus_crawler.sandbox.dmg.answers import HTML, Answer, linked_data
-from mplus_crawler.sandbox.dmg.faults import Due
+from mplus_crawler.sandbox.answers import HTML, Answer
+from mplus_crawler.sandbox.dmg.answers import linked_data
 from mplus_crawler.sandbox.dmg.museum import Page
+from mplus_crawler.sandbox.faults import Due
 
 
 def instead(due: Due) -> Answer | None:
@@ -22,11 +23,6 @@ def change(page: Page, due: Due) -> None:
     for fault in due:
         if fault.kind in _CHANGES:
             _CHANGES[fault.kind](page, fault.options)
-
-
-def delay(due: Due) -> float:
-    """How many seconds these faults hold an answer back."""
-    return sum((fault.options["seconds"] for fault in due if fault.kind == "latency"), 0.0)
 
 
 def _status(options: Mapping[str, Any]) -> Answer:

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from mplus_crawler.sandbox.dmg.answers import Answer
-from mplus_crawler.sandbox.dmg.facts import FACTS
-from mplus_crawler.sandbox.dmg.faults import Due, Fault
+from mplus_crawler.sandbox.answers import Answer
+from mplus_crawler.sandbox.faults import Due, Fault
 
-_COMMON: dict[str, str] = FACTS["headers"] | {"Access-Control-Allow-Origin": "*"}
 _SLOW_STEPS = 20
 
 
@@ -25,9 +23,9 @@ class Delivery:
         self.status = 0
         self.response: web.StreamResponse = web.Response()
 
-    async def send(self, answer: Answer, rate: Mapping[str, str], due: Due) -> None:
+    async def send(self, answer: Answer, due: Due) -> None:
         """Send an answer with the faults of the wire that are due."""
-        headers = {**_COMMON, **rate, **answer.headers}
+        headers = answer.headers
         spoil = {fault.kind: fault for fault in due if fault.kind in _SPOILING}
         if spoil:
             if not await self._break_off(spoil):

@@ -1,0 +1,74 @@
+"""Answers before they are sent, and what any web server does with conditional requests."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from hashlib import sha1
+from html import escape
+
+JSON = "application/json; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response before it is sent."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def tagged(answer: Answer) -> Answer:
+    """The answer with the weak ETag that Express gives a body, unless it has another."""
+    if "ETag" not in answer.headers:
+        digest = b64encode(sha1(answer.body, usedforsecurity=False).digest()).decode()[:27]
+        answer.headers["ETag"] = f'W/"{len(answer.body):x}-{digest}"'
+    return answer
+
+
+def error_page(status: int, text: str, policy: str) -> Answer:
+    """Express's own error page, with its content security policy."""
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n'
+        f"</head>\n<body>\n<pre>{escape(text)}</pre>\n</body>\n</html>\n"
+    )
+    return Answer(status, page.encode(), {"Content-Type": HTML, "Content-Security-Policy": policy})
+
+
+def unless_fresh(answer: Answer, asked: Mapping[str, str]) -> Answer:
+    """A 304 instead, if the request's conditions say that the client has it already (RFC 9110)."""
+    if answer.status // 100 != 2 or not _is_fresh(answer.headers, asked):
+        return answer
+    dropped = ("Content-Type", "Content-Length")
+    kept = {name: value for name, value in answer.headers.items() if name not in dropped}
+    return Answer(304, b"", kept)
+
+
+def _is_fresh(sent: Mapping[str, str], asked: Mapping[str, str]) -> bool:
+    tags, since = asked.get("If-None-Match"), asked.get("If-Modified-Since")
+    if not (tags or since) or "no-cache" in asked.get("Cache-Control", ""):
+        return False
+    if tags and tags.strip() != "*" and not _matches(tags, sent.get("ETag", "")):
+        return False
+    return not since or _not_later(sent.get("Last-Modified"), since)
+
+
+def _matches(tags: str, tag: str) -> bool:
+    return tag.removeprefix("W/") in {one.strip().removeprefix("W/") for one in tags.split(",")}
+
+
+def _not_later(modified: str | None, since: str) -> bool:
+    try:
+        return modified is not None and _date(modified) <= _date(since)
+    except ValueError:
+        return False
+
+
+def _date(text: str) -> datetime:
+    date = parsedate_to_datetime(text)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,0 +1,99 @@
+"""Gent's museum on the network: limits, statistics and faults around its answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic, time
+
+from aiohttp import web
+
+from mplus_crawler.sandbox.answers import Answer, unless_fresh
+from mplus_crawler.sandbox.dmg import spoilt
+from mplus_crawler.sandbox.dmg.answers import page_of_html, plain_json
+from mplus_crawler.sandbox.dmg.data import Collection, Sizes
+from mplus_crawler.sandbox.dmg.facts import FACTS
+from mplus_crawler.sandbox.dmg.faults import Faults
+from mplus_crawler.sandbox.dmg.limits import UNLIMITED, Statistics, Tier, read_tiers
+from mplus_crawler.sandbox.dmg.museum import Museum
+from mplus_crawler.sandbox.dmg.routes import Place, locate
+from mplus_crawler.sandbox.faults import Due, delay
+from mplus_crawler.sandbox.options import Options
+from mplus_crawler.sandbox.wire import Delivery
+
+_CORS = {"Access-Control-Allow-Origin": "*"}
+_METHODS = {"Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE"}
+_COMMON: dict[str, str] = FACTS["headers"] | _CORS
+
+
+class Front:
+    """Takes every request: limits it, lets the museum answer, and spoils what faults say."""
+
+    def __init__(self, options: Options) -> None:
+        sizes = Sizes(options.objects, options.agents, options.exhibitions, options.concepts)
+        self._rows = Collection(sizes, options.seed, options.invalid, options.rights)
+        self.museum = Museum(self._rows, options.api_key, options.v1)
+        self.statistics = Statistics(read_tiers(options.limits, options.window_scale))
+        self.faults = Faults(self.museum, options.seed, options.faults)
+        self._links_are_local = options.links == "local"
+        self._latency = options.latency
+
+    def bound_to(self, base_url: str) -> None:
+        """Learn where the server listens, which local links need."""
+        if self._links_are_local:
+            self.museum.base = self._rows.base = base_url
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request to the museum."""
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers=_CORS | _METHODS)
+        place, arrival = locate(request.raw_path), time()
+        tier = self.statistics.tier(place.path.lower())
+        tally = self.statistics.arrived(tier, place.path, arrival)
+        delivery = Delivery(request)
+        try:
+            await self._exchange(place, tier, delivery)
+        except ConnectionError:
+            pass  # the client left before the end of its answer
+        finally:
+            self.statistics.answered(tally, place.target, arrival, delivery.status)
+        return delivery.response
+
+    async def _exchange(self, place: Place, tier: Tier | None, delivery: Delivery) -> None:
+        allowed, rate = self._admit(tier, delivery.request)
+        if not allowed:
+            body = {"status": 429, "error": FACTS["message"]["too_many"]}
+            await delivery.send(_with(rate, plain_json(429, body)), ())
+            return
+        due = self.faults.due(place, tier.name if tier else UNLIMITED)
+        if wait := self._latency + delay(due):
+            await asyncio.sleep(wait)
+        answer = spoilt.instead(due) or self._answer(place, delivery.request, due)
+        await delivery.send(_with(rate, answer), due)
+        self.faults.move_rows(due)
+
+    def _admit(self, tier: Tier | None, request: web.Request) -> tuple[bool, Mapping[str, str]]:
+        if tier is None:
+            return True, {}
+        meter, now = self.statistics.meter(tier, _client(request)), monotonic()
+        allowed = meter.hit(now)
+        return allowed, meter.headers(now, allowed)
+
+    def _answer(self, place: Place, request: web.Request, due: Due) -> Answer:
+        if request.method not in ("GET", "HEAD"):
+            path = place.target.partition("?")[0]
+            return page_of_html(404, f"Cannot {request.method} {path}")
+        asked = request.headers
+        answer = self.museum.answer(place, asked, lambda page: spoilt.change(page, due))
+        return unless_fresh(answer, asked)
+
+
+def _with(rate: Mapping[str, str], answer: Answer) -> Answer:
+    answer.headers = {**_COMMON, **rate, **answer.headers}
+    return answer
+
+
+def _client(request: web.Request) -> str:
+    """Whom the limits count: the last forwarded address, as behind the museum's one proxy."""
+    forwarded = request.headers.get("X-Forwarded-For")
+    return forwarded.rpartition(",")[2].strip() if forwarded else request.remote or ""

@@ -1,0 +1,154 @@
+"""Faults on demand, as far as museums share them: how a spec is read, and when it strikes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from math import inf
+from random import Random
+from typing import Any
+
+Reader = Callable[[str], Any]
+# How an option is read, and its default (... if it must be given).
+Option = tuple[Reader, Any]
+Kinds = Mapping[str, Mapping[str, Option]]
+
+
+def one_of(known: Collection[str]) -> Callable[[str], str]:
+    """A reader of one of these words."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError(text)
+        return text
+
+    return read
+
+
+def positive(text: str) -> int:
+    """Read a number from 1."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def _times(text: str) -> float:
+    return inf if text == "always" else int(text)
+
+
+def _flag(text: str) -> bool:
+    return bool(int(text))
+
+
+def status_code(text: str) -> HTTPStatus:
+    """Read a status that HTTP knows."""
+    return HTTPStatus(int(text))
+
+
+# When a fault strikes, counted over the requests that it concerns.
+_SCHEDULE: Mapping[str, Reader] = {
+    "nth": positive,
+    "every": positive,
+    "rate": float,
+    "times": _times,
+}
+
+# What any web server may do instead of answering, and what may happen to an answer on its way.
+STATUS: Kinds = {
+    "status": {
+        "code": (status_code, HTTPStatus.INTERNAL_SERVER_ERROR),
+        "html": (_flag, False),
+        "retry_after": (int, None),
+    },
+    "html": {},
+}
+WIRE: Kinds = {
+    "truncate": {"clean": (_flag, False)},
+    "reset": {"when": (one_of(("before", "after")), "before")},
+    "hang": {"seconds": (float, 3600.0)},
+    "slow": {"seconds": (float, 1.0)},
+    "latency": {"seconds": (float, 0.1)},
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault: its kind, its options, and the requests it waits for."""
+
+    kind: str
+    selectors: Mapping[str, Any]
+    options: Mapping[str, Any]
+    dice: Random
+    seen: int = field(default=0)
+    fired: int = field(default=0)
+
+    def strikes(self) -> bool:
+        """Whether a request that it concerns gets the fault; asking counts the request."""
+        self.seen += 1
+        if self.fired >= self.selectors["times"] or self.seen < self.selectors["nth"]:
+            return False
+        if self.seen % self.selectors["every"]:
+            return False
+        if self.dice.random() >= self.selectors["rate"]:
+            return False
+        self.fired += 1
+        return True
+
+
+Due = Sequence[Fault]
+
+
+def delay(due: Due) -> float:
+    """How many seconds these faults hold an answer back."""
+    return sum((fault.options["seconds"] for fault in due if fault.kind == "latency"), 0.0)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The faults that a museum knows: kinds, selectors, and selectors that a kind has anyway."""
+
+    kinds: Kinds
+    selectors: Mapping[str, Reader]
+    usual: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def read_all(self, specs: Iterable[str], seed: int, first: int) -> list[Fault]:
+        """Read all specs; *first* is the number of the first among all that were ever given."""
+        return [
+            self.read(spec, Random(f"{seed}:{number}:{spec}"))
+            for number, spec in enumerate(specs, first)
+        ]
+
+    def read(self, spec: str, dice: Random) -> Fault:
+        """Read ``kind[:key=value,…]``; ValueError, with a line for people, if it is unknown."""
+        kind, _, rest = spec.partition(":")
+        if kind not in self.kinds:
+            raise ValueError(f"fault: {kind!r} is none of {', '.join(self.kinds)}")
+        known = self.kinds[kind]
+        readers = {
+            **self.selectors,
+            **_SCHEDULE,
+            **{name: read for name, (read, _) in known.items()},
+        }
+        given = dict(_read(kind, part, readers) for part in rest.split(",") if part)
+        options = {name: given.pop(name, default) for name, (_, default) in known.items()}
+        if missing := [name for name, value in options.items() if value is ...]:
+            raise ValueError(f"fault: {kind} needs {missing[0]}=")
+        usual = _usual_schedule(kind, given)
+        selectors = {**usual, **self.usual.get(kind, {}), **given}
+        return Fault(kind, selectors, options, dice)
+
+
+def _read(kind: str, part: str, readers: Mapping[str, Reader]) -> tuple[str, Any]:
+    name, _, text = part.partition("=")
+    try:
+        return name, readers[name](text)
+    except (KeyError, ValueError):
+        known = ", ".join(readers)
+        raise ValueError(f"fault: {kind} can't read {part!r}; it knows {known}") from None
+
+
+def _usual_schedule(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Once is enough, unless a share of all requests is asked for."""
+    repeated = kind == "latency" or given.keys() & {"every", "rate"}
+    return {"times": inf if repeated else 1, "nth": 1, "every": 1, "rate": 1}

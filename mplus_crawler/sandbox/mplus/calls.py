@@ -1,0 +1,83 @@
+"""What a call asks, as express-graphql reads it: from the address, a JSON body or a form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from mplus_crawler.sandbox.mplus.facts import FACTS, LIMIT, MESSAGE, Json
+from mplus_crawler.sandbox.mplus.schema import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to the API: *path* is decoded, *query* is the address's raw one."""
+
+    method: str
+    path: str
+    query: str
+    content_type: str
+    authorization: str
+    body: bytes
+
+    @property
+    def key(self) -> str | None:
+        """The second word of the header, whatever the first is; or the one in the address."""
+        if self.path.endswith(FACTS["playground"]):
+            return unquote(self.path.split("/")[1])
+        words = self.authorization.split(" ")
+        return words[1] if len(words) > 1 else None
+
+
+class Unreadable(Exception):
+    """A body that the web server itself refuses, with the status and the words of its page."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+def is_here(path: str) -> bool:
+    """Whether a path is the API's: /graphql and all below it, or a playground."""
+    if path.endswith(FACTS["playground"]) and path.count("/") == 2:
+        return True
+    return any(f"{path}/".startswith(f"{root}/") for root in FACTS["paths"])
+
+
+def read_call(asked: Asked) -> tuple[str, Json, str | None]:
+    """The document, the variables and the name of the operation; Refused, or Unreadable."""
+    given = _body(asked) if asked.method == "POST" else {}
+    given |= dict(parse_qsl(asked.query, keep_blank_values=True))
+    text = given.get("query")
+    if not isinstance(text, str) or not text:
+        raise Refused(400, [{"message": MESSAGE["no_query"]}])
+    return text, _variables(given.get("variables")), given.get("operationName") or None
+
+
+def _body(asked: Asked) -> Json:
+    if len(asked.body) > LIMIT["body"]:
+        raise Unreadable(413, "Payload Too Large")
+    kind = asked.content_type.partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(asked.body.decode("utf-8", "replace"), keep_blank_values=True))
+    if kind != "application/json" or not asked.body:
+        return {}
+    try:
+        found = json.loads(asked.body)
+    except ValueError:
+        raise Unreadable(400, "Bad Request") from None
+    if not isinstance(found, dict | list):
+        raise Unreadable(400, "Bad Request")
+    return found if isinstance(found, dict) else {}
+
+
+def _variables(given: Any) -> Json:
+    if isinstance(given, str) and given:
+        try:
+            given = json.loads(given)
+        except ValueError:
+            raise Refused(400, [{"message": MESSAGE["variables"]}]) from None
+    return given if isinstance(given, dict) else {}

@@ -1,0 +1,128 @@
+"""M+ on the network: gate, sessions, statistics and faults around its answers."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from itertools import count
+from secrets import token_urlsafe
+from time import monotonic
+from typing import Any
+
+from aiohttp import web
+
+from mplus_crawler.sandbox.answers import HTML, Answer, tagged, unless_fresh
+from mplus_crawler.sandbox.faults import Due, delay
+from mplus_crawler.sandbox.mplus.calls import Asked
+from mplus_crawler.sandbox.mplus.execution import Operation
+from mplus_crawler.sandbox.mplus.facts import FACTS, MESSAGE
+from mplus_crawler.sandbox.mplus.faults import Faults
+from mplus_crawler.sandbox.mplus.gate import instead
+from mplus_crawler.sandbox.mplus.museum import Museum, refused
+from mplus_crawler.sandbox.mplus.roots import Call
+from mplus_crawler.sandbox.mplus.statistics import Statistics
+from mplus_crawler.sandbox.options import Options
+from mplus_crawler.sandbox.wire import Delivery
+
+_COOKIE = "connect.sid"
+_PREFLIGHT = FACTS["headers"] | FACTS["preflight"]
+
+
+class Front:
+    """Takes every call; the collection is read when the first one comes."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._sessions: set[str] = set()
+        self._numbers = count(1)
+        self.statistics = Statistics()
+
+    @cached_property
+    def museum(self) -> Museum:
+        """The museum; ValueError if its data or faults make no sense."""
+        return Museum(self._options)
+
+    @property
+    def faults(self) -> Faults:
+        """The faults in force."""
+        return self.museum.faults
+
+    def clear(self) -> None:
+        """Take all faults away."""
+        if "museum" in self.__dict__:
+            self.museum.faults.clear()
+
+    def reset(self) -> None:
+        """Forget all calls and all that is cached."""
+        self.statistics.reset()
+        if "museum" in self.__dict__:
+            self.museum.cache.clear()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one call."""
+        arrival, delivery = monotonic(), Delivery(request)
+        self.statistics.arrived(arrival)
+        asked: list[tuple[str, Any]] = []
+        try:
+            await self._exchange(await _asked(request), asked, delivery)
+        except ConnectionError:
+            pass  # the client left before the end of its answer
+        finally:
+            self.statistics.answered(arrival, asked, delivery.status)
+        return delivery.response
+
+    async def _exchange(
+        self, request: Asked, roots: list[tuple[str, Any]], delivery: Delivery
+    ) -> None:
+        operation = self.museum.operation(request)
+        if isinstance(operation, Operation):
+            roots += [(step.name, operation.arguments(step)) for step in operation.roots]
+        due = self.faults.of_call([(name, given.get("page", 0)) for name, given in roots])
+        call = Call(next(self._numbers))
+        answer = self._refusal(request, due) or self._answer(request, operation, call, delivery)
+        if wait := self._options.latency + delay(due) + call.wait:
+            await asyncio.sleep(wait)
+        await delivery.send(answer, due)
+        if self.faults.move_records(due):
+            self.museum.forget()
+
+    def _refusal(self, request: Asked, due: Due) -> Answer | None:
+        """What a gate in front of the API says instead."""
+        if self._options.mplus_key and request.key != self._options.mplus_key:
+            return refused(401, MESSAGE["key"])
+        return instead(due)
+
+    def _answer(
+        self, request: Asked, operation: Operation | Answer, call: Call, delivery: Delivery
+    ) -> Answer:
+        if request.method == "OPTIONS":
+            answer = tagged(Answer(200, b"OK", dict(_PREFLIGHT)))
+        elif isinstance(operation, Answer):
+            answer = operation
+        else:
+            answer = self.museum.execute(operation, call)
+            self.statistics.writes += call.writes
+        if answer.headers["Content-Type"] == HTML and answer.status != 200:
+            return answer  # from before the sessions' turn
+        self._keep_session(answer, delivery.request)
+        return unless_fresh(answer, delivery.request.headers) if request.method == "GET" else answer
+
+    def _keep_session(self, answer: Answer, request: web.Request) -> None:
+        """A new session for every call that brings no cookie of one."""
+        if request.cookies.get(_COOKIE) in self._sessions:
+            return
+        session = f"s%3A{token_urlsafe(24)}.{token_urlsafe(32)}"
+        self._sessions.add(session)
+        self.statistics.sessions += 1
+        answer.headers["Set-Cookie"] = f"{_COOKIE}={session}; Path=/; HttpOnly"
+
+
+async def _asked(request: web.Request) -> Asked:
+    return Asked(
+        method=request.method,
+        path=request.path,
+        query=request.query_string,
+        content_type=request.headers.get("Content-Type", ""),
+        authorization=request.headers.get("Authorization", ""),
+        body=await request.read(),
+    )

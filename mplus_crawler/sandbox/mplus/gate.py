@@ -1,0 +1,44 @@
+"""What faults put in front of M+'s API: refusals, error pages, redirects, the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from mplus_crawler.sandbox.answers import HTML, Answer
+from mplus_crawler.sandbox.faults import Due
+from mplus_crawler.sandbox.mplus.facts import FACTS
+from mplus_crawler.sandbox.mplus.museum import refused
+
+
+def instead(due: Due) -> Answer | None:
+    """The answer that takes the API's place, if a fault gives one."""
+    answers = (_INSTEAD[fault.kind](fault.options) for fault in due if fault.kind in _INSTEAD)
+    return next(answers, None)
+
+
+def _status(options: Mapping[str, Any]) -> Answer:
+    code: HTTPStatus = options["code"]
+    message = FACTS["gate"].get(str(int(code)), code.phrase)
+    answer = _page(code, code.phrase) if options["html"] else refused(code, message)
+    if options["retry_after"] is not None:
+        answer.headers["Retry-After"] = str(options["retry_after"])
+    return answer
+
+
+def _redirect(options: Mapping[str, Any]) -> Answer:
+    url = options["url"] or FACTS["gate"]["redirect"]
+    return Answer(options["code"], b"", {"Location": url, "Content-Type": HTML})
+
+
+def _page(status: int, title: str) -> Answer:
+    page = f"<!DOCTYPE html><html><title>{title}</title><h1>{title}</h1></html>"
+    return Answer(status, page.encode(), {"Content-Type": HTML})
+
+
+_INSTEAD: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
+    "status": _status,
+    "html": lambda _: _page(HTTPStatus.OK, FACTS["gate"]["dashboard"]),
+    "redirect": _redirect,
+}

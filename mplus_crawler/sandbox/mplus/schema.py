@@ -1,0 +1,70 @@
+"""The public schema, and what documents ask of it: read, validated, and told in M+'s words."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib.resources import files
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLSyntaxError,
+    build_schema,
+    parse,
+    validate,
+)
+
+from mplus_crawler.sandbox.mplus.facts import Json
+
+SCHEMA = build_schema((files(__package__) / "schema.graphql").read_text("utf-8"))
+QUERY: GraphQLObjectType = SCHEMA.type_map["Query"]  # type: ignore[assignment]
+ROOTS = tuple(QUERY.fields)
+
+# From graphql-core's words to those of graphql 0.13, which M+ runs.
+_WORDS = (
+    (r"'((?:[^'\\]|\\.)*)'", r'"\1"'),
+    (r"^(Syntax Error: .*)\.$", r"\1"),
+    (r"^(Int|Float|String|Boolean) cannot represent .*: (.+)$", r"Expected type \1, found \2."),
+    (
+        r"^(Variable .*) has invalid value: (Int cannot represent non).*: \"?(.*?)\"?$",
+        r'\1 got invalid value "\3"; Expected type Int; \2 32-bit signed integer value: \3',
+    ),
+    (
+        r'^Argument "\w+\.(\w+)\((\w+):\)" of type (.*) is required, but it was not provided\.$',
+        r'Field "\1" argument "\2" of type \3 is required but not provided.',
+    ),
+)
+
+
+class Refused(Exception):
+    """A document that can't be executed, with its errors as they are sent."""
+
+    def __init__(self, status: int, errors: list[Json]) -> None:
+        super().__init__(errors)
+        self.status = status
+        self.errors = errors
+
+
+@lru_cache(maxsize=256)
+def read(text: str) -> DocumentNode:
+    """A valid document; Refused with 400 otherwise."""
+    try:
+        document = parse(text)
+    except GraphQLSyntaxError as error:
+        raise Refused(400, [formatted(error)]) from None
+    if errors := validate(SCHEMA, document):
+        raise Refused(400, [formatted(error) for error in errors])
+    return document
+
+
+def formatted(error: GraphQLError) -> Json:
+    """An error as M+ sends it."""
+    message = error.message
+    for pattern, words in _WORDS:
+        message = re.sub(pattern, words, message, flags=re.DOTALL)
+    found: Json = {"message": message}
+    if error.locations:
+        found["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    return found

@@ -1,0 +1,232 @@
+"""The search backend: what a query's body finds in an index, or that it fails."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+from zlib import crc32
+
+from mplus_crawler.sandbox.mplus.data import Collection, Document, tags
+from mplus_crawler.sandbox.mplus.facts import ENGLISH, FACTS, LANGUAGES
+from mplus_crawler.sandbox.mplus.views import is_maker, slug, slug_of
+
+Clause = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class Body:
+    """A search as the backend gets it: without its index, which the cache's key lacks therefore."""
+
+    page: int | None
+    size: int | None
+    clauses: tuple[Clause, ...]
+    sort: tuple[str, str, str] = ("id", "asc", ENGLISH)
+
+    def fits(self, window: float) -> bool:
+        """Whether the backend takes it: whole numbers, and none past the window."""
+        if self.page is None or self.size is None:
+            return False
+        return (self.page + 1) * self.size <= window
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What a search found; *total* is None where the backend's is no number."""
+
+    documents: list[Document]
+    total: int | None
+
+
+class Backend:
+    """Searches in the indexes, with a window as Elasticsearch has it."""
+
+    def __init__(self, collection: Collection, window: int) -> None:
+        self._collection = collection
+        self._window = window
+        self.forget()
+
+    def forget(self) -> None:
+        """Read the indexes anew, because records came or went."""
+        self._public = {index: self._collection.public(index) for index in _TESTS}
+        self._by_id = {
+            index: {document.id: document for document in documents}
+            for index, documents in self._public.items()
+        }
+
+    def search(self, index: str, body: Body, windowed: bool) -> Hits | None:
+        """The documents of one page; None where the backend fails.
+
+        Small look-ups are never past a real window, and aren't past a test's small one either.
+        """
+        if not body.fits(self._window if windowed else inf) or not _is_sortable(index, *body.sort):
+            return None
+        found = self._matching(index, body.clauses)
+        start = (body.page or 0) * (body.size or 0)
+        ordered = _ordered(found, body)
+        return Hits(ordered[start : start + (body.size or 0)], len(found))
+
+    def _matching(self, index: str, clauses: Iterable[Clause]) -> list[Document]:
+        found: Iterable[Document] = self._public[index]
+        wanted = dict(clauses)
+        if "ids" in wanted:
+            known = self._by_id[index]
+            found = [known[id_] for id_ in sorted(set(wanted["ids"])) if id_ in known]
+        if "exhibition" in wanted:
+            shown = self._by_id["exhibitions"].get(wanted["exhibition"])
+            ids = shown.made_up["objects"] if shown else ()
+            found = [document for document in found if document.id in ids]
+        for name, value in wanted.items():
+            if test := _TESTS[index].get(name):
+                found = [document for document in found if test(document, value)]
+        return list(found)
+
+
+def _is_sortable(index: str, field: str, order: str, _: str) -> bool:
+    if field in ("shuffle", "score"):
+        return True
+    return field in FACTS["sort"][index]["works"] and order in ("asc", "desc")
+
+
+def _ordered(found: list[Document], body: Body) -> list[Document]:
+    field, order, language = body.sort
+    backwards = order == "desc"
+    if field == "id":
+        return found[::-1] if backwards else found
+    if field == "score":
+        return sorted(found, key=lambda one: -_score(one, dict(body.clauses)["keyword"]))
+    if field == "shuffle":
+        return sorted(found, key=lambda one: crc32(f"{order}:{one.id}".encode()))
+    # Equals come in no order that means anything, and missing values last, as in Elasticsearch.
+    mixed = sorted(found, key=lambda one: crc32(str(one.id).encode()))
+    values = {one.id: _value(one, field, language) for one in found}
+    there = [one for one in mixed if values[one.id] is not None]
+    there.sort(key=lambda one: values[one.id], reverse=backwards)
+    return there + [one for one in mixed if values[one.id] is None]
+
+
+def _value(document: Document, field: str, language: str) -> Any:
+    record = document.record | document.made_up
+    value = record.get(field, record.get("classification", {}).get(field))
+    if field in ("popularCount", "artInt"):
+        return value or 0
+    if isinstance(value, Mapping):
+        value = value.get(language if language in LANGUAGES else ENGLISH)
+    return min(value, default=None) if isinstance(value, list) else value
+
+
+def _text(document: Document) -> str:
+    record = document.record
+    parts: list[Any] = [record.get("objectNumber"), *(record.get("roles") or ())]
+    for name in ("title", "name", "medium", "creditLine", "displayBio"):
+        parts += (record.get(name) or {}).values()
+    return " ".join(part for part in parts if part).lower()
+
+
+def _score(document: Document, keyword: str) -> int:
+    return sum(_text(document).count(word) for word in keyword.lower().split())
+
+
+def is_one_of(*path: str) -> Callable[[Document, Any], bool]:
+    """A test whether a field, in either language, or its slug, is one of some values."""
+
+    def test(document: Document, wanted: Any) -> bool:
+        texts: Any = document.record
+        for name in path:
+            texts = texts.get(name) or {}
+        names = {name for text in texts.values() for name in _listed(text)}
+        names |= {slug(name) for name in names}
+        return not wanted or not names.isdisjoint(_listed(wanted))
+
+    return test
+
+
+def _listed(value: Any) -> Iterable[str]:
+    return value if isinstance(value, list | tuple) else () if value is None else (value,)
+
+
+def _contains(*names: str) -> Callable[[Document, Any], bool]:
+    """A test whether a text, in either language, holds all words of another."""
+
+    def test(document: Document, wanted: Any) -> bool:
+        texts = [document.record.get(name) or {} for name in names]
+        whole = " ".join(str(text) for one in texts for text in one.values() if text).lower()
+        return all(word in whole for text in _listed(wanted) for word in text.lower().split())
+
+    return test
+
+
+def _equals(name: str) -> Callable[[Document, Any], bool]:
+    return lambda document, wanted: document.record.get(name) == wanted
+
+
+def _has_colour(document: Document, wanted: tuple[str, float, str]) -> bool:
+    colour, threshold, source = wanted
+    shares = document.record["color"]["search"].get(source) or ()
+    return any(s["color"] == colour and s["value"] >= threshold for s in shares)
+
+
+def _has_hue(document: Document, wanted: tuple[tuple[int, ...], ...]) -> bool:
+    *ranges, (reach,) = wanted
+    return any(
+        all(
+            any(abs(have - one) <= reach for one in some)
+            for have, some in zip(hls, ranges, strict=True)
+        )
+        for shade in document.record["color"]["predominant"] or ()
+        for hls in [_hls(shade["color"])]
+    )
+
+
+def _hls(code: str) -> tuple[float, float, float]:
+    red, green, blue = (int(code[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    hue, light, saturation = colorsys.rgb_to_hls(red, green, blue)
+    return hue * 360, light * 100, saturation * 100
+
+
+_DATES: Mapping[str, Callable[[Document, Any], bool]] = {
+    "beginDate": lambda one, year: (one.record["beginDate"] or -9999) >= year,
+    "endDate": lambda one, year: (one.record["endDate"] or 9999) <= year,
+}
+_COMMON: Mapping[str, Callable[[Document, Any], bool]] = {
+    # The public sees nothing that is not public, even when it asks for nothing else.
+    "publicAccess": lambda _, wanted: bool(wanted),
+    "keyword": lambda one, words: all(word in _text(one) for word in words.lower().split()),
+    "id": lambda one, id_: one.id == id_,
+    "slug": lambda one, text: slug_of(one) == text,
+}
+_TESTS: Mapping[str, Mapping[str, Callable[[Document, Any], bool]]] = {
+    "objects": {
+        **_COMMON,
+        **_DATES,
+        "objectNumber": _equals("objectNumber"),
+        "category": is_one_of("classification", "category"),
+        "area": is_one_of("classification", "area"),
+        "archivalLevel": is_one_of("classification", "archivalLevel"),
+        "fonds": lambda one, fonds: one.fonds == fonds,
+        "title": _contains("title"),
+        # The filter is documented, but asks a field that holds no text.
+        "displayDate": lambda _, __: False,
+        "medium": is_one_of("medium"),
+        "tags": lambda one, wanted: not wanted or not set(tags(one)).isdisjoint(wanted),
+        "constituents": lambda one, ids: not set(one.links).isdisjoint(ids),
+        "color": _has_colour,
+        "hue": _has_hue,
+    },
+    "constituents": {
+        **_COMMON,
+        **_DATES,
+        "name": _contains("name"),
+        "role": lambda one, role: role in one.record["roles"],
+        "gender": is_one_of("gender"),
+        "nationality": is_one_of("nationality"),
+        "isMaker": lambda one, wanted: is_maker(one) == wanted,
+    },
+    "exhibitions": {
+        **_COMMON,
+        "type": _equals("type"),
+        "title": _contains("title"),
+    },
+}

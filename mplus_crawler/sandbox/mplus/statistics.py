@@ -1,0 +1,74 @@
+"""What reached M+'s API, counted as it arrives."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mplus_crawler.sandbox.mplus.facts import Json
+
+# Older lines of the log are dropped, so that a long benchmark doesn't fill the memory.
+LOG_LINES = 20_000
+_SPANS = {"peak_second": 1.0, "peak_day": 86_400.0}
+
+
+@dataclass(slots=True)
+class _Peak:
+    """The most calls in any span of so many seconds."""
+
+    seconds: float
+    most: int = 0
+    recent: deque[float] = field(default_factory=deque)
+
+    def hit(self, now: float) -> None:
+        self.recent.append(now)
+        while self.recent[0] <= now - self.seconds:
+            self.recent.popleft()
+        self.most = max(self.most, len(self.recent))
+
+
+class Statistics:
+    """Calls, what they asked, and how they were answered; times are a monotonic clock's."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all calls."""
+        self._peaks = {name: _Peak(seconds) for name, seconds in _SPANS.items()}
+        self._statuses: Counter[int] = Counter()
+        self._roots: Counter[str] = Counter()
+        self._log: deque[Json] = deque(maxlen=LOG_LINES)
+        self.calls = self.writes = self.sessions = self.in_flight = self.peak_in_flight = 0
+
+    def arrived(self, now: float) -> None:
+        """Count a call that came in."""
+        self.calls += 1
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+        for peak in self._peaks.values():
+            peak.hit(now)
+
+    def answered(self, at: float, roots: Iterable[tuple[str, Any]], status: int) -> None:
+        """Count its answer, and the roots it asked; status 0 is a connection that broke before."""
+        self.in_flight -= 1
+        self._statuses[status] += 1
+        asked = [{"root": name, "arguments": arguments} for name, arguments in roots]
+        self._roots.update(root["root"] for root in asked)
+        self._log.append({"at": at, "status": status, "asked": asked})
+
+    def report(self, with_log: bool = False) -> Json:
+        """All counts, ready for JSON."""
+        report: Json = {
+            "calls": self.calls,
+            "statuses": {str(status): count for status, count in sorted(self._statuses.items())},
+            "roots": dict(self._roots),
+            "writes": self.writes,
+            "sessions": self.sessions,
+            **{name: peak.most for name, peak in self._peaks.items()},
+            "in_flight": self.in_flight,
+            "peak_in_flight": self.peak_in_flight,
+        }
+        return report | {"log": list(self._log)} if with_log else report

@@ -1,0 +1,184 @@
+"""What the API makes of a document, in one of its languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from mplus_crawler.sandbox.mplus.data import Document
+from mplus_crawler.sandbox.mplus.facts import ENGLISH, FACTS, LANGUAGES, MESSAGE, Json, other
+
+_OTHERS = frozenset(FACTS["roles"]["others"])
+_SEPARATORS = re.compile(r"[\s/_–—]+")  # noqa: RUF001
+_DROPPED = re.compile(r"[^a-z0-9-]")
+
+
+class ResolverError(Exception):
+    """What a resolver throws: 200, ``errors``, and null for the whole root."""
+
+
+def view(document: Document, root: str, language: str) -> Json:
+    """A document as a record of *root*, whose own index it may not come from."""
+    language = language if language in LANGUAGES else ENGLISH
+    key = (root, language)
+    if key not in document.views:
+        document.views[key] = _VIEWS[root](document, language)
+    if root == "objects" and document.poison:
+        raise ResolverError(MESSAGE["broken_record"])
+    return document.views[key]
+
+
+def told(texts: Mapping[str, Any] | None, language: str) -> Any:
+    """A text that has no key for a language is told in English, or else in any other."""
+    texts = texts or {}
+    found = (texts.get(one) for one in (language, ENGLISH, *texts))
+    return next((text for text in found if text is not None), None)
+
+
+def constituents_of(document: Document, found: Mapping[int, Document], language: str) -> list[Json]:
+    """The constituents nested in an object, as far as they were found: one for each role."""
+    language = language if language in LANGUAGES else ENGLISH
+    return [
+        {
+            **view(found[link["id"]], "constituents", language),
+            "role": told(link["role"], language),
+            "isMakerOfObject": link["role"].get(ENGLISH) not in _OTHERS,
+            "objects": None,
+        }
+        for link in document.record.get("constituents") or ()
+        if link["id"] in found
+    ]
+
+
+def slug(text: str) -> str:
+    """A text as the part of an address."""
+    return _DROPPED.sub("", _SEPARATORS.sub("-", text.lower().strip()))
+
+
+def slug_of(document: Document) -> str:
+    """A record's own part of its page's address: an object's title and number, or a name."""
+    record = document.record
+    name = told(record.get("title") or record.get("name"), ENGLISH) or ""
+    return slug(f"{name} {record.get('objectNumber', '')}").strip("-")
+
+
+def is_maker(document: Document) -> bool:
+    """Whether a constituent's first role makes it a maker."""
+    return not _OTHERS.issuperset(document.record.get("roles", ())[:1])
+
+
+def _object(document: Document, language: str) -> Json:
+    record = document.record
+    if "images" not in record or "color" not in record:
+        raise ResolverError(MESSAGE["broken_record"])
+    kinds = record["classification"]
+    title, dated = record["title"], record["displayDate"]
+    number = record["objectNumber"]
+    own = {
+        "objectNumber": number,
+        "sortNumber": record["sortNumber"],
+        "classification": {name: told(kinds[name], language) for name in kinds},
+        # Titles are stored with both keys, so that a missing one is null.
+        "title": title.get(language),
+        "titleOther": _other(title, language, title.get(language)),
+        "displayDate": told(dated, language),
+        "displayDateOther": _other(dated, language, told(dated, language)),
+        "dimension": told(record["dimension"], language),
+        "dimensionDetails": _dimensions(record["dimensionDetails"]),
+        "fonds": document.fonds,
+        "medium": told(record["medium"], language),
+        "creditLine": told(record["creditLine"], language),
+        "images": _images(record["images"], language),
+        "color": _colours(record["color"]),
+        "archivalLevelSlugs": _slugs(kinds["archivalLevel"]),
+        "areasSlugs": _slugs(kinds["area"]),
+        "categorySlugs": _slugs(kinds["category"]),
+        "mediumSlug": slug(text) if (text := told(record["medium"], ENGLISH)) else None,
+        "objectNumberSlug": slug(number),
+        "titleSlug": slug_of(document),
+    }
+    return _common(document) | own
+
+
+def _constituent(document: Document, language: str) -> Json:
+    record = document.record
+    names = record.get("name")
+    roles = record.get("roles")
+    own = {
+        "name": told(names, language),
+        "nameOther": _other(names or {}, language, told(names, language)),
+        "alphaSortName": told(record.get("alphaSortName"), language),
+        "type": record.get("type"),
+        "roles": roles,
+        "isMaker": None if roles is None else is_maker(document),
+        "displayBio": told(record.get("displayBio"), language),
+        "gender": told(record.get("gender"), language),
+        "nationality": told(record.get("nationality"), language),
+        "objectCountPublic": document.made_up.get("objectCountPublic"),
+    }
+    return _common(document) | own
+
+
+def _exhibition(document: Document, language: str) -> Json:
+    record = document.record
+    # An empty Chinese list wins over the English one, and is null in the end.
+    venues = record["venues"].get(language) or None
+    names = ("id", "beginDate", "endDate", "artInt")
+    return {name: record[name] for name in names} | {"venues": venues, "_sys": None}
+
+
+_VIEWS: Mapping[str, Callable[[Document, str], Json]] = {
+    "objects": _object,
+    "constituents": _constituent,
+    "exhibitions": _exhibition,
+}
+
+
+def _common(document: Document) -> Json:
+    return {
+        "id": document.id,
+        "slug": slug_of(document),
+        "publicAccess": document.public,
+        "beginDate": document.record.get("beginDate"),
+        "endDate": document.record.get("endDate"),
+        "_sys": None,
+    }
+
+
+def _other(texts: Mapping[str, Any], language: str, own: Any) -> Any:
+    """The other language, unless it says the same."""
+    text = texts.get(other(language))
+    return None if text == own else text
+
+
+def _dimensions(details: Json | None) -> list[Json] | None:
+    return [{**details, "rank": "1"}] if details else None
+
+
+def _images(images: list[Json] | None, language: str) -> list[Json] | None:
+    if images is None:
+        return None
+    texts = (image["altText"] for image in images)
+    return [{"altText": told(t, language) if isinstance(t, dict) else t} for t in texts]
+
+
+def _colours(colour: Json) -> Json:
+    google = colour["search"]["google"]
+    search = {"google": google, "cloudinary": google and google[:1]}
+    return {"predominant": colour["predominant"], "search": search}
+
+
+def _slugs(names: Mapping[str, Any]) -> str | None:
+    """A JSON string of a map that holds both languages, all with the English name's slug."""
+    english = names.get(ENGLISH)
+    if not english:
+        return None
+    pairs = {
+        name: slug(first)
+        for one in names.values()
+        for first, name in zip(english, one or (), strict=False)
+    }
+    return orjson.dumps(pairs).decode()
