@@ -249,6 +249,25 @@ def test_filters(shared: Sandbox, filters: str, field: str, value: str | None) -
     assert all(value.lower() in (row[field] or "").lower() for row in found) or field == "title"
 
 
+def test_nulls_break_nothing_but_what_they_break_at_the_museum(shared: Sandbox) -> None:
+    query = """{
+      objects(ids: [null], area: [null], color: "red", color_threshold: null) { id }
+      broken: objects(sort_field: null) { id }
+      nothing: objects(per_page: null, lang: null) { id }
+      areas(lang: null) { title }
+      hue: objects(hue: [null], luminosity: [50], saturation: [50], hsl_range: null) { id }
+    }"""
+    reply = ask(shared, query)
+    assert reply.data == {
+        "objects": [],
+        "broken": None,
+        "nothing": [],
+        "areas": [],
+        "hue": [],
+    }
+    assert reply.messages == ["Cannot read properties of null (reading 'toLowerCase')"]
+
+
 def test_objects_of_a_constituent_and_of_an_exhibition(shared: Sandbox) -> None:
     rows = ask(shared, "{ objects(per_page: 297) { id constituents { id } } }").data["objects"]
     person = next(row["constituents"][0]["id"] for row in rows if row["constituents"])
@@ -351,6 +370,8 @@ def test_one_root_is_taken_for_another(museum: Sandbox) -> None:
     assert all(row["name"] for row in right.data["constituents"])
     ask(museum, "{ constituents(per_page: 8) { id } }")
     assert ask(museum, "{ objects(per_page: 8) { id } }").data == {"objects": None}
+    museum.fault("crosstalk:root=exhibitions", "mplus")
+    assert ask(museum, "{ exhibitions { artInt } }").data["exhibitions"]
     museum.fault("crosstalk:root=constituents", "mplus")
     mixed = ask(museum, "{ constituents(per_page: 7) { id name } }").data["constituents"]
     assert ids(mixed) == ids(objects)[:7]

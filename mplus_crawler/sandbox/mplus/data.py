@@ -125,7 +125,10 @@ def _published(place: Path) -> Iterator[tuple[str, Json]]:
     try:
         for index, folder in _FOLDERS.items():
             for member in members(place, folder):
-                yield index, orjson.loads(member.content or b"")
+                record = orjson.loads(member.content or b"")
+                if not isinstance(record, dict) or "id" not in record:
+                    raise ValueError(f"mplus-data: {member.name} holds no record")
+                yield index, record
     except (DamagedArchive, orjson.JSONDecodeError) as problem:
         raise ValueError(f"mplus-data: {problem}") from None
 

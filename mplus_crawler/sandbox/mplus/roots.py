@@ -29,6 +29,8 @@ _CLAUSES: Mapping[str, tuple[str, ...]] = {
     ),
     "exhibitions": ("id", "ids", "type", "title", "keyword"),
 }
+# Roots whose bodies are alike; those of exhibitions have no clause for what is public.
+_TAKEN_FOR = {"objects": "constituents", "constituents": "objects"}
 _IN_A_LANGUAGE = ("title", "medium", "area", "category", "alphaSortName")
 _OF_OBJECTS = ("category", "area", "medium")
 
@@ -133,7 +135,7 @@ class Roots:
             hits = None
         else:
             if kind == "backend" and self._faults.of_search("crosstalk", root, page):
-                index = "objects" if index == "constituents" else "constituents"
+                index = _TAKEN_FOR.get(index, index)
             hits = self._backend.search(index, body, kind == "backend" and root == index)
         if hits and kind == "backend" and self._faults.of_search("total", root, page):
             hits = Hits(hits.documents, None)
@@ -185,13 +187,13 @@ def _query(index: str, given: Json) -> tuple[tuple[Clause, ...], tuple[str, str,
 def _colours(given: Json) -> list[Clause]:
     clauses: list[Clause] = []
     if given.get("color") is not None:
-        wanted = given["color"], given["color_threshold"], given["color_source"]
+        wanted = given["color"], given["color_threshold"] or 0, given["color_source"]
         clauses.append(("color", wanted))
     if given.get("hue") is not None:
         if given.get("luminosity") is None or given.get("saturation") is None:
             raise ResolverError(MESSAGE["hue_alone"])
-        ranges = (tuple(given[name]) for name in ("hue", "luminosity", "saturation"))
-        clauses.append(("hue", (*ranges, (given["hsl_range"],))))
+        ranges = (_frozen(given[name]) for name in ("hue", "luminosity", "saturation"))
+        clauses.append(("hue", (*ranges, (given["hsl_range"] or 0,))))
     return clauses
 
 
@@ -223,4 +225,7 @@ def _is_cached(index: str, body: Body) -> bool:
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    """A value as part of a key; nulls in lists find nothing."""
+    if isinstance(value, list):
+        return tuple(one for one in value if one is not None)
+    return value
