@@ -50,7 +50,7 @@ def museum(place: Path, fault: str) -> Museum:
 def run(place: Path, spider: str, fault: str) -> str:
     """A harvest of it, and what the museum saw."""
     with TemporaryDirectory() as folder, opened(museum(place, fault)) as served:
-        scrapy = Scrapy(Path(folder), patience=600)
+        scrapy = Scrapy(Path(folder), patience=600, plain=True)
         done = scrapy.crawl(spider, MPLUS_URL=served.url, MPLUS_API_KEY="benchmark")
         here = {row["id"] for row in getattr(served, spider.removeprefix("mplus_"))}
         snapshot = done.folder / f"{spider}.jsonl"

@@ -16,7 +16,7 @@ from tests.conftest import Scrapy
 def run(place: Path) -> None:
     """Harvest both folders, and count."""
     with TemporaryDirectory() as folder:
-        scrapy = Scrapy(Path(folder))
+        scrapy = Scrapy(Path(folder), plain=True)
         done = scrapy.crawl("mplus_open_objects", "-a", f"source={place}")
         rows = done.records
         print(f"objects: exit {done.code}, {len(rows):,} records, {len(done.rejected)} rejected")

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
+from tests.command import Command
 
 ROOT = Path(__file__).parent.parent
+# For every interpreter that the tests start.
+os.environ["PYTHONWARNINGS"] = "error,ignore:Accessing jsonschema:DeprecationWarning"
 
 
 @dataclass
@@ -45,16 +48,20 @@ class Crawl:
 
 
 class Scrapy:
-    """The command, as a user has it, with state and output in a folder of its own."""
+    """The command, as a user has it, with state and output in a folder of its own.
 
-    def __init__(self, folder: Path, patience: float = 120) -> None:
+    It is a fork of a process with its imports done; where ``plain``, or where a variable is
+    for Python itself, it is ``python -m scrapy`` in an interpreter of its own.
+    """
+
+    def __init__(self, folder: Path, patience: float = 120, *, plain: bool = False) -> None:
         self.folder = folder
+        self.plain = plain
         self.patience = patience
         self.environment = {
             **os.environ,
             "HARVEST_DIR": str(folder / "data"),
             "XDG_STATE_HOME": str(folder / "state"),
-            "PYTHONWARNINGS": "error,ignore:Accessing jsonschema:DeprecationWarning",
         }
         for name in (
             "DMG_BASE_URL",
@@ -68,22 +75,22 @@ class Scrapy:
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """``scrapy ARGUMENTS``, finished."""
-        return subprocess.run(
-            [sys.executable, "-m", "scrapy", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=self.patience,
-            check=False,
-        )
+        process = self.start(*arguments, **environment)
+        try:
+            out, err = process.communicate(timeout=self.patience)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(process.args, process.wait(), out, err)
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> Command | subprocess.Popen[str]:
         """``scrapy ARGUMENTS``, running."""
+        env = {**self.environment, **environment}
+        if not self.plain and _for_python(env) == _for_python(os.environ):
+            return Command(arguments, ROOT, env)
         return subprocess.Popen(
             [sys.executable, "-m", "scrapy", *arguments],
             cwd=ROOT,
-            env={**self.environment, **environment},
+            env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -107,6 +114,10 @@ class Scrapy:
         (folder / f"{museum}.toml").write_text(text)
         self.environment["POLICY_DIR"] = str(folder)
         return self
+
+
+def _for_python(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: v for name, v in environment.items() if name.startswith("PYTHON")}
 
 
 def limit(requests: int, seconds: float, tier: str = "collections") -> str:
