@@ -13,13 +13,14 @@ from scrapy import Spider
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UndeliveredFault, UsageFault
+from mplus_crawler.jobs import job_id
 from mplus_crawler.ledger import Harvest, claim
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import in_s3, state_folder
 
 # From the environment alone: arguments and settings are logged and seen in process lists.
-SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY")
+SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 # Without them Scrapy turns every feed off, and goes on.
 _PACKAGES = {"s3": "boto3"}
@@ -61,7 +62,8 @@ def check_launch(
     open_budget(settings.get("BUDGET_URL")).close()
     _check_places(settings)
     if issubclass(spidercls, MuseumSpider):
-        claim(Harvest(spidercls.name, base, identity, state_folder(settings)))
+        harvest = Harvest(spidercls.name, base, identity, state_folder(settings))
+        claim(harvest, job_id(arguments))
 
 
 def _refuse_secrets(names: Sequence[str]) -> None:

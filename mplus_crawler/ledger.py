@@ -71,8 +71,8 @@ class Harvest:
 _claims: dict[Path, IO[str]] = {}
 
 
-def claim(harvest: Harvest) -> None:
-    """Make *harvest* this process's own until it ends.
+def claim(harvest: Harvest, job: str | None = None) -> None:
+    """Make *harvest* this process's own until it ends; *job* is a scheduler's id of it.
 
     Raises :class:`UsageFault` that names the process which has it already.
     """
@@ -81,7 +81,7 @@ def claim(harvest: Harvest) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a+")
+        lock = path.open("a+", errors="surrogateescape")
     except OSError as error:
         raise UndeliveredFault(
             f"the state folder {path.parent} cannot be written ({error.strerror}); "
@@ -95,7 +95,8 @@ def claim(harvest: Harvest) -> None:
         lock.close()
         raise UsageFault(f"this harvest is already under way: {first}; wait, or stop it") from None
     lock.truncate(0)
-    lock.write(f"process {os.getpid()}, since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}")
+    name = f"job {job}, process {os.getpid()}" if job else f"process {os.getpid()}"
+    lock.write(f"{name}, since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}")
     lock.flush()
     _claims[path] = lock
 

@@ -32,12 +32,16 @@ from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.records import stamp
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import state_folder
-from mplus_crawler.verification import seal
+from mplus_crawler.verification import sealed
 
 logger = logging.getLogger(__name__)
 
 # After these verdicts there is nothing left to go on with.
 _OVER = (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT, Verdict.CONTRACT_BROKEN)
+
+
+# What was given for one crawl, not for the one that goes on with it.
+_ONCE = ("-a fresh=", "-a _", "-s LOG_FILE=")
 
 
 @dataclass(slots=True)
@@ -222,13 +226,13 @@ class Publication:
             self._destination.remove(kept)
         elif _is_complete(former := self._destination.read(target)):
             self._destination.write(kept, former)
-        self._destination.write(target, _sealed(certificate))
+        self._destination.write(target, sealed(certificate))
 
     def _keep(self, certificate: dict[str, Any]) -> None:
         """A certificate that cannot be delivered is with the harvest's state."""
         name = f"{certificate['spider']}.certificate.json"
         with suppress(OSError):
-            Folder(state_folder(self._crawler.settings)).write(name, _sealed(certificate))
+            Folder(state_folder(self._crawler.settings)).write(name, sealed(certificate))
 
     def _certificate(self, verdict: Verdict, reason: str, complete: bool) -> dict[str, Any]:
         spider = MuseumSpider.of(self._crawler)
@@ -260,10 +264,13 @@ class Publication:
         }
 
     def _same_command(self) -> str:
-        """What was typed, but for ``fresh``; Scrapy takes the command out of ``sys.argv``."""
+        """What was typed, but for ``fresh`` and what a scheduler adds for one job.
+
+        Scrapy takes the command out of ``sys.argv``.
+        """
         typed = sys.argv[1:]
-        for place, word in reversed(list(enumerate(typed))):
-            if word.startswith("fresh=") and place and typed[place - 1] == "-a":
+        for place in range(len(typed) - 1, 0, -1):
+            if f"{typed[place - 1]} {typed[place]}".startswith(_ONCE):
                 del typed[place - 1 : place + 1]
         command = self._crawler.settings.get("RESUME_WITH", "crawl")
         return shlex.join(["scrapy", command, *typed])
@@ -291,11 +298,6 @@ def _entry(feed: Feed, complete: bool) -> dict[str, Any]:
 
 def _verdict(verdict: Verdict, reason: str) -> dict[str, Any]:
     return {"verdict": verdict, "reason": reason, "exit_code": verdict.exit_code}
-
-
-def _sealed(certificate: dict[str, Any]) -> bytes:
-    sealed = {**certificate, "seal": seal(certificate)}
-    return orjson.dumps(sealed, option=orjson.OPT_INDENT_2)
 
 
 def _is_complete(certificate: bytes | None) -> TypeGuard[bytes]:

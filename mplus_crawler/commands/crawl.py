@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError
 
 from mplus_crawler import process
 from mplus_crawler.errors import Fault, UsageFault
+from mplus_crawler.jobs import Job
 from mplus_crawler.launch import check_launch
 from mplus_crawler.summary import tell
 
@@ -27,12 +29,22 @@ class Command(ScrapyCrawl):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and take the exit code from the publication."""
+        assert self.settings is not None
+        job = Job.of(" ".join(args), opts.spargs, self.settings)
         try:
-            self._crawl(args, opts)
+            certificate = self._crawl(args, opts)
         except Fault as fault:
             self.exitcode = process.refused(fault)
+            if job:
+                job.uncertified(fault.exit_code, "not_started", str(fault))
+            return
+        if job and certificate:
+            job.certify(certificate)
+        elif job:
+            job.uncertified(self.exitcode, "failed", "ended before its verdict; its log says why")
 
-    def _crawl(self, args: list[str], opts: argparse.Namespace) -> None:
+    def _crawl(self, args: list[str], opts: argparse.Namespace) -> dict[str, Any] | None:
+        """Run the spider, set the exit code, and tell what it came to: its certificate, if any."""
         assert self.crawler_process is not None
         if len(args) != 1:
             raise UsageFault("name one spider: scrapy crawl SPIDER; `scrapy list` shows them")
@@ -47,3 +59,4 @@ class Command(ScrapyCrawl):
         self.exitcode, certificate = process.outcome(crawler)
         if certificate:
             tell(certificate)
+        return certificate

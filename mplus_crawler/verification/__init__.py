@@ -17,9 +17,9 @@ from mplus_crawler.verification.certificate import (
     find_certificate,
 )
 from mplus_crawler.verification.feed import Reading
-from mplus_crawler.verification.seal import seal
+from mplus_crawler.verification.seal import seal, sealed
 
-__all__ = ["Finding", "seal", "verify"]
+__all__ = ["Finding", "seal", "sealed", "verify"]
 
 
 def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Finding]:

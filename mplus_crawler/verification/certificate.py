@@ -208,9 +208,9 @@ class Certificate:
                 yield f"complete, but its {form} feeds hold {items:,} records of {unique:,}"
 
     def _rejected(self) -> Iterator[Finding]:
-        """The rejected file is the last harvest's: a kept certificate has none any more."""
+        """The rejected file is the last harvest's: one kept, or a job's, may have none any more."""
         named = self["rejected"] + self["unreadable"]
-        kept = self.path.name.endswith(KEPT)
+        kept = self.path.name.endswith(KEPT) or "job" in self.document
         if not named or kept or self["verdict"] in ("undelivered", "failed"):
             return
         path = self.path.with_name(f"{self['spider']}.rejected.jsonl")

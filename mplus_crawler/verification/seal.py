@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
+import orjson
 
-def seal(certificate: dict[str, Any]) -> str:
+
+def seal(certificate: Mapping[str, Any]) -> str:
     """SHA-256 over the canonical JSON of *certificate* without its ``seal``.
 
     Keys sorted, no spaces, UTF-8 not escaped. Dates are sealed as ISO 8601, as they will be
@@ -18,6 +21,12 @@ def seal(certificate: dict[str, Any]) -> str:
         unsealed, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_iso
     )
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def sealed(certificate: Mapping[str, Any]) -> bytes:
+    """*certificate* with its seal, as it stands in a file."""
+    document = {**certificate, "seal": seal(certificate)}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
 
 def _iso(value: Any) -> str:

@@ -1,0 +1,146 @@
+"""A real Scrapyd daemon, configured as scrapy.cfg recommends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+from urllib.request import urlopen
+
+from tests.conftest import ROOT, Scrapy
+from tests.machines import Machine
+
+PROJECT = "mplus_crawler"
+_URL = "127.0.0.1:6800"
+
+
+class Scrapyd:
+    """A daemon in *folder*, on a machine of its own where there can be one."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.machine = Machine()
+        self.folder = folder
+        self.harvests = folder / "data"
+        with self.machine.inside(socket.socket) as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        # The daemon's packages warn of each other; the crawls are tested for that elsewhere.
+        self._environment = {
+            **Scrapy(folder).environment,
+            **environment,
+            "PYTHONWARNINGS": "ignore",
+        }
+        folder.mkdir()
+        configuration = self._adapted((ROOT / "scrapy.cfg").read_text())
+        (folder / "scrapyd.conf").write_text(f"{configuration}poll_interval = 0.1\n")
+        self._log = (folder / "scrapyd.log").open("w")
+        self._daemon = self._start([sys.executable, "-m", "scrapyd"], folder, self._log)
+        while not self._answers():
+            assert self._daemon.poll() is None, (folder / "scrapyd.log").read_text()
+            time.sleep(0.05)
+
+    def deploy(self, folder: Path) -> Path:
+        """``scrapyd-deploy`` in a copy of the project, *folder*; the egg that Scrapyd has then."""
+        for part in (PROJECT, "schemas"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+        for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / file, folder)
+        (folder / "scrapy.cfg").write_text(self._adapted((ROOT / "scrapy.cfg").read_text()))
+        self.command("scrapyd-deploy", folder=folder)
+        return self.egg
+
+    @property
+    def egg(self) -> Path:
+        """The egg that is deployed."""
+        (egg,) = (self.folder / "eggs" / PROJECT).iterdir()
+        return egg
+
+    def command(self, name: str, *arguments: str, folder: Path | None = None) -> str:
+        """What the command *name* of scrapyd-client prints, on the daemon's machine."""
+        program = str(Path(sys.executable).with_name(name))
+        process = self._start(
+            [program, *(self._adapted(argument) for argument in arguments)],
+            folder or self.folder,
+            subprocess.PIPE,
+        )
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, out
+        return str(out)
+
+    def schedule(self, spider: str, job: str, **given: str | list[str]) -> None:
+        """Schedule *spider* as *job*; *given* are its arguments, ``setting`` among them."""
+        form = {"project": PROJECT, "spider": spider, "jobid": job, **given}
+        answer = self.ask("schedule", urlencode(form, doseq=True).encode())
+        assert answer["jobid"] == job, answer
+
+    def running(self, job: str) -> int:
+        """The process that runs *job*."""
+        while True:
+            for entry in self.ask(f"listjobs.json?project={PROJECT}")["running"]:
+                if entry["id"] == job and entry["pid"]:
+                    return int(entry["pid"])
+            time.sleep(0.05)
+
+    def finished(self, *jobs: str) -> dict[str, Any]:
+        """The jobs' certificates, as soon as Scrapyd says that all have ended."""
+        deadline = time.monotonic() + 120
+        while {*jobs} - {entry["id"] for entry in self.ask("listjobs")["finished"]}:
+            assert time.monotonic() < deadline, self.ask("listjobs")
+            time.sleep(0.1)
+        return {job: self.certificate(job) for job in jobs}
+
+    def certificate(self, job: str) -> Any:
+        """What *job* came to; ``None`` where nothing says so."""
+        file = self.harvests / "jobs" / f"{quote(job, safe='')}.certificate.json"
+        return json.loads(file.read_bytes()) if file.exists() else None
+
+    def log(self, spider: str, job: str) -> str:
+        """The log that Scrapyd keeps of *job*."""
+        return (self.folder / "logs" / PROJECT / spider / f"{job}.log").read_text()
+
+    def ask(self, method: str, form: bytes | None = None) -> Any:
+        """The answer of Scrapyd's API."""
+        name, _, query = method.partition("?")
+        url = f"http://127.0.0.1:{self._port}/{name.removesuffix('.json')}.json?{query}"
+
+        def asked() -> Any:
+            with urlopen(url, form) as answer:
+                return json.load(answer)
+
+        return self.machine.inside(asked)
+
+    def stop(self) -> None:
+        """End the daemon."""
+        self._daemon.terminate()
+        self._daemon.wait(20)
+        self._log.close()
+
+    def _start(self, words: list[str], folder: Path, out: Any) -> subprocess.Popen[str]:
+        return self.machine.inside(
+            lambda: subprocess.Popen(
+                words,
+                cwd=folder,
+                env=self._environment | {"PATH": os.environ["PATH"]},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+
+    def _answers(self) -> bool:
+        with self.machine.inside(socket.socket) as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+    def _adapted(self, text: str) -> str:
+        """*text* with the port that this daemon has."""
+        return text.replace(_URL, f"127.0.0.1:{self._port}").replace(
+            "http_port = 6800", f"http_port = {self._port}"
+        )
