@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
+from urllib.parse import quote
 
 from scrapy import Request
 
 from mplus_crawler.addresses import origin
+from mplus_crawler.errors import RefusedFault, UsageFault
 from mplus_crawler.policy import Policy
+
+# What a header can carry of a key: visible ASCII (RFC 9110 section 5.5).
+_sendable = re.compile(r"[\x21-\x7e]+").fullmatch
+# A shorter key may stand anywhere by chance.
+_SHORTEST = 8
 
 
 def secret(policy: Policy) -> str:
     """The key for the museum's API, from the environment; empty where there is none."""
     wanted = policy.credential
     return os.environ.get(wanted.environment, "").strip() if wanted else ""
+
+
+def check_key(policy: Policy, spider: str) -> None:
+    """Raise :class:`RefusedFault` where *spider* has no key, :class:`UsageFault` for none at all.
+
+    Neither says what the key is.
+    """
+    wanted, key = policy.credential, secret(policy)
+    if wanted is None:
+        return
+    if not key:
+        raise RefusedFault(f"{spider} needs a key: {wanted.ask}")
+    if not _sendable(key):
+        raise UsageFault(
+            f"{wanted.environment} holds no key: it has a space, a line break or another "
+            "character that cannot be sent; set it anew"
+        )
 
 
 def signed(request: Request, policy: Policy, base_url: str) -> Request:
@@ -30,6 +56,15 @@ def signed(request: Request, policy: Policy, base_url: str) -> Request:
         return request
     value = f"{wanted.scheme} {key}".strip()
     return request.replace(headers={**request.headers, wanted.header: value})
+
+
+def spellings(policy: Policy) -> tuple[bytes, ...]:
+    """The key as an answer may repeat it: plain, in a URL, in JSON; none of a very short one."""
+    key = secret(policy)
+    if len(key) < _SHORTEST:
+        return ()
+    spelled = dict.fromkeys((key, quote(key, safe=""), quote(key), json.dumps(key)[1:-1]))
+    return tuple(one.encode() for one in spelled)
 
 
 def fingerprint(policy: Policy) -> str:

@@ -188,7 +188,7 @@ class Policy:
         """Whether *url* is below one of *paths*, by whole segments."""
         asked = _segments(urlsplit(url).path)
         places = (_below(base_url, path) for path in paths)
-        return any(asked[: len(place)] == place for place in places)
+        return ".." not in asked and any(asked[: len(place)] == place for place in places)
 
     @property
     def strictest(self) -> Tier:

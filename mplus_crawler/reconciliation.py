@@ -40,7 +40,7 @@ class Reconciliation:
         self._crawler = crawler
         self._passes = 0
         self._former: set[str] | None = None
-        self._listed: set[str] = set()
+        self._listed: dict[str, int] = {}  # by id, the page that it stood on
         self._fault = ""
         self._asked: set[str] = set()
         self._seam_checked = False
@@ -88,12 +88,54 @@ class Reconciliation:
             self._former = set(census.ids())
             return self._pass()
         if not self._fault:
-            missing = sorted(id_ for id_ in self._listed - self._asked if not census.knows(id_))
+            missing = sorted(
+                id_ for id_ in self._listed.keys() - self._asked if not census.knows(id_)
+            )
             if missing:
-                return [self._single(id_) for id_ in missing]
-            if self._listed == self._former:
+                return self._fetch(missing)
+            if self._listed.keys() == self._former:
                 return self._finish()
         return self._another()
+
+    def _fetch(self, missing: list[str]) -> Iterable[Request]:
+        """The records *missing*: each by itself, else the pages that they stand on."""
+        if self._spider.single:
+            return [*map(self._single, missing)]
+        self._asked.update(missing)
+        return [self._full(number) for number in sorted({self._listed[id_] for id_ in missing})]
+
+    def _full(self, number: int) -> Request:
+        size = self._spider.policy.page_size
+        return Request(
+            self._spider.url(number, size),
+            self._take,
+            errback=self._lost,
+            meta={"page": number, "size": size, "unledgered": True},
+            dont_filter=True,
+        )
+
+    def _take(self, response: Response, page: Page) -> Iterator[Records]:
+        """What of *page* is not in hand."""
+        new = [member for member in page.members if self._is_new(uri_of(member))]
+        yield Records(response.meta["retrieved_at"], [(None, member) for member in new])
+
+    def _is_new(self, uri: str | None) -> bool:
+        return bool(uri) and not self._census.knows(self._spider.canonical(uri or ""))
+
+    def _farewell(self, gone: list[str]) -> Request:
+        """The first row once more, for the records that are *gone* from the list."""
+        self._asked.update(gone)
+        return Request(
+            self._spider.url(1, 1, full=False),
+            self._withdraw,
+            errback=self._lost,
+            meta={"page": 1, "size": 1, "unledgered": True},
+            cb_kwargs={"gone": gone},
+            dont_filter=True,
+        )
+
+    def _withdraw(self, response: Response, page: Page, gone: list[str]) -> Iterator[Loss]:
+        yield from (Loss(id_, "vanished", "the museum lists it no more") for id_ in gone)
 
     def _seam(self, page: Page) -> Request:
         """The page where a former crawl ended, once more: rows may have moved between the two."""
@@ -120,22 +162,25 @@ class Reconciliation:
                 self._fault or f"no two of {self._passes} passes found the same ids"
             )
             return []
-        self._former = self._listed
+        self._former = set(self._listed)
         return self._pass()
 
     def _finish(self) -> Iterable[Request]:
         """Two passes agree; what we have beyond them is gone, if its own page says so."""
-        gone = sorted(set(self._census.ids()) - self._listed - self._asked)
+        gone = sorted(set(self._census.ids()) - self._listed.keys() - self._asked)
         if gone:
-            return [self._single(id_) for id_ in gone]
+            return [*map(self._single, gone)] if self._spider.single else [self._farewell(gone)]
         self._done = True
+        if never := [id_ for id_ in self._listed if not self._census.knows(id_)]:
+            self._census.problem(f"{len(never)} records are listed and cannot be had: {never[0]}…")
+            return []
         self._census.reconciled(self._passes)
         return []
 
     def _pass(self) -> Iterable[Request]:
         spider = self._spider
         self._passes += 1
-        self._listed, self._fault = set(), ""
+        self._listed, self._fault = {}, ""
         self._chain = Chain(
             first=spider.url(1, spider.policy.page_size, full=False),
             place=spider.place,
@@ -152,7 +197,7 @@ class Reconciliation:
         """Take the page's ids, and go on."""
         self._census.total(page.total)
         uris = [uri_of(member) for member in page.members]
-        self._listed.update(self._spider.canonical(uri) for uri in uris if uri)
+        self._listed |= {self._spider.canonical(uri): page.number for uri in uris if uri}
         # A last page that only the total calls short disproves the total, if the next pass agrees.
         ends = page.is_last and 0 < len(uris) < page.size
         if not all(uris) or (response.meta.get("suspect") and not ends):

@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 
 # A refusal for coming too often: the throttle has parked the tier, asking again costs no patience.
 _PARKED = (429,)
-# Answered by every museum's key or gate; asking again cannot help.
-_REFUSED = (401, 403, 410)
 
 
 class GaveUp(IgnoreRequest):
@@ -75,12 +73,13 @@ class RetryMiddleware:
             return response
         if response.status in request.meta.get("handle_httpstatus_list", ()):
             return response
-        if response.status in _REFUSED:
-            self._census.stop(Verdict.REFUSED, self._refusal(request, response))
+        spider = MuseumSpider.of(self._crawler)
+        if reason := spider.refusal(response):
+            self._census.stop(Verdict.REFUSED, reason)
             raise IgnoreRequest(f"{response.status}")
         if response.status in _PARKED:
             return self._again_when_free(request, response)
-        if reason := MuseumSpider.of(self._crawler).hopeless(response):
+        if reason := spider.hopeless(response):
             raise GaveUp(reason, hopeless=True)
         if response.status in self._codes:
             self._break_circuit(response.status)
@@ -90,7 +89,7 @@ class RetryMiddleware:
             raise IgnoreRequest(f"the museum answered {response.status}")
         request.meta.setdefault("retrieved_at", _now())
         try:
-            MuseumSpider.of(self._crawler).accept(request, response)
+            spider.accept(request, response)
         except PageFault as fault:
             return self._faulty(request, response, fault)
         return response
@@ -100,12 +99,6 @@ class RetryMiddleware:
         if isinstance(exception, self._exceptions):
             return self._again(request, _told(exception))
         return None
-
-    def _refusal(self, request: Request, response: Response) -> str:
-        spider = MuseumSpider.of(self._crawler)
-        wanted = spider.policy.credential if spider.keyed else None
-        key = f": the key in {wanted.environment} is not accepted" if wanted else ""
-        return f"{response.status} from {request.url}{key}"
 
     def _faulty(self, request: Request, response: Response, fault: PageFault) -> Request | Response:
         """Ask again; in the end take what could be read, and say what is missing."""

@@ -55,6 +55,7 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,  # it drops what it should ask again
     "mplus_crawler.ledger.LedgerMiddleware": 540,
     "mplus_crawler.retry.RetryMiddleware": 550,
+    "mplus_crawler.redaction.RedactionMiddleware": 580,  # just after Scrapy has decompressed it
     "mplus_crawler.session.SessionMiddleware": 700,
     "mplus_crawler.politeness.throttle.ThrottleMiddleware": 880,
 }

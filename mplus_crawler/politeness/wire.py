@@ -13,6 +13,7 @@ from twisted.web.client import HTTPConnectionPool
 
 from mplus_crawler.credentials import signed
 from mplus_crawler.politeness.throttle import Throttle
+from mplus_crawler.redaction import redacted
 from mplus_crawler.spiders.base import MuseumSpider
 
 # Scrapy doesn't know the type, and would guess it from the bytes of each body.
@@ -50,9 +51,9 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
         response: Response | None = None
         try:
             response = await super().download_request(
-                signed(request, spider.policy, spider.base_url)
+                signed(request, spider.policy, spider.base_url) if spider.keyed else request
             )
-            return response
+            return redacted(self._crawler, response)
         finally:
             holding.cancel()
             self._throttle.settle(admission, response)

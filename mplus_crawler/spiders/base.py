@@ -14,11 +14,14 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.addresses import is_loopback, is_public, origin
-from mplus_crawler.credentials import fingerprint, secret
-from mplus_crawler.errors import RefusedFault, UsageFault
+from mplus_crawler.credentials import check_key, fingerprint
+from mplus_crawler.errors import UsageFault
 from mplus_crawler.policy import Policy, Tier, load_policy
 from mplus_crawler.resolver import trust
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
+
+# Answered by a museum's key or gate; asking again, or for something else, cannot help.
+_REFUSED = (401, 403, 410)
 
 
 class MuseumSpider(Spider):
@@ -78,8 +81,8 @@ class MuseumSpider(Spider):
         """
         policy = cls.load_policy(settings)
         cls.base(settings, policy)
-        if cls.keyed and policy.credential and not secret(policy):
-            raise RefusedFault(f"{cls.name} needs a key: {policy.credential.ask}")
+        if cls.keyed:
+            check_key(policy, cls.name)
         allowed = {**cls.allowed_arguments(settings), "fresh": flag}
         return parse_arguments(cls.name, allowed, given)
 
@@ -174,6 +177,14 @@ class MuseumSpider(Spider):
         Hands on what it read in ``request.cb_kwargs``; raises
         :class:`~mplus_crawler.errors.PageFault` when the answer is worth asking for again.
         """
+
+    def refusal(self, response: Response) -> str:
+        """Why the museum gives nothing more to whoever asks, in words; empty where it may."""
+        if response.status not in _REFUSED:
+            return ""
+        wanted = self.policy.credential if self.keyed else None
+        key = f": the key in {wanted.environment} is not accepted" if wanted else ""
+        return f"{response.status} from {response.url}{key}"
 
     def hopeless(self, response: Response) -> str:
         """Why asking again for *response* cannot help, in words; empty where it may."""

@@ -49,6 +49,8 @@ class CollectionSpider(GentSpider):
 
     in_harvest = True
     path: ClassVar[str]
+    # Whether each record can also be had by itself, under its id.
+    single: ClassVar[bool] = True
     filters: ClassVar[Mapping[str, Parser]] = {}
     # Arguments of our own, of which the museum knows nothing.
     ours: ClassVar[Mapping[str, Parser]] = {}
