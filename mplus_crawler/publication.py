@@ -28,6 +28,7 @@ from mplus_crawler.feeds.exporters import Unpacking
 from mplus_crawler.feeds.staging import StagedFile
 from mplus_crawler.feeds.withdrawal import WITHOUT
 from mplus_crawler.ledger import Ledger
+from mplus_crawler.lifecycle import LifecycleWatch
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.records import stamp
 from mplus_crawler.spiders.base import MuseumSpider
@@ -250,6 +251,7 @@ class Publication:
             "arguments": spider.arguments,
             **self._census.counts(),
             **spider.certified(),
+            "lifecycle": LifecycleWatch.of(self._crawler).certified(),
             "requests": {
                 "sent": statuses.total(),
                 "by_status": dict(sorted(statuses.items())),

@@ -83,6 +83,7 @@ EXTENSIONS = {
     "mplus_crawler.census.Census": -30,
     "mplus_crawler.politeness.throttle.Throttle": -20,
     "mplus_crawler.ledger.Ledger": -10,
+    "mplus_crawler.lifecycle.LifecycleWatch": 0,
     "mplus_crawler.reconciliation.Reconciliation": 90,
     "mplus_crawler.publication.Publication": 100,
     "mplus_crawler.progress.ProgressExtension": 110,
