@@ -29,8 +29,10 @@ from mplus_crawler.tms import COLUMNS, Bilingual
 
 logger = logging.getLogger(__name__)
 
-# After so many calls that brought nothing, the next one waits longer and longer.
+# After so many calls that brought nothing, the next one waits longer and longer; one counts for
+# a part where a record broke it, or where a range of ids may simply be empty.
 _BARREN = 3
+_PART = 0.1
 # Calls in a row that could not be had for good, after which nothing more is asked.
 _LOST = 2
 
@@ -53,7 +55,7 @@ class RootSpider(MplusSpider):
     census: Census
     flight: int
     in_session = False
-    barren = 0
+    barren = 0.0
     lost_calls = 0
     told = False
 
@@ -151,7 +153,8 @@ class RootSpider(MplusSpider):
         came = any(isinstance(outcome, Listed | Fetched) and outcome.ids for outcome in outcomes)
         if not came and self.barren >= _BARREN:
             raise PageFault("nothing that was asked for came")
-        self.barren = 0 if came else self.barren + 1
+        told = any(map(_may_be_empty, questions, outcomes))
+        self.barren = 0 if came else self.barren + (_PART if told else 1)
         if not _is_whole(questions[0], outcomes[0]):
             request.meta["unledgered"] = True
         request.cb_kwargs.update(answer=answer, outcomes=outcomes)
@@ -261,6 +264,11 @@ def _is_whole(question: Question, outcome: Outcome) -> bool:
     if isinstance(question, Listing):
         return isinstance(outcome, Listed) and bool(outcome.ids)
     return isinstance(outcome, Fetched) and not outcome.bare and {*outcome.ids} == {*question.ids}
+
+
+def _may_be_empty(question: Question, outcome: Outcome) -> bool:
+    """Whether nothing can be the truth: a record broke it, or no id of a range is taken."""
+    return isinstance(outcome, Broken) or (isinstance(question, Listing) and bool(question.ids))
 
 
 def _prefix(question: Question, place: int) -> str:
