@@ -92,6 +92,7 @@ class Census:
     _ids: _Ids = field(default_factory=lambda: _Ids())
     _totals: set[int] = field(default_factory=set)
     _passes: int = 0
+    _listed: int | None = None
     _end: tuple[Verdict, str] | None = None
     _close_reason: str | None = None
 
@@ -197,6 +198,10 @@ class Census:
         """Passes over the stubs have shown that every id is in hand."""
         self._passes = passes
 
+    def listed(self, records: int) -> None:
+        """The museum's one answer lists *records* distinct ones, whatever its total says."""
+        self._listed = records
+
     def problem(self, reason: str) -> None:
         """Something is missing: the harvest is incomplete, for this *reason*."""
         if not self.problems[reason]:
@@ -255,6 +260,11 @@ class Census:
                 f"rows moved meanwhile; {self._passes} lists of all ids have shown that "
                 f"all {self.accounted} records are accounted for"
             )
+        if self._listed not in (None, self.expected):
+            return Verdict.COMPLETE_WITH_DRIFT, (
+                f"the museum counts {self.expected} records, and its one answer lists "
+                f"{self._listed} different ones: all of these are accounted for"
+            )
         return Verdict.COMPLETE, f"all {self.accounted} records are accounted for"
 
     def id_digest(self) -> str:
@@ -296,9 +306,10 @@ class Census:
         if len(self._totals) > 1 and self.limit is None:
             return f"the total changed while paging: {', '.join(map(str, sorted(self._totals)))}"
         rows = self.accounted + (self.duplicates if self.limit is not None else 0)
-        if rows != self.expected:
+        expected = self.expected if self._listed is None else self._listed
+        if rows != expected:
             return (
-                f"{self.expected} records were expected and {self.accounted} distinct ones came"
+                f"{expected} records were expected and {self.accounted} distinct ones came"
                 f" ({self.duplicates} came twice)"
             )
         return ""

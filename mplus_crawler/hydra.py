@@ -1,4 +1,4 @@
-"""One page of a Hydra collection: read strictly, since a bad page looks much like the last one."""
+"""Hydra's collections, by the page or whole: read strictly, as a bad page looks like the last."""
 
 from __future__ import annotations
 
@@ -43,6 +43,15 @@ class Page:
         return (self.number - 1) * self.size
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All members of a collection that has no pages; *total* where the museum names one."""
+
+    document: dict[str, Any]
+    members: list[Any]
+    total: int | None
+
+
 def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) -> Page:
     """The page *number* of *size* rows in *body* and its ``Link`` headers.
 
@@ -53,9 +62,7 @@ def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) 
     members = document.get("hydra:member")
     if not isinstance(members, list):
         raise PageFault("the answer has no list of members")
-    total = document.get("hydra:totalItems")
-    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-        raise PageFault("the answer has no count of all records")
+    total = _total(document)
     view = document.get("hydra:view")
     view = view if isinstance(view, dict) else {}
     links = parse_links(link_headers)
@@ -78,6 +85,38 @@ def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) 
     return page
 
 
+def read_listing(body: bytes, most: int | None = None) -> Listing:
+    """The collection without pages in *body*, of which *most* members were asked for.
+
+    Raises :class:`PageFault` when it is none, and when it lists less than it counts.
+    """
+    document = _document(body)
+    members = document.get("hydra:member")
+    if not isinstance(members, list):
+        raise PageFault("the answer has no list of members")
+    total = _total(document)
+    listing = Listing(document, members, total)
+    due = total if most is None else min(most, total)
+    if len(members) < due:
+        raise PageFault(f"the answer has {len(members)} of {due} members", listing)
+    return listing
+
+
+def read_lists(body: bytes, *names: str) -> Listing:
+    """The lists of these *names* in *body*, one after the other; nothing counts them.
+
+    Raises :class:`PageFault` where one is missing.
+    """
+    document = _document(body)
+    members: list[Any] = []
+    for name in names:
+        listed = document.get(name)
+        if not isinstance(listed, list):
+            raise PageFault(f"the answer has no list of {name}")
+        members += listed
+    return Listing(document, members, None)
+
+
 def read_record(body: bytes) -> dict[str, Any]:
     """The single record in *body*; raises :class:`PageFault` when it is none."""
     return _document(body)
@@ -98,6 +137,13 @@ def _document(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise PageFault("the answer is no JSON object")
     return document
+
+
+def _total(document: dict[str, Any]) -> int:
+    total = document.get("hydra:totalItems")
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        raise PageFault("the answer has no count of all records")
+    return total
 
 
 def _link(view: dict[str, Any], name: str) -> str | None:

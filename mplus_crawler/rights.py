@@ -80,6 +80,8 @@ class Rights:
             row["image_licence"] = images[0]["licence"]
             row["image_licence_uri"] = images[0]["licence_uri"]
             row["image_attribution"] = images[0]["attribution"]
+        for thing in row.get("dominant_objects") or ():
+            thing["image_licence"] = self.name(thing["image_licence_uri"])
         for text in row.get("biographies") or ():
             self._settle_text(text)
         row["attribution"] = row["attribution"] or self.credit(row)

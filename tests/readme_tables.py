@@ -39,7 +39,8 @@ ARGUMENTS = {
     "hasColors": "`true`: with colours known",
     "hasParts": "`true`: with physical parts",
     "isPartOf": "`true`: part of a set",
-    "onDisplay": "`true` or `false`; neither finds objects of which the museum doesn't say",
+    "onDisplay": "`true` or `false`; neither finds objects of which the museum doesn't say; "
+    "indexes: `true`, count only what is on display",
     "agent": "number or URI of a maker or designer; the museum ignores other filters beside it, "
     "so they are refused",
     "concept": "number or URI of a concept; narrower ones count",
@@ -61,6 +62,7 @@ ARGUMENTS = {
     "shard": "`2/4`: the second of four parts, for several computers",
     "manifests": "`true`: where a record says nothing of an image's rights, ask for the object's "
     "IIIF manifest, one a second from each host; slow",
+    "dominant": "`true`: the objects in which each colour is strongest, a request a colour",
     "fresh": "`true`: drop what an unfinished harvest has in hand, and start with the first page",
 }
 # Every spider takes it (MuseumSpider.check), so that none has to name it.
@@ -322,7 +324,7 @@ def shape(schema: Mapping[str, Any]) -> str:
     types = {named} if isinstance(named, str) else set(named)
     if "array" in types:
         return "list" if schema["items"].get("type") == "string" else "JSON"
-    words = {"integer": "number", "boolean": "true or false", "object": "JSON"}
+    words = {"integer": "number", "number": "number", "boolean": "true or false", "object": "JSON"}
     return next((word for name, word in words.items() if name in types), "text")
 
 

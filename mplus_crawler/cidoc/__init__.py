@@ -12,9 +12,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from mplus_crawler.cidoc.agents import agent_columns
+from mplus_crawler.cidoc.catalogue import dataset_columns
 from mplus_crawler.cidoc.concepts import concept_columns
 from mplus_crawler.cidoc.exhibitions import exhibition_columns
 from mplus_crawler.cidoc.ids import canonical_id, pid
+from mplus_crawler.cidoc.indexes import agent_entry_columns, color_columns, object_entry_columns
 from mplus_crawler.cidoc.jsonld import Canonical, Node
 from mplus_crawler.cidoc.objects import object_columns
 
@@ -34,4 +36,9 @@ FLATTEN: dict[str, Flatten] = {
     "agent": agent_columns,
     "exhibition": exhibition_columns,
     "concept": concept_columns,
+    "type": object_entry_columns,
+    "material": object_entry_columns,
+    "nationality": agent_entry_columns,
+    "color": color_columns,
+    "dataset": dataset_columns,
 }

@@ -8,6 +8,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 _canonical_tail = re.compile(r"id/[a-z]+/[A-Za-z0-9_.~-]+").fullmatch
+_record = re.compile(r"(?i:id)/++([a-zA-Z]+)/++(.*[^/])/*", re.DOTALL).fullmatch
 
 
 def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:
@@ -16,20 +17,32 @@ def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:
     On the wire PIDs come unencoded, slashes are doubled or trailing, scheme and case of the
     host vary, and *also* names further bases that serve the same records. Whatever follows
     the kind is the PID, slashes and all; one that has ``%XX`` escapes is taken as encoded.
-    URIs of anyone else are left alone. Idempotent.
+    Other places below a base are put below *base_url*, a query in one spelling, too. URIs of
+    anyone else are left alone. Idempotent.
     """
     if raw.startswith(base_url) and _canonical_tail(raw, len(base_url)):
         return raw
     match = _own(base_url, tuple(also))(raw)
     if match is None:
         return raw
-    kind, tail = match.groups()
-    return f"{base_url.rstrip('/')}/id/{kind.lower()}/{_encoded(tail)}"
+    rest = match[1] or ""
+    if record := _record(rest):
+        rest = f"id/{record[1].lower()}/{_encoded(record[2])}"
+    elif "?" in rest:
+        rest = _queried(*rest.split("?", 1))
+    return f"{base_url.rstrip('/')}/{rest}"
 
 
 def pid(canonical: str) -> str:
     """The persistent identifier in a canonical URI, as the museum writes it."""
     return unquote(canonical.rpartition("/")[2])
+
+
+def _queried(place: str, query: str) -> str:
+    """A place and its query, every name and value percent-encoded."""
+    pairs = [pair.replace("+", " ").partition("=") for pair in query.split("&") if pair]
+    spelled = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, _, value in pairs)
+    return f"{place.rstrip('/')}?{spelled}"
 
 
 @lru_cache(maxsize=4096)
@@ -40,7 +53,7 @@ def _encoded(tail: str) -> str:
 @lru_cache
 def _own(base_url: str, also: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
     bases = "|".join(map(_base_pattern, (base_url, *also)))
-    return re.compile(rf"(?:{bases})/++(?i:id)/++([a-zA-Z]+)/++(.*[^/])/*", re.DOTALL).fullmatch
+    return re.compile(rf"(?:{bases})(?:/++(.*))?", re.DOTALL).fullmatch
 
 
 def _base_pattern(base_url: str) -> str:

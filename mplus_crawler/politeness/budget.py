@@ -44,6 +44,10 @@ class Account:
         limits = tuple(_part(limit, share) for limit in tier.limits)
         return cls(f"{api} {tier.name} {identity}", limits)
 
+    def seconds_for(self, requests: int) -> float:
+        """Seconds until the last of *requests* can go where one has gone before them, at least."""
+        return max(requests // limit.requests * limit.seconds for limit in self.limits)
+
 
 def _part(limit: Limit, share: float) -> Limit:
     """*share* of *limit*: fewer requests, or more time where rounding would waste a quarter."""

@@ -97,13 +97,19 @@ class Throttle:
         """By tier, the highest number of requests sent in any of its windows."""
         return {name: peak.highest for name, peak in sorted(self._peaks.items())}
 
+    def account(self, request: Request) -> Account:
+        """What *request* is counted in, and the limits that hold there."""
+        spider = MuseumSpider.of(self._crawler)
+        api, tier = spider.counted(request)
+        return Account.of(api, tier, spider.identity, self._share)
+
     async def admit(self, request: Request) -> Admission:
         """Wait until *request* may go, and take it from the budget."""
         if self._census.ended:
             raise IgnoreRequest("the harvest has ended")
         spider = MuseumSpider.of(self._crawler)
-        api, tier = spider.counted(request)
-        account = Account.of(api, tier, spider.identity, self._share)
+        _, tier = spider.counted(request)
+        account = self.account(request)
         who = f"{spider.name} (process {os.getpid()})"
         waited = 0.0
         async with self._queues[account.key]:

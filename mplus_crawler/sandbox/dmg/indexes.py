@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import parse_qs, quote
 
 from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow
-from mplus_crawler.sandbox.dmg.facts import FACTS, Json, context, iri
+from mplus_crawler.sandbox.dmg.facts import FACTS, URI, Json, context, iri
 from mplus_crawler.sandbox.dmg.names import concept_key, concept_number
 from mplus_crawler.sandbox.dmg.objects import dominant_member
 from mplus_crawler.sandbox.dmg.query import Refusal, leading_int
@@ -50,7 +50,7 @@ class Indexes:
             }
             for label, count in counts.most_common()
         ]
-        return _index(_path(base, "types"), "Object types", members)
+        return _index(_path(base, "types"), "Object type index", members)
 
     def _materials(self, base: str, on_display: bool) -> Json:
         counts = Counter(label for row in self._objects(on_display) for label in row.materials)
@@ -58,7 +58,7 @@ class Indexes:
             {"@type": "crm:E57_Material", **_counted(base, "material", label, count, on_display)}
             for label, count in counts.most_common()
         ]
-        return _index(_path(base, "materials"), "Materials", members)
+        return _index(_path(base, "materials"), "Material index", members)
 
     def _nationalities(self, base: str, _: bool) -> Json:
         rows = (self._rows.agent(key) for key in self._rows.shelves["agents"].keys)
@@ -72,7 +72,7 @@ class Indexes:
             }
             for name, count in counts.most_common()
         ]
-        return _index(_path(base, "nationalities"), "Nationalities", members)
+        return _index(_path(base, "nationalities"), "Nationality index", members)
 
     def _colours(self, base: str, on_display: bool) -> Json:
         names: dict[str, list[float]] = defaultdict(list)
@@ -86,7 +86,7 @@ class Indexes:
             "@context": context(*_CONTEXT),
             "@id": _path(base, "colors"),
             "@type": "hydra:Collection",
-            "rdfs:label": "Colours",
+            "rdfs:label": "Color index",
             "rdfs:comment": "Colours of the objects' first images, weighted by their share",
             "base_colors": _colour_counts(base, "color", bases),
             "css_colors": _colour_counts(base, "cssColor", names),
@@ -107,7 +107,9 @@ class Indexes:
             for share, row in found[: min(limit, FACTS["page_size_cap"])]
         ]
         return _index(
-            f"{_path(base, 'dominant')}?{query_string}", "Objects by dominant colour", members
+            f"{_path(base, 'dominant')}?{query_string}",
+            f"Objects most dominant in {colour or name}",
+            members,
         )
 
     def _concept(self, label: str) -> str | None:
@@ -137,9 +139,11 @@ def catalogue(base: str) -> Json:
             "foaf:name": "Design Museum Gent",
             "foaf:homepage": {"@id": FACTS["uri"]["homepage"]},
         },
+        "dct:language": [{"@id": f"{URI['language']}{code}"} for code in ("NLD", "ENG", "FRA")],
+        "foaf:homepage": {"@id": FACTS["uri"]["homepage"]},
         "dct:license": {"@id": FACTS["licence"]["metadata"]},
         "dct:conformsTo": {"@id": FACTS["namespace"]["crm"], "rdfs:label": "CIDOC-CRM"},
-        "dcat:dataset": [_data_set(base, path) for path in FACTS["data_sets"]],
+        "dcat:dataset": [_data_set(base, path, about) for path, about in FACTS["data_set"].items()],
     }
 
 
@@ -149,23 +153,27 @@ def description(base: str) -> Json:
         "openapi": "3.0.0",
         "info": {"title": "Design Museum Gent API", "version": FACTS["version"]},
         "servers": [{"url": base.rstrip("/")}],
-        "paths": {f"/{path}": {"get": {}} for path in FACTS["data_sets"]},
+        "paths": {f"/{path}": {"get": {}} for path in FACTS["data_set"]},
     }
 
 
-def _data_set(base: str, path: str) -> Json:
-    address = {"@id": f"{base}{path}"}
+def _data_set(base: str, path: str, about: str) -> Json:
+    address, name = {"@id": f"{base}{path}"}, path.rpartition("/")[2]
     distribution = {
         "@type": "dcat:Distribution",
         "dct:format": "application/ld+json",
         "dcat:accessURL": address,
+        "dcat:mediaType": "application/ld+json",
     }
     return {
         "@id": address["@id"],
         "@type": "dcat:Dataset",
-        "dct:title": [{"@value": path.rpartition("/")[2], "@language": "en"}],
+        "dct:title": [{"@value": name, "@language": language} for language in ("nl", "en", "fr")],
+        "dct:description": [{"@value": f"All {name} of the sandbox.", "@language": "en"}],
+        "dct:type": {"@id": f"{FACTS['namespace']['crm']}{about}"},
         "dcat:distribution": [distribution],
         "dcat:endpointURL": address,
+        "dcat:endpointDescription": {"@id": f"{base}{FACTS['description'][0]}"},
     }
 
 

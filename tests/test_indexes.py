@@ -1,0 +1,327 @@
+"""The indexes and the catalogue: every member an item, under an id that no host changes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, quote, quote_plus, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scrapy.settings import Settings
+
+from mplus_crawler.cidoc import FLATTEN, canonical_id
+from mplus_crawler.errors import UsageFault
+from mplus_crawler.items import ITEM_CLASSES, errors
+from mplus_crawler.policy import load_policy
+from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.spiders.dmg.indexes import ColorsSpider, DcatSpider, NationalitiesSpider
+from tests.conftest import Crawl, Scrapy, limit
+from tests.fixtures.dmg import KINDS, body, members
+from tests.test_faults import QUICK
+from tests.wire import Answer, get, serving
+
+BASE = load_policy("dmg").base_url
+UNLIMITED = limit(1_000_000, 1, "aggregations")
+JSON = [("Content-Type", "application/ld+json; charset=utf-8")]
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Sandbox]:
+    with Sandbox(limits="off", objects=300, agents=120, concepts=9) as sandbox:
+        yield sandbox
+
+
+def ids(crawl: Crawl) -> list[str]:
+    return [record["id"] for record in crawl.records]
+
+
+def listed(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The members that an index's answer lists, whichever index it is."""
+    parts = [answer] if "dcat:dataset" in answer else []
+    for name in ("hydra:member", "base_colors", "css_colors", "dcat:dataset"):
+        parts += answer.get(name, [])
+    return parts
+
+
+# Against the sandbox
+
+
+@pytest.mark.parametrize(
+    ("spider", "path", "arguments"),
+    [
+        ("types", "id/types?onDisplay=true", ["-a", "onDisplay=True"]),
+        ("types", "id/types", []),
+        ("materials", "id/materials", []),
+        ("nationalities", "id/nationalities", []),
+        ("colors", "id/colors", []),
+        ("dcat", "dcat", []),
+    ],
+)
+def test_every_member_is_an_item(
+    small: Sandbox, scrapy: Scrapy, spider: str, path: str, arguments: list[str]
+) -> None:
+    there = listed(json.loads(get(small.base_url + path)))
+    crawl = scrapy.at(small).policy(UNLIMITED).crawl(spider, *arguments)
+    assert crawl.code == 0, crawl.err
+    certificate = crawl.certificate
+    assert certificate["verdict"] == "complete"
+    assert certificate["expected"] == {"first": len(there), "last": len(there)}
+    assert certificate["unique"] == len(there) == len(set(ids(crawl))) > 5
+    assert certificate["requests"]["sent"] == 1
+    assert [record["record"] for record in crawl.records] == there
+    assert all(record["id"].startswith(BASE) for record in crawl.records)
+    for record in crawl.records:
+        assert errors(ITEM_CLASSES[record["kind"]], record) == []
+    if spider == "types":
+        nameless = [record for record in crawl.records if not record["record"]["@id"]]
+        assert nameless, "the museum has types without a concept"
+        assert all("onDisplay" not in record["id"] for record in nameless)
+
+
+def test_dominant_objects_come_within_the_limit(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=150, agents=20, concepts=20, limits="aggregations=20/1")
+    scrapy.at(sandbox).policy(limit(20, 1, "aggregations"))
+    crawl = scrapy.crawl("colors", "-a", "dominant=true")
+    assert crawl.code == 0, crawl.err
+    stats = sandbox.stats()["tiers"]["aggregations"]
+    colors = len(crawl.records)
+    assert (stats["requests"], stats["too_many"]) == (1 + colors, 0)
+    assert crawl.certificate["requests"]["peak"]["aggregations"] <= 18
+    assert crawl.certificate["pages"]["expected"] == 1 + colors
+    seconds = colors // 18
+    told = f"colors: dominant objects take {colors} requests, some {seconds} s at the 18 in 1 s"
+    assert told in crawl.err
+    sandbox.reset()
+    color = crawl.records[-1]
+    query = color["record"]["dominant"].partition("?")[2]
+    first = json.loads(get(f"{sandbox.base_url}id/colors/dominant?{query}&limit=100"))
+    there = first["hydra:member"]
+    assert [thing["dominance_pct"] for thing in color["dominant_objects"]] == [
+        member["dominance_pct"] for member in there
+    ]
+    for thing, member in zip(color["dominant_objects"], there, strict=True):
+        assert thing["id"] == canonical_id(member["@id"], BASE)
+        assert "//" not in thing["id"].removeprefix("https://")
+        right = member["image"]["crm:P104_is_subject_to"]["@id"]
+        assert (thing["image"], thing["image_licence_uri"]) == (member["image"]["@id"], right)
+        assert thing["iiif_manifest"] == member["crm:P129i_is_subject_of"]["@id"]
+    assert {"Public Domain", "unknown"} <= {
+        thing["image_licence"] for row in crawl.records for thing in row["dominant_objects"]
+    }
+
+
+def test_going_on_asks_only_for_the_colours_that_are_left(small: Sandbox, scrapy: Scrapy) -> None:
+    small.reset()
+    command = ("colors", "-a", "dominant=true")
+    scrapy.at(small).policy(UNLIMITED)
+    stopped = scrapy.crawl(*command, "-s", "CLOSESPIDER_PAGECOUNT=9")
+    assert stopped.code == 11, stopped.err
+    crawl = scrapy.crawl(*command)
+    assert crawl.code == 0, crawl.err
+    replayed = crawl.certificate["pages"]["replayed"]
+    left = len(crawl.records) + 1 - replayed
+    assert replayed >= 9
+    assert f"dominant objects take {left} requests" in crawl.err
+    assert small.stats()["tiers"]["aggregations"]["requests"] <= len(crawl.records) + 1 + 8
+    assert all(record["dominant_objects"] for record in crawl.records)
+    assert scrapy.run("verify", str(crawl.folder / "colors.jsonl")).returncode == 0
+
+
+# What the museum has answered
+
+
+@pytest.mark.parametrize(
+    ("spider", "name", "count", "first"),
+    [
+        ("types", "types", 55, "id/concept/530000083"),
+        ("materials", "materials", 24, "id/objects?material=beukenhout"),
+        ("nationalities", "nationalities", 12, "id/agents?nationality=Nederland"),
+        ("colors", "colors", 41, "id/objects?color=grey"),
+        ("dcat", "dcat", 10, ""),
+    ],
+)
+def test_what_the_museum_has_answered(
+    scrapy: Scrapy, spider: str, name: str, count: int, first: str
+) -> None:
+    with serving(lambda path: (200, JSON, body(name))) as server:
+        scrapy.policy(UNLIMITED).environment["DMG_BASE_URL"] = server.base_url
+        crawl = scrapy.crawl(spider)
+    assert crawl.code == 0, crawl.err
+    assert (len(crawl.records), ids(crawl)[0]) == (count, BASE + first)
+    assert [record["record"] for record in crawl.records] == members(name)
+
+
+def row(name: str, place: int, base: str = BASE) -> dict[str, Any]:
+    canonical = partial(canonical_id, base_url=BASE, also=(base,))
+    columns = FLATTEN[KINDS[name]](members(name)[place], canonical)
+    return {column: value for column, value in columns.items() if value not in (None, [])}
+
+
+def test_columns_of_the_indexes() -> None:
+    assert row("materials", 9) == {
+        "id": f"{BASE}id/objects?material=keramiek%20%28materiaal%29",
+        "label": "keramiek (materiaal)",
+        "filter": f"{BASE}id/objects?material=keramiek%20%28materiaal%29",
+        "object_count": 424,
+    }
+    assert row("nationalities", 2) == {
+        "id": f"{BASE}id/agents?nationality=Belgi%C3%AB",
+        "label": "België",
+        "filter": f"{BASE}id/agents?nationality=Belgi%C3%AB",
+        "agent_count": 101,
+    }
+    assert row("colors", 12) == {
+        "id": f"{BASE}id/objects?cssColor=Hunter%20green",
+        "label": "Hunter green",
+        "filter": f"{BASE}id/objects?cssColor=Hunter%20green",
+        "palette": "css",
+        "object_count": 1359,
+        "collection_share_pct": 4.29,
+        "avg_dominance_pct": 36.92,
+    }
+    data_set = row("dcat", 9)
+    assert (data_set["id"], data_set["part"]) == (f"{BASE}id/roles", "data set")
+    assert (data_set["title_fr"], data_set["formats"]) == ("Rôles", ["application/ld+json"])
+    assert (row("dcat", 0)["part"], len(row("dcat", 0)["datasets"])) == ("catalogue", 9)
+
+
+def test_ids_are_the_same_whichever_host_served_them_and_whatever_is_on_display() -> None:
+    local = members("types-local")[0]["filter"].partition("id/objects")[0]
+    plain = [row("types", place) for place in range(55)]
+    assert [row("types-local", place, local) for place in range(55)] == plain
+    assert {row("types-onDisplay", place)["id"] for place in range(55)} == {
+        type_["id"] for type_ in plain
+    }
+
+
+@given(st.text(), st.sampled_from(["http://127.0.0.1:8001/v2/", BASE, f"{BASE}/"]))
+def test_an_id_made_of_a_filter_is_one_spelling(value: str, base: str) -> None:
+    canonical = partial(canonical_id, base_url=BASE, also=("http://127.0.0.1:8001/v2/",))
+    value = value.encode("utf-8", "replace").decode()
+    expected = f"{BASE}id/objects?material={quote(value, safe='')}"
+    for spelled in (quote(value), quote(value, safe=""), quote_plus(value)):
+        record = {"filter": f"{base}id/objects?onDisplay=true&material={spelled}"}
+        assert FLATTEN["material"](record, canonical)["id"] == expected
+    assert canonical(expected) == expected
+
+
+# What goes wrong
+
+
+def index(total: Any, *labels: str) -> bytes:
+    entries = [
+        {
+            "@type": "crm:E57_Material",
+            "rdfs:label": label,
+            "object_count": 1,
+            "filter": f"{BASE}id/objects?material={label}",
+        }
+        for label in labels
+    ]
+    return json.dumps({"hydra:totalItems": total, "hydra:member": entries}).encode()
+
+
+WHOLE = index(3, "glas", "hout", "wol")
+# answers in turn (the last one stays), verdict, exit code, items, words of the reason
+FAULTS: dict[str, tuple[list[bytes], str, int, int, str]] = {
+    "html, once": ([b"<html></html>", WHOLE], "complete", 0, 3, ""),
+    "html": ([b"<html></html>"], "incomplete", 10, 0, "id/materials: the answer is HTML"),
+    "cut off": ([WHOLE[:-9]], "incomplete", 10, 0, "no whole JSON"),
+    "an empty object": ([b"{}"], "incomplete", 10, 0, "no list of members"),
+    "no total": ([b'{"hydra:member":[]}'], "incomplete", 10, 0, "no count"),
+    "short, once": ([index(3, "glas", "hout"), WHOLE], "complete", 0, 3, ""),
+    "short": ([index(3, "glas", "hout")], "incomplete", 10, 2, "2 of 3 members"),
+    "a total too low": ([index(2, "a", "b", "c")], "complete_with_drift", 0, 3, "counts 2"),
+    "an id twice": ([index(3, "a", "b", "a")], "complete_with_drift", 0, 2, "lists 2"),
+    "nothing, and a total that says so": ([index(0)], "complete", 0, 0, ""),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_index_is_asked_for_again_and_then_told(scrapy: Scrapy, fault: str) -> None:
+    answers, verdict, code, items, words = FAULTS[fault]
+
+    def answer(path: str) -> Answer:
+        return 200, JSON, answers[min(len(server.asked), len(answers)) - 1]
+
+    with serving(answer) as server:
+        scrapy.policy(UNLIMITED).environment["DMG_BASE_URL"] = server.base_url
+        crawl = scrapy.crawl("materials", *QUICK, "-s", "RETRY_TIMES=1")
+        asked = len(server.asked)
+    certificate = crawl.certificate
+    assert (certificate["verdict"], crawl.code) == (verdict, code), crawl.err
+    assert words in certificate["reason"]
+    assert certificate["unique"] == items
+    assert certificate["duplicates"] == (fault == "an id twice")
+    assert asked == (2 if code or "once" in fault else 1)
+    assert "Traceback" not in crawl.err
+
+
+def colors(**more: Any) -> bytes:
+    def color(parameter: str, name: str) -> dict[str, Any]:
+        address = f"{BASE}id/objects?{parameter}={name}"
+        return {"value": name, "object_count": 2, "filter": address, **more}
+
+    return json.dumps(
+        {
+            "base_colors": [color("color", "beige"), color("color", "pink")],
+            "css_colors": [color("cssColor", "Pink")],
+            "swatchesPerBase": 3,
+        }
+    ).encode()
+
+
+def test_a_colour_whose_dominant_objects_cannot_be_had_is_named(scrapy: Scrapy) -> None:
+    def answer(path: str) -> Answer:
+        asked = parse_qs(urlsplit(path).query)
+        if "limit" not in asked:
+            return 200, JSON, colors(hex="#ffc0cb", swatches=[{"hex": "#ffc0cb", "n": 2}])
+        if asked.get("color") == ["pink"]:
+            return 500, JSON, b'{"error":"no"}'
+        return 200, JSON, body("colors-dominant")
+
+    with serving(answer) as server:
+        scrapy.policy(UNLIMITED).environment["DMG_BASE_URL"] = server.base_url
+        command = ("colors", "-a", "dominant=true", *QUICK, "-s", "RETRY_TIMES=1")
+        crawl = scrapy.crawl(*command)
+        again = scrapy.crawl(*command)
+        asked = Counter(server.asked)
+    assert (crawl.code, again.code) == (10, 10), crawl.err
+    pink = f"{BASE}id/objects?color=pink"
+    assert pink in crawl.certificate["reason"]
+    records = {record["id"]: record for record in crawl.lines("colors.incomplete.jsonl")}
+    assert records[pink]["dominant_objects"] is None
+    for other in (f"{BASE}id/objects?color=beige", f"{BASE}id/objects?cssColor=Pink"):
+        assert [thing["id"] for thing in records[other]["dominant_objects"]] == [
+            f"{BASE}id/object/{number}" for number in ("1978-1555_1-5", "1981-1163", "2010-1105")
+        ]
+        assert records[other]["hex"] == "#ffc0cb"
+    assert asked["/v2/id/colors/dominant?color=pink&limit=100"] == 4
+    assert asked["/v2/id/colors/dominant?color=beige&limit=100"] == 1
+
+
+@pytest.mark.parametrize(
+    ("spider", "arguments"),
+    [
+        (NationalitiesSpider, {"onDisplay": "true"}),
+        (DcatSpider, {"onDisplay": "true"}),
+        (ColorsSpider, {"onDisplay": "false"}),
+        (ColorsSpider, {"dominant": "perhaps"}),
+        (ColorsSpider, {"since": "2026-01-01"}),
+        (ColorsSpider, {"limit": "3"}),
+    ],
+)
+def test_arguments_that_the_index_has_not_are_refused(
+    spider: type[MuseumSpider], arguments: dict[str, str]
+) -> None:
+    with pytest.raises(UsageFault, match=re.escape(next(iter(arguments)))):
+        spider.check(Settings(), arguments)
