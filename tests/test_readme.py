@@ -63,6 +63,8 @@ def read_blocks() -> Iterator[Block]:
 
 
 BLOCKS = list(read_blocks())
+# A page that starts none relies on the README's.
+USUAL_SANDBOX = next(block.text for block in BLOCKS if block.is_sandbox)
 
 
 def shell_blocks(*, make: bool) -> list[object]:
@@ -127,7 +129,7 @@ def test_commands_run(block: Block, sandboxes: Callable[[str], str], tmp_path: P
     if block.is_sandbox:
         assert sandboxes(block.text)
         return
-    address = sandboxes(block.sandbox)
+    address = sandboxes(block.sandbox or USUAL_SANDBOX)
     base = f"export DMG_BASE_URL=http://{address}/v2/\n"
     process = start(base + block.text.replace(ADDRESS, address), tmp_path)
     out, err = process.communicate(timeout=60)
@@ -153,7 +155,8 @@ def test_targets_of_make_are_there(block: Block) -> None:
 
 
 def test_no_command_asks_a_museum_and_none_is_left_out() -> None:
-    assert {block.language for block in BLOCKS} == {"sh", "python"}
+    # What is in the last three cannot be run as it stands: tests/test_scheduling.py tries it.
+    assert {block.language for block in BLOCKS} == {"sh", "python", "text", "ini", "yaml"}
     for block in BLOCKS:
         if block.language == "sh":
             assert set(re.findall(r"https?://([^/\s]*)", block.text)) <= {ADDRESS}
@@ -208,7 +211,7 @@ def test_a_changed_default_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_files(page: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / page).read_text("utf-8"))
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
 def test_every_dependency_has_its_reason() -> None:

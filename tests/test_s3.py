@@ -81,8 +81,10 @@ def test_a_whole_harvest_goes_there_and_an_incomplete_one_leaves_the_snapshot(
 ) -> None:
     sandbox = museum(objects=460)
     scrapy.at(sandbox).policy(UNLIMITED)
-    crawl = scrapy.crawl("objects", HARVEST_DIR=GENT)
+    crawl = scrapy.crawl("objects", "-a", "_job=nightly", HARVEST_DIR=GENT)
     assert crawl.code == 0, crawl.err
+    job = json.loads((bucket / "gent" / "jobs" / "nightly.certificate.json").read_bytes())
+    assert (job["job"], job["verdict"]) == ("nightly", "complete")
     wanted = {"objects.jsonl", "objects.rejected.jsonl", "objects.certificate.json"}
     assert wanted <= set(names(bucket / "gent"))
     complete = certified(bucket / "gent")
@@ -124,12 +126,15 @@ def test_what_cannot_be_delivered_is_kept_and_named(
         case "killed":
             s3.kill()
     state = scrapy.folder / "other-state"
-    crawl = scrapy.crawl("objects", HARVEST_STATE_DIR=str(state), **environment)
+    given = ("-a", "_job=nightly", "-s", f"HARVEST_STATE_DIR={state}")
+    crawl = scrapy.crawl("objects", *given, **environment)
     assert crawl.code == 14, crawl.err
     assert "Traceback" not in crawl.err
     assert SECRET not in crawl.err
     certificate = json.loads((state / "objects.certificate.json").read_bytes())
     assert certificate["verdict"] == "undelivered"
+    job = json.loads((state / "jobs" / "nightly.certificate.json").read_bytes())
+    assert (job["verdict"], job["exit_code"]) == ("undelivered", 14)
     whole = [file for file in kept(certificate) if "rejected" not in file.name]
     (records,) = [file.read_bytes().splitlines() for file in whole]
     assert len(records) == certificate["unique"]
