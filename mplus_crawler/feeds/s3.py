@@ -116,18 +116,21 @@ class StagedObject(StagedFile):
 
     def uri(self, target: Path) -> str:
         """Where *target* is, once it is published."""
-        return self._bucket.uri(target.name)
+        return self._bucket.uri(self._name(target))
 
     def publish(self, target: Path) -> None:
         """Put the object and check it; the local file stays when that fails (OSError)."""
         with self.part.open("rb") as content:
-            stored = self._bucket.put(target.name, content)
+            stored = self._bucket.put(self._name(target), content)
         self._check(target, stored)
         self.part.unlink()
 
     def remove(self, target: Path) -> None:
         """Remove what a former harvest left under that name."""
-        self._bucket.remove(target.name)
+        self._bucket.remove(self._name(target))
+
+    def _name(self, target: Path) -> str:
+        return target.relative_to(self._bucket.folder).as_posix()
 
     def _check(self, target: Path, stored: dict[str, Any]) -> None:
         if stored["ContentLength"] != self.bytes:
