@@ -83,6 +83,7 @@ class Census:
     duplicates: int = 0
     rejected: int = 0
     unreadable: int = 0
+    revalidated: int = 0
     pages: Pages = field(default_factory=Pages)
     problems: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
@@ -161,12 +162,13 @@ class Census:
         return True
 
     def lose(self, record_id: str, reason: str, message: str) -> None:
-        """A record that cannot be had: ``unreadable``, or ``vanished`` after it was read."""
+        """A record that cannot be had, for a *reason* of :class:`~mplus_crawler.records.Loss`."""
         if reason == "vanished":
             self.vanished[record_id] = message
             self._ids.withdraw(record_id)
         elif self._ids.add(record_id, delivered=False):
-            self.unreadable += 1
+            self.unreadable += reason == "unreadable"
+            self.rejected += reason != "unreadable"
 
     def page(self, *, replayed: bool) -> None:
         """A page of full records has come, from the museum or from the ledger."""
@@ -280,6 +282,7 @@ class Census:
             "duplicates": self.duplicates,
             "rejected": self.rejected,
             "unreadable": self.unreadable,
+            "revalidated": self.revalidated,
             "vanished": self.vanished,
             "pages": {
                 "expected": pages.expected,

@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -29,7 +29,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import Fault, UndeliveredFault, UsageFault
 from mplus_crawler.spiders.base import MuseumSpider
-from mplus_crawler.state import state_folder
+from mplus_crawler.state import connect, remove, state_folder
 
 logger = logging.getLogger(__name__)
 
@@ -186,6 +186,12 @@ class Ledger:
         except sqlite3.Error as error:
             self._fail(error)
 
+    def answers(self) -> Iterator[tuple[str, dict[str, list[str]], bytes]]:
+        """Every answer that is held: its URL, headers and body."""
+        assert self._db is not None
+        for url, headers, body in self._db.execute("SELECT url, headers, body FROM answer"):
+            yield url, orjson.loads(headers), body
+
     def recall(self, name: str, value: str) -> str:
         """The value that *name* had when the harvest began; *value* if it has just begun."""
         if self._db is None:
@@ -204,54 +210,21 @@ class Ledger:
             self._db.close()
             self._db = None
         if over:
-            _remove(self.harvest.ledger)
+            remove(self.harvest.ledger)
 
     def _take_up(self) -> None:
         path = self.harvest.ledger
         if MuseumSpider.of(self._crawler).fresh:
-            _remove(path)
-        existed = path.exists()
-        try:
-            self._connect(path)
-        except sqlite3.OperationalError:
-            raise  # the disk is full, or not ours: that is no damage
-        except sqlite3.DatabaseError as error:
-            aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
-            logger.warning("the ledger is damaged (%s): set aside as %s", error, aside)
-            self._set_aside(path, aside)
-            existed = False
-            self._connect(path)
+            remove(path)
+        self._db = connect(path, _SCHEMA)
         began = float(self.recall("began", repr(time.time())))
-        if time.time() - began > self._longest():
+        if time.time() - began > self._crawler.settings.getfloat("RESUME_MAX_AGE"):
             logger.warning("the unfinished harvest is older than RESUME_MAX_AGE: starting afresh")
             self.close(over=True)
-            self._connect(path)
+            self._db = connect(path, _SCHEMA)
             self.recall("began", repr(time.time()))
-        elif existed and (held := self._held()):
+        elif held := self._held():
             logger.info("going on with an unfinished harvest: %d answers are in hand", held)
-
-    def _longest(self) -> float:
-        """Seconds for which answers may be held: the user's, but not beyond the museum's terms."""
-        longest = self._crawler.settings.getfloat("RESUME_MAX_AGE")
-        days = MuseumSpider.of(self._crawler).policy.retention_days
-        return min(longest, days * 86_400) if days else longest
-
-    def _connect(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA page_size=65536")  # answers are large: half the work of 4096
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
-        fault = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if fault != "ok":
-            raise sqlite3.DatabaseError(fault)
-
-    def _set_aside(self, path: Path, aside: Path) -> None:
-        if self._db is not None:
-            self._db.close()
-        path.rename(aside)
-        _remove(path)
 
     def _held(self) -> int:
         assert self._db is not None
@@ -295,8 +268,3 @@ class LedgerMiddleware:
         if not kept and response.status == 200:
             self._ledger.keep(request, response)
         return response
-
-
-def _remove(path: Path) -> None:
-    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-        file.unlink(missing_ok=True)

@@ -24,13 +24,12 @@ from mplus_crawler.records import Loss, Records
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import uri_of
 from mplus_crawler.spiders.dmg.collections import CollectionSpider
+from mplus_crawler.spiders.dmg.single import ask, is_doubtful, told
 
 logger = logging.getLogger(__name__)
 
 # A collection that differs in so many passes in a row is being rebuilt.
 _MOST_PASSES = 5
-# Seconds between the two 404s that a record needs to be gone: a database fault answers 404, too.
-_APART = 2.0
 
 
 class Reconciliation:
@@ -213,21 +212,8 @@ class Reconciliation:
 
     def _single(self, id_: str, *, again: bool = False) -> Request:
         self._asked.add(id_)
-        return Request(
-            self._spider.place.carry(id_),
-            self._record,
-            errback=self._unreadable,
-            meta={
-                "single": True,
-                "again": again,
-                "retry_pause": _APART if again else 0.0,
-                "unledgered": again,
-                "handle_httpstatus_list": [301, 404, 410],
-                "dont_redirect": True,
-            },
-            cb_kwargs={"id_": id_},
-            dont_filter=True,
-        )
+        url = self._spider.place.carry(id_)
+        return ask(url, self._record, self._unreadable, again=again, id_=id_)
 
     def _record(
         self, response: Response, id_: str, record: object = None
@@ -239,11 +225,10 @@ class Reconciliation:
         elif response.status == 200:
             if not self._census.knows(id_):
                 yield Records(response.meta["retrieved_at"], [(id_, record)])
-        elif response.status == 404 and not response.meta["again"]:
+        elif is_doubtful(response):
             yield self._single(id_, again=True)
         else:
-            where = (response.headers.get("Location") or b"").decode("latin-1")
-            yield self._loss(id_, f"the museum answers {response.status} {where}".strip())
+            yield self._loss(id_, told(response))
 
     def _loss(self, id_: str, message: str) -> Loss:
         """Gone, if it was in hand; else something that the museum lists and never gives."""

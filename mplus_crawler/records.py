@@ -36,7 +36,8 @@ class Loss:
     """A record that cannot be had, for the rejected file.
 
     ``unreadable``: it is listed, but the museum's server never gives it. ``vanished``: it was
-    read, and gone before the harvest ended.
+    read, and gone before the harvest ended. Any other reason counts as rejected: ``not_found``,
+    ``gone``, ``redirect``.
     """
 
     id: str

@@ -85,6 +85,8 @@ class RetryMiddleware:
             self._break_circuit(response.status)
             return self._again(request, f"the museum answered {response.status}", response.status)
         self._errors_in_a_row = 0
+        if response.status == 304:  # one that was asked for has become the former answer by now
+            return self._again(request, "the museum answered 304, unasked")
         if response.status != 200:
             raise IgnoreRequest(f"the museum answered {response.status}")
         request.meta.setdefault("retrieved_at", _now())

@@ -55,6 +55,7 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,  # it drops what it should ask again
     "mplus_crawler.ledger.LedgerMiddleware": 540,
     "mplus_crawler.retry.RetryMiddleware": 550,
+    "mplus_crawler.revalidation.RevalidationMiddleware": 560,
     "mplus_crawler.redaction.RedactionMiddleware": 580,  # just after Scrapy has decompressed it
     "mplus_crawler.session.SessionMiddleware": 700,
     "mplus_crawler.politeness.throttle.ThrottleMiddleware": 880,
@@ -83,6 +84,7 @@ EXTENSIONS = {
     "mplus_crawler.census.Census": -30,
     "mplus_crawler.politeness.throttle.Throttle": -20,
     "mplus_crawler.ledger.Ledger": -10,
+    "mplus_crawler.revalidation.Revalidation": -5,
     "mplus_crawler.lifecycle.LifecycleWatch": 0,
     "mplus_crawler.reconciliation.Reconciliation": 90,
     "mplus_crawler.publication.Publication": 100,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from scrapy import Request, Spider
@@ -20,6 +20,9 @@ from mplus_crawler.policy import Policy, Tier, load_policy
 from mplus_crawler.resolver import trust
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
 
+if TYPE_CHECKING:
+    from mplus_crawler.revalidation import Known
+
 # Answered by a museum's key or gate; asking again, or for something else, cannot help.
 _REFUSED = (401, 403, 410)
 
@@ -30,8 +33,9 @@ class MuseumSpider(Spider):
     Leaves say which policy (:attr:`museum`) and setting (:attr:`base_setting`) apply, which
     :attr:`kind` of item they give (the name of its schema), whether the museum wants a key
     (:attr:`keyed`), whether what it gives is for its owner alone (:attr:`private`), whether
-    a harvest of the whole museum includes it (:attr:`in_harvest`), and whether the API's cookies
-    are kept (:attr:`session`).
+    a harvest of the whole museum includes it (:attr:`in_harvest`), whether the API's cookies
+    are kept (:attr:`session`), and whether it asks if former answers have changed rather than
+    for new ones (:attr:`revalidates`).
     """
 
     museum: ClassVar[str]
@@ -41,6 +45,7 @@ class MuseumSpider(Spider):
     private: ClassVar[bool] = False
     in_harvest: ClassVar[bool] = False
     session: ClassVar[bool] = False
+    revalidates: ClassVar[bool] = False
     policy: Policy
     base_url: str
     arguments: dict[str, str]
@@ -189,6 +194,10 @@ class MuseumSpider(Spider):
     def hopeless(self, response: Response) -> str:
         """Why asking again for *response* cannot help, in words; empty where it may."""
         return ""
+
+    def known(self, request: Request) -> Known | None:
+        """The former answer to *request* that the spider has at hand, beside those on disk."""
+        return None
 
     def varied(self, request: Request) -> Request:
         """*request* as it is to be asked again: the same, unless a cache is in the way."""

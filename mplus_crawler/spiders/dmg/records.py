@@ -1,0 +1,241 @@
+"""Single records, each from its own page, by their PIDs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import partial
+from typing import Any, ClassVar, Self, cast
+from urllib.parse import urljoin
+
+from scrapy import Request, signals
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
+
+from mplus_crawler.census import Census, Verdict
+from mplus_crawler.cidoc import canonical_id
+from mplus_crawler.errors import UsageFault
+from mplus_crawler.hydra import read_record
+from mplus_crawler.items import ITEM_CLASSES
+from mplus_crawler.records import Loss, Records, json_line
+from mplus_crawler.retry import GaveUp
+from mplus_crawler.revalidation import Known
+from mplus_crawler.spiders.arguments import Parser, text, yes
+from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
+from mplus_crawler.spiders.dmg.pids import Asked, Entry, entries, http_date, is_record, record_uri
+from mplus_crawler.spiders.dmg.single import MERGED, ask, is_doubtful, location, told
+
+# Why a record is rejected that the museum does not give.
+_REASONS = {404: "not_found", 410: "gone"}
+# A record that has been merged more often leads in a circle, or nowhere.
+_LONGEST_CHAIN = 5
+# The property that an object has only where colours were asked for, and known.
+_COLORS = "crm:P65_shows_visual_item"
+
+
+class RecordSpider(GentSpider):
+    """Records by their PIDs: ``pids``, or those of ``pids_file``, each asked for once.
+
+    Where the museum says when a record was :attr:`dated`, a former feed's copy is asked about
+    rather than fetched again.
+    """
+
+    revalidates = True
+    path: ClassVar[str]
+    options: ClassVar[Mapping[str, Parser]] = {}
+    dated: ClassVar[bool] = False
+
+    census: Census
+    asked: Asked
+    home: str
+    merged: dict[str, str]
+    lost_in_a_row: int
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """The spider, with the list of what it is to ask for."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        spider.home = f"{spider.policy.base_url}{cls.path}/"
+        spider.merged, spider.lost_in_a_row = {}, 0
+        spider.asked = Asked()
+        for entry in entries(spider.arguments):
+            spider.add(entry)
+        return spider
+
+    @classmethod
+    def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
+        """The list of records, and what else the museum has for one."""
+        return {"pids": text, "pids_file": text, **cls.options}
+
+    @classmethod
+    def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
+        """As everywhere; the list is read through, so that nothing in it can fail later."""
+        arguments = super().check(settings, given)
+        if len({"pids", "pids_file"} & set(arguments)) != 1:
+            raise UsageFault(f"{cls.name} needs either pids=A,B,… or pids_file=FILE")
+        policy = cls.load_policy(settings)
+        also = (cls.base(settings, policy),)
+        canonical = partial(canonical_id, base_url=policy.base_url, also=also)
+        home = f"{policy.base_url}{cls.path}/"
+        if not sum(bool(record_uri(entry, home, canonical)) for entry in entries(arguments)):
+            raise UsageFault(f"{cls.name}: pids names no record")
+        return arguments
+
+    def add(self, entry: Entry) -> None:
+        """Ask for what *entry* names; remember what the feed has of it, if that may stand in."""
+        self.asked.add(record_uri(entry, self.home, self.canonical))
+        record, modified = entry.row.get("record"), http_date(entry.row.get("modified"))
+        uri = uri_of(record)
+        if not self.dated or not modified or entry.row.get("source") != self.policy.name:
+            return
+        own = self.canonical(uri) if uri else None
+        names = entry.row.get("alias_of") or entry.value
+        if own and own == names and self.alike(cast("dict[str, Any]", record)):
+            self.asked.remember(own, json_line(record), modified)
+
+    def alike(self, record: Mapping[str, Any]) -> bool:
+        """Whether *record* of a former feed has what is asked for now, no less and no more."""
+        return True
+
+    def known(self, request: Request) -> Known | None:
+        """The former feed's copy of the record that *request* asks for."""
+        return self.asked.former(self.canonical(request.url.partition("?")[0]))
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Ask for each record, no faster than there is room for requests."""
+        self.census = Census.of(self.crawler)
+        self.census.total(len(self.asked))
+        self.census.pages.expected = len(self.asked)
+        for id_ in self.asked:
+            if self.crawler.engine.needs_backout():
+                await self.crawler.signals.wait_for(signals.scheduler_empty)
+            yield self.request(id_)
+
+    def request(self, id_: str, via: tuple[str, ...] = (), *, again: bool = False) -> Request:
+        """The request for *id_*, which merges have led on to the last of *via*."""
+        segment = (via[-1] if via else id_)[len(self.home) :]
+        if not segment.strip("."):
+            segment = segment.replace(".", "%2E")  # else it would be the folder above
+        query = "?colors=true" if "colors" in self.arguments else ""
+        url = f"{self.base_url}{self.path}/{segment}{query}"
+        started = bool(via) or again
+        return ask(url, self.parse, self.lost, again=again, priority=int(started), id_=id_, via=via)
+
+    def accept(self, request: Request, response: Response) -> None:
+        """Read the record, and hand it to the callback."""
+        request.cb_kwargs["record"] = read_record(response.body)
+
+    def parse(
+        self, response: Response, id_: str, via: tuple[str, ...], record: object = None
+    ) -> Iterator[Request | Records | Loss]:
+        """The record, or why it is not there."""
+        self.lost_in_a_row = 0
+        if is_doubtful(response):
+            yield self.request(id_, via, again=True)
+        elif response.status in MERGED:
+            yield self.follow(response, id_, via)
+        elif response.status != 200:
+            yield Loss(id_, _REASONS[response.status], " ".join([*_led(via), told(response)]))
+        else:
+            yield self.found(response, id_, via, record)
+
+    def found(
+        self, response: Response, id_: str, via: tuple[str, ...], record: object
+    ) -> Request | Records | Loss:
+        """The record, if it is the one that was asked for; another one is asked about once more."""
+        target = via[-1] if via else id_
+        uri = uri_of(record)
+        if uri and self.canonical(uri) != target:
+            if response.meta["again"]:
+                return Loss(id_, "unreadable", f"the museum answers with another record, {uri}")
+            request = self.request(id_, via, again=True)
+            request.meta["unledgered"] = True
+            return request
+        self.census.page(replayed=response.meta.get("replayed", False))
+        if via:
+            self.merged[id_] = target
+        return Records(response.meta["retrieved_at"], [(id_, record)])
+
+    def follow(self, response: Response, id_: str, via: tuple[str, ...]) -> Request | Loss:
+        """On to the record that *id_* was merged into, if it is one that may be asked for."""
+        try:
+            target = self.canonical(urljoin(response.url, location(response)))
+        except ValueError:
+            target = ""
+        if not is_record(target, self.home):
+            fault = "which is no record of this kind"
+        elif target in (id_, *via):
+            fault = "which leads in a circle"
+        elif len(via) >= _LONGEST_CHAIN:
+            fault = f"after {len(via)} other records"
+        elif "alias_of" not in ITEM_CLASSES[self.kind].fields:
+            fault = f"and records of the kind {self.kind} have no column for that"
+        else:
+            return self.request(id_, (*via, target))
+        where = location(response) or "without saying where"
+        return Loss(id_, "redirect", f"the museum leads on ({response.status}) {where}, {fault}")
+
+    def lost(self, failure: Failure) -> Iterator[Loss]:
+        """A record that the server cannot give; where there was no answer, it is missing."""
+        id_, gave_up = request_of(failure).cb_kwargs["id_"], failure.value
+        self.census.pages.failed += 1
+        if isinstance(gave_up, GaveUp) and gave_up.status is not None:
+            yield Loss(id_, "unreadable", failure.getErrorMessage())
+            return
+        self.census.lost_page(f"{id_}: {failure.getErrorMessage()}")
+        self.lost_in_a_row += 1
+        if self.lost_in_a_row >= self.crawler.settings.getint("RETRY_BREAKER"):
+            reason = f"{self.lost_in_a_row} records in a row could not be had"
+            self.census.stop(Verdict.STOPPED, f"{reason}, lastly {failure.getErrorMessage()}")
+
+    def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
+        """The record's columns; one that was merged goes by the URI that was asked for."""
+        target = self.merged.pop(known_id, None) if known_id else None
+        if target is None:
+            return super().columns(record, known_id)
+        return {**super().columns(record, target), "id": known_id, "alias_of": target}
+
+
+def _led(via: tuple[str, ...]) -> list[str]:
+    return [f"merged into {via[-1]}, where"] if via else []
+
+
+class ObjectSpider(RecordSpider):
+    """Single objects."""
+
+    name = "object"
+    kind = "object"
+    path = "id/object"
+    options = {"colors": yes}
+    dated = True
+
+    def alike(self, record: Mapping[str, Any]) -> bool:
+        """With colours or without: neither may stand in for the other."""
+        return (_COLORS in record) is ("colors" in self.arguments)
+
+
+class AgentSpider(RecordSpider):
+    """Single agents."""
+
+    name = "agent"
+    kind = "agent"
+    path = "id/agent"
+    dated = True
+
+
+class ExhibitionSpider(RecordSpider):
+    """Single exhibitions."""
+
+    name = "exhibition"
+    kind = "exhibition"
+    path = "id/exhibition"
+
+
+class ConceptSpider(RecordSpider):
+    """Single concepts."""
+
+    name = "concept"
+    kind = "concept"
+    path = "id/concept"

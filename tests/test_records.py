@@ -1,0 +1,526 @@
+"""Single records by their PIDs: what is asked, what becomes of each answer, and going on."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scrapy.settings import Settings
+
+from mplus_crawler.cidoc import canonical_id, pid
+from mplus_crawler.errors import UsageFault
+from mplus_crawler.items import ITEM_CLASSES, errors
+from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.spiders.dmg.pids import Entry, entries, record_uri
+from mplus_crawler.spiders.dmg.records import ObjectSpider
+from tests.conftest import Crawl, Scrapy, limit
+from tests.test_exchange import recorded
+from tests.wire import Answer, serving
+
+BASE = "https://data.designmuseumgent.be/v2/"
+HOME = f"{BASE}id/object/"
+UNLIMITED = limit(1_000_000, 1, "single")
+QUICK = ("-s", "RETRY_BACKOFF_BASE=0.01", "-s", "MAX_REJECT_SHARE=1")
+LD_JSON = ("Content-Type", "application/ld+json; charset=utf-8")
+
+
+@pytest.fixture(scope="module")
+def gent() -> Iterator[Sandbox]:
+    sizes = {"objects": 120, "agents": 24, "exhibitions": 12, "concepts": 30}
+    with Sandbox(**sizes, limits="off", latency=0.02) as sandbox:
+        yield sandbox
+
+
+def listed(folder: Path, *values: str) -> str:
+    """A list of records to ask for, as a file and an argument."""
+    file = folder / "list.txt"
+    file.write_text("\n".join(values), "utf-8")
+    return f"pids_file={file}"
+
+
+def an_object(number: str, *validators: tuple[str, str]) -> Answer:
+    """The smallest object that its schema takes."""
+    record = {
+        "@id": HOME + number,
+        "@type": "crm:E22_Human-Made_Object",
+        "rdfs:label": number,
+        "prov:generatedAtTime": {"@value": "2026-03-01T20:47:34", "@type": "xsd:dateTime"},
+    }
+    return 200, [LD_JSON, *validators], json.dumps(record).encode()
+
+
+def reasons(crawl: Crawl) -> dict[str, str]:
+    """The reason for each rejected record, by the last part of its URI."""
+    return {pid(line["id"]): line["reason"] for line in crawl.rejected}
+
+
+def by_id(crawl: Crawl) -> dict[str, object]:
+    return {record["id"]: record["record"] for record in crawl.records}
+
+
+# --- the sandbox ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["object", "agent", "exhibition", "concept"])
+def test_every_record_once_and_the_second_time_none_is_sent_again(
+    gent: Sandbox, scrapy: Scrapy, tmp_path: Path, kind: str
+) -> None:
+    truth = gent.truth()[f"{kind}s"]
+    ids, merged = set(truth["ids"]), set(truth["merged"])
+    gent.reset()
+    scrapy.at(gent).policy(UNLIMITED)
+    # As URI, as the API's own place spells it, as PID, and once more.
+    places = [id_.replace(BASE, gent.base_url) for id_ in sorted(ids)]
+    pids = list(map(pid, sorted(ids)))
+    certificates = []
+    for _ in range(2):
+        crawl = scrapy.crawl(kind, "-a", listed(tmp_path, *sorted(ids), *places, *pids), *QUICK)
+        certificates.append(certificate := crawl.certificate)
+        assert (crawl.code, certificate["verdict"]) == (0, "complete"), crawl.err
+        assert certificate["expected"] == {"first": len(ids), "last": len(ids)}
+        assert certificate["unique"] == len(ids) - len(truth["invalid"])
+        assert {record["id"] for record in crawl.records} == ids - set(truth["invalid"])
+        assert reasons(crawl) == {pid(id_): "schema" for id_ in truth["invalid"]}
+        aliases = {record["id"] for record in crawl.records if record.get("alias_of")}
+        assert aliases == merged
+    assert bool(merged) is (kind == "object")
+    first, second = (certificate["requests"]["by_status"] for certificate in certificates)
+    moved = {"301": len(merged)} if merged else {}
+    assert first == {"200": first["200"], **moved}
+    assert second == {"304": first["200"], **moved}
+    assert [each["revalidated"] for each in certificates] == [0, second["304"]]
+    stats = gent.stats()["tiers"]["single"]
+    assert 1 < stats["peak_in_flight"] <= 8
+    assert stats["requests"] == sum(each["requests"]["sent"] for each in certificates)
+
+
+def test_former_answers_are_the_same_records_retrieved_now(
+    gent: Sandbox, scrapy: Scrapy, tmp_path: Path
+) -> None:
+    scrapy.at(gent).policy(UNLIMITED)
+    ids = gent.truth()["agents"]["ids"]
+    arguments = ("-a", "pids=" + ",".join(map(pid, ids)), *QUICK)
+    former = scrapy.crawl("agent", *arguments).records
+    now = scrapy.crawl("agent", *arguments).records
+    renewed = scrapy.crawl("agent", *arguments, "-a", "fresh=true")
+    for later in (now, renewed.records):
+        assert sorted(({**r, "retrieved_at": ""} for r in later), key=str) == sorted(
+            ({**r, "retrieved_at": ""} for r in former), key=str
+        )
+    assert max(r["retrieved_at"] for r in former) < min(r["retrieved_at"] for r in now)
+    assert renewed.certificate["requests"]["by_status"] == {"200": len(ids)}
+    assert renewed.certificate["revalidated"] == 0
+    # A file of state that is damaged is set aside, and costs no more than asking for all.
+    (state,) = (scrapy.folder / "data" / ".state").glob("*.known")
+    state.write_bytes(b"no database" * 1000)
+    crawl = scrapy.crawl("agent", *arguments)
+    assert crawl.certificate["requests"]["by_status"] == {"200": len(ids)}
+    assert list(state.parent.glob("*.known.damaged-*"))
+
+
+def test_colours_are_asked_for_and_never_taken_from_records_without(
+    gent: Sandbox, scrapy: Scrapy
+) -> None:
+    scrapy.at(gent).policy(UNLIMITED)
+    truth = gent.truth()["objects"]
+    odd = {id_ for name in ("invalid", "null", "merged") for id_ in truth[name]}
+    pids = "pids=" + ",".join(pid(id_) for id_ in truth["ids"] if id_ not in odd)
+
+    def crawl(folder: str, *arguments: str) -> Crawl:
+        place = str(scrapy.folder / folder)
+        crawl = scrapy.crawl("object", "-a", *arguments, *QUICK, HARVEST_DIR=place)
+        assert crawl.code == 0, crawl.err
+        return crawl
+
+    plain = crawl("plain", pids)
+    plain_feed = f"pids_file={plain.folder / 'object.jsonl'}"
+    assert not any(record["colors"] for record in plain.records)
+    by_state = scrapy.crawl(
+        *("object", "-a", pids, "-a", "colors=true", *QUICK),
+        HARVEST_DIR=str(scrapy.folder / "coloured"),
+        HARVEST_STATE_DIR=str(plain.folder / ".state"),
+    )
+    assert by_state.certificate["revalidated"] == 0
+    coloured = [record for record in by_state.records if record["colors"]]
+    assert len(coloured) > 50
+    # Of a feed, only what was asked for as it is now: with colours, or without.
+    undated = sum(record["modified"] is None for record in plain.records)
+    again = crawl("again", plain_feed)
+    assert again.certificate["revalidated"] == len(plain.records) - undated
+    assert by_id(again) == by_id(plain)
+    again = crawl("all", plain_feed, "-a", "colors=true")
+    assert again.certificate["revalidated"] == 0
+    assert by_id(again) == by_id(by_state)
+    feed = f"pids_file={by_state.folder / 'object.jsonl'}"
+    again = crawl("again coloured", feed, "-a", "colors=true")
+    assert again.certificate["revalidated"] == sum(bool(r["modified"]) for r in coloured)
+
+
+def test_two_spiders_share_one_limit(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path
+) -> None:
+    sandbox = museum(objects=60, agents=30, limits="single=20/3")
+    scrapy.at(sandbox).policy(limit(20, 3, "single"))
+    truth, crawls = sandbox.truth(), {}
+
+    def crawl(kind: str) -> None:
+        pids = ",".join(map(pid, truth[f"{kind}s"]["ids"][:30]))
+        crawls[kind] = scrapy.crawl(kind, "-a", f"pids={pids}", *QUICK)
+
+    threads = [threading.Thread(target=crawl, args=(kind,)) for kind in ("object", "agent")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [crawl.code for crawl in crawls.values()] == [0, 0]
+    stats = sandbox.stats()["tiers"]["single"]
+    assert stats["requests"] >= 60
+    assert stats["too_many"] == 0
+    assert stats["peak_sliding"] <= 18
+
+
+def test_stopped_by_a_limit_the_same_command_goes_on(
+    gent: Sandbox, scrapy: Scrapy, tmp_path: Path
+) -> None:
+    scrapy.at(gent).policy(limit(10, 60, "single"))
+    ids = gent.truth()["concepts"]["ids"]
+    arguments = ("-a", listed(tmp_path, *ids), *QUICK)
+    stopped = scrapy.crawl("concept", *arguments, "-s", "THROTTLE_MAX_WAIT=0")
+    assert stopped.code == 11, stopped.err
+    assert stopped.certificate["pages"]["fetched"] == 9
+    gone_on = scrapy.policy(UNLIMITED).crawl("concept", *arguments)
+    assert gone_on.code == 0, gone_on.err
+    assert gone_on.certificate["pages"] == {
+        "expected": len(ids),
+        "fetched": len(ids) - 9,
+        "replayed": 9,
+        "failed": 0,
+    }
+
+
+# --- the wire ---------------------------------------------------------------------------------
+
+
+def test_each_recorded_answer_becomes_the_right_item(scrapy: Scrapy) -> None:
+    answers = {
+        "object/1987-1105": "object",
+        "object/SB%200012": "object-space",
+        "object/2001-0003%2FA": "object-slash",
+        "object/2268": "object-null",
+        "object/3172": "object-media",
+        "object/0288": "object-301",
+        "object/2017-0914_7-7": "object",
+        "object/0092": "object-301-unhealthy",
+        "object/UNHEALTHY": "object-404",
+        "object/nope": "object-404",
+        "object/0168": "object-410",
+        "agent/DMG-A-00001": "agent",
+        "agent/DMG-A-00162": "agent-no-bios",
+        "agent/DMG-A-99999": "agent-404",
+        "exhibition/TE_1936-003": "exhibition",
+        "exhibition/TE_1800-001": "exhibition-404",
+        "exhibition/TE_1933-004": "exhibition-500",
+        "concept/530000001": "concept",
+        "concept/1": "concept-404",
+    }
+
+    def answer(path: str) -> Answer:
+        status, headers, body = recorded(answers[path.removeprefix("/v2/id/")])
+        if path.endswith("2017-0914_7-7"):
+            body = body.replace(b"1987-1105", b"2017-0914_7-7")
+        return status, headers, body
+
+    rejected = {
+        "object": {"0092": "not_found", "nope": "not_found", "0168": "gone"},
+        "agent": {"DMG-A-99999": "not_found"},
+        "exhibition": {"TE_1800-001": "not_found", "TE_1933-004": "unreadable"},
+        "concept": {"1": "not_found"},
+    }
+    unasked = ("UNHEALTHY", "2017-0914_7-7")
+    with serving(answer) as server:
+        scrapy.policy(UNLIMITED)
+        for kind, missing in rejected.items():
+            pids = [unquote(path.partition("/")[2]) for path in answers if path.startswith(kind)]
+            asked = [number for number in pids if number not in unasked]
+            crawl = scrapy.crawl(
+                *(kind, "-a", "pids=" + ",".join(asked), *QUICK, "-s", "RETRY_TIMES=1"),
+                DMG_BASE_URL=server.base_url,
+            )
+            assert crawl.code == 0, crawl.err
+            assert reasons(crawl) == missing
+            records = {pid(record["id"]): record for record in crawl.records}
+            assert records.keys() == set(asked) - missing.keys()
+            for number, record in records.items():
+                assert errors(ITEM_CLASSES[kind], record) == []
+                if number != "0288":
+                    name = answers[f"{kind}/{quote(number, safe='')}"]
+                    assert record["record"] == json.loads(recorded(name)[2])
+            if kind == "object":
+                assert records["0288"]["alias_of"] == f"{HOME}2017-0914_7-7"
+                assert records["2268"]["id"] == f"{HOME}2268"
+                told = {pid(line["id"]): line["errors"][0]["message"] for line in crawl.rejected}
+                assert "UNHEALTHY" in told["0092"]
+                assert "permanently removed" in told["0168"]
+                assert (crawl.certificate["rejected"], crawl.certificate["unreadable"]) == (3, 0)
+    # A 404 counts after the second, a 410 at once.
+    assert server.asked.count("/v2/id/object/nope") == 2
+    assert server.asked.count("/v2/id/object/0168") == 1
+    assert not any("ark" in path for path in server.asked)
+
+
+def test_strange_pids_arrive_as_they_are(scrapy: Scrapy, tmp_path: Path) -> None:
+    strange = [
+        "A/B",
+        "A%2FB",
+        "A B",
+        "50%",
+        "a&b=c",
+        "why?",
+        "#1",
+        "é 日本",
+        '"q"',
+        "..",
+        "a,b",
+        "+",
+    ]
+
+    def answer(path: str) -> Answer:
+        folder, _, number = path.rpartition("/")
+        assert folder == "/v2/id/object"
+        return an_object(quote(unquote(number), safe=""))
+
+    with serving(answer) as server:
+        crawl = scrapy.policy(UNLIMITED).crawl(
+            *("object", "-a", listed(tmp_path, "\ufeff", *strange, "", *strange), *QUICK),
+            DMG_BASE_URL=server.base_url,
+        )
+    assert crawl.code == 0, crawl.err
+    assert sorted(unquote(path.rpartition("/")[2]) for path in server.asked) == sorted(strange)
+    assert sorted(pid(record["id"]) for record in crawl.records) == sorted(strange)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_a_pid_survives_its_uri(number: str) -> None:
+    def canonical(uri: str) -> str:
+        return canonical_id(uri, BASE)
+
+    if number.lower().startswith(("http://", "https://")):
+        return
+    uri = record_uri(Entry(number, "pids"), HOME, canonical)
+    assert pid(uri) == number
+    assert uri.isascii()
+    assert record_uri(Entry(uri, "a feed"), HOME, canonical) == uri
+
+
+def test_where_merges_lead(scrapy: Scrapy) -> None:
+    with serving(lambda path: (500, [], b"")) as elsewhere:
+        led: dict[str, str] = {
+            "near": "/v2/id/object/end",
+            "twice": f"{HOME}near",
+            "loop": f"{HOME}pool",
+            "pool": f"{HOME}loop",
+            "far": f"{elsewhere.base_url}id/object/end",
+            "ark": f"{BASE}id/ark:/29417/object/end",
+            "agent": f"{BASE}id/agent/DMG-A-00001",
+            "file": "file:///etc/passwd",
+            "bad": "http://[",
+            "silent": "",
+            **{f"long{n}": f"{HOME}long{n + 1}" for n in range(9)},
+        }
+
+        def answer(path: str) -> Answer:
+            number = path.removeprefix("/v2/id/object/")
+            if number in led:
+                return 301, [LD_JSON, ("Location", led[number])], b"{}"
+            return an_object(number)
+
+        with serving(answer) as server:
+            asked = [number for number in led if not number.startswith("long")] + ["end", "long0"]
+            crawl = scrapy.policy(UNLIMITED).crawl(
+                *("object", "-a", "pids=" + ",".join(asked), *QUICK), DMG_BASE_URL=server.base_url
+            )
+            other = scrapy.crawl(
+                *("concept", "-a", "pids=1", *QUICK, "-s", "RETRY_TIMES=0"),
+                DMG_BASE_URL=server.base_url,
+            )
+    assert crawl.code == 0, crawl.err
+    aliases = {pid(record["id"]): record["alias_of"] for record in crawl.records}
+    assert aliases == {"near": f"{HOME}end", "twice": f"{HOME}end", "end": None}
+    assert set(reasons(crawl)) == {*asked} - aliases.keys()
+    assert set(reasons(crawl).values()) == {"redirect"}
+    assert elsewhere.asked == []
+    assert all(path.startswith(("/v2/id/object/", "/v2/id/concept/")) for path in server.asked)
+    assert len([path for path in server.asked if "long" in path]) == 6
+    assert other.code == 0
+    assert reasons(other) == {"1": "unreadable"}
+
+
+def test_faults_that_pass_cost_nothing_and_those_that_stay_one_record(scrapy: Scrapy) -> None:
+    good = an_object("x")
+    scripts: dict[str, list[Answer]] = {
+        "once404": [(404, [LD_JSON], b'{"error":"Object not found"}'), an_object("once404")],
+        "other": [an_object("another"), an_object("other")],
+        "wrong": [good, good],
+        "unasked": [(304, [], b""), an_object("unasked")],
+        "broken": [(500, [LD_JSON], b"{}")] * 9,
+        "fine": [an_object("fine")],
+    }
+    with serving(lambda path: scripts[path.rpartition("/")[2]].pop(0)) as server:
+        crawl = scrapy.policy(UNLIMITED).crawl(
+            *("object", "-a", "pids=" + ",".join(scripts), *QUICK, "-s", "RETRY_TIMES=3"),
+            DMG_BASE_URL=server.base_url,
+        )
+    assert crawl.code == 0, crawl.err
+    assert reasons(crawl) == {"broken": "unreadable", "wrong": "unreadable"}
+    assert {pid(r["id"]) for r in crawl.records} == {"once404", "other", "unasked", "fine"}
+    assert crawl.certificate["unreadable"] == 2
+
+
+def test_a_museum_that_is_down_is_not_asked_for_the_whole_list(scrapy: Scrapy) -> None:
+    pids = ",".join(map(str, range(100)))
+    crawl = scrapy.crawl(
+        *("object", "-a", f"pids={pids}", *QUICK, "-s", "RETRY_TIMES=0"),
+        DMG_BASE_URL="http://127.0.0.1:9/v2/",
+    )
+    assert crawl.code == 11, crawl.err
+    assert crawl.certificate["requests"]["sent"] < 40
+
+
+def test_only_sound_validators_are_sent_and_only_what_they_mean_is_believed(
+    scrapy: Scrapy,
+) -> None:
+    date, later = "Sun, 01 Mar 2026 20:47:34 GMT", "Mon, 02 Mar 2026 00:00:00 GMT"
+    sent: dict[str, list[tuple[str, str]]] = {
+        "both": [("ETag", '"SB 12-1"'), ("Last-Modified", date)],
+        "weak": [("ETag", 'W/"2a7-cR"')],
+        "huge": [("ETag", f'"{"x" * 8_000}"')],
+        "control": [("ETag", '"a\tb"'), ("Last-Modified", "yesterday")],
+        "double": [("ETag", '"a"'), ("ETag", '"b"')],
+        "swapped": [("ETag", '"mine"')],
+        "dated": [("Last-Modified", date)],
+    }
+    conditions: dict[str, list[tuple[str | None, str | None]]] = {}
+
+    def answer(path: str) -> Answer:
+        number, asked = path.rpartition("/")[2], server.headers_seen[-1]
+        held = (asked.get("if-none-match"), asked.get("if-modified-since"))
+        conditions.setdefault(number, []).append(held)
+        if any(held) and number == "swapped":
+            return 304, [("ETag", '"another"')], b""
+        if any(held) and number == "dated":
+            return 304, [("Last-Modified", later)], b""
+        return (304, sent[number], b"") if any(held) else an_object(number, *sent[number])
+
+    with serving(answer) as server:
+        for _ in range(2):
+            crawl = scrapy.policy(UNLIMITED).crawl(
+                *("object", "-a", "pids=" + ",".join(sent), *QUICK),
+                *("-s", "CONCURRENT_REQUESTS=1"),
+                DMG_BASE_URL=server.base_url,
+            )
+            assert crawl.code == 0, crawl.err
+            assert len(crawl.records) == len(sent)
+    none = (None, None)
+    assert conditions == {
+        "both": [none, ('"SB 12-1"', date)],
+        "weak": [none, ('W/"2a7-cR"', None)],
+        **{number: [none, none] for number in ("huge", "control", "double")},
+        "swapped": [none, ('"mine"', None), none],
+        "dated": [none, (None, date), none],
+    }
+    assert crawl.certificate["revalidated"] == 2
+
+
+def test_a_feed_of_ours_is_a_list_and_its_dates_are_sent(scrapy: Scrapy, tmp_path: Path) -> None:
+    date = "Sun, 01 Mar 2026 20:47:34 GMT"
+
+    def answer(path: str) -> Answer:
+        asked = server.headers_seen[-1].get("if-modified-since")
+        known = asked == date and not path.endswith("moved")
+        return (304, [], b"") if known else an_object(path.rpartition("/")[2])
+
+    with serving(answer) as server:
+        crawls = []
+        scrapy.policy(UNLIMITED)
+        for number, pids in enumerate(("pids=a,b,c", "jsonl", "csv")):
+            source = {"jsonl": crawls and f"pids_file={crawls[0].folder / 'object.jsonl'}"}
+            source["csv"] = f"pids_file={tmp_path / 'table.csv'}"
+            crawls.append(
+                scrapy.crawl(
+                    *("object", "-a", source.get(pids, pids), *QUICK),
+                    *("-s", "CONCURRENT_REQUESTS=1", "-O", str(tmp_path / "table.csv")),
+                    *("-O", str(tmp_path / str(number) / "object.jsonl")),
+                    HARVEST_DIR=str(tmp_path / str(number)),
+                    DMG_BASE_URL=server.base_url,
+                )
+            )
+    assert [crawl.code for crawl in crawls] == [0, 0, 0], crawls[-1].err
+    assert [crawl.certificate["revalidated"] for crawl in crawls] == [0, 3, 0]
+    assert [{pid(r["id"]) for r in crawl.records} for crawl in crawls] == [{"a", "b", "c"}] * 3
+    assert len({json.dumps(r["record"]) for crawl in crawls for r in crawl.records}) == 3
+
+
+# --- what can be wrong with a list ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "names no record"),
+        (b"\xef\xbb\xbf\n \r\n", "names no record"),
+        (b"\xff\xfe1\x00", "cannot be read"),
+        (b'{"id": "a"}\n{"id": 4}\n', "line 2 has no id"),
+        (b'\n{"id": "a"}\n{"id": "b"', "line 3 is no JSON"),
+        (b"label,id\na,1\nb\n", "line 3 has no id"),
+        (b'[{"id": "a"}]', "JSON lines and CSV"),
+        (f"1\n{BASE}id/agent/DMG-A-00001\n".encode(), "line 2"),
+        (b"1\nhttps://elsewhere.example/v2/id/object/1\n", "line 2"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_a_usage_error(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    file = tmp_path / "list"
+    file.write_bytes(content)
+    with pytest.raises(UsageFault, match=words):
+        ObjectSpider.check(Settings(), {"pids_file": str(file)})
+
+
+def test_lists_of_every_kind_name_the_same_records(tmp_path: Path) -> None:
+    long = "x" * 200_000
+    kinds = {
+        "list.txt": "\ufeff1\r\n\r\n 2 x \r\n",
+        "feed.jsonl": '\ufeff\n{"id": "1", "record": {}}\n\n{"id": "2 x"}\n',
+        "feed.csv": f'\ufefflabel,id,record\r\n"a\nb",1,{long}\r\n\r\nc,2 x,\r\n',
+        "table": "id\n1\n2 x\n",
+    }
+    for name, content in kinds.items():
+        file = tmp_path / name
+        file.write_bytes(content.encode())
+        assert [entry.value for entry in entries({"pids_file": str(file)})] == ["1", "2 x"], name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["pids=", "pids_file="]),
+        (["-a", "pids=1", "-a", "pids_file=list"], ["either"]),
+        (["-a", "pids=, ,"], ["no record"]),
+        (["-a", "pids_file=/no/such/file"], ["/no/such/file"]),
+        (["-a", "pids=1", "-a", "colors=false"], ["colors"]),
+    ],
+)
+def test_without_a_list_nothing_is_asked(
+    scrapy: Scrapy, arguments: list[str], words: list[str]
+) -> None:
+    crawl = scrapy.crawl("object", *arguments, DMG_BASE_URL="http://127.0.0.1:9/v2/")
+    assert crawl.code == 2
+    (line,) = [line for line in crawl.err.splitlines() if line.startswith("error: ")]
+    assert all(word in line for word in words)
+    assert "Traceback" not in crawl.err
