@@ -52,6 +52,9 @@ ARGUMENTS = {
     "nationality": "in Dutch, such as `Belgisch`",
     "role": "`designer`, `producer`",
     "hasBio": "`true`: with a biography, which the museum says of nearly all",
+    "pids": "numbers or URIs of records, with commas between",
+    "pids_file": "file with one of them a line, or a feed, as JSON lines or CSV, with the column "
+    "`id`",
     "source": "where the published data set is: a folder, a tar, a zip, or the address of one; the "
     "publisher's own, unless told otherwise",
     "feed": "file to read images and their rights from: a feed of `objects`, as JSON lines or CSV",
@@ -63,7 +66,8 @@ ARGUMENTS = {
     "manifests": "`true`: where a record says nothing of an image's rights, ask for the object's "
     "IIIF manifest, one a second from each host; slow",
     "dominant": "`true`: the objects in which each colour is strongest, a request a colour",
-    "fresh": "`true`: drop what an unfinished harvest has in hand, and start with the first page",
+    "fresh": "`true`: drop what an unfinished harvest has in hand, and start with the first page; "
+    "single records: do not ask whether former answers still hold",
 }
 # Every spider takes it (MuseumSpider.check), so that none has to name it.
 ALWAYS = "fresh"

@@ -495,6 +495,14 @@ def test_a_merged_object_redirects_and_stays_listed(museum: Sandbox) -> None:
     assert reply.headers["Location"].startswith(f"{BASE}id/object/")
 
 
+def test_a_database_that_is_down_hides_behind_other_answers() -> None:
+    faults = ["database:times=always"]
+    with Sandbox(objects=20, agents=5, limits="off", faults=faults) as museum:
+        paths = ("id/object/0004", "id/agent/DMG-A-00001", "id/private/objects", "id/agents")
+        assert [get(museum, path).status for path in paths] == [500, 404, 401, 500]
+        assert get(museum, paths[1]).json == {"error": "Agent not found"}
+
+
 def test_unlisted_objects_are_gone_moved_or_still_there(museum: Sandbox) -> None:
     truth = museum.truth()
     unlisted = set(truth["private_objects"]["ids"]) - set(truth["objects"]["ids"])

@@ -25,6 +25,7 @@ from mplus_crawler.sandbox.faults import (
 _ANSWERS: Kinds = {
     **STATUS,
     "empty": {},
+    "database": {},
     "redirect": {"url": (str, ...), "code": (status_code, HTTPStatus.FOUND)},
 }
 _PAGES: Kinds = {

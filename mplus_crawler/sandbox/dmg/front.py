@@ -83,6 +83,8 @@ class Front:
         if request.method not in ("GET", "HEAD"):
             path = place.target.partition("?")[0]
             return page_of_html(404, f"Cannot {request.method} {path}")
+        if any(fault.kind == "database" for fault in due):
+            return self.museum.failing(place)
         asked = request.headers
         answer = self.museum.answer(place, asked, lambda page: spoilt.change(page, due))
         return unless_fresh(answer, asked)
