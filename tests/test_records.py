@@ -162,9 +162,8 @@ def test_two_spiders_share_one_limit(
     museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path
 ) -> None:
     # While its database is down, the museum says that an agent is not there.
-    sandbox = museum(
-        objects=60, agents=30, limits="single=20/3", faults=["database:path=agent,times=2"]
-    )
+    faults = ["database:path=agent,times=2"]
+    sandbox = museum(objects=60, agents=30, invalid=0, limits="single=20/3", faults=faults)
     scrapy.at(sandbox).policy(limit(20, 3, "single"))
     truth, crawls = sandbox.truth(), {}
 
