@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -107,6 +108,7 @@ def test_former_answers_are_the_same_records_retrieved_now(
     ids = gent.truth()["agents"]["ids"]
     arguments = ("-a", "pids=" + ",".join(map(pid, ids)), *QUICK)
     former = scrapy.crawl("agent", *arguments).records
+    time.sleep(1.0)  # moments are written to the second
     now = scrapy.crawl("agent", *arguments).records
     renewed = scrapy.crawl("agent", *arguments, "-a", "fresh=true")
     for later in (now, renewed.records):
