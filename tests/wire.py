@@ -19,7 +19,7 @@ def get(url: str) -> bytes:
 
 
 class Server(ThreadingHTTPServer):
-    """Answers GET with what *answer* makes of a path; :attr:`asked` has the paths."""
+    """Answers with what *answer* makes of a path, or of a POST's body; :attr:`asked` has them."""
 
     daemon_threads = True
 
@@ -39,9 +39,15 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
+        self._answer(self.path)
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers["Content-Length"])).decode())
+
+    def _answer(self, asked: str) -> None:
+        self.server.asked.append(asked)
         self.server.headers_seen.append({name.lower(): v for name, v in self.headers.items()})
-        status, headers, body = self.server.answer(self.path)
+        status, headers, body = self.server.answer(asked)
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)

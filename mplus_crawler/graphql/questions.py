@@ -17,6 +17,7 @@ class Listing:
     """Ids alone: a page of all, from either end, or those of *ids* that there are.
 
     *tries* counts how often it was asked before; each time the server's cache is dodged.
+    *failures* counts how often nothing good came of it: patience ends with those.
     """
 
     page: int
@@ -24,6 +25,7 @@ class Listing:
     descending: bool = False
     ids: tuple[int, ...] = ()
     tries: int = 0
+    failures: int = 0
 
     cost = 1
 
@@ -43,16 +45,20 @@ class Listing:
         """The same, asked once more."""
         return replace(self, tries=self.tries + 1)
 
+    def failed(self) -> Self:
+        """The same, asked once more since nothing good came of it."""
+        return replace(self, tries=self.tries + 1, failures=self.failures + 1)
+
     def parts(self, avoid: Sequence[int] = ()) -> Iterator[Listing]:
         """Smaller questions that cover this one, with none of the page sizes in *avoid*."""
         if self.ids:
             for ids in batches(self.ids, -(-len(self.ids) // _PARTS)):
-                yield replace(self, ids=ids, tries=0)
+                yield replace(self, ids=ids, tries=0, failures=0)
             return
         smaller = _divisor(self.size, avoid)
         for part in range(self.size // smaller):
             page = self.page * (self.size // smaller) + part
-            yield replace(self, page=page, size=smaller, tries=0)
+            yield replace(self, page=page, size=smaller, tries=0, failures=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,14 @@ class Fetch:
     """Whole records, in both languages, by their ids.
 
     *witness* is the id of a record that is known to have others nested in it: if it comes
-    without, the server has failed to look them up.
+    without, the server has failed to look them up. *mends* counts how often it has.
     """
 
     ids: tuple[int, ...]
     witness: int | None = None
     tries: int = 0
+    failures: int = 0
+    mends: int = 0
 
     cost = 2
 
@@ -89,10 +97,14 @@ class Fetch:
         """The same, asked once more."""
         return replace(self, tries=self.tries + 1)
 
+    def failed(self) -> Self:
+        """The same, asked once more since nothing good came of it."""
+        return replace(self, tries=self.tries + 1, failures=self.failures + 1)
+
     def parts(self, avoid: Sequence[int] = (), parts: int = _PARTS) -> Iterator[Fetch]:
         """Smaller questions that cover this one."""
         for ids in batches(self.ids, -(-len(self.ids) // parts)):
-            yield replace(self, ids=ids)
+            yield replace(self, ids=ids, failures=0)
 
 
 Question = Listing | Fetch

@@ -84,7 +84,7 @@ class Roll:
                 raise ValueError("ids came that were not asked for")
             if len(ids) != (total or 0):
                 raise ValueError(f"{len(ids)} of {total} ids came")
-            if not ids and not part.tries:
+            if not ids and not part.failures:
                 raise ValueError("nothing came, which is to be seen twice")
         else:
             if total is None and not ids and self._ends_before(part):

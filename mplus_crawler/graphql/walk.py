@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
 from mplus_crawler.graphql.questions import Fetch, Listing, Question, batches
@@ -22,6 +22,8 @@ _LOOKS = 3
 _ROLLS = 5
 # After so many pages in a row without anything nested in them, they are taken as they come.
 _BARE = 12
+# Records that are known to have something nested in them.
+_WITNESSES = 8
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Walk:
     _first: set[int] = field(default_factory=set)
     _loose: list[int] = field(default_factory=list)
     _looked: Counter[int] = field(default_factory=Counter)
-    _witness: int | None = None
+    _witnesses: deque[int] = field(default_factory=lambda: deque(maxlen=_WITNESSES))
     _bare: int = 0
     _reason: str = ""
     _over: bool = False
@@ -118,8 +120,10 @@ class Walk:
             return False
         if (outcome.bare or outcome.crowded) and self._mend(question, outcome):
             return False
-        self._witness = outcome.rich or self._witness
-        self._bare = 0 if outcome.rich else self._bare
+        if outcome.rich is not None:
+            self._bare = 0
+            if outcome.rich not in self._witnesses:
+                self._witnesses.appendleft(outcome.rich)
         self.got.update(outcome.ids)
         self._look_for({*question.ids} - {*outcome.ids})
         return True
@@ -134,7 +138,7 @@ class Walk:
     def _listed(self, part: Listing, outcome: Outcome) -> None:
         roll = self.roll
         if isinstance(outcome, Broken):
-            more = roll.broken(part) if part.tries or not part.single else [part.again()]
+            more = roll.broken(part) if part.failures or not part.single else [part.failed()]
             self._reason = outcome.reason
         elif isinstance(outcome, Listed):
             try:
@@ -154,12 +158,12 @@ class Walk:
             self._first.add(id_)
 
     def _list_again(self, part: Listing, reason: str) -> list[Listing]:
-        if part.tries < _TRIES and (part.ids or part.single):
-            return [part.again()]
-        if part.tries < _TRIES:
+        if part.failures < _TRIES and (part.ids or part.single):
+            return [part.failed()]
+        if part.failures < _TRIES:
             # Under another key of the cache, and then smaller: perhaps the server caps pages.
             fits = part.tries + 1 < min(_LOOKS, 2**self.salts)
-            return [part.again()] if fits else self.roll.smaller(part)
+            return [part.failed()] if fits else self.roll.smaller(part)
         self.roll.give_up(part, f"a list of ids could not be had: {reason}")
         return []
 
@@ -233,32 +237,37 @@ class Walk:
     def _break(self, fetch: Fetch, reason: str) -> None:
         if not fetch.single:
             self._again.extend(fetch.parts())
-        elif fetch.tries < _LOOKS:
-            self._again.append(fetch.again())
+        elif fetch.failures < _LOOKS:
+            self._again.append(fetch.failed())
         else:
             self.unreadable[fetch.ids[0]] = reason
 
     def _wrong(self, fetch: Fetch, reason: str) -> None:
-        if fetch.tries < _LOOKS:
-            self._again.append(fetch.again())
+        if fetch.failures < _LOOKS:
+            self._again.append(fetch.failed())
         else:  # perhaps one record's doing
             self._break(fetch, reason)
 
     def _mend(self, fetch: Fetch, outcome: Fetched) -> bool:
         """Ask again for records that came without what is nested in them; whether that is done."""
         self._bare += outcome.bare
-        hopeless = fetch.tries >= _TRIES or self._bare > _BARE
+        hopeless = fetch.mends >= _TRIES or self._bare > _BARE
         if hopeless or (outcome.crowded and fetch.single):
             told = "records came without what is nested in them"
-            if self._witness is None and not outcome.crowded:
+            if not self._witnesses and not outcome.crowded:
                 self.notes.append(told)  # perhaps no record has any
             else:
                 self.problems.append(told)
             return False
-        whole = not fetch.single and (self._witness is None or len(fetch.ids) >= self.size)
-        for part in fetch.parts(parts=2) if whole else [fetch]:
-            self._again.append(Fetch(part.ids, self._witness, fetch.tries + 1))
+        # Other parts beside another witness: the server's cache has the look-up that failed.
+        for part in [fetch] if fetch.single else fetch.parts(parts=2):
+            witness, mends = self._witness(fetch.mends), fetch.mends + 1
+            self._again.append(replace(part.again(), witness=witness, mends=mends))
         return True
+
+    def _witness(self, tries: int) -> int | None:
+        """Another record each time that is known to have something nested in it."""
+        return self._witnesses[tries % len(self._witnesses)] if self._witnesses else None
 
     def _look_for(self, missing: set[int]) -> None:
         """Records that did not come with the others: perhaps gone, which the next roll tells."""
