@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import urlopen
 
 from tests.conftest import ROOT, Scrapy
@@ -37,25 +38,37 @@ class Scrapyd:
             **environment,
             "PYTHONWARNINGS": "ignore",
         }
+        # Else the egg is compiled anew by each job.
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
         folder.mkdir()
         configuration = self._adapted((ROOT / "scrapy.cfg").read_text())
-        (folder / "scrapyd.conf").write_text(f"{configuration}poll_interval = 0.1\n")
+        (folder / "scrapyd.conf").write_text(f"{configuration}poll_interval = 0.3\n")
         self._log = (folder / "scrapyd.log").open("w")
         self._daemon = self._start([sys.executable, "-m", "scrapyd"], folder, self._log)
         while not self._answers():
             assert self._daemon.poll() is None, (folder / "scrapyd.log").read_text()
-            time.sleep(0.05)
+            time.sleep(0.2)
 
-    def deploy(self, folder: Path) -> Path:
-        """``scrapyd-deploy`` in a copy of the project, *folder*; the egg that Scrapyd has then."""
+    def deploy(self, folder: Path) -> None:
+        """``scrapyd-deploy`` in a copy of the project, *folder*."""
         for part in (PROJECT, "schemas"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / part, folder / part, ignore=ignored)
         for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / file, folder)
+        self._deploy(folder)
+
+    def deploy_egg(self, egg: Path, folder: Path) -> None:
+        """``scrapyd-deploy --egg``, in the project's *folder*."""
+        self._deploy(folder, "--egg", str(egg))
+
+    def _deploy(self, folder: Path, *arguments: str) -> None:
         (folder / "scrapy.cfg").write_text(self._adapted((ROOT / "scrapy.cfg").read_text()))
-        self.command("scrapyd-deploy", folder=folder)
-        return self.egg
+        deploy = Path(sys.executable).with_name("scrapyd-deploy")
+        process = self._start([str(deploy), *arguments], folder, subprocess.PIPE)
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, out
+        assert '"status": "ok"' in out, out
 
     @property
     def egg(self) -> Path:
@@ -63,38 +76,34 @@ class Scrapyd:
         (egg,) = (self.folder / "eggs" / PROJECT).iterdir()
         return egg
 
-    def command(self, name: str, *arguments: str, folder: Path | None = None) -> str:
-        """What the command *name* of scrapyd-client prints, on the daemon's machine."""
-        program = str(Path(sys.executable).with_name(name))
-        process = self._start(
-            [program, *(self._adapted(argument) for argument in arguments)],
-            folder or self.folder,
-            subprocess.PIPE,
-        )
-        out, _ = process.communicate(timeout=60)
-        assert process.returncode == 0, out
-        return str(out)
-
     def schedule(self, spider: str, job: str, **given: str | list[str]) -> None:
         """Schedule *spider* as *job*; *given* are its arguments, ``setting`` among them."""
         form = {"project": PROJECT, "spider": spider, "jobid": job, **given}
         answer = self.ask("schedule", urlencode(form, doseq=True).encode())
         assert answer["jobid"] == job, answer
 
+    def curl(self, line: str) -> str:
+        """What *line* of the documentation asks for; the id of the job."""
+        words = shlex.split(line)
+        pairs = [words[place + 1] for place, word in enumerate(words) if word == "-d"]
+        form = urlencode([tuple(pair.split("=", 1)) for pair in pairs])
+        method = Path(urlsplit(words[1]).path).stem
+        return str(self.ask(method, form.encode())["jobid"])
+
     def running(self, job: str) -> int:
         """The process that runs *job*."""
         while True:
-            for entry in self.ask(f"listjobs.json?project={PROJECT}")["running"]:
+            for entry in self.ask("listjobs")["running"]:
                 if entry["id"] == job and entry["pid"]:
                     return int(entry["pid"])
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def finished(self, *jobs: str) -> dict[str, Any]:
         """The jobs' certificates, as soon as Scrapyd says that all have ended."""
         deadline = time.monotonic() + 120
         while {*jobs} - {entry["id"] for entry in self.ask("listjobs")["finished"]}:
             assert time.monotonic() < deadline, self.ask("listjobs")
-            time.sleep(0.1)
+            time.sleep(0.5)
         return {job: self.certificate(job) for job in jobs}
 
     def certificate(self, job: str) -> Any:
@@ -108,8 +117,7 @@ class Scrapyd:
 
     def ask(self, method: str, form: bytes | None = None) -> Any:
         """The answer of Scrapyd's API."""
-        name, _, query = method.partition("?")
-        url = f"http://127.0.0.1:{self._port}/{name.removesuffix('.json')}.json?{query}"
+        url = f"http://127.0.0.1:{self._port}/{method}.json"
 
         def asked() -> Any:
             with urlopen(url, form) as answer:
