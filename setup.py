@@ -1,3 +1,3 @@
 from setuptools import setup
 
-setup(entry_points={"scrapy": ["settings = mplus_crawler.settings"]})
+setup(license="MIT", entry_points={"scrapy": ["settings = mplus_crawler.settings"]})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -58,11 +58,11 @@ class Job:
         level = logging.ERROR if certificate["exit_code"] else logging.INFO
         logger.log(level, "%s (exit %d): %s", verdict, certificate["exit_code"], reason)
         content = sealed({**certificate, "job": self.id.encode(errors="replace").decode()})
-        for place in self._places():
+        for place in (destination, _state):
             try:
-                place.write(self.file, content)
+                place(self.settings).write(self.file, content)
                 break
-            except OSError as error:
+            except (OSError, ImportError, ValueError) as error:  # the latter of a wrong S3 setting
                 logger.warning("the job's certificate could not be stored: %s", error)
 
     def uncertified(self, exit_code: int, verdict: str, reason: str) -> None:
@@ -77,12 +77,9 @@ class Job:
             }
         )
 
-    def _places(self) -> Iterator[Destination]:
-        try:
-            yield destination(self.settings)
-        except (ImportError, ValueError) as error:
-            logger.warning("the job's certificate could not be stored: %s", error)
-        yield Folder(state_folder(self.settings))
+
+def _state(settings: BaseSettings) -> Destination:
+    return Folder(state_folder(settings))
 
 
 def job_id(arguments: Mapping[str, str]) -> str | None:

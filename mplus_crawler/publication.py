@@ -271,9 +271,9 @@ class Publication:
         Scrapy takes the command out of ``sys.argv``.
         """
         typed = sys.argv[1:]
-        for place in range(len(typed) - 1, 0, -1):
-            if f"{typed[place - 1]} {typed[place]}".startswith(_ONCE):
-                del typed[place - 1 : place + 1]
+        for place in reversed(range(len(typed))):
+            if " ".join(typed[place : place + 2]).startswith(_ONCE):
+                del typed[place : place + 2]
         command = self._crawler.settings.get("RESUME_WITH", "crawl")
         return shlex.join(["scrapy", command, *typed])
 

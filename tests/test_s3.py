@@ -149,6 +149,9 @@ def test_what_cannot_be_delivered_is_kept_and_named(
 
 @pytest.mark.parametrize("place", ["s3://", "s3:///objects"])
 def test_a_place_without_a_bucket_is_refused(scrapy: Scrapy, place: str) -> None:
-    done = scrapy.run("crawl", "objects", HARVEST_DIR=place)
+    done = scrapy.run("crawl", "objects", "-a", "_job=nightly", HARVEST_DIR=place)
     assert done.returncode == 2
+    (job,) = scrapy.folder.rglob("nightly.certificate.json")
+    assert "names no bucket" in json.loads(job.read_bytes())["reason"]
+    assert "Traceback" not in done.stderr
     assert "names no bucket" in done.stderr

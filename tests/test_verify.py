@@ -109,8 +109,10 @@ def harvests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(complete, incomplete)
     lost = "status:code=404,path=objects,page=2,times=always"
     with Sandbox(limits="off", objects=150, faults=[lost]) as museum:
-        crawl = scrapy.at(museum).crawl("objects", HARVEST_DIR=str(incomplete))
+        given = ("-a", "_job=nightly", "-s", "LOG_LEVEL=INFO", "-a", "_version=1")
+        crawl = scrapy.at(museum).crawl("objects", *given, HARVEST_DIR=str(incomplete))
         assert crawl.code == 10, crawl.err
+        assert crawl.certificate["resume"] == "scrapy crawl objects -s LOG_LEVEL=INFO"
     return folder
 
 
@@ -133,7 +135,8 @@ def run(scrapy: Scrapy, *arguments: Path | str) -> tuple[int, list[str]]:
 
 def test_what_was_harvested_agrees(scrapy: Scrapy, harvests: Path) -> None:
     files = [COMPLETE, "complete/o.csv", "complete/o.xml", INCOMPLETE, "incomplete/objects.jsonl"]
-    code, lines = run(scrapy, *(harvests / file for file in files))
+    job = "incomplete/jobs/nightly.certificate.json"
+    code, lines = run(scrapy, *(harvests / file for file in [*files, job]))
     size = (harvests / "complete/o.xml").stat().st_size
     lost = len((harvests / INCOMPLETE).read_bytes().splitlines())
     assert lines == [
@@ -142,6 +145,7 @@ def test_what_was_harvested_agrees(scrapy: Scrapy, harvests: Path) -> None:
         f"{harvests}/complete/o.xml: {size:,} bytes, as certified (complete; records not read)",
         f"{harvests}/{INCOMPLETE}: {lost} records, as certified (incomplete)",
         f"{harvests}/incomplete/objects.jsonl: 149 records, as certified (complete)",
+        f"{harvests}/{INCOMPLETE}: {lost} records, as certified (incomplete)",
     ]
     assert code == 0
 
