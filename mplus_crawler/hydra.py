@@ -122,9 +122,9 @@ def read_record(body: bytes) -> dict[str, Any]:
     return _document(body)
 
 
-def page_number(url: str) -> int | None:
-    """The ``page`` parameter of *url*, where it is one whole number; ValueError for no URL."""
-    values = parse_qs(urlsplit(url).query).get("page", [])
+def page_number(url: str, name: str = "page") -> int | None:
+    """The parameter *name* of *url*, where it is one whole number; ValueError for no URL."""
+    values = parse_qs(urlsplit(url).query).get(name, [])
     return int(values[0]) if len(values) == 1 and _WHOLE.fullmatch(values[0]) else None
 
 

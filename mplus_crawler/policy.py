@@ -131,6 +131,16 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the API: its place relative to ``base_url``, and the day on which it ends."""
+
+    name: str
+    path: str
+    status: str
+    sunset: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One museum's facts. ``base_url`` is the canonical one and ends with a slash.
 
@@ -162,6 +172,7 @@ class Policy:
     roots: Mapping[str, Root]
     dataset: Dataset | None
     images: Images | None
+    versions: tuple[Version, ...]
     document: dict[str, Any]
 
     def tier(self, url: str, base_url: str) -> Tier:
@@ -189,6 +200,13 @@ class Policy:
         asked = _segments(urlsplit(url).path)
         places = (_below(base_url, path) for path in paths)
         return ".." not in asked and any(asked[: len(place)] == place for place in places)
+
+    def version(self, name: str) -> Version:
+        """The version of that name; raises :class:`UsageFault` where the policy lacks it."""
+        for version in self.versions:
+            if version.name == name:
+                return version
+        raise UsageFault(f"the policy of {self.name} has no [[version]] {name!r}")
 
     @property
     def strictest(self) -> Tier:
@@ -302,9 +320,16 @@ def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
         roots={root["name"]: Root(**_tuples(root)) for root in plain.get("root", [])},
         dataset=_dataset(plain.get("dataset")),
         images=_images(plain.get("images")),
+        versions=tuple(map(_version, plain.get("version", []))),
         document=plain,
         **{fact: plain[fact] for fact in facts},
     )
+
+
+def _version(facts: dict[str, Any]) -> Version:
+    sunset = facts.get("sunset")
+    day = date.fromisoformat(sunset) if sunset else None
+    return Version(facts["name"], facts["path"], facts["status"], day)
 
 
 def _dataset(facts: dict[str, Any] | None) -> Dataset | None:

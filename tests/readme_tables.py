@@ -128,7 +128,10 @@ EXIT_CODES: dict[ExitCode, tuple[tuple[Verdict, ...], str]] = {
         "stopped before its end, by a limit, errors in a row or Ctrl-C; the certificate names the "
         "command that goes on",
     ),
-    ExitCode.REFUSED: ((Verdict.REFUSED,), "the museum answered 401, 403 or 410"),
+    ExitCode.REFUSED: (
+        (Verdict.REFUSED,),
+        "the museum answered 401, 403 or 410, or has retired that version of its API",
+    ),
     ExitCode.CONTRACT_BROKEN: (
         (Verdict.CONTRACT_BROKEN,),
         "more records were rejected or unreadable than `MAX_REJECT_SHARE` allows",

@@ -669,6 +669,32 @@ def test_the_retired_version_is_gone_on_demand() -> None:
         assert reply.json["retired_on"] == FACTS["v1"]["retired_on"]
 
 
+def test_the_retired_version_lives_on_demand() -> None:
+    """It is counted with the single records; whatever it answers bears notice of its end."""
+    with Sandbox(objects=30, v1="live", limits="single=120/60") as museum:
+        for number, (path, status) in enumerate(
+            [
+                ("", 404),
+                ("id/objects?itemsPerPage=1000&fullRecord=false", 200),
+                ("id/objects?pageNumber=900", 404),
+                ("id/object/0004.json", 200),
+                ("id/agent/nope", 404),
+            ]
+        ):
+            reply = get(museum, f"/v1/{path}")
+            assert (reply.status, reply.headers["Deprecation"]) == (status, "true")
+            assert reply.headers["Sunset"] == FACTS["v1"]["announced"]
+            assert reply.headers["Link"] == f'<{BASE}>; rel="successor-version"'
+            assert f"r={119 - number}" in reply.headers["RateLimit"]
+        assert "r=114" in get(museum, "/v2/id/object/0004").headers["RateLimit"]
+        first = get(museum, "/v1/id/objects?itemsPerPage=7").json
+        assert first["hydra:view"]["hydra:previous"] is None
+        assert first["@id"].startswith(BASE.replace("v2/", "v1id/objects?"))
+        assert first["hydra:totalItems"] < 30
+        every = get(museum, "/v1/id/objects?hasImages=false&pageNumber=2").json
+        assert (every["hydra:totalItems"], every["hydra:view"]["hydra:next"]) == (30, None)
+
+
 # Limits and statistics
 
 

@@ -26,7 +26,7 @@ _HELP = {
     "window_scale": ("FACTOR", "stretch or shrink the limits' windows: 0.1 makes 60 s 6 s"),
     "links": ("WHOSE", "museum: links name the real museum, as its own do; local: this server"),
     "rights": ("SHARE", "images whose rights stand in objects' records, 0 to 1"),
-    "v1": ("STATE", "what became of version 1: missing (404) or gone (410)"),
+    "v1": ("STATE", "what became of version 1: missing (404) or gone (410); live: nothing yet"),
     "api_key": ("KEY", "key that opens id/private/"),
     "latency": ("SECONDS", "wait before every answer"),
     "mplus_data": ("PLACE", "M+'s published data set, a folder or an archive; else a sample of it"),

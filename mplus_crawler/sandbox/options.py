@@ -12,7 +12,7 @@ from mplus_crawler.sandbox.mplus.facts import LIMIT
 LOOPBACK = ("127.0.0.1", "::1")
 
 _ROWS = {name: facts["rows"] for name, facts in FACTS["collection"].items()}
-_CHOICES = {"host": LOOPBACK, "links": ("museum", "local"), "v1": ("missing", "gone")}
+_CHOICES = {"host": LOOPBACK, "links": ("museum", "local"), "v1": ("missing", "gone", "live")}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,7 @@ class Front:
         self.statistics = Statistics(read_tiers(options.limits, options.window_scale))
         self.faults = Faults(self.museum, options.seed, options.faults)
         self._links_are_local = options.links == "local"
+        self._v1_lives = options.v1 == "live"
         self._latency = options.latency
 
     def bound_to(self, base_url: str) -> None:
@@ -48,7 +49,7 @@ class Front:
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_CORS | _METHODS)
         place, arrival = locate(request.raw_path), time()
-        tier = self.statistics.tier(place.path.lower())
+        tier = self._tier(place)
         tally = self.statistics.arrived(tier, place.path, arrival)
         delivery = Delivery(request)
         try:
@@ -58,6 +59,11 @@ class Front:
         finally:
             self.statistics.answered(tally, place.target, arrival, delivery.status)
         return delivery.response
+
+    def _tier(self, place: Place) -> Tier | None:
+        """The tier of *place*; version 1 was in one of version 2's while it lived."""
+        old = place.name == "v1" and self._v1_lives
+        return self.statistics.tier(FACTS["v1"]["counted_as"] if old else place.path.lower())
 
     async def _exchange(self, place: Place, tier: Tier | None, delivery: Delivery) -> None:
         allowed, rate = self._admit(tier, delivery.request)

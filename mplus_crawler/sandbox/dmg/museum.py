@@ -25,6 +25,7 @@ from mplus_crawler.sandbox.dmg.records import Records
 from mplus_crawler.sandbox.dmg.retired import retired
 from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place
 from mplus_crawler.sandbox.dmg.shelf import Shelf
+from mplus_crawler.sandbox.dmg.version1 import Version1
 
 _SERVER_ERROR = {"error": "Internal Server Error"}
 
@@ -64,6 +65,7 @@ class Museum:
         self._indexes = Indexes(rows)
         self._private_key = private_key
         self._v1 = v1
+        self._version1 = Version1(rows)
 
     def answer(
         self, place: Place, asked: Mapping[str, str], change: Callable[[Page], None]
@@ -152,6 +154,8 @@ class Museum:
                 return plain_json(200, description(self.base))
             case "v1" if self._v1 == "gone":
                 return retired(asked.get("Accept", "*/*"))
+            case "v1" if self._v1 == "live":
+                return self._version1.answer(place)
             case "image":
                 return picture(self._rows, place.path)
             case "undecodable":

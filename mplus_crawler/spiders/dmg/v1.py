@@ -1,0 +1,240 @@
+"""Version 1 of the API, as it was: for servers that still have it.
+
+Elsewhere each spider ends with the day of the version's retirement, and the spider to use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar, Self
+from urllib.parse import urlencode, urljoin
+
+import orjson
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
+
+from mplus_crawler.census import Census
+from mplus_crawler.lifecycle import read_lifecycle
+from mplus_crawler.oslo.columns import columns
+from mplus_crawler.oslo.pages import NUMBER, SIZE, Page, read_page
+from mplus_crawler.policy import Version
+from mplus_crawler.records import Records
+from mplus_crawler.retry import GaveUp
+from mplus_crawler.spiders.arguments import Parser, whole
+from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.dmg.base import GentSpider
+
+# Seconds between the two 404s that a page needs to be none: a database fault answers 404, too.
+_APART = 2.0
+
+
+class V1Spider(GentSpider):
+    """A collection of version 1, its pages counted: their links lead to places that are none.
+
+    :attr:`successor` is the spider that brings the same today, :attr:`parameters` are what the
+    museum must be told in order not to leave records out.
+    """
+
+    kind = "v1_record"
+    path: ClassVar[str]
+    successor: ClassVar[str]
+    parameters: ClassVar[Mapping[str, str]] = {}
+
+    census: Census
+    version: Version
+    size: int
+    rows: int | None
+    lookahead: int
+    _asked: int = 0
+    _in_flight: int = 0
+    _end: int = 1
+    _cut: int | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """The spider, with what it asks for."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        limit = spider.arguments.get("limit")
+        spider.version = spider.policy.version("v1")
+        spider.size = int(spider.arguments.get("page_size", spider.policy.page_size))
+        spider.rows = int(limit) if limit else None
+        spider.lookahead = crawler.settings.getint("LOOKAHEAD")
+        return spider
+
+    @classmethod
+    def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
+        """``limit`` and ``page_size``."""
+        return {"limit": whole(1), "page_size": whole(1, cls.load_policy(settings).page_size)}
+
+    @property
+    def root(self) -> str:
+        """Where the version is, with a slash at the end."""
+        return urljoin(self.base_url, f"{self.version.path}/")
+
+    def certified(self) -> dict[str, Any]:
+        """The version's own place."""
+        return {"base_url": self.root}
+
+    def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
+        """The columns of a record of version 1."""
+        return columns(record)
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Ask for the first page."""
+        self.census = Census.of(self.crawler)
+        self.census.limit = self.rows
+        for request in self.next_pages():
+            yield request
+
+    def accept(self, request: Request, response: Response) -> None:
+        """Read the page, and hand it to the callback."""
+        request.cb_kwargs["page"] = read_page(response.body, request.meta["page"], self.size)
+
+    def parse(self, response: Response, page: Page) -> Iterator[Request | Records]:
+        """The next pages, and the page's records."""
+        self.census.page(replayed=response.meta.get("replayed", False))
+        wanted = page.last if self.rows is None else min(page.last, -(-self.rows // page.size))
+        self._end = max(self._end, wanted)
+        if page.total is not None:
+            self.census.total(page.total)
+        elif page.number == wanted:  # where the museum gives no total, the last page does
+            self.census.total(page.first_row + len(page.members))
+        yield from self.arrived()
+        left = None if self.rows is None else max(0, self.rows - page.first_row)
+        members = page.members[:left]
+        yield Records(response.meta["retrieved_at"], [(None, member) for member in members])
+
+    def arrived(self) -> Iterator[Request]:
+        """The pages to ask for now that one is in, or lost."""
+        self._in_flight -= 1
+        self.census.pages.expected = self.end
+        yield from self.next_pages()
+
+    def next_pages(self) -> Iterator[Request]:
+        """Pages up to the last, a few at a time."""
+        while self._asked < self.end and self._in_flight < self.lookahead:
+            self._asked += 1
+            self._in_flight += 1
+            yield self.page_request(self._asked)
+
+    @property
+    def end(self) -> int:
+        """The last page, as far as it is known: a page that is none cuts off what follows."""
+        return self._end if self._cut is None else min(self._end, self._cut)
+
+    def page_request(self, number: int, *, again: bool = False) -> Request:
+        """The page *number* of full records."""
+        query = {NUMBER: number, SIZE: self.size, "fullRecord": "true", **self.parameters}
+        return Request(
+            urljoin(self.root, f"{self.path}?{urlencode(query)}"),
+            self.parse,
+            errback=self.lost,
+            meta={"page": number, "again": again, "retry_pause": _APART if again else 0.0},
+            dont_filter=True,
+        )
+
+    def lost(self, failure: Failure) -> Iterator[Request]:
+        """A page that cannot be had, or that is none: asked for once more, and then the end."""
+        number, again = (request_of(failure).meta[name] for name in ("page", "again"))
+        none = isinstance(failure.value, GaveUp) and failure.value.hopeless
+        if none and not again and self.crawler.crawling:
+            yield self.page_request(number, again=True)
+            return
+        if none and number <= self.end:
+            self._cut = number - 1
+            self.past_the_end(number)
+        elif not none:
+            self.census.pages.failed += 1
+            self.census.lost_page(f"page {number}: {failure.getErrorMessage()}")
+        yield from self.arrived()
+
+    def past_the_end(self, number: int) -> None:
+        """A page that was announced and is none: the ids tell, where there is a total."""
+        remark = f"page {number} was announced and is past the end (harvest anew: -a fresh=true)"
+        if number == 1:
+            remark = (
+                "there is no first page: the collection is empty, or the museum's database failed"
+            )
+        if self.census.expected is None:
+            self.census.lost_page(remark)
+        else:
+            self.census.note(remark)
+
+    def hopeless(self, response: Response) -> str:
+        """A page that is none."""
+        return "the museum answered 404" if response.status == 404 else ""
+
+    def refusal(self, response: Response) -> str:
+        """The version is gone: 410, or 404 before it has answered anything."""
+        missing = response.status == 404 and not self.census.pages.fetched
+        if response.status == 410 or (missing and not _names_page(response)):
+            return f"{response.status} from {response.url}: {self.retirement(response)}"
+        return super().refusal(response)
+
+    def retirement(self, response: Response) -> str:
+        """When the version was retired, by the answer or else the policy, and what to use."""
+        sunset = read_lifecycle(response).sunset
+        day = sunset.date() if sunset else _retired_on(response) or self.version.sunset
+        instead = f"use {self.successor} (scrapy crawl {self.successor})"
+        if day is None:
+            return f"{self.version.name} was retired, {instead}"
+        if day > datetime.now(UTC).date():
+            return f"{self.version.name} was to be retired on {day}, {instead}: it is gone already"
+        return f"{self.version.name} was retired on {day}, {instead}"
+
+
+def _body(response: Response) -> dict[str, Any]:
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _names_page(response: Response) -> bool:
+    """Whether it is a page that is missing, by the museum's own words, not the version."""
+    return "page" in str(_body(response).get("error", "")).lower()
+
+
+def _retired_on(response: Response) -> date | None:
+    try:
+        return date.fromisoformat(_body(response).get("retired_on", ""))
+    except (TypeError, ValueError):
+        return None
+
+
+class V1ObjectsSpider(V1Spider):
+    """Objects, as version 1 had them."""
+
+    name = "v1_objects"
+    path = "id/objects"
+    successor = "objects"
+    parameters: ClassVar = {"hasImages": "false"}  # else those without are left out, unsaid
+
+
+class V1AgentsSpider(V1Spider):
+    """Agents, as version 1 had them."""
+
+    name = "v1_agents"
+    path = "id/agents"
+    successor = "agents"
+
+
+class V1ExhibitionsSpider(V1Spider):
+    """Exhibitions, as version 1 had them."""
+
+    name = "v1_exhibitions"
+    path = "id/exhibitions"
+    successor = "exhibitions"
+
+
+class V1ConceptsSpider(V1Spider):
+    """Concepts, as version 1 had them."""
+
+    name = "v1_concepts"
+    path = "id/concepts"
+    successor = "concepts"
