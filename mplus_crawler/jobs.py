@@ -18,6 +18,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.feeds.destination import Destination, Folder, destination
 from mplus_crawler.records import stamp
+from mplus_crawler.retention.booking import book_certificate
 from mplus_crawler.state import state_folder
 from mplus_crawler.verification import sealed
 
@@ -60,7 +61,9 @@ class Job:
         content = sealed({**certificate, "job": self.id.encode(errors="replace").decode()})
         for place in (destination, _state):
             try:
-                place(self.settings).write(self.file, content)
+                folder = place(self.settings)
+                book_certificate(self.settings, folder.uri(self.file), certificate)
+                folder.write(self.file, content)
                 break
             except (OSError, ImportError, ValueError) as error:  # the latter of a wrong S3 setting
                 logger.warning("the job's certificate could not be stored: %s", error)

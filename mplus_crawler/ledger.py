@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Self
@@ -153,6 +153,8 @@ class Ledger:
         if row is None:
             return None
         retrieved_at, headers, body, checksum = row
+        if self._stale(retrieved_at):
+            return None
         if not isinstance(body, bytes) or hashlib.sha256(body).hexdigest() != checksum:
             Census.of(self._crawler).note("an answer in the ledger was damaged: asked again")
             return None
@@ -218,13 +220,25 @@ class Ledger:
             remove(path)
         self._db = connect(path, _SCHEMA)
         began = float(self.recall("began", repr(time.time())))
-        if time.time() - began > self._crawler.settings.getfloat("RESUME_MAX_AGE"):
+        if time.time() - began > self._longest():
             logger.warning("the unfinished harvest is older than RESUME_MAX_AGE: starting afresh")
             self.close(over=True)
             self._db = connect(path, _SCHEMA)
             self.recall("began", repr(time.time()))
         elif held := self._held():
             logger.info("going on with an unfinished harvest: %d answers are in hand", held)
+
+    def _longest(self) -> float:
+        """Seconds for which answers may be held: the user's, but not beyond the museum's terms."""
+        longest = self._crawler.settings.getfloat("RESUME_MAX_AGE")
+        days = MuseumSpider.of(self._crawler).policy.retention_days
+        return min(longest, days * 86_400) if days else longest
+
+    def _stale(self, retrieved_at: str) -> bool:
+        """Whether that is so long ago that the record would hardly be published before its date."""
+        days = MuseumSpider.of(self._crawler).policy.retention_days
+        age = datetime.now(UTC) - datetime.fromisoformat(retrieved_at)
+        return bool(days) and age >= timedelta(days=max(days - 1, days / 2))
 
     def _held(self) -> int:
         assert self._db is not None

@@ -32,6 +32,7 @@ class NormalisePipeline:
         spider = MuseumSpider.of(self._crawler)
         policy = spider.policy
         self._columns = spider.columns
+        self._booking = Publication.of(self._crawler).booking
         self._keep_for = timedelta(days=policy.retention_days)
         item_class = ITEM_CLASSES[spider.kind]
         self._blank: Row = {
@@ -47,6 +48,7 @@ class NormalisePipeline:
         """*item* with a row for each of its members."""
         if isinstance(item, Loss):
             return item
+        self._booking.hold(item.retrieved_at)
         envelope = {
             **self._blank,
             "retrieved_at": item.retrieved_at,

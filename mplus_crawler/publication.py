@@ -31,6 +31,7 @@ from mplus_crawler.ledger import Ledger
 from mplus_crawler.lifecycle import LifecycleWatch
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.records import stamp
+from mplus_crawler.retention.booking import Booking, book_certificate
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import state_folder
 from mplus_crawler.verification import sealed
@@ -39,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 # After these verdicts there is nothing left to go on with.
 _OVER = (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT, Verdict.CONTRACT_BROKEN)
+_OVERDUE = (
+    "its first records reached the date by which the museum wants them refreshed, before the "
+    "last had come; nothing is published, and the same command begins anew"
+)
 
 
 # What was given for one crawl, not for the one that goes on with it.
@@ -65,6 +70,7 @@ class Publication:
 
     def __init__(self, crawler: Crawler) -> None:
         self.certificate: dict[str, Any] | None = None
+        self.booking = Booking(crawler)
         self._crawler = crawler
         self._destination = destination(crawler.settings)
         self._staged: list[StagedFile] = []
@@ -123,6 +129,10 @@ class Publication:
 
         file = make(failed=failed, harvest=Ledger.of(self._crawler).harvest.key)
         self._staged.append(file)
+        try:
+            self.booking.staged(file)
+        except OSError as error:
+            failed(error)
         return file
 
     def rejected(self) -> StagedFile:
@@ -136,9 +146,14 @@ class Publication:
         """Name the files by the verdict, write the certificate, set the exit code."""
         self._check_feeds()
         self._withdraw_vanished()
-        whole = self._census.complete
+        if overdue := self.booking.overdue:
+            self._census.end(Verdict.STOPPED, _OVERDUE)
+        whole = self._census.complete and not overdue
         verdict, reason = self._census.verdict()
         try:
+            if overdue:
+                self.abandon()
+                self._feeds.clear()
             self._name_files(whole)
         except OSError as error:
             verdict, reason = self._undelivered(error)
@@ -148,13 +163,14 @@ class Publication:
         except OSError as error:
             verdict, reason = self._undelivered(error)
             self._keep(certificate | _verdict(verdict, reason))
-        Ledger.of(self._crawler).close(over=verdict in _OVER)
+        Ledger.of(self._crawler).close(over=overdue or verdict in _OVER)
         self.certificate = certificate | _verdict(verdict, reason)
 
     def abandon(self) -> None:
         """There is nothing to publish: the harvest ended while it was being opened."""
         for file in self._staged:
             file.discard()
+        self._staged.clear()
 
     def _undelivered(self, error: OSError) -> tuple[Verdict, str]:
         kept = [str(file.part) for file in self._staged if file.whole and file.part.exists()]
@@ -210,23 +226,24 @@ class Publication:
         beside = file.target.with_name(f"{file.target.stem}.incomplete{file.target.suffix}")
         if not file.whole:
             return
+        target = file.target if complete or file is self._rejected else beside
+        with self.booking.naming(file, target):
+            file.publish(target)
         if complete:
-            file.publish(file.target)
             file.remove(beside)
-        elif file is self._rejected:
-            file.publish(file.target)
-        else:
-            file.publish(beside)
 
     def _certify(self, certificate: dict[str, Any], complete: bool) -> None:
         """Write the certificate; one of a snapshot that stays is kept beside it."""
         name = MuseumSpider.of(self._crawler).name
+        settings = self._crawler.settings
         target, kept = f"{name}.certificate.json", f"{name}.complete.certificate.json"
         if complete:
             attribute(self._destination, certificate)
             self._destination.remove(kept)
         elif _is_complete(former := self._destination.read(target)):
+            book_certificate(settings, self._destination.uri(kept), certificate)
             self._destination.write(kept, former)
+        book_certificate(settings, self._destination.uri(target), certificate)
         self._destination.write(target, sealed(certificate))
 
     def _keep(self, certificate: dict[str, Any]) -> None:
@@ -280,7 +297,15 @@ class Publication:
     def _feed_closed(self, slot: FeedSlot) -> None:
         file = slot.file if isinstance(slot.file, StagedFile) else None
         records = slot.exporter.records if isinstance(slot.exporter, Unpacking) else 0
+        if file is None:
+            self._book_stream()
         self._feeds.append(Feed(slot.uri, slot.format, records, slot.uri_template, file))
+
+    def _book_stream(self) -> None:
+        try:
+            self.booking.streamed(self._run)
+        except OSError as error:
+            self._census.end(Verdict.UNDELIVERED, f"the register cannot be written: {error}")
 
 
 def _entry(feed: Feed, complete: bool) -> dict[str, Any]:

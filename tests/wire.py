@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.request import urlopen
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -28,6 +30,11 @@ class Server(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.headers_seen: list[dict[str, str]] = []
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, *asked: Any) -> None:
+        """As usual, but for whoever has hung up, or was killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*asked)
 
     @property
     def base_url(self) -> str:

@@ -18,6 +18,9 @@ Failed = Callable[[OSError], None]
 class Destination(Protocol):
     """A place for files with plain names. Every method raises OSError when it cannot be done."""
 
+    def uri(self, name: str) -> str:
+        """Where *name* is: a path, or a URI in S3."""
+
     def stage(self, name: str, failed: Failed, harvest: str) -> StagedFile:
         """A file that will be *name* there."""
 
@@ -49,6 +52,10 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def uri(self, name: str) -> str:
+        """Its path."""
+        return str(self.path / name)
 
     def stage(self, name: str, failed: Failed, harvest: str) -> StagedFile:
         """A file that will be *name* in the folder."""

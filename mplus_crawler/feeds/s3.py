@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -67,6 +67,24 @@ class Bucket:
             self._client.put_object(**where, Body=content)
             stored: dict[str, Any] = self._client.head_object(**where)
         return stored
+
+    def size(self, name: str) -> int | None:
+        """The object's length in bytes; ``None`` where there is none."""
+        with self._told(name):
+            try:
+                found = self._client.head_object(Bucket=self.name, Key=self._key(name))
+            except self._client.exceptions.ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                    return None
+                raise
+            return int(found["ContentLength"])
+
+    def keeps_versions(self) -> bool:
+        """Whether the bucket says that it keeps what is deleted."""
+        with suppress(OSError), self._told(""):
+            said = self._client.get_bucket_versioning(Bucket=self.name)
+            return said.get("Status") in ("Enabled", "Suspended")
+        return False
 
     def remove(self, name: str) -> None:
         """Delete the object, if there is one."""

@@ -1,0 +1,136 @@
+"""What a harvest enters into the register: each of its files, before it has its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scrapy.crawler import Crawler
+from scrapy.settings import BaseSettings
+
+from mplus_crawler.feeds.staging import StagedFile
+from mplus_crawler.ledger import Ledger
+from mplus_crawler.records import stamp
+from mplus_crawler.retention.contents import examine
+from mplus_crawler.retention.register import STREAM, Entry, Register, is_local, mount_of
+from mplus_crawler.retention.terms import Term
+from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.state import state_folder
+
+
+class Booking:
+    """Books the files of one harvest; does nothing where the museum sets no term.
+
+    Every method raises OSError when the register cannot be written.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._oldest: str | None = None
+
+    def hold(self, retrieved_at: str) -> None:
+        """Records of that moment are in the harvest."""
+        self._oldest = min(retrieved_at, self._oldest or retrieved_at)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether records of this harvest are past their date before they are published."""
+        if self._oldest is None or (term := self._term()) is None:
+            return False
+        return datetime.fromisoformat(self._oldest) + term.keep <= datetime.now(UTC)
+
+    def staged(self, file: StagedFile) -> None:
+        """Book what will be written to *file* meanwhile."""
+        if (term := self._term()) is None:
+            return
+        with self._register().opened() as register:
+            since = self._since(file, register, term)
+            register.add(self._entry(str(_resolved(file.part)), since))
+
+    @contextmanager
+    def naming(self, file: StagedFile, target: Path) -> Iterator[None]:
+        """Book *file* as *target*, which it becomes within."""
+        if (term := self._term()) is None:
+            yield
+            return
+        with self._register().opened() as register:
+            uri = _uri(file, target)
+            entry = replace(
+                self._entry(uri, self._since(file, register, term)),
+                bytes=file.bytes,
+                # With what stood there before, nobody can say whose all of it is.
+                sha256="" if file.former else file.sha256,
+                modified=file.part.stat().st_mtime_ns if is_local(uri) else 0,
+            )
+            former = register.entries.get(uri, entry)
+            # Until it has its name, what is there may be as old as it was.
+            register.add(replace(entry, retrieved_at=min(entry, former, key=_since).retrieved_at))
+            register.save()
+            yield
+            register.add(entry)
+            register.strike(str(_resolved(file.part)))
+
+    def streamed(self, run: str) -> None:
+        """Book what *run* has written to standard output, and nobody can take away again."""
+        if self._term() is not None:
+            with self._register().opened() as register:
+                register.add(self._entry(f"{STREAM} {run}"))
+
+    def _term(self) -> Term | None:
+        policy = MuseumSpider.of(self._crawler).policy
+        days = policy.retention_days
+        return Term(policy.name, timedelta(days=days)) if days else None
+
+    def _register(self) -> Register:
+        return Register(state_folder(self._crawler.settings))
+
+    def _entry(self, uri: str, since: str | None = None) -> Entry:
+        spider = MuseumSpider.of(self._crawler).name
+        mount = mount_of(str(Path(uri).parent)) if is_local(uri) else ""
+        return Entry(uri, spider, since or self._began(), mount=mount)
+
+    def _since(self, file: StagedFile, register: Register, term: Term) -> str:
+        """When the oldest of *file* was retrieved, with what stood there before."""
+        since = self._oldest or self._began()
+        if not file.former:
+            return since
+        if known := register.entries.get(_uri(file, file.target)):
+            return min(since, known.retrieved_at)
+        with file.target.open("rb") as content:
+            oldest = examine(content, term).oldest
+        return min(since, stamp(oldest)) if oldest else since
+
+    def _began(self) -> str:
+        """When the harvest began: nothing in it is older."""
+        return Ledger.of(self._crawler).recall("started_at", stamp(datetime.now(UTC)))
+
+
+def book_certificate(settings: BaseSettings, uri: str, certificate: Mapping[str, Any]) -> None:
+    """Book *certificate*, which will be at *uri*: it may name ids. Raises OSError."""
+    if certificate.get("policy", {}).get("retention_days"):
+        with Register(state_folder(settings)).opened() as register:
+            uri = _absolute(uri)
+            mount = mount_of(str(Path(uri).parent)) if is_local(uri) else ""
+            began = certificate["started_at"]
+            register.add(Entry(uri, certificate["spider"], began, mount=mount))
+
+
+def _since(entry: Entry) -> datetime:
+    return entry.since
+
+
+def _uri(file: StagedFile, target: Path) -> str:
+    return _absolute(file.uri(target))
+
+
+def _absolute(uri: str) -> str:
+    return str(_resolved(Path(uri))) if is_local(uri) else uri
+
+
+def _resolved(path: Path) -> Path:
+    """*path* in its real folder; the file itself may be a link, which publishing replaces."""
+    return path.parent.resolve() / path.name
