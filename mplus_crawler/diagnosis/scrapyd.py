@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from configparser import ConfigParser, Error
 from pathlib import Path
 
@@ -17,19 +17,29 @@ _FORGETFUL = "MemoryJobStorage"
 
 
 def configuration() -> Iterator[Finding]:
-    """What ``scrapy.cfg`` and ``scrapyd.conf`` say, as Scrapyd reads them: the later one wins."""
-    files = ("/etc/scrapyd/scrapyd.conf", "scrapyd.conf", "~/.scrapyd.conf", closest_scrapy_cfg())
-    parser = ConfigParser(interpolation=None)
+    """What ``scrapyd.conf`` and ``scrapy.cfg`` say, as Scrapyd reads them: the later one wins.
+
+    A Scrapyd that is started elsewhere does without this project's ``scrapy.cfg``: both are judged.
+    """
+    elsewhere = ["/etc/scrapyd/scrapyd.conf", "scrapyd.conf", "~/.scrapyd.conf"]
     try:
-        parser.read([Path(file).expanduser() for file in files if file], "utf-8")
+        both = [_options([*elsewhere, closest_scrapy_cfg()]), _options(elsewhere)]
     except (Error, UnicodeDecodeError) as error:
         yield Finding(_WHAT, f"its configuration cannot be read ({error})", "mend that file")
         return
+    configured = [options for options in both if options is not None]
+    faults = dict.fromkeys(fault for options in configured for fault in _faults(options))
+    sound = Finding(_WHAT, "its configuration is sound" if configured else "not configured here")
+    yield from faults or [sound]
+
+
+def _options(files: Sequence[str]) -> dict[str, str] | None:
+    """What *files* say of Scrapyd together; None where they don't."""
+    parser = ConfigParser(interpolation=None)
+    parser.read([Path(file).expanduser() for file in files if file], "utf-8")
     if not parser.has_section(_SECTION):
-        yield Finding(_WHAT, "not configured here")
-        return
-    faults = list(_faults({name: value.strip() for name, value in parser[_SECTION].items()}))
-    yield from faults or [Finding(_WHAT, "its configuration is sound")]
+        return None
+    return {name: value.strip() for name, value in parser[_SECTION].items()}
 
 
 def _faults(options: dict[str, str]) -> Iterator[Finding]:
