@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -71,15 +73,10 @@ def test_each_line_that_needs_no_network_fails_with_its_cure(
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Metadata-Version: 2.1\nName: jsonschema\nVersion: 5.0.0\n")
     scrapy.policy('name = ""\n')
-    (tmp_path / ".scrapyd.conf").write_text(
-        "[scrapyd]\nitems_dir = items\nbind_address = 0.0.0.0\nlogs_dir =\n"
-        "jobstorage = scrapyd.jobstorage.MemoryJobStorage\n"
-    )
     (tmp_path / "file").touch()
     done = scrapy.run(
         *("doctor", "dmg", "--offline", *SETTINGS),
         PYTHONPATH=str(tmp_path / "packages"),
-        HOME=str(tmp_path),
         HARVEST_DIR=str(tmp_path / "file"),
         HARVEST_STATE_DIR="/proc/state",  # nobody can write there, and no space is left
         BUDGET_URL="ftp://example.org",
@@ -96,8 +93,26 @@ def test_each_line_that_needs_no_network_fails_with_its_cure(
     assert "HARVEST_STATE_DIR" in cures["space left"]
     assert "HARVEST_DIR" in cures["HARVEST_DIR"]
     assert "BUDGET_URL" in cures["budget"]
+
+
+def test_a_configuration_of_scrapyd_fails_with_its_cures(scrapy: Scrapy, tmp_path: Path) -> None:
+    (tmp_path / "scrapy.cfg").write_text(
+        "[settings]\ndefault = mplus_crawler.settings\n"
+        "[scrapyd]\nitems_dir = items\nbind_address = 0.0.0.0\nlogs_dir =\n"
+        "jobstorage = scrapyd.jobstorage.MemoryJobStorage\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "scrapy", "doctor", "dmg", "--offline"],
+        cwd=tmp_path,
+        env={**scrapy.environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
     for cure in ("leave items_dir empty", "bind_address = 127", "set logs_dir", "jobstorage ="):
         assert f"cure: {cure}" in done.stdout
+    assert "Scrapyd: its configuration is sound" in scrapy.run("doctor", "dmg", "--offline").stdout
 
 
 def test_keys_and_addresses_fail_with_their_cures(scrapy: Scrapy) -> None:

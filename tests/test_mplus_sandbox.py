@@ -468,13 +468,13 @@ def test_calls_sessions_and_writes_are_counted(museum: Sandbox) -> None:
     ask(museum, "{ object(id: 1) { id } }")
     stats = museum.stats(log=True)["mplus"]
     log = stats.pop("log")
+    assert 1 <= stats.pop("peak_second") <= 3
     assert stats == {
         "calls": 3,
         "statuses": {"200": 2, "400": 1},
         "roots": {"object": 2, "objects": 1},
         "writes": 1,
         "sessions": 2,
-        "peak_second": 3,
         "peak_day": 3,
         "in_flight": 0,
         "peak_in_flight": 1,
