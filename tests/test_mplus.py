@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,7 +18,12 @@ from mplus_crawler.graphql.calls import read_answer
 from mplus_crawler.graphql.questions import Fetch, Listing
 from mplus_crawler.graphql.reading import Reader
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.sandbox.mplus.calls import Asked
 from mplus_crawler.sandbox.mplus.data import Collection
+from mplus_crawler.sandbox.mplus.execution import Operation
+from mplus_crawler.sandbox.mplus.museum import Museum
+from mplus_crawler.sandbox.mplus.roots import Call as Number
+from mplus_crawler.sandbox.options import Options
 from mplus_crawler.tms import Bilingual
 from tests.conftest import Crawl, Scrapy
 from tests.fixtures.mplus import PUBLISHED
@@ -262,6 +268,118 @@ def test_what_cannot_be_mended_is_told_and_not_asked_again(
     told = done.certificate["reason"]
     assert [word for word in words if word not in told] == []
     assert KEY not in done.err + json.dumps(done.certificate)
+
+
+def rewritten(
+    ask: Callable[[dict[str, Any]], object], say: Callable[[int, dict[str, Any]], object]
+) -> Callable[[str], Answer]:
+    """The sample behind a server that rewrites what is asked of it, and then its answer.
+
+    *say* may change the answer to the call of that number, or give bytes in its place.
+    """
+    museum, numbers = Museum(Options()), count(1)
+
+    def answer(body: str) -> Answer:
+        call, number = json.loads(body), next(numbers)
+        ask(call["variables"])
+        sent = json.dumps(call).encode()
+        operation = museum.operation(Asked("POST", "/graphql", "", "application/json", "", sent))
+        assert isinstance(operation, Operation)
+        said = json.loads(museum.execute(operation, Number(number)).body)
+        content = say(number, said)
+        content = content if isinstance(content, bytes) else json.dumps(said).encode()
+        return 200, [("Content-Type", "application/json")], content
+
+    return answer
+
+
+def nothing(*_: object) -> None:
+    """Leave it as it is."""
+
+
+def at_most_50(given: dict[str, Any]) -> None:
+    for name in given:
+        if name.endswith("per_page"):
+            given[name] = min(given[name], 50)
+
+
+def rows(said: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return (row for rows in said["data"].values() for row in rows or ())
+
+
+def says_more(_: int, said: dict[str, Any]) -> None:
+    for row in rows(said):
+        if row.get("_sys"):
+            row["_sys"]["pagination"]["total"] += 7
+
+
+def says_less(_: int, said: dict[str, Any]) -> None:
+    for row in rows(said):
+        if row.get("_sys"):
+            row["_sys"]["pagination"]["total"] -= 7
+
+
+def says_nothing(_: int, said: dict[str, Any]) -> None:
+    for row in rows(said):
+        row.pop("_sys", None)
+
+
+def forgets_an_id(_: int, said: dict[str, Any]) -> None:
+    for row in rows(said):
+        if row["id"] == 308:
+            row["id"] = None
+
+
+def gives_one_twice(_: int, said: dict[str, Any]) -> None:
+    for name, rows in said["data"].items():
+        twice = [row for row in rows or () for _ in range(1 + (row["id"] == 308))]
+        if len(twice) > len(rows or ()) > 1 and twice[0].get("_sys"):
+            twice[0]["_sys"]["pagination"]["total"] += 1
+        said["data"][name] = twice
+
+
+def speaks_no_json_of_one(_: int, said: dict[str, Any]) -> None:
+    for row in rows(said):
+        if row["id"] == 308 and "beginDate" in row:
+            row["beginDate"] = float("nan")
+
+
+def sends_too_much(number: int, said: dict[str, Any]) -> bytes:
+    return json.dumps(said).encode() + b" " * (40_000_000 if number == 2 else 0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "say", "code", "came", "most", "words"),
+    [
+        (at_most_50, nothing, 0, 300, 16, "all 300 records"),
+        (nothing, says_more, 10, 300, 60, "ids could not be had"),
+        (nothing, says_less, 10, 300, 60, "lists of all ids did not agree"),
+        (nothing, says_nothing, 10, 300, 20, "no total came"),
+        (nothing, forgets_an_id, 10, 299, 40, "1 records cannot be read, and have no id"),
+        (nothing, gives_one_twice, 0, 300, 12, "all 300 records"),
+        (nothing, speaks_no_json_of_one, 0, 299, 60, "all 300 records"),
+        (nothing, sends_too_much, 0, 300, 12, "all 300 records"),
+    ],
+)
+def test_a_server_that_caps_lies_forgets_and_babbles(
+    scrapy: Scrapy,
+    ask: Callable[[dict[str, Any]], object],
+    say: Callable[[int, dict[str, Any]], object],
+    code: int,
+    came: int,
+    most: int,
+    words: str,
+) -> None:
+    fast = SMALL.partition("[[root]]")[0].replace("window = 100", "window = 10000")
+    with serving(rewritten(ask, say)) as server:
+        scrapy.policy(fast.replace("nested = 90", "nested = 200"), "mplus")
+        patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
+        done = scrapy.crawl("mplus_objects", *patience, **pointed_at(server.base_url))
+    assert done.code == code, done.err
+    assert words in done.certificate["reason"]
+    name = "mplus_objects" if code == 0 else "mplus_objects.incomplete"
+    assert len(ids(done.lines(f"{name}.jsonl"))) == len(done.lines(f"{name}.jsonl")) == came
+    assert len(server.asked) <= most
 
 
 def test_without_a_key_nothing_is_asked(scrapy: Scrapy, museum: Museums) -> None:

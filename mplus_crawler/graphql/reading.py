@@ -38,21 +38,21 @@ class Reader:
             faces.append(rows)
         if any(face and not any(map(self._is_ours, face)) for face in faces):
             return Wrong("another kind of record came, out of the server's cache")
-        if not all(isinstance(row.get("id"), int) for face in faces for row in face):
-            return Wrong("a record without an id came")
-        ids: list[list[int]] = [[row["id"] for row in face] for face in faces]
+        ids = [[_id(row) for row in face] for face in faces]
+        if any(None in face for face in ids):
+            return _idless(question, ids)
         if isinstance(question, Listing):
-            return Listed(tuple(ids[0]), _total(faces[0]))
+            return Listed(tuple(id_ for id_ in ids[0] if id_ is not None), _total(faces[0]))
         if {*ids[0]} != {*ids[1]} or not {*ids[0]} <= {*question.ids, *question.beside}:
             return Wrong("other records came than were asked for")
-        own = tuple(id_ for id_ in dict.fromkeys(ids[0]) if id_ in question.ids)
+        own = tuple(id_ for id_ in question.ids if id_ in ids[0])
         return self._nested(own, *faces) if self.inner else Fetched(own)
 
     def rows(self, answer: Answer, prefix: str) -> dict[int, dict[str, Row]]:
         """By id, the records under *prefix*, both languages together."""
         en, zh = (answer.rows(f"{prefix}{alias}") or [] for alias in _ALIASES[Fetch])
-        chinese = {row["id"]: row for row in zh}
-        return {row["id"]: {"en": row, "zh": chinese[row["id"]]} for row in en}
+        chinese = {_id(row): row for row in zh}
+        return {id_: {"en": row, "zh": chinese[id_]} for row in en if (id_ := _id(row)) is not None}
 
     def _nested(self, ids: tuple[int, ...], en: Sequence[Row], zh: Sequence[Row]) -> Fetched:
         """What is nested is looked up for a page at once: all of it fails, or none.
@@ -60,7 +60,7 @@ class Reader:
         A record that has nothing nested in it says null, as all do when the look-up has failed;
         above so many distinct ones, the rest is left out.
         """
-        english, chinese = ({row["id"]: self._inner(row) for row in face} for face in (en, zh))
+        english, chinese = ({_id(row): self._inner(row) for row in face} for face in (en, zh))
         rich = [id_ for id_, inner in english.items() if inner]
         distinct = {person for inner in english.values() for person in inner}
         return Fetched(
@@ -77,6 +77,25 @@ class Reader:
 
     def _is_ours(self, row: Row) -> bool:
         return not self.telltales or any(row.get(name) is not None for name in self.telltales)
+
+
+def _id(row: Row) -> int | None:
+    """The id of *row*, also where it is a number in a text; ``None`` where it has none."""
+    id_ = row.get("id")
+    if isinstance(id_, str) and id_.isascii() and id_.isdigit():
+        return int(id_)
+    return id_ if isinstance(id_, int) and not isinstance(id_, bool) else None
+
+
+def _idless(question: Question, ids: Sequence[Sequence[int | None]]) -> Outcome:
+    """Records without an id came: to be told from the others of a list, if there are any."""
+    reason = "a record without an id came"
+    some = isinstance(question, Listing) and (question.single or any(map(_known, ids[0])))
+    return Broken(reason) if some else Wrong(reason)
+
+
+def _known(id_: int | None) -> bool:
+    return id_ is not None
 
 
 def _failure(answer: Answer, alias: str) -> Outcome:

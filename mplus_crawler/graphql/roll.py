@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from mplus_crawler.graphql.questions import Listing, batches
@@ -22,11 +23,13 @@ class Roll:
         self, size: int, window: int, rows: int | None = None, avoid: Sequence[int] = ()
     ) -> None:
         self.ids: set[int] = set()
+        self.twice = Counter[int]()
         self.total: int | None = None
         self.moved = False
         self.failed = ""
         self._size = size
         self._reach = window // size * size
+        self._said: int | None = None
         self._most = rows
         self._avoid = avoid
         self._asked: set[str] = set()
@@ -70,14 +73,16 @@ class Roll:
     @property
     def counted(self) -> int:
         """How many there are, by what is in hand."""
-        return len(self.ids | self._broken_ids)
+        return len(self.ids | self._broken_ids) + self.twice.total()
 
     def take(self, part: Listing, ids: Sequence[int], total: int | None) -> list[Listing]:
         """Enter what *part* has brought; the parts that are to be asked for now.
 
         Raises ValueError where it cannot be right: rows are missing, or out of order.
         """
-        if list(ids) != sorted(set(ids), reverse=part.descending):
+        if total is not None:
+            self._said = total
+        if list(ids) != sorted(ids, reverse=part.descending):
             raise ValueError("ids are out of order")
         if part.ids:
             if not set(ids) <= set(part.ids):
@@ -92,10 +97,12 @@ class Roll:
             if total is None:
                 raise ValueError("no total came" if ids else "nothing came")
             due = max(0, min(part.size, total - part.page * part.size))
+            self.moved |= len(ids) > due  # the total is too low, here or later
             if len(ids) != due:
                 raise ValueError(f"{len(ids)} of {due} ids came")
         self._open.discard(part.key)
         self.ids.update(ids)
+        self.twice |= Counter(ids) - Counter(set(ids))
         if part.ids:
             return self._middle()
         assert total is not None
@@ -110,7 +117,7 @@ class Roll:
         """Smaller parts of one that a record in it has broken; the id itself in the end."""
         self._open.discard(part.key)
         if not part.single:
-            return self._ask(part.parts(self._avoid))
+            return self.smaller(part)
         if part.ids:
             self._broken_ids.update(part.ids)
         else:
@@ -120,7 +127,8 @@ class Roll:
     def smaller(self, part: Listing) -> list[Listing]:
         """*part* in smaller ones, which the server's cache knows under other keys."""
         self._open.discard(part.key)
-        return self._ask(part.parts(self._avoid))
+        parts = [one for one in part.parts(self._avoid) if one.ids or not self._ends_before(one)]
+        return self._ask(parts) or self._middle()
 
     def give_up(self, part: Listing, reason: str) -> None:
         """*part* cannot be had."""
@@ -182,7 +190,8 @@ class Roll:
 
     def _ends_before(self, part: Listing) -> bool:
         """Whether *part* begins where there are no more records."""
-        return self.total is not None and part.page * part.size >= self.total
+        total = self._said if self.total is None else self.total
+        return total is not None and part.page * part.size >= max(1, total)
 
     def _row(self, part: Listing, place: int) -> int:
         """Where the id at *place* of *part* stands among all, counted from the lowest."""

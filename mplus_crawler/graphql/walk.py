@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
 from mplus_crawler.graphql.questions import Fetch, Listing, Question, batches
 from mplus_crawler.graphql.roll import Roll
+from mplus_crawler.graphql.witnesses import Witnesses
 
 # Root fields in a call: two languages of one page, and as much again for what went wrong.
 _FIELDS = 4
@@ -20,10 +21,10 @@ _IDS = 12_000
 _TRIES = 6
 _LOOKS = 3
 _ROLLS = 5
-# After so many pages in a row without anything nested in them, they are taken as they come.
-_BARE = 12
-# Records that are known to have something nested in them.
-_WITNESSES = 8
+# How often a page has to end at the same length to be taken for the longest that the server
+# gives, and how often that is believed.
+_SEEN = 2
+_CAPS = 2
 
 
 @dataclass
@@ -51,13 +52,15 @@ class Walk:
     notes: list[str] = field(default_factory=list)
     drifted: bool = False
     under_way: int = 0
+    capped: int = 0
     _fresh: deque[Fetch] = field(default_factory=deque)
     _again: deque[Question] = field(default_factory=deque)
     _first: set[int] = field(default_factory=set)
     _loose: list[int] = field(default_factory=list)
+    _alone: set[str] = field(default_factory=set)
+    _short: Counter[int] = field(default_factory=Counter)
     _looked: Counter[int] = field(default_factory=Counter)
-    _witnesses: deque[int] = field(default_factory=lambda: deque(maxlen=_WITNESSES))
-    _bare: int = 0
+    _witnesses: Witnesses = field(default_factory=Witnesses)
     _reason: str = ""
     _over: bool = False
 
@@ -70,9 +73,14 @@ class Walk:
         return self._over and not self.under_way
 
     @property
+    def begun(self) -> bool:
+        """Whether any id is known."""
+        return bool(self._first)
+
+    @property
     def total(self) -> int | None:
-        """How many records there are, as the museum said last."""
-        return self.roll.total
+        """How many records there are, as the museum said last; one listed twice is one."""
+        return self.roll.total and self.roll.total - self.roll.twice.total()
 
     @property
     def calls_expected(self) -> int:
@@ -92,10 +100,12 @@ class Walk:
         if not self._fresh and self.rolls == 1 and self.roll.over and self.limit is None:
             self._call_roll(self.roll)
         room = (_FIELDS if self._fresh else _FIELDS_AT_THE_END) - questions[0].cost
+        if questions[0].key in self._alone:
+            room = 0
         ids = len(questions[0].ids)
         while self._again and (first := self._again[0]).cost <= room:
             ids += len(first.ids)
-            if ids > _IDS:
+            if ids > _IDS or first.key in self._alone:
                 break
             room -= first.cost
             questions.append(self._again.popleft())
@@ -120,13 +130,18 @@ class Walk:
             return False
         if (outcome.bare or outcome.crowded) and self._mend(question, outcome):
             return False
-        if outcome.rich is not None:
-            self._bare = 0
-            if outcome.rich not in self._witnesses:
-                self._witnesses.appendleft(outcome.rich)
+        self._witnesses.hear(outcome)
         self.got.update(outcome.ids)
         self._look_for({*question.ids} - {*outcome.ids})
         return True
+
+    def lost(self, questions: Sequence[Question], reason: str) -> None:
+        """The call cannot be had that carried *questions*: each alone, and then in parts."""
+        if len(questions) == 1:
+            self.answered(questions[0], Broken(reason))
+            return
+        self._alone.update(question.key for question in questions)
+        self._again.extend(question.again() for question in questions)
 
     def stop(self, reason: str) -> None:
         """Ask nothing more: it cannot help."""
@@ -144,11 +159,12 @@ class Walk:
             try:
                 more = roll.take(part, outcome.ids, outcome.total)
             except ValueError as error:
-                more = self._list_again(part, str(error))
-            else:
-                self._plan(outcome.ids)
+                more = self._capped(part, len(outcome.ids))
+                more = more or self._list_again(part, str(error), outcome)
+            self._plan(outcome.ids)  # they are there, whatever the total says
         else:
-            more = self._list_again(part, outcome.reason if isinstance(outcome, Wrong) else "")
+            reason = outcome.reason if isinstance(outcome, Wrong) else ""
+            more = self._list_again(part, reason, outcome)
         self._again.extend(more)
         if roll.over:
             self._fetch(self._loose)
@@ -157,8 +173,9 @@ class Walk:
             self.unreadable[id_] = self._reason
             self._first.add(id_)
 
-    def _list_again(self, part: Listing, reason: str) -> list[Listing]:
-        if part.failures < _TRIES and (part.ids or part.single):
+    def _list_again(self, part: Listing, reason: str, outcome: Outcome) -> list[Listing]:
+        totalless = isinstance(outcome, Listed) and outcome.ids and outcome.total is None
+        if part.failures < _TRIES and (part.ids or part.single or totalless):
             return [part.failed()]
         if part.failures < _TRIES:
             # Under another key of the cache, and then smaller: perhaps the server caps pages.
@@ -167,11 +184,24 @@ class Walk:
         self.roll.give_up(part, f"a list of ids could not be had: {reason}")
         return []
 
+    def _capped(self, part: Listing, came: int) -> list[Listing]:
+        """The list from its start in pages of *came*, where the server gives no larger ones."""
+        if part.ids or part.page or not 0 < came < part.size:
+            return []
+        self._short[came] += 1
+        if self._short[came] != _SEEN or self.capped >= _CAPS:
+            return []
+        self.capped += 1
+        self.size, self.listed = min(self.size, came), came
+        self.roll = Roll(came, self.window, self.limit, self.avoid)
+        self._again = deque(q for q in self._again if isinstance(q, Fetch))
+        return self.roll.begin()
+
     def _plan(self, ids: Iterable[int]) -> None:
         """Ask for the records of *ids* that are new; in the first roll, at once."""
         if self.rolls > 1:
             return
-        new = [id_ for id_ in sorted(ids) if id_ not in self._first]
+        new = [id_ for id_ in sorted({*ids}) if id_ not in self._first]
         if self.limit is not None:
             new = new[: max(0, self.limit - len(self._first))]
         self._first.update(new)
@@ -201,6 +231,9 @@ class Walk:
         elif roll.whole:
             self.gone = ours - roll.ids - roll.unreadable
             self.drifted |= self._first != roll.ids | self.unreadable.keys()
+            if roll.twice:
+                self.drifted = True
+                self.notes.append(f"{len(roll.twice)} records are listed more than once")
             self._end()
         elif self.rolls < _ROLLS and not roll.failed:
             self._call_roll(roll)
@@ -229,7 +262,7 @@ class Walk:
         if former is not None:
             self.drifted |= not former.whole
         # Another size of page each time, so that no cache answers with the former roll.
-        size = self.listed - self.rolls * self.listed // 20
+        size = max(1, self.listed - self.rolls * self.listed // 20)
         self.roll = Roll(size, self.window, self.limit, self.avoid)
         self.rolls += 1
         self._again.extend(self.roll.begin(former))
@@ -250,24 +283,13 @@ class Walk:
 
     def _mend(self, fetch: Fetch, outcome: Fetched) -> bool:
         """Ask again for records that came without what is nested in them; whether that is done."""
-        self._bare += outcome.bare
-        hopeless = fetch.mends >= _TRIES or self._bare > _BARE
-        if hopeless or (outcome.crowded and fetch.single):
-            told = "records came without what is nested in them"
-            if not self._witnesses and not outcome.crowded:
-                self.notes.append(told)  # perhaps no record has any
-            else:
-                self.problems.append(told)
-            return False
-        # Other parts beside another witness: the server's cache has the look-up that failed.
-        for part in [fetch] if fetch.single else fetch.parts(parts=2):
-            witness, mends = self._witness(fetch.mends), fetch.mends + 1
-            self._again.append(replace(part.again(), witness=witness, mends=mends))
-        return True
-
-    def _witness(self, tries: int) -> int | None:
-        """Another record each time that is known to have something nested in it."""
-        return self._witnesses[tries % len(self._witnesses)] if self._witnesses else None
+        if not self._witnesses.hopeless(fetch, outcome):
+            self._again.extend(self._witnesses.beside(fetch))
+            return True
+        perhaps_none = not self._witnesses and not outcome.crowded
+        told = self.notes if perhaps_none else self.problems
+        told.append("records came without what is nested in them")
+        return False
 
     def _look_for(self, missing: set[int]) -> None:
         """Records that did not come with the others: perhaps gone, which the next roll tells."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
@@ -15,13 +16,12 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
 from mplus_crawler.graphql.calls import Answer, Operation, call
-from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome
+from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
 from mplus_crawler.graphql.questions import Fetch, Listing, Question, repeated, salted
 from mplus_crawler.graphql.reading import Reader
 from mplus_crawler.graphql.walk import Walk
 from mplus_crawler.policy import Root
 from mplus_crawler.records import Loss, Records
-from mplus_crawler.retry import GaveUp
 from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.mplus.base import MplusSpider
@@ -33,8 +33,10 @@ logger = logging.getLogger(__name__)
 # a part where a record broke it, or where a range of ids may simply be empty.
 _BARREN = 3
 _PART = 0.1
-# Calls in a row that could not be had for good, after which nothing more is asked.
-_LOST = 2
+# Calls in a row that could not be had for good, after which nothing more is asked; and how
+# often the others after the first are asked again, which are smaller: a record may have no JSON.
+_LOST = 8
+_PATIENCE = 1
 
 
 class RootSpider(MplusSpider):
@@ -110,6 +112,7 @@ class RootSpider(MplusSpider):
                 "questions": questions,
                 "asks_for": f"{self.root} {questions[0].key}",
                 "unledgered": self.walk.rolls > 1,  # a list that proves must be new
+                **({"most_retries": _PATIENCE} if self.lost_calls else {}),
             },
         )
 
@@ -152,7 +155,8 @@ class RootSpider(MplusSpider):
         ]
         came = any(isinstance(outcome, Listed | Fetched) and outcome.ids for outcome in outcomes)
         if not came and self.barren >= _BARREN:
-            raise PageFault("nothing that was asked for came")
+            why = next((o.reason for o in outcomes if isinstance(o, Broken | Wrong)), "")
+            raise PageFault(f"nothing that was asked for came{why and f': {why}'}")
         told = any(map(_may_be_empty, questions, outcomes))
         self.barren = 0 if came else self.barren + (_PART if told else 1)
         if not _is_whole(questions[0], outcomes[0]):
@@ -185,12 +189,11 @@ class RootSpider(MplusSpider):
         self.lost_calls += 1
         reason = failure.getErrorMessage()
         gave_up = failure.value
-        hopeless = not isinstance(gave_up, GaveUp) or gave_up.hopeless
-        if hopeless or not self.told or self.lost_calls >= _LOST:
+        hopeless = isinstance(gave_up, IgnoreRequest) and getattr(gave_up, "hopeless", True)
+        if hopeless or not self.walk.begun or self.lost_calls >= _LOST:
             self.walk.stop(reason)
         else:
-            for question in request_of(failure).meta["questions"]:
-                self.walk.answered(question, Broken(reason))
+            self.walk.lost(request_of(failure).meta["questions"], reason)
         yield from self.calls()
 
     def tell(self) -> None:
@@ -267,8 +270,10 @@ def _is_whole(question: Question, outcome: Outcome) -> bool:
 
 
 def _may_be_empty(question: Question, outcome: Outcome) -> bool:
-    """Whether nothing can be the truth: a record broke it, or no id of a range is taken."""
-    return isinstance(outcome, Broken) or (isinstance(question, Listing) and bool(question.ids))
+    """Whether nothing can be the truth: a record broke it, or there are fewer than was said."""
+    if isinstance(question, Listing) and (question.ids or question.page):
+        return True
+    return isinstance(outcome, Broken)
 
 
 def _prefix(question: Question, place: int) -> str:
