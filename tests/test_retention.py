@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import time
@@ -16,7 +17,7 @@ from scrapy.utils.project import get_project_settings
 
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import ROOT, Crawl, Scrapy
-from tests.s3 import S3Server
+from tests.s3 import SECRET, S3Server
 from tests.test_mplus import KEY, SMALL, published
 from tests.wire import Answer, serving
 
@@ -50,10 +51,12 @@ class MuseumOfTheDay:
     day: float = 0
     calls: int = 0
     last: int = 1_000_000
+    events: dict[int, Callable[[], None]] = field(default_factory=dict)
 
     def answer(self, body: str) -> Answer:
         """The sandbox's answer, as it is today; after the *last* call there is none."""
         self.calls += 1
+        self.events.get(self.calls, lambda: None)()
         if self.calls > self.last:
             return 503, [], b""
         headers = {"Content-Type": "application/json"}
@@ -351,3 +354,53 @@ def test_sixty_days(keeper: Keeper, s3: S3Server) -> None:
     assert not [number for number in range(50) if f"2026.{number}".encode() in there]
     assert b"title-of-day" not in there
     assert {file.name for file in s3.folder.rglob("*.*")} == {"ATTRIBUTION.md"}
+
+
+def test_no_answer_is_published_near_or_past_its_date(keeper: Keeper) -> None:
+    keeper.killed(day=0)
+    assert marker(0) in keeper.there()
+    late = keeper.harvest(day=13.2, RESUME_MAX_AGE="99999999")
+    assert (late.code, late.certificate["pages"]["replayed"]) == (0, 0), late.err
+    assert marker(0) not in keeper.there()
+    listed = keeper.retention(day=13.3).places
+    (held,) = [line for place, line in listed.items() if "objects.jsonl" in place]
+    assert "0.1 days" in held
+    # While a harvest waits, what it has read first comes of age.
+    snapshot = (keeper.data / "mplus_objects.jsonl").read_bytes()
+    jump = keeper.scrapy.folder / "jump"
+    keeper.museum.events[keeper.museum.calls + 5] = jump.touch
+    flown = keeper.harvest(day=14, CLOCK_JUMP=str(jump))
+    assert flown.code == 11, flown.err
+    assert "the date by which" in flown.certificate["reason"]
+    assert flown.certificate["feeds"] == []
+    assert (keeper.data / "mplus_objects.jsonl").read_bytes() == snapshot
+    assert marker(14) not in keeper.there()
+    assert keeper.harvest(day=40).code == 0
+
+
+def test_a_bucket_that_cannot_be_reached_and_a_harvest_at_work(
+    keeper: Keeper, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = {"HARVEST_DIR": "s3://harvest/mplus", "HARVEST_STATE_DIR": str(keeper.data)}
+    assert keeper.harvest(**place).code == 0
+    (keeper.data / "retention.json").rename(keeper.data / "lost.json")
+    assert len(keeper.retention(**place).places) == 3
+    (keeper.data / "lost.json").rename(keeper.data / "retention.json")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    told = keeper.retention("--purge", day=1, **place)
+    assert (told.code, "HARVEST_DIR" in told.err) == (14, True), told.err
+    told = keeper.retention("--purge", day=14.1, **place)
+    assert (told.code, told.err.count("cannot be reached")) == (1, 3), told.err
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    keeper.killed(day=1, HARVEST_STATE_DIR=str(keeper.data))
+    locks = [path.open("a") for path in keeper.data.glob("mplus_objects-*.lock")]
+    for held in locks:
+        fcntl.flock(held, fcntl.LOCK_EX)
+    told = keeper.retention("--purge", day=16, **place)
+    assert (told.code, "a harvest is at work" in told.err) == (1, True), told.err
+    assert marker(0) not in keeper.there()
+    assert marker(1) in keeper.there()
+    for held in locks:
+        held.close()
+    assert keeper.retention("--purge", day=16, **place).code == 0
+    assert marker(1) not in keeper.there()

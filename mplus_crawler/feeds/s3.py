@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -68,8 +69,8 @@ class Bucket:
             stored: dict[str, Any] = self._client.head_object(**where)
         return stored
 
-    def size(self, name: str) -> int | None:
-        """The object's length in bytes; ``None`` where there is none."""
+    def look(self, name: str) -> tuple[int, datetime] | None:
+        """The object's length in bytes, and when it was put; ``None`` where there is none."""
         with self._told(name):
             try:
                 found = self._client.head_object(Bucket=self.name, Key=self._key(name))
@@ -77,7 +78,7 @@ class Bucket:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                     return None
                 raise
-            return int(found["ContentLength"])
+            return found["ContentLength"], found["LastModified"]
 
     def keeps_versions(self) -> bool:
         """Whether the bucket says that it keeps what is deleted."""

@@ -122,7 +122,7 @@ class Search:
         """The register's word, where the file is as it was written; else the file's own."""
         if kind == "certificate":
             return min(entry.since, _began(self._read_certificate(place)) or entry.since)
-        if (there.bytes, there.modified) == (entry.bytes, entry.modified):
+        if there.bytes == entry.bytes and entry.modified in (0, there.modified):
             return entry.since
         with place.open() as file:
             term = self._terms[entry.spider]
@@ -200,7 +200,7 @@ class Search:
             if known := read_name(name, self._terms):
                 there = self._place(f"{place}/{name}")
                 if there.uri not in self._register.entries:
-                    yield from self._named(there, Seen(0), known)
+                    yield from self._named(there, there.look() or Seen(0), known)
 
     def _read_certificate(self, place: Place) -> dict[str, Any]:
         """The certificate; feeds that it names, and the register does not, are looked for, too."""

@@ -97,9 +97,9 @@ class S3Object:
         return self._bucket_of(self._prefix)
 
     def look(self) -> Seen | None:
-        """Its size; S3's clock is not ours."""
-        size = self._bucket.size(self._name)
-        return None if size is None else Seen(size)
+        """Its size and time, by S3's clock."""
+        found = self._bucket.look(self._name)
+        return Seen(found[0], int(found[1].timestamp() * 1e9)) if found else None
 
     def open(self) -> IO[bytes]:
         """Its content, in memory."""
