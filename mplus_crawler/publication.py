@@ -154,7 +154,8 @@ class Publication:
             if overdue:
                 self.abandon()
                 self._feeds.clear()
-            self._name_files(whole)
+            else:
+                self._name_files(whole)
         except OSError as error:
             verdict, reason = self._undelivered(error)
         certificate = self._certificate(verdict, reason, whole)
