@@ -7,6 +7,8 @@ import logging
 import sys
 from typing import Any
 
+# Here, since its import looks at all callers: quick from here, slow from deep in the engine.
+import scrapy.core.downloader.handlers.http11  # noqa: F401
 from scrapy.crawler import Crawler, CrawlerProcessBase
 from scrapy.settings import BaseSettings
 

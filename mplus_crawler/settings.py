@@ -5,6 +5,8 @@ The settings of the contract are read from the environment, too; ``-s`` wins.
 
 import os
 
+from scrapy.settings import default_settings
+
 from mplus_crawler import __version__
 
 BOT_NAME = "mplus_crawler"
@@ -49,6 +51,12 @@ DOWNLOAD_HANDLERS = {
 
 TWISTED_DNS_RESOLVER = "mplus_crawler.resolver.PublicResolver"  # nor lead into this network
 
+# Scrapy imports what its own lists name even when it is off; cookies take longest.
+DOWNLOADER_MIDDLEWARES_BASE = {
+    name: place
+    for name, place in default_settings.DOWNLOADER_MIDDLEWARES_BASE.items()
+    if not name.endswith(".CookiesMiddleware")
+}
 DOWNLOADER_MIDDLEWARES = {
     "mplus_crawler.origin.OriginGuard": 40,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # the guard is stricter
@@ -70,7 +78,7 @@ ITEM_PIPELINES = {
     "mplus_crawler.pipelines.RightsPipeline": 150,
     "mplus_crawler.pipelines.ValidatePipeline": 200,
 }
-# Scrapy imports what its own list names even when it is off, and that list has two open ports.
+# That list has two open ports.
 EXTENSIONS_BASE = {
     "scrapy.extensions.corestats.CoreStats": 0,
     "scrapy.extensions.logcount.LogCount": 0,

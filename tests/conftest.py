@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mplus_crawler.sandbox.app import Sandbox
 from tests.command import Command
 
 ROOT = Path(__file__).parent.parent
+# How fast an example comes says how busy the machine is.
+settings.register_profile("any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any pace")
 # For every interpreter that the tests start.
 os.environ["PYTHONWARNINGS"] = "error,ignore:Accessing jsonschema:DeprecationWarning"
 

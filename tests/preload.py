@@ -14,7 +14,6 @@ OF_OTHERS = (
     "scrapy.cmdline",
     "scrapy.core.downloader.handlers.http11",
     "scrapy.core.scheduler",
-    "scrapy.downloadermiddlewares.cookies",
     "scrapy.downloadermiddlewares.httpcompression",
     "scrapy.extensions.feedexport",
     "scrapy.spidermiddlewares.referer",

@@ -84,7 +84,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(steps=st.lists(STEP, max_size=60))
 def test_no_window_at_the_server_ever_has_too_many(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[float, str, float]]

@@ -276,7 +276,7 @@ def test_damage_is_found(damaged: list[str], name: str) -> None:
     assert not any("as certified" in line for line in lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_changed_byte_is_found(harvests: Path, data: st.DataObject) -> None:
     content = (harvests / COMPLETE).read_bytes()

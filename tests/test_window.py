@@ -114,7 +114,7 @@ museums = st.integers(1, 400).flatmap(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(museums, st.integers(1, 12), st.integers(40, 130), st.integers(1, 3))
 def test_every_id_past_any_window(ids: set[int], size: int, window: int, flight: int) -> None:
     server = Server(set(ids), window)
@@ -126,7 +126,7 @@ def test_every_id_past_any_window(ids: set[int], size: int, window: int, flight:
         assert not isinstance(question, Fetch) or len(question.ids) <= size
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(museums, st.sets(st.integers(1, 60), max_size=8), st.sets(st.integers(1, 60), max_size=8))
 def test_faults_that_the_cache_keeps_cost_no_record(
     ids: set[int], failing: set[int], poor: set[int]
@@ -137,7 +137,7 @@ def test_faults_that_the_cache_keeps_cost_no_record(
     assert walk.problems == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(museums, st.data())
 def test_a_record_that_breaks_its_page_costs_no_other(ids: set[int], data: st.DataObject) -> None:
     poison = data.draw(st.sets(st.sampled_from(sorted(ids)), max_size=min(3, len(ids) - 1)))
@@ -148,14 +148,14 @@ def test_a_record_that_breaks_its_page_costs_no_other(ids: set[int], data: st.Da
     assert walk.problems == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(museums, st.integers(7, 40))
 def test_a_server_that_gives_smaller_pages_than_asked_for(ids: set[int], cap: int) -> None:
     walk = walked(Server(set(ids), 100, cap=cap), a_walk())
     assert (walk.got, walk.problems) == (ids, [])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(museums, st.data())
 def test_what_comes_and_goes_is_noticed(ids: set[int], data: st.DataObject) -> None:
     some = st.sets(st.integers(1, 900), max_size=4)

@@ -3,5 +3,5 @@
 Ids are listed first, then records are asked for by id: so no row that moves between pages can be
 missed, and a record that breaks its page is found by name. :mod:`.roll` lists, :mod:`.walk`
 decides what to ask next; both know nothing of the network. :mod:`.calls` puts questions into
-one call and reads its answer.
+one call, by :mod:`.composition`, and reads its answer.
 """
