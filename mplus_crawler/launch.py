@@ -101,12 +101,14 @@ def _check_feeds(settings: BaseSettings) -> None:
             raise UsageFault(f"the feed {uri} has a scheme that is not known: {scheme}")
         if (package := _PACKAGES.get(scheme)) and not find_spec(package):
             raise UsageFault(f"the feed {uri} needs the package {package}: pip install {package}")
+        if scheme in ("", "file") and (file := _local(uri)).exists() and not file.is_file():
+            raise UsageFault(f"the feed {uri} is no file; standard output is -o -:jsonl")
 
 
 def _check_places(settings: BaseSettings) -> None:
     """Every folder that is to hold a file must be able to."""
     feeds = [uri for uri in settings.getdict("FEEDS") if urlsplit(str(uri)).scheme in ("", "file")]
-    parents = [Path(unquote(urlsplit(str(uri)).path)).parent for uri in feeds]
+    parents = [_local(uri).parent for uri in feeds]
     place = settings["HARVEST_DIR"]
     own = state_folder(settings) if in_s3(place) else Path(place)
     for folder in {own, *parents}:
@@ -119,3 +121,7 @@ def _check_places(settings: BaseSettings) -> None:
                 f"the folder {folder} cannot be written to ({error.strerror}); "
                 "mend it, or name another"
             ) from None
+
+
+def _local(uri: object) -> Path:
+    return Path(unquote(urlsplit(str(uri)).path))

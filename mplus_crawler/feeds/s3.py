@@ -6,6 +6,7 @@ Endpoint and credentials are where boto3 looks for them, never in a URI.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -54,7 +55,7 @@ class Bucket:
     def write(self, name: str, content: bytes) -> None:
         """Put *content* as the object *name*; keep it in *folder* when that fails."""
         errors: list[OSError] = []
-        file = self.stage(name, errors.append, "")
+        file = self.stage(name, errors.append, str(os.getpid()))
         file.write(content)
         file.finish()
         if errors:

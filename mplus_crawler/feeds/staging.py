@@ -129,10 +129,12 @@ class StagedFile(io.BufferedIOBase):
 
 
 def write_whole(target: Path, content: bytes) -> None:
-    """Write *content* to *target*, wholly or not at all; raises OSError."""
+    """Write *content* to *target*, wholly or not at all; raises OSError.
 
+    Processes that write the same file at the same time do not get into each other's way.
+    """
     errors: list[OSError] = []
-    file = StagedFile(target, errors.append)
+    file = StagedFile(target, errors.append, str(os.getpid()))
     file.write(content)
     file.finish()
     if errors:
