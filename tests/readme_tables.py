@@ -1,4 +1,4 @@
-"""The tables in README.md that code and policies know best: ``python -m tests.readme_tables``."""
+"""The tables in README.md and docs/ that code knows best: ``python -m tests.readme_tables``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from mplus_crawler.spiders.base import MuseumSpider
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")))
 
 ARGUMENTS = {
     "since": "`YYYY-MM-DD`: only what the museum has generated anew from that day on; it never "
@@ -171,25 +172,23 @@ def settings_defaults() -> dict[str, str | None]:
 def spiders() -> str:
     """A row for each spider."""
     rows = [
-        (code(cls.name), summary(cls), code(getattr(cls, "path", "")), codes(arguments_of(cls)))
-        for cls in spider_classes()
+        (code(cls.name), summary(cls), code(getattr(cls, "path", ""))) for cls in spider_classes()
     ]
-    return table(("spider", "what", "path", "arguments"), rows)
+    return table(("spider", "what", "path"), rows)
+
+
+def arguments_of_spiders() -> str:
+    """A row for each spider, with the arguments that it takes."""
+    rows = [(code(cls.name), codes(arguments_of(cls))) for cls in spider_classes()]
+    return table(("spider", "arguments"), rows)
 
 
 def arguments() -> str:
     """A row for each argument that any spider takes."""
-    takers: dict[str, list[str]] = {}
-    for cls in spider_classes():
-        for name in arguments_of(cls):
-            takers.setdefault(name, []).append(cls.name)
-    same("ARGUMENTS", ARGUMENTS, "the spiders", takers)
-    everyone = len(spider_classes())
-    rows = [
-        (code(name), meaning, "all" if len(takers[name]) == everyone else ", ".join(takers[name]))
-        for name, meaning in ARGUMENTS.items()
-    ]
-    return table(("argument", "meaning", "spiders"), rows)
+    taken = {name for cls in spider_classes() for name in arguments_of(cls)}
+    same("ARGUMENTS", ARGUMENTS, "the spiders", taken)
+    rows = [(code(name), meaning) for name, meaning in ARGUMENTS.items()]
+    return table(("argument", "meaning"), rows)
 
 
 def columns() -> str:
@@ -210,18 +209,30 @@ def museum_columns(museum: str, schemas: Mapping[str, Any]) -> str:
         for name in next(iter(schemas.values()))["required"]
         if all(name in schema["required"] for schema in schemas.values())
     ]
-    envelope = dict.fromkeys(
-        column(name, schema["properties"][name], f"The {kind}'s")
-        for name in shared
-        for kind, schema in schemas.items()
-    )
-    tables = {f"{museum}: every record": list(envelope)}
+    envelope = [row for name in shared for row in shared_column(name, schemas)]
+    sections = [section(f"{museum}: every record", 2, envelope)]
     for schema in schemas.values():
         own = [(name, of) for name, of in schema["properties"].items() if name not in shared]
         kind = schema["properties"]["kind"]["const"]
-        tables[f"{museum}: records of the kind {kind}, too"] = [column(*each) for each in own]
-    head = ("column", "holds", "meaning")
-    return "\n\n".join(folded(title, table(head, rows)) for title, rows in tables.items())
+        sections.append(section(f"`{kind}`, too", 3, [column(*each) for each in own]))
+    return "\n\n".join(sections)
+
+
+def shared_column(name: str, schemas: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Its row for most kinds, and one for each further meaning, with the kinds that have it."""
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for kind, schema in schemas.items():
+        row = column(name, schema["properties"][name], f"The {kind}'s")
+        kinds.setdefault(row, []).append(kind)
+    usual, *others = sorted(kinds, key=lambda row: -len(kinds[row]))
+    yield usual
+    for code_, holds, meaning in others:
+        yield code_, holds, f"{codes(kinds[code_, holds, meaning])}: {meaning}"
+
+
+def section(title: str, level: int, rows: Iterable[tuple[str, ...]]) -> str:
+    """A table of columns under its heading."""
+    return f"{'#' * level} {title}\n\n{table(('column', 'holds', 'meaning'), rows)}"
 
 
 def settings() -> str:
@@ -291,7 +302,10 @@ def terms() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     make.__name__: make
-    for make in (spiders, arguments, columns, settings, exit_codes, limits, terms)
+    for make in (
+        *(spiders, exit_codes, settings, limits, terms),
+        *(arguments, arguments_of_spiders, columns),
+    )
 }
 
 
@@ -349,11 +363,6 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def folded(title: str, text: str) -> str:
-    """*text* behind *title*, which opens it."""
-    return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
-
-
 def cell(text: str) -> str:
     """*text* as it can stand in a table's cell."""
     return text.replace("|", "\\|").replace("\n", " ")
@@ -370,4 +379,5 @@ def codes(texts: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(rewritten(README.read_text("utf-8")), "utf-8")
+    for document in DOCUMENTS:
+        document.write_text(rewritten(document.read_text("utf-8")), "utf-8")
