@@ -49,7 +49,7 @@ DOWNLOAD_HANDLERS = {
     **dict.fromkeys(("data", "file", "ftp", "s3")),  # an answer must not name a file
 }
 
-TWISTED_DNS_RESOLVER = "mplus_crawler.resolver.PublicResolver"  # nor lead into this network
+TWISTED_DNS_RESOLVER = "mplus_crawler.guard.resolver.PublicResolver"  # nor lead into this network
 
 # Scrapy imports what its own lists name even when it is off; cookies take longest.
 DOWNLOADER_MIDDLEWARES_BASE = {
@@ -58,14 +58,14 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     if not name.endswith(".CookiesMiddleware")
 }
 DOWNLOADER_MIDDLEWARES = {
-    "mplus_crawler.origin.OriginGuard": 40,
+    "mplus_crawler.guard.origin.OriginGuard": 40,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # the guard is stricter
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,  # it drops what it should ask again
     "mplus_crawler.ledger.LedgerMiddleware": 540,
     "mplus_crawler.retry.RetryMiddleware": 550,
     "mplus_crawler.revalidation.RevalidationMiddleware": 560,
-    "mplus_crawler.redaction.RedactionMiddleware": 580,  # just after Scrapy has decompressed it
-    "mplus_crawler.session.SessionMiddleware": 700,
+    "mplus_crawler.guard.redaction.RedactionMiddleware": 580,  # just after decompression
+    "mplus_crawler.guard.session.SessionMiddleware": 700,
     "mplus_crawler.politeness.throttle.ThrottleMiddleware": 880,
 }
 SPIDER_MIDDLEWARES = {
@@ -74,7 +74,7 @@ SPIDER_MIDDLEWARES = {
 }
 ITEM_PIPELINES = {
     "mplus_crawler.pipelines.NormalisePipeline": 100,
-    "mplus_crawler.manifests.ManifestPipeline": 120,
+    "mplus_crawler.images.manifests.ManifestPipeline": 120,
     "mplus_crawler.pipelines.RightsPipeline": 150,
     "mplus_crawler.pipelines.ValidatePipeline": 200,
 }
@@ -94,7 +94,7 @@ EXTENSIONS = {
     "mplus_crawler.ledger.Ledger": -10,
     "mplus_crawler.revalidation.Revalidation": -5,
     "mplus_crawler.lifecycle.LifecycleWatch": 0,
-    "mplus_crawler.reconciliation.Reconciliation": 90,
+    "mplus_crawler.hydra.reconciliation.Reconciliation": 90,
     "mplus_crawler.publication.Publication": 100,
     "mplus_crawler.progress.ProgressExtension": 110,
 }

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.manifests import fill_in, read_manifest
+from mplus_crawler.images.manifests import fill_in, read_manifest
 from mplus_crawler.policy import load_policy
 from tests.conftest import Scrapy
 from tests.wire import Answer, serving

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy import Request
 
-from mplus_crawler.credentials import check_key, signed
 from mplus_crawler.errors import UsageFault
+from mplus_crawler.guard.credentials import check_key, signed
 from mplus_crawler.policy import load_policy
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit

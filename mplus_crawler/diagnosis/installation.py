@@ -11,9 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from packaging.requirements import Requirement
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.credentials import secret
 from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
+from mplus_crawler.guard.credentials import secret
 from mplus_crawler.policy import Policy, load_policy
 
 _PYTHON = (3, 11)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from scrapy.utils.conf import closest_scrapy_cfg
 
-from mplus_crawler.addresses import is_loopback
 from mplus_crawler.diagnosis.finding import Finding
+from mplus_crawler.guard.addresses import is_loopback
 
 _WHAT = "Scrapyd"
 _SECTION = "scrapyd"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mplus_crawler.errors import PageFault
-from mplus_crawler.hydra import page_number, read_record
+from mplus_crawler.hydra.collections import page_number, read_record
 
 MEMBERS = "GecureerdeCollectie.bestaatUit"
 NUMBER = "pageNumber"

@@ -11,9 +11,9 @@ from scrapy.http import JsonResponse, Response
 from scrapy.responsetypes import responsetypes
 from twisted.web.client import HTTPConnectionPool
 
-from mplus_crawler.credentials import signed
+from mplus_crawler.guard.credentials import signed
+from mplus_crawler.guard.redaction import redacted
 from mplus_crawler.politeness.throttle import Throttle
-from mplus_crawler.redaction import redacted
 from mplus_crawler.spiders.base import MuseumSpider
 
 # Scrapy doesn't know the type, and would guess it from the bytes of each body.

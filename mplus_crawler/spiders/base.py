@@ -13,11 +13,11 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.addresses import is_loopback, is_public, origin
-from mplus_crawler.credentials import check_key, fingerprint
 from mplus_crawler.errors import UsageFault
+from mplus_crawler.guard.addresses import is_loopback, is_public, origin
+from mplus_crawler.guard.credentials import check_key, fingerprint
+from mplus_crawler.guard.resolver import trust
 from mplus_crawler.policy import Policy, Tier, load_policy
-from mplus_crawler.resolver import trust
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from scrapy.crawler import Crawler
 
-from mplus_crawler.chain import Place
 from mplus_crawler.cidoc import FLATTEN, canonical_id
+from mplus_crawler.hydra.chain import Place
 from mplus_crawler.spiders.base import MuseumSpider
 
 

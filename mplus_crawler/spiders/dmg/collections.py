@@ -13,9 +13,9 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.chain import BadNext, Chain
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.hydra import Page, page_number, read_page, read_record
+from mplus_crawler.hydra.chain import BadNext, Chain
+from mplus_crawler.hydra.collections import Page, page_number, read_page, read_record
 from mplus_crawler.records import Loss, Records
 from mplus_crawler.retry import GaveUp
 from mplus_crawler.spiders.arguments import (

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census
 from mplus_crawler.cidoc.indexes import dominant_objects, palette
 from mplus_crawler.errors import PageFault
-from mplus_crawler.hydra import Listing, read_listing, read_lists
+from mplus_crawler.hydra.collections import Listing, read_listing, read_lists
 from mplus_crawler.ledger import Ledger
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.records import Records

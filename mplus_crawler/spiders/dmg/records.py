@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.cidoc import canonical_id
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.hydra import read_record
+from mplus_crawler.hydra.collections import read_record
 from mplus_crawler.items import ITEM_CLASSES
 from mplus_crawler.records import Loss, Records, json_line
 from mplus_crawler.retry import GaveUp

@@ -17,13 +17,13 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.addresses import is_loopback, origin
 from mplus_crawler.archive import DamagedArchive, Member, is_archive, members
 from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
+from mplus_crawler.guard.addresses import is_loopback, origin
+from mplus_crawler.guard.resolver import trust
 from mplus_crawler.policy import Policy
 from mplus_crawler.records import Loss, Records, stamp
-from mplus_crawler.resolver import trust
 from mplus_crawler.spiders.arguments import Parser, text, whole
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.tms import COLUMNS, Credit, Names, unfolded

@@ -13,7 +13,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from mplus_crawler.addresses import origin
+from mplus_crawler.guard.addresses import origin
 from mplus_crawler.spiders.base import MuseumSpider
 
 

@@ -13,7 +13,7 @@ from urllib.request import getproxies
 from scrapy.resolver import CachingThreadedResolver
 from twisted.internet.error import DNSLookupError
 
-from mplus_crawler.addresses import is_public_address
+from mplus_crawler.guard.addresses import is_public_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from scrapy.http import Response
 from scrapy.http.headers import Headers
 
 from mplus_crawler.census import Census
-from mplus_crawler.credentials import spellings
+from mplus_crawler.guard.credentials import spellings
 from mplus_crawler.spiders.base import MuseumSpider
 
 STRUCK = b"key-struck-out"

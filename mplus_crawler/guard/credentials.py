@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from scrapy import Request
 
-from mplus_crawler.addresses import origin
 from mplus_crawler.errors import RefusedFault, UsageFault
+from mplus_crawler.guard.addresses import origin
 from mplus_crawler.policy import Policy
 
 # What a header can carry of a key: visible ASCII (RFC 9110 section 5.5).

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from mplus_crawler.hydra import Page, page_number
+from mplus_crawler.hydra.collections import Page, page_number
 
 
 class BadNext(Exception):

@@ -49,7 +49,7 @@ def is_public_address(address: str) -> bool:
 def is_public_name(host: str) -> bool:
     """Whether *host* is a public address, or a name that may be one's of a host on the internet.
 
-    What a name resolves to is seen at connection time (:mod:`mplus_crawler.resolver`). Other
+    What a name resolves to is seen at connection time (:mod:`mplus_crawler.guard.resolver`). Other
     spellings of IP addresses (decimal, octal, hexadecimal, shortened) are refused.
     """
     # Browsers and resolvers read full-width letters, digits and dots as plain ones.
