@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Self, cast
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -147,7 +147,8 @@ class RecordSpider(GentSpider):
         """The record, if it is the one that was asked for; another one is asked about once more."""
         target = via[-1] if via else id_
         uri = uri_of(record)
-        if uri and self.canonical(uri) != target:
+        # The museum writes numbers unencoded: one such as 100%25 reads like another's encoding.
+        if uri and uri != unquote(target) and self.canonical(uri) != target:
             if response.meta["again"]:
                 return Loss(id_, "unreadable", f"the museum answers with another record, {uri}")
             request = self.request(id_, via, again=True)
@@ -191,11 +192,10 @@ class RecordSpider(GentSpider):
             self.census.stop(Verdict.STOPPED, f"{reason}, lastly {failure.getErrorMessage()}")
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The record's columns; one that was merged goes by the URI that was asked for."""
+        """The record's columns; it goes by the URI that was asked for, merged or not."""
         target = self.merged.pop(known_id, None) if known_id else None
-        if target is None:
-            return super().columns(record, known_id)
-        return {**super().columns(record, target), "id": known_id, "alias_of": target}
+        columns = super().columns(record, target or known_id)
+        return {**columns, "id": known_id, **({"alias_of": target} if target else {})}
 
 
 def _led(via: tuple[str, ...]) -> list[str]:
