@@ -11,6 +11,7 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 OF_OTHERS = (
+    "boto3",
     "scrapy.cmdline",
     "scrapy.core.downloader.handlers.http11",
     "scrapy.core.scheduler",

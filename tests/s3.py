@@ -28,8 +28,7 @@ class S3Server:
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
-            # boto3 warns of what it does itself; its users are not its developers.
-            "PYTHONWARNINGS": "default",
+            "AWS_MAX_ATTEMPTS": "2",
         }
 
     def start(self) -> None:

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
-from tests.conftest import ROOT, Crawl, Scrapy, limit
+from tests.conftest import Crawl, Scrapy, limit
 
 UNLIMITED = limit(1_000_000, 1)
 
 
 def with_files_of_at_most(size: int, scrapy: Scrapy, *arguments: str) -> Crawl:
     """A crawl for which the disk is full as soon as a file has *size* bytes."""
-    done = subprocess.run(
-        [sys.executable, "-m", "scrapy", "crawl", "objects", *arguments],
-        cwd=ROOT,
-        env=scrapy.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-    )
-    return Crawl(done.returncode, done.stdout, done.stderr, scrapy.folder / "data", "objects")
+    process = scrapy.start("crawl", "objects", *arguments)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
+    out, err = process.communicate(timeout=scrapy.patience)
+    return Crawl(process.wait(), out, err, scrapy.folder / "data", "objects")
 
 
 @pytest.mark.parametrize("size", [100_000, 600_000, 1_500_000, 2_400_000])

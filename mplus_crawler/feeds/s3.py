@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from mplus_crawler.feeds.staging import StagedFile
 
-# The tries that boto3 makes of each call, with pauses of its own between them.
+# The tries that boto3 makes of each call, with pauses of its own between them, if nobody has
+# told it otherwise (AWS_MAX_ATTEMPTS, max_attempts in a profile).
 _TRIES = 5
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 
@@ -107,8 +108,10 @@ class Bucket:
     def _client(self) -> Any:
         import boto3
         from botocore.config import Config
+        from botocore.session import get_session
 
-        retries = {"max_attempts": _TRIES, "mode": "standard"}
+        tries = get_session().get_config_variable("max_attempts") or _TRIES
+        retries = {"total_max_attempts": tries, "mode": "standard"}
         return boto3.client("s3", config=Config(retries=retries))
 
     @contextmanager
@@ -118,7 +121,7 @@ class Bucket:
 
         try:
             yield
-        except (Boto3Error, BotoCoreError, ClientError) as error:
+        except (Boto3Error, BotoCoreError, ClientError, ValueError) as error:
             raise OSError(f"{self.uri(name)}: {error}") from None
 
     def _key(self, name: str) -> str:
