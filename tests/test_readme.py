@@ -214,6 +214,16 @@ def test_links_lead_to_files(page: str) -> None:
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
+def test_contributing_knows_every_room_and_no_other() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    package = ROOT / "mplus_crawler"
+    named = set(re.findall(r"`([\w/]+(?:/|\.py))`", text))
+    rooms = {f"{room.parent.name}/" for room in package.glob("*/__init__.py")}
+    modules = {module.name for module in package.glob("*.py")} - {"__init__.py", "settings.py"}
+    assert rooms | modules <= named
+    assert {n for n in named if not any((at / n).exists() for at in (ROOT, package))} == set()
+
+
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     named = sum(project["optional-dependencies"].values(), project["dependencies"])

@@ -41,7 +41,7 @@ class Command(ScrapyCommand):
             "--at",
             metavar="WHEN",
             default="+0",
-            help="answer for another moment (UTC): YYYY-MM-DD[THH:MM:SS], or +DAYS from now",
+            help="answer for another moment, YYYY-MM-DD[THH:MM:SS] (UTC) or +DAYS from now",
         )
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:

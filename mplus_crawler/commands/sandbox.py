@@ -13,8 +13,9 @@ from scrapy.exceptions import UsageError
 
 from mplus_crawler.sandbox.options import Options
 
+# No colons before a space: a line that ends in one is a heading to Scrapy.
 _HELP = {
-    "host": ("ADDRESS", "loopback address to listen on: 127.0.0.1 or ::1"),
+    "host": ("ADDRESS", "loopback address to listen on, 127.0.0.1 or ::1"),
     "port": ("N", "port to listen on; 0 takes a free one"),
     "objects": ("N", "objects in the collection"),
     "agents": ("N", "agents"),
@@ -23,10 +24,10 @@ _HELP = {
     "seed": ("N", "the same seed makes the same museum"),
     "invalid": ("FACTOR", "more or fewer records that no schema accepts; 0 for none"),
     "limits": ("LIMITS", "museum, off, or TIER=REQUESTS/SECONDS,… for some tiers"),
-    "window_scale": ("FACTOR", "stretch or shrink the limits' windows: 0.1 makes 60 s 6 s"),
-    "links": ("WHOSE", "museum: links name the real museum, as its own do; local: this server"),
+    "window_scale": ("FACTOR", "stretch or shrink the limits' windows; 0.1 makes 60 s 6 s"),
+    "links": ("WHOSE", "whose address links name, museum (as its own do) or local (this server)"),
     "rights": ("SHARE", "images whose rights stand in objects' records, 0 to 1"),
-    "v1": ("STATE", "what became of version 1: missing (404) or gone (410); live: nothing yet"),
+    "v1": ("STATE", "what became of version 1, missing (404), gone (410), or live (nothing yet)"),
     "api_key": ("KEY", "key that opens id/private/"),
     "latency": ("SECONDS", "wait before every answer"),
     "mplus_data": ("PLACE", "M+'s published data set, a folder or an archive; else a sample of it"),
@@ -66,7 +67,7 @@ class Command(ScrapyCommand):
                 metavar=metavar,
                 type=type(default),
                 default=default,
-                help=f"{text} (default: {default})",
+                help=f"{text} (default {default})" if default != "" else text,
             )
         for name, kinds, example in (
             ("fault", gent.KINDS, "status:code=503,path=objects,page=3"),
@@ -79,7 +80,7 @@ class Command(ScrapyCommand):
                 default=[],
                 dest=f"{name.replace('-', '_')}s",
                 help=f"what goes wrong and when, for instance {example}; "
-                f"kinds: {', '.join(kinds)} (repeatable)",
+                f"kinds are {', '.join(kinds)} (repeatable)",
             )
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
