@@ -14,11 +14,14 @@ from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
 
 from mplus_crawler.census import Census
+from mplus_crawler.politeness.throttle import Throttle
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 logger = logging.getLogger(__name__)
+
+_LONG = 3  # seconds of waiting that are worth a word; where a second has one request, all wait
 
 
 class ProgressExtension:
@@ -46,7 +49,7 @@ class ProgressExtension:
         return progress
 
     def line(self) -> str:
-        """Pages and records so far, of how many, at which rate, and the time that is left."""
+        """Pages and records so far, of how many, at which rate, and what is left or waited for."""
         census = Census.of(self._crawler)
         pages = census.pages
         done, expected = census.accounted, census.expected
@@ -56,7 +59,9 @@ class ProgressExtension:
             f"page {pages.fetched + pages.replayed:,} of {_count(pages.expected)}, "
             f"record {done:,} of {_count(expected)}, {rate:,.0f} records/s"
         )
-        if expected and rate:
+        if (wait := Throttle.of(self._crawler).wait) >= _LONG:
+            text += f", waits {wait:,.0f} s for its turn in the museum's limit"
+        elif expected and rate:
             text += f", {max(0, expected - done) / rate:,.0f} s left"
         return text
 

@@ -56,6 +56,7 @@ class Throttle:
         self._share = crawler.settings.getfloat("RATE_SHARE")
         self._patience = crawler.settings.getfloat("THROTTLE_MAX_WAIT")
         self._queues: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: dict[str, float] = {}
         self._peaks: dict[str, _Peak] = {}
         self.statuses: Counter[str] = Counter()
         self._budget: Budget | None = None
@@ -97,6 +98,11 @@ class Throttle:
         """By tier, the highest number of requests sent in any of its windows."""
         return {name: peak.highest for name, peak in sorted(self._peaks.items())}
 
+    @property
+    def wait(self) -> float:
+        """Seconds until the next request that waits for its turn may go; 0 if none waits."""
+        return max(0.0, min(self._turns.values(), default=0.0) - monotonic())
+
     def account(self, request: Request) -> Account:
         """What *request* is counted in, and the limits that hold there."""
         spider = MuseumSpider.of(self._crawler)
@@ -119,6 +125,7 @@ class Throttle:
                     grant = self._budget.reserve(account, who)
                 except Fault as fault:
                     self._stop(Verdict.FAILED, str(fault))
+                self._turns.pop(account.key, None)
                 if grant.ticket is not None:
                     self._peak(tier).sent()
                     return Admission(account, grant.ticket, tier)
@@ -126,6 +133,7 @@ class Throttle:
                     if request.meta.get("elsewhere"):
                         raise IgnoreRequest(self._patience_over(tier, grant.wait))
                     self._stop(Verdict.STOPPED, self._patience_over(tier, grant.wait))
+                self._turns[account.key] = monotonic() + grant.wait
                 waited += await self._sleep(min(grant.wait, _LOOK_UP))
 
     async def hold(self, admission: Admission) -> None:
