@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
-import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.dmg.facts import FACTS
 from mplus_crawler.sandbox.dmg.names import ObjectNumbers
 from mplus_crawler.sandbox.dmg.retired import retired
+from tests.conftest import Scrapy
 
 BASE: str = FACTS["base_url"]
 PUBLIC = ("objects", "agents", "exhibitions", "concepts")
@@ -1161,36 +1160,26 @@ def test_nonsense_is_one_line(options: dict[str, Any]) -> None:
 ROOT = Path(__file__).parent.parent
 
 
-def command(*flags: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "scrapy", "sandbox", *flags],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_it_is_stopped(number: signal.Signals) -> None:
-    with command("--objects", "25", "--fault", "status:code=503", "--invalid", "0") as process:
-        assert process.stdout
-        line = process.stdout.readline()
-        assert line.startswith("sandbox: http://127.0.0.1:")
-        assert line.endswith("/v2/ (Ctrl-C stops)\n")
-        where = urlsplit(line.split()[1])
-        assert process.stdout.readline() == f"M+: http://{where.netloc}/graphql\n"
-        connection = HTTPConnection(where.hostname or "", where.port)
-        for status in (503, 200):
-            connection.request("GET", "/v2/id/objects")
-            answer = connection.getresponse()
-            assert answer.status == status
-            answer.read()
-        connection.close()
-        process.send_signal(number)
-        assert process.wait(10) == 0
-        assert process.stderr
-        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+def test_the_command_serves_until_it_is_stopped(scrapy: Scrapy, number: signal.Signals) -> None:
+    flags = ("--objects", "25", "--fault", "status:code=503", "--invalid", "0")
+    process = scrapy.start("sandbox", *flags)
+    assert process.stdout
+    line = process.stdout.readline()
+    assert line.startswith("sandbox: http://127.0.0.1:")
+    assert line.endswith("/v2/ (Ctrl-C stops)\n")
+    where = urlsplit(line.split()[1])
+    assert process.stdout.readline() == f"M+: http://{where.netloc}/graphql\n"
+    connection = HTTPConnection(where.hostname or "", where.port)
+    for status in (503, 200):
+        connection.request("GET", "/v2/id/objects")
+        answer = connection.getresponse()
+        assert answer.status == status
+        answer.read()
+    connection.close()
+    process.send_signal(number)
+    assert process.communicate(scrapy.patience) == ("", "")
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -1202,14 +1191,13 @@ def test_the_command_serves_until_it_is_stopped(number: signal.Signals) -> None:
         (["extra"], "sandbox takes no arguments"),
     ],
 )
-def test_the_command_explains_what_is_wrong(flags: list[str], problem: str) -> None:
+def test_the_command_explains_what_is_wrong(scrapy: Scrapy, flags: list[str], problem: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         flags = [str(taken.getsockname()[1]) if flag == "taken" else flag for flag in flags]
-        with command(*flags) as process:
-            out, error = process.communicate(timeout=20)
-    assert (process.returncode, out) == (2, "")
-    assert problem in error
-    assert "Traceback" not in error
+        done = scrapy.run("sandbox", *flags)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_nothing_of_the_museum_is_spelt_in_code() -> None:
