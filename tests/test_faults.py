@@ -12,6 +12,7 @@ from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
 from tests.wire import Answer, get, serving
 
+BASE = "https://data.designmuseumgent.be/v2/"
 UNLIMITED = limit(1_000_000, 1)
 QUICK = (
     *("-s", "RETRY_BACKOFF_BASE=0.01", "-s", "DOWNLOAD_TIMEOUT=2"),
@@ -34,6 +35,35 @@ def test_a_chain_that_breaks_off_is_not_at_its_end(
     assert crawl.code == 10, crawl.err
     assert "no next page is named after 300 of 460" in crawl.certificate["reason"]
     assert crawl.certificate["unique"] + crawl.certificate["rejected"] == 300
+
+
+def test_a_chain_that_never_ends_is_left_behind_the_last_row(scrapy: Scrapy) -> None:
+    """Each page names a next one; those past the total are empty."""
+
+    def answer(path: str) -> Answer:
+        number = int(dict(parse_qsl(urlsplit(path).query))["page"])
+        rows = range((number - 1) * 30 + 1, min(number * 30, 45) + 1)
+        page = {
+            "hydra:totalItems": 45,
+            "hydra:view": {
+                "hydra:first": "?page=1&itemsPerPage=30",
+                "hydra:last": "?page=2&itemsPerPage=30",
+                "hydra:next": f"?page={number + 1}&itemsPerPage=30&fullRecord=true",
+            },
+            "hydra:member": [
+                {"@id": f"{BASE}id/concept/{row}", "@type": "crm:E55_Type"} for row in rows
+            ],
+        }
+        return 200, [("Content-Type", "application/ld+json")], json.dumps(page).encode()
+
+    with serving(answer) as server:
+        crawl = scrapy.policy(UNLIMITED).crawl(
+            *("concepts", *QUICK, "-s", "RETRY_TIMES=1"), DMG_BASE_URL=server.base_url
+        )
+        asked = {int(dict(parse_qsl(urlsplit(path).query))["page"]) for path in server.asked}
+    assert crawl.code == 10, crawl.err  # a last page that names a next one is never taken for it
+    assert crawl.certificate["unique"] + crawl.certificate["rejected"] == 45
+    assert max(asked) == 3
 
 
 def test_disagreeing_links_are_counted_and_told(

@@ -80,7 +80,9 @@ class Chain:
         Raises :class:`BadNext` when the page names a next one that may not be followed.
         """
         self._arrived.add(page.number)
-        if page.is_last or (self.rows is not None and page.number * page.size >= self.rows):
+        if page.is_last or page.is_beyond:  # else links that never end would be followed for ever
+            return []
+        if self.rows is not None and page.number * page.size >= self.rows:
             return []
         try:
             following = self._next(page)

@@ -42,6 +42,11 @@ class Page:
         """How many rows stand before this page."""
         return (self.number - 1) * self.size
 
+    @property
+    def is_beyond(self) -> bool:
+        """Whether it is empty and past all rows that there are, whatever it names as the next."""
+        return not self.members and self.first_row >= self.total
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
