@@ -114,7 +114,7 @@ def test_images_come_with_their_rights_and_are_asked_for_once(scrapy: Scrapy) ->
         base = server.base_url
         rows = [row(n, f"{base}iiif/{n}.jpg/full/full/0/default.jpg") for n in range(3)]
         rows += [row(10 + n, f"{base}{name}.png") for n, name in enumerate(gone)]
-        rows += [row(20, f"{base}same/1"), row(21, f"{base}same/2"), row(22, f"{base}same/1")]
+        rows += [row(20, f"{base}same/1"), row(21, f"{base}same/2"), row(100, f"{base}same/1")]
         rows += [row(23, f"{base}moved"), row(30, f"{base}nd", ND), row(31, f"{base}inc", INC)]
         file = feed(scrapy.folder / "feed.jsonl", rows)
         strictly = ("-a", "size=200", "-s", "DOWNLOAD_MAXSIZE=5000")

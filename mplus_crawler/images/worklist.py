@@ -140,7 +140,8 @@ class Worklist:
 
     def _uses(self, key: str) -> Iterable[dict[str, Any]]:
         names = ("object", "label", "licence_uri", "attribution", "note", "image")
-        query = f"SELECT {', '.join(names)} FROM use WHERE key = ? ORDER BY rowid"  # the feed's order
+        # By rowid: in the feed's order.
+        query = f"SELECT {', '.join(names)} FROM use WHERE key = ? ORDER BY rowid"
         rows = self._db.execute(query, (key,))
         return [dict(zip(names, row, strict=True)) for row in rows]
 
