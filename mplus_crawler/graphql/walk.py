@@ -14,7 +14,7 @@ from mplus_crawler.graphql.witnesses import Witnesses
 # Root fields in a call: two languages of one page, and as much again for what went wrong.
 _FIELDS = 4
 # The same when no page is left to ask for, so that the last roll is called at one moment.
-_FIELDS_AT_THE_END = 8
+_FIELDS_AT_THE_END = 10
 # Ids in a call: M+'s server takes a hundred kilobytes.
 _IDS = 12_000
 # How often a question is asked, a record that isn't there is asked for, all ids are listed.
@@ -85,8 +85,8 @@ class Walk:
     @property
     def calls_expected(self) -> int:
         """How many calls all of it takes, if nothing goes wrong."""
-        rows = self.total or 0
-        return 1 + -(-min(rows, self.limit or rows) // self.size)
+        rows = min(self.total or 0, self.limit or self.total or 0)
+        return 1 + max(1, -(-(rows - self.size // 2) // self.size))
 
     def call(self) -> list[Question]:
         """The questions of the next call; none if there is nothing to ask for now."""
@@ -96,13 +96,15 @@ class Walk:
             return []
         if self._is_last and self.under_way:
             return []  # it carries what has gone wrong with the others
-        questions: list[Question] = [(self._fresh or self._again).popleft()]
+        take = self._last if self._fresh else 1
+        questions: list[Question] = [(self._fresh or self._again).popleft() for _ in range(take)]
         if not self._fresh and self.rolls == 1 and self.roll.over and self.limit is None:
             self._call_roll(self.roll)
-        room = (_FIELDS if self._fresh else _FIELDS_AT_THE_END) - questions[0].cost
+        room = _FIELDS if self._fresh else _FIELDS_AT_THE_END
+        room -= sum(question.cost for question in questions)
         if questions[0].key in self._alone:
             room = 0
-        ids = len(questions[0].ids)
+        ids = sum(len(question.ids) for question in questions)
         while self._again and (first := self._again[0]).cost <= room:
             ids += len(first.ids)
             if ids > _IDS or first.key in self._alone:
@@ -114,8 +116,14 @@ class Walk:
 
     @property
     def _is_last(self) -> bool:
-        """Whether only one page is left to ask for, and the proof."""
-        return len(self._fresh) == 1 and not self._again and self.rolls == 1 and self.roll.over
+        """Whether one call is left to make, which carries the proof, too."""
+        left = len(self._fresh) == self._last and not self._again
+        return left and self.rolls == 1 and self.roll.over
+
+    @property
+    def _last(self) -> int:
+        """Pages that the next call carries: two where the second is the last, and half a one."""
+        return 2 if len(self._fresh) == 2 and 2 * len(self._fresh[1].ids) <= self.size else 1
 
     def answered(self, question: Question, outcome: Outcome) -> bool:
         """Take what *question* has brought; whether its records may be kept."""
@@ -220,14 +228,15 @@ class Walk:
     def _settle(self) -> None:
         """Nothing is under way: compare the last roll with what is in hand, and go on or end."""
         roll, ours = self.roll, self.got | self.unreadable.keys()
-        if roll.nameless:
-            self.problems.append(f"{roll.nameless} records cannot be read, and have no id")
-        if self.limit is not None or roll.nameless:
-            self._end(roll.failed)
-        elif self.rolls == 1:
+        nameless = roll.nameless and f"{roll.nameless} records cannot be read, and have no id"
+        if self.limit is not None:
+            self._end(nameless or roll.failed)
+        elif self.rolls == 1 or (nameless and self.rolls < _LOOKS):
             self._call_roll(roll)
-        elif roll.whole and (missing := roll.ids - ours):
+        elif (roll.whole or nameless) and (missing := roll.ids - ours):
             self._miss(sorted(missing))
+        elif nameless:
+            self._end(nameless)
         elif roll.whole:
             self.gone = ours - roll.ids - roll.unreadable
             self.drifted |= self._first != roll.ids | self.unreadable.keys()
