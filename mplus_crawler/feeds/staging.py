@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import os
+import platform
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+_HOST = platform.node()
 
 
 class StagedFile(io.BufferedIOBase):
@@ -134,9 +138,30 @@ def write_whole(target: Path, content: bytes) -> None:
     Processes that write the same file at the same time do not get into each other's way.
     """
     errors: list[OSError] = []
-    file = StagedFile(target, errors.append, str(os.getpid()))
+    file = StagedFile(target, errors.append, f"{_HOST}-{os.getpid()}")
     file.write(content)
     file.finish()
     if errors:
         raise errors[0]
     file.publish(target)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what :func:`write_whole` has left right in *folder*, in processes that were killed.
+
+    Those of other computers are left alone: nobody can tell from here whether they still run.
+    """
+    for part in folder.glob(f".*.{glob.escape(_HOST)}-*.part"):
+        with suppress(OSError, ValueError):
+            if not _runs(int(part.name.rpartition("-")[2].removesuffix(".part"))):
+                part.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

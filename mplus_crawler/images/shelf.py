@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from mplus_crawler.feeds.staging import write_whole
+from mplus_crawler.feeds.staging import sweep, write_whole
 from mplus_crawler.images.formats import Format
 
 Use = dict[str, Any]
@@ -54,7 +54,9 @@ class Shelf:
         self._db.execute("BEGIN")
 
     def look(self) -> None:
-        """See what is there from former crawls."""
+        """See what is there from former crawls, and clear away what they have left unfinished."""
+        for folder in self._folder.glob("[0-9a-f][0-9a-f]"):
+            sweep(folder)
         for sidecar in self._folder.glob("[0-9a-f][0-9a-f]/*.json"):
             if read := _read(sidecar):
                 self._remember(read[1], sidecar)
