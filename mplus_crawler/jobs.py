@@ -65,7 +65,7 @@ class Job:
                 book_certificate(self.settings, folder.uri(self.file), certificate)
                 folder.write(self.file, content)
                 break
-            except (OSError, ImportError, ValueError) as error:  # the latter of a wrong S3 setting
+            except OSError as error:
                 logger.warning("the job's certificate could not be stored: %s", error)
 
     def uncertified(self, exit_code: int, verdict: str, reason: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import unquote, urlsplit
@@ -13,6 +12,7 @@ from scrapy import Spider
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UndeliveredFault, UsageFault
+from mplus_crawler.feeds.destination import check_s3
 from mplus_crawler.jobs import job_id
 from mplus_crawler.ledger import Harvest, claim
 from mplus_crawler.politeness.stores import open_budget
@@ -21,9 +21,6 @@ from mplus_crawler.state import in_s3, state_folder
 
 # From the environment alone: arguments and settings are logged and seen in process lists.
 SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-
-# Without them Scrapy turns every feed off, and goes on.
-_PACKAGES = {"s3": "boto3"}
 
 _NUMBERS = {
     "RATE_SHARE": (0.01, 1.0),
@@ -89,8 +86,8 @@ def _check_numbers(settings: BaseSettings) -> None:
 def _check_feeds(settings: BaseSettings) -> None:
     formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
     schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
-    if in_s3(place := settings["HARVEST_DIR"]) and not urlsplit(place).netloc:
-        raise UsageFault(f"HARVEST_DIR={place} names no bucket; write s3://bucket/prefix")
+    if in_s3(place := settings["HARVEST_DIR"]):
+        check_s3(place)
     for uri, options in settings.getdict("FEEDS").items():
         if options.get("format") not in formats:
             raise UsageFault(
@@ -99,8 +96,10 @@ def _check_feeds(settings: BaseSettings) -> None:
             )
         if (scheme := urlsplit(str(uri)).scheme) not in schemes:
             raise UsageFault(f"the feed {uri} has a scheme that is not known: {scheme}")
-        if (package := _PACKAGES.get(scheme)) and not find_spec(package):
-            raise UsageFault(f"the feed {uri} needs the package {package}: pip install {package}")
+        if in_s3(str(uri)):
+            check_s3(str(uri))
+            if str(uri).endswith("/"):
+                raise UsageFault(f"the feed {uri} names no object; write s3://bucket/name.jsonl")
         if scheme in ("", "file") and (file := _local(uri)).exists() and not file.is_file():
             raise UsageFault(f"the feed {uri} is no file; standard output is -o -:jsonl")
 

@@ -1,15 +1,12 @@
-"""Publication: the one place where files get their names, and the certificate is written."""
+"""Publication: the one place where files get their names, the certificate the last of them."""
 
 from __future__ import annotations
 
 import logging
 import os
-import shlex
-import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,14 +19,13 @@ from scrapy.extensions.feedexport import FeedSlot
 
 from mplus_crawler.attribution import attribute
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.certificate import Feed, certificate_of, is_over, judgement
 from mplus_crawler.errors import ExitCode
 from mplus_crawler.feeds.destination import Folder, destination
 from mplus_crawler.feeds.exporters import Unpacking
 from mplus_crawler.feeds.staging import StagedFile
 from mplus_crawler.feeds.withdrawal import WITHOUT
 from mplus_crawler.ledger import Ledger
-from mplus_crawler.lifecycle import LifecycleWatch
-from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.records import stamp
 from mplus_crawler.retention.booking import Booking, book_certificate
 from mplus_crawler.spiders.base import MuseumSpider
@@ -38,27 +34,10 @@ from mplus_crawler.verification import sealed
 
 logger = logging.getLogger(__name__)
 
-# After these verdicts there is nothing left to go on with.
-_OVER = (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT, Verdict.CONTRACT_BROKEN)
 _OVERDUE = (
     "its first records reached the date by which the museum wants them refreshed, before the "
     "last had come; nothing is published, and the same command begins anew"
 )
-
-
-# What was given for one crawl, not for the one that goes on with it.
-_ONCE = ("-a fresh=", "-a _", "-s LOG_FILE=")
-
-
-@dataclass(slots=True)
-class Feed:
-    """A feed that Scrapy has closed."""
-
-    uri: str
-    format: str
-    items: int
-    template: str
-    file: StagedFile | None
 
 
 class Publication:
@@ -148,7 +127,7 @@ class Publication:
         self._withdraw_vanished()
         if overdue := self.booking.overdue:
             self._census.end(Verdict.STOPPED, _OVERDUE)
-        whole = self._census.complete and not overdue
+        whole, delivered = self._census.complete and not overdue, True
         verdict, reason = self._census.verdict()
         try:
             if overdue:
@@ -157,18 +136,24 @@ class Publication:
             else:
                 self._name_files(whole)
         except OSError as error:
+            whole = delivered = False
             verdict, reason = self._undelivered(error)
-        certificate = self._certificate(verdict, reason, whole)
+        judged = judgement(self._crawler, verdict, reason)
+        certificate = certificate_of(self._crawler, self._run, self._started, self._feeds, judged)
         try:
             self._certify(certificate, whole)
         except OSError as error:
             verdict, reason = self._undelivered(error)
-            self._keep(certificate | _verdict(verdict, reason))
-        Ledger.of(self._crawler).close(over=overdue or verdict in _OVER)
-        self.certificate = certificate | _verdict(verdict, reason)
+            certificate |= judgement(self._crawler, verdict, reason)
+            self._keep(certificate)
+            delivered = False
+        if delivered:
+            self.abandon()
+        Ledger.of(self._crawler).close(over=overdue or is_over(verdict))
+        self.certificate = certificate
 
     def abandon(self) -> None:
-        """There is nothing to publish: the harvest ended while it was being opened."""
+        """Let go of what is staged: it has been published, or there is nothing to publish."""
         for file in self._staged:
             file.discard()
         self._staged.clear()
@@ -230,7 +215,7 @@ class Publication:
         target = file.target if complete or file is self._rejected else beside
         with self.booking.naming(file, target):
             file.publish(target)
-        if complete:
+        if complete and file is not self._rejected:
             file.remove(beside)
 
     def _certify(self, certificate: dict[str, Any], complete: bool) -> None:
@@ -246,6 +231,7 @@ class Publication:
             self._destination.write(kept, former)
         book_certificate(settings, self._destination.uri(target), certificate)
         self._destination.write(target, sealed(certificate))
+        self._let_go(target)
 
     def _keep(self, certificate: dict[str, Any]) -> None:
         """A certificate that cannot be delivered is with the harvest's state."""
@@ -253,47 +239,12 @@ class Publication:
         with suppress(OSError):
             Folder(state_folder(self._crawler.settings)).write(name, sealed(certificate))
 
-    def _certificate(self, verdict: Verdict, reason: str, complete: bool) -> dict[str, Any]:
-        spider = MuseumSpider.of(self._crawler)
-        throttle = Throttle.of(self._crawler)
-        statuses = throttle.statuses
-        return {
-            "spider": spider.name,
-            "source": spider.policy.name,
-            "private": spider.private,
-            "base_url": spider.base_url,
-            "run": self._run,
-            **_verdict(verdict, reason),
-            "started_at": self._started,
-            "finished_at": stamp(datetime.now(UTC)),
-            "arguments": spider.arguments,
-            **self._census.counts(),
-            **spider.certified(),
-            "lifecycle": LifecycleWatch.of(self._crawler).certified(),
-            "requests": {
-                "sent": statuses.total(),
-                "by_status": dict(sorted(statuses.items())),
-                "too_many": statuses["429"],
-                "peak": throttle.peaks,
-            },
-            "feeds": [
-                _entry(feed, complete and feed.template not in self._lossy) for feed in self._feeds
-            ],
-            "policy": spider.policy.document,
-            "resume": None if verdict in _OVER else self._same_command(),
-        }
-
-    def _same_command(self) -> str:
-        """What was typed, but for ``fresh`` and what a scheduler adds for one job.
-
-        Scrapy takes the command out of ``sys.argv``.
-        """
-        typed = sys.argv[1:]
-        for place in reversed(range(len(typed))):
-            if " ".join(typed[place : place + 2]).startswith(_ONCE):
-                del typed[place : place + 2]
-        command = self._crawler.settings.get("RESUME_WITH", "crawl")
-        return shlex.join(["scrapy", command, *typed])
+    def _let_go(self, name: str) -> None:
+        """What was kept of a harvest that could not be delivered is out of date."""
+        state = Folder(state_folder(self._crawler.settings))
+        if Path(state.uri(name)).resolve() != Path(self._destination.uri(name)).resolve():
+            with suppress(OSError):
+                state.remove(name)
 
     def _feed_closed(self, slot: FeedSlot) -> None:
         file = slot.file if isinstance(slot.file, StagedFile) else None
@@ -307,25 +258,6 @@ class Publication:
             self.booking.streamed(self._run)
         except OSError as error:
             self._census.end(Verdict.UNDELIVERED, f"the register cannot be written: {error}")
-
-
-def _entry(feed: Feed, complete: bool) -> dict[str, Any]:
-    if feed.file is None or not feed.file.whole:
-        return {"uri": feed.uri, "format": feed.format, "items": feed.items}
-    target = feed.file.target
-    if not complete:
-        target = target.with_name(f"{target.stem}.incomplete{target.suffix}")
-    return {
-        "uri": feed.file.uri(target),
-        "format": feed.format,
-        "items": feed.items,
-        "bytes": feed.file.bytes,
-        "sha256": feed.file.sha256,
-    }
-
-
-def _verdict(verdict: Verdict, reason: str) -> dict[str, Any]:
-    return {"verdict": verdict, "reason": reason, "exit_code": verdict.exit_code}
 
 
 def _is_complete(certificate: bytes | None) -> TypeGuard[bytes]:

@@ -16,7 +16,13 @@ logger = logging.getLogger(__name__)
 
 def in_s3(place: str) -> bool:
     """Whether *place* is in S3 rather than on this machine."""
-    return place.startswith("s3://")
+    return place[:5].lower() == "s3://"
+
+
+def bucket_and_prefix(place: str) -> tuple[str, str]:
+    """What ``s3://bucket/prefix`` names; whatever stands before an ``@`` is nobody's to see."""
+    bucket, _, prefix = place[5:].partition("/")
+    return bucket.rpartition("@")[2], prefix.strip("/")
 
 
 def state_folder(settings: BaseSettings) -> Path:
@@ -28,7 +34,8 @@ def state_folder(settings: BaseSettings) -> Path:
         return Path(named)
     place = settings["HARVEST_DIR"]
     if in_s3(place):
-        return user_state_path("mplus_crawler") / "harvests" / quote(place[5:].strip("/"), safe="")
+        name = quote("/".join(bucket_and_prefix(place)).strip("/"), safe="")
+        return user_state_path("mplus_crawler") / "harvests" / name
     return Path(place) / ".state"
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 KEY, SECRET = "museum", "canary-secret"
@@ -48,7 +51,38 @@ class S3Server:
                     return
             time.sleep(0.05)
 
+    @contextmanager
+    def broken_at(self, request: bytes) -> Iterator[str]:
+        """An endpoint before it, at which *request* always breaks off in the middle."""
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            threading.Thread(target=self._forward, args=(door, request), daemon=True).start()
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+
+    def _forward(self, door: socket.socket, request: bytes) -> None:
+        with suppress(OSError):  # the door is shut in the end
+            while True:
+                here, _ = door.accept()
+                there = socket.create_connection(("127.0.0.1", self._port))
+                threading.Thread(target=_bridge, args=(here, there, request), daemon=True).start()
+
     def kill(self) -> None:
         """Be gone, as in a crash."""
         self._server.kill()
         self._server.wait()
+
+
+def _bridge(here: socket.socket, there: socket.socket, until: bytes) -> None:
+    with here, there:
+        back = threading.Thread(target=_copy, args=(there, here, until))
+        back.start()
+        _copy(here, there, until)
+        back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket, until: bytes) -> None:
+    with suppress(OSError):
+        while (data := source.recv(1 << 16)) and until not in data:
+            target.sendall(data)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)

@@ -15,6 +15,7 @@ import pytest
 from scrapy.cmdline import execute
 from scrapy.utils.project import get_project_settings
 
+from mplus_crawler.feeds.s3 import client
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import ROOT, Crawl, Scrapy
 from tests.s3 import SECRET, S3Server
@@ -121,6 +122,7 @@ class Keeper:
         }
         options = [word for name, value in given.items() for word in ("-s", f"{name}={value}")]
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self.began + day * DAY))
+        client.cache_clear()  # as a process of its own would begin
         with pytest.raises(SystemExit) as ended:
             execute(
                 ["scrapy", "retention", "--at", at, *options, *arguments], get_project_settings()

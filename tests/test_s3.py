@@ -147,6 +147,82 @@ def test_what_cannot_be_delivered_is_kept_and_named(
     assert certified(s3.folder / "harvest" / "gent")["pages"]["fetched"] == 0
 
 
+@pytest.mark.parametrize("file", ["objects.jsonl", "objects.certificate.json"])
+def test_what_breaks_off_is_kept_and_the_same_command_delivers_it(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, s3: S3Server, bucket: Path, file: str
+) -> None:
+    sandbox = museum(objects=230)
+    scrapy.at(sandbox).policy(UNLIMITED)
+    scrapy.environment |= {"HARVEST_DIR": f"{GENT}/", "HARVEST_STATE_DIR": str(scrapy.folder)}
+    assert scrapy.crawl("objects").code == 0
+    former = certified(bucket / "gent")
+    with s3.broken_at(f"PUT /harvest/gent/{file}".encode()) as endpoint:
+        crawl = scrapy.crawl("objects", AWS_ENDPOINT_URL=endpoint)
+    assert crawl.code == 14, crawl.err
+    if file == "objects.jsonl":
+        (feed,) = former["feeds"]
+        content = (bucket / "gent" / file).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == feed["sha256"]
+        stayed = (bucket / "gent" / "objects.complete.certificate.json").read_bytes()
+        assert json.loads(stayed) == former
+        certificate = json.loads((bucket / "gent" / "objects.certificate.json").read_bytes())
+        assert [Path(feed["uri"]) for feed in certificate["feeds"]] == kept(certificate)[-1:]
+    else:
+        certificate = json.loads((scrapy.folder / file).read_bytes())
+    assert (certificate["verdict"], certificate["exit_code"]) == ("undelivered", 14)
+    assert certificate["resume"] == "scrapy crawl objects"
+    records = kept(certificate)[-1].read_bytes()
+    assert len(records.splitlines()) == certificate["unique"]
+    assert all(str(path) in crawl.err for path in kept(certificate))
+    asked = sandbox.stats()["tiers"]["collections"]["requests"]
+    assert scrapy.crawl("objects").code == 0
+    assert sandbox.stats()["tiers"]["collections"]["requests"] == asked
+    assert certified(bucket / "gent")["verdict"] == "complete"
+    assert not [*scrapy.folder.glob("*.certificate.json"), *scrapy.folder.glob(".*.part")]
+
+
+def test_no_log_holds_credentials_and_a_place_may_have_any_name(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, bucket: Path
+) -> None:
+    scrapy.at(museum(objects=10, invalid=0)).policy(UNLIMITED)
+    place = "s3://harvest/a b/100%/é#?x//"
+    token = f"{SECRET}-token"
+    crawl = scrapy.crawl("objects", "-L", "DEBUG", HARVEST_DIR=place, AWS_SESSION_TOKEN=token)
+    assert crawl.code == 0, crawl.err
+    assert certified(bucket / "a b" / "100%" / "é#?x")["verdict"] == "complete"
+    assert SECRET not in crawl.err
+    assert "AWS4-HMAC-SHA256" not in crawl.err
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"HARVEST_DIR": f"s3://museum:{SECRET}@harvest/gent"}, "write s3://bucket"),
+        ({"AWS_ENDPOINT_URL": f"http://museum:{SECRET}@127.0.0.1:9"}, "endpoint"),
+        ({"AWS_ENDPOINT_URL": "nowhere"}, "Invalid endpoint"),
+        ({"AWS_PROFILE": "nobody"}, "profile (nobody)"),
+        ({"PYTHONPATH": "{folder}:."}, "pip install boto3"),
+    ],
+)
+def test_what_boto3_cannot_use_is_told_before_the_first_request(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, environment: dict[str, str], words: str
+) -> None:
+    sandbox = museum(objects=10)
+    (scrapy.folder / "boto3.py").write_text("raise ImportError('broken')")
+    given = {name: value.format(folder=scrapy.folder) for name, value in environment.items()}
+    given = {"HARVEST_DIR": GENT, "HARVEST_STATE_DIR": str(scrapy.folder), **given}
+    feed = ("-O", str(scrapy.folder / "objects.jsonl"), "-a", "_job=nightly")
+    crawl = scrapy.at(sandbox).run("crawl", "objects", *feed, **given)
+    doctor = scrapy.run("doctor", "dmg", **given)
+    assert (crawl.returncode, doctor.returncode) == (2, 1), crawl.stderr + doctor.stdout
+    assert words in crawl.stderr
+    assert words in doctor.stdout
+    for said in (crawl.stderr, doctor.stdout + doctor.stderr):
+        assert "Traceback" not in said
+        assert SECRET not in said
+    assert sandbox.stats()["tiers"]["collections"]["requests"] <= 1  # the doctor's
+
+
 @pytest.mark.parametrize("place", ["s3://", "s3:///objects"])
 def test_a_place_without_a_bucket_is_refused(scrapy: Scrapy, place: str) -> None:
     done = scrapy.run("crawl", "objects", "-a", "_job=nightly", HARVEST_DIR=place)

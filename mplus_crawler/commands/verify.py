@@ -9,6 +9,7 @@ from pathlib import Path
 from scrapy.commands import ScrapyCommand
 
 from mplus_crawler.errors import ExitCode, Fault, UsageFault
+from mplus_crawler.state import in_s3
 from mplus_crawler.verification import verify
 
 
@@ -39,16 +40,18 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check each file; exit 1 when one differs, 2 when one cannot be checked."""
-        codes = [self._verify(Path(name), opts.certificate) for name in args]
+        codes = [self._verify(name, opts.certificate) for name in args]
         if not codes:
             codes = [_told(UsageFault("name a feed or a certificate: scrapy verify FILE"))]
         self.exitcode = max(codes)
 
-    def _verify(self, file: Path, certificate: Path | None) -> int:
+    def _verify(self, file: str, certificate: Path | None) -> int:
         assert self.settings is not None
         code = ExitCode.COMPLETE
         try:
-            for finding in verify(file, certificate, Path(self.settings["HARVEST_DIR"])):
+            if in_s3(file):
+                raise UsageFault(f"{file} is in S3: copy it here, with its certificate")
+            for finding in verify(Path(file), certificate, Path(self.settings["HARVEST_DIR"])):
                 print(finding, flush=True)
                 if not finding.agrees:
                     code = ExitCode.FAILED

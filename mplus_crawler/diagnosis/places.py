@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
-from mplus_crawler.feeds.destination import destination
+from mplus_crawler.feeds.destination import check_s3, destination
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.state import in_s3, state_folder
 
@@ -66,14 +65,14 @@ def s3(settings: BaseSettings) -> Iterator[Finding]:
     place = settings["HARVEST_DIR"]
     if not in_s3(place):
         return
-    if not find_spec("boto3"):
-        yield Finding("S3", "the package boto3 is missing", "pip install boto3")
-        return
     try:
+        check_s3(place)
         bucket = destination(settings)
         bucket.write(_PROBE, b"")
         bucket.remove(_PROBE)
         yield Finding("S3", f"{place} can be written")
+    except Fault as fault:
+        yield Finding("S3", str(fault), "install boto3, or mend HARVEST_DIR or what boto3 reads")
     except OSError as error:
         cure = "mend bucket, endpoint or credentials, which are where boto3 looks for them"
         yield Finding("S3", f"{place} cannot be written ({error})", cure)

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from scrapy.settings import BaseSettings
 
+from mplus_crawler.errors import UsageFault
 from mplus_crawler.feeds.staging import StagedFile, write_whole
-from mplus_crawler.state import in_s3, state_folder
+from mplus_crawler.state import bucket_and_prefix, in_s3, state_folder
 
 Failed = Callable[[OSError], None]
 
@@ -45,6 +46,23 @@ def destination(settings: BaseSettings) -> Destination:
     from mplus_crawler.feeds.s3 import Bucket  # boto3 is slow to import, and an extra
 
     return Bucket(place, state_folder(settings))
+
+
+def check_s3(place: str) -> None:
+    """Raise :class:`UsageFault` where nothing can be put at *place*, a URI in S3; nobody is asked.
+
+    The message holds nothing of a password.
+    """
+    if not bucket_and_prefix(place)[0]:
+        raise UsageFault(f"{place} names no bucket; write s3://bucket/prefix")
+    if "@" in place[5:].partition("/")[0]:
+        raise UsageFault("credentials are not for a URI: write s3://bucket, boto3 reads them")
+    from mplus_crawler.feeds.s3 import client  # boto3 is slow to import, and an extra
+
+    try:
+        client()
+    except OSError as error:
+        raise UsageFault(f"nothing can be put into {place}: {error}") from None
 
 
 class Folder:

@@ -1,27 +1,58 @@
 """S3: one object a file, put when the harvest is over, and looked at afterwards.
 
-Endpoint and credentials are where boto3 looks for them, never in a URI.
+Endpoint and credentials are where boto3 looks for them, never in a URI or a log.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import io
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import cached_property
+from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from mplus_crawler.feeds.staging import StagedFile
+from mplus_crawler.state import bucket_and_prefix
 
 # The tries that boto3 makes of each call, with pauses of its own between them, if nobody has
 # told it otherwise (AWS_MAX_ATTEMPTS, max_attempts in a profile).
 _TRIES = 5
+_CONNECT = 10  # seconds; a host that is there answers in one
+# In detail they log all headers that they send, session tokens among them.
+_CHATTER = ("boto3", "botocore", "urllib3")
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
+
+
+@cache
+def client() -> Any:
+    """boto3's client, one for the process; it has asked nobody yet.
+
+    Raises OSError where boto3 is missing, or what it reads is wrong.
+    """
+    for name in _CHATTER:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+        from botocore.session import get_session
+    except ImportError as error:
+        raise OSError(f"the package boto3 cannot be used ({error}): pip install boto3") from None
+    try:
+        tries = get_session().get_config_variable("max_attempts") or _TRIES
+        retries = {"total_max_attempts": tries, "mode": "standard"}
+        s3 = boto3.client("s3", config=Config(retries=retries, connect_timeout=_CONNECT))
+    except (BotoCoreError, ValueError) as error:
+        raise OSError(f"boto3 is configured wrongly: {error}") from None
+    if "@" in urlsplit(s3.meta.endpoint_url).netloc:
+        raise OSError("the endpoint has a password in it: boto3 reads it elsewhere")
+    return s3
 
 
 class Bucket:
@@ -31,9 +62,7 @@ class Bucket:
     """
 
     def __init__(self, uri: str, folder: Path) -> None:
-        split = urlsplit(uri)
-        self.name = split.netloc
-        self.prefix = split.path.strip("/")
+        self.name, self.prefix = bucket_and_prefix(uri)
         self.folder = folder
 
     def uri(self, name: str) -> str:
@@ -46,37 +75,38 @@ class Bucket:
 
     def read(self, name: str) -> bytes | None:
         """What the object holds; ``None`` where there is none."""
-        with self._told(name):
+        with self._told(name) as s3:
             try:
-                content = self._client.get_object(Bucket=self.name, Key=self._key(name))["Body"]
-            except self._client.exceptions.NoSuchKey:
+                content = s3.get_object(Bucket=self.name, Key=self._key(name))["Body"]
+            except s3.exceptions.NoSuchKey:
                 return None
             return bytes(content.read())
 
     def write(self, name: str, content: bytes) -> None:
-        """Put *content* as the object *name*; keep it in *folder* when that fails."""
-        errors: list[OSError] = []
-        file = self.stage(name, errors.append, str(os.getpid()))
-        file.write(content)
-        file.finish()
-        if errors:
-            raise errors[0]
-        file.publish(file.target)
+        """Put *content* as the object *name*."""
+        self.put(name, io.BytesIO(content))
 
-    def put(self, name: str, content: IO[bytes]) -> dict[str, Any]:
-        """Put the object, and tell what S3 says of it afterwards."""
+    def put(self, name: str, content: io.BufferedReader | io.BytesIO) -> None:
+        """Put the object, and hold what S3 says of it afterwards against *content*."""
+        md5 = hashlib.file_digest(content, "md5").hexdigest()
+        size = content.seek(0, io.SEEK_END)
+        content.seek(0)
         where = {"Bucket": self.name, "Key": self._key(name)}
-        with self._told(name):
-            self._client.put_object(**where, Body=content)
-            stored: dict[str, Any] = self._client.head_object(**where)
-        return stored
+        with self._told(name) as s3:
+            s3.put_object(**where, Body=content)
+            stored = s3.head_object(**where)
+        if stored["ContentLength"] != size:
+            raise OSError(f"{self.uri(name)} has {stored['ContentLength']} of {size} bytes")
+        etag = _MD5.fullmatch(stored.get("ETag", ""))
+        if etag and etag[1] != md5:
+            raise OSError(f"{self.uri(name)} does not hold what was sent")
 
     def look(self, name: str) -> tuple[int, datetime] | None:
         """The object's length in bytes, and when it was put; ``None`` where there is none."""
-        with self._told(name):
+        with self._told(name) as s3:
             try:
-                found = self._client.head_object(Bucket=self.name, Key=self._key(name))
-            except self._client.exceptions.ClientError as error:
+                found = s3.head_object(Bucket=self.name, Key=self._key(name))
+            except s3.exceptions.ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                     return None
                 raise
@@ -84,43 +114,34 @@ class Bucket:
 
     def keeps_versions(self) -> bool:
         """Whether the bucket says that it keeps what is deleted."""
-        with suppress(OSError), self._told(""):
-            said = self._client.get_bucket_versioning(Bucket=self.name)
+        with suppress(OSError), self._told("") as s3:
+            said = s3.get_bucket_versioning(Bucket=self.name)
             return said.get("Status") in ("Enabled", "Suspended")
         return False
 
     def remove(self, name: str) -> None:
         """Delete the object, if there is one."""
-        with self._told(name):
-            self._client.delete_object(Bucket=self.name, Key=self._key(name))
+        with self._told(name) as s3:
+            s3.delete_object(Bucket=self.name, Key=self._key(name))
 
     def names(self) -> list[str]:
         """The objects right below the prefix."""
         before = f"{self.prefix}/" if self.prefix else ""
-        with self._told(""):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
+        with self._told("") as s3:
+            pages = s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.name, Prefix=before, Delimiter="/"
             )
             keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return sorted(key.removeprefix(before) for key in keys)
 
-    @cached_property
-    def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-        from botocore.session import get_session
-
-        tries = get_session().get_config_variable("max_attempts") or _TRIES
-        retries = {"total_max_attempts": tries, "mode": "standard"}
-        return boto3.client("s3", config=Config(retries=retries))
-
     @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
+    def _told(self, name: str) -> Iterator[Any]:
+        s3 = client()
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            yield
+            yield s3
         except (Boto3Error, BotoCoreError, ClientError, ValueError) as error:
             raise OSError(f"{self.uri(name)}: {error}") from None
 
@@ -142,11 +163,10 @@ class StagedObject(StagedFile):
         return self._bucket.uri(self._name(target))
 
     def publish(self, target: Path) -> None:
-        """Put the object and check it; the local file stays when that fails (OSError)."""
+        """Put the object; the local file stays until it is discarded (OSError)."""
         with self.part.open("rb") as content:
-            stored = self._bucket.put(self._name(target), content)
-        self._check(target, stored)
-        self.part.unlink()
+            self._bucket.put(self._name(target), content)
+        self.place = self.uri(target)
 
     def remove(self, target: Path) -> None:
         """Remove what a former harvest left under that name."""
@@ -154,12 +174,3 @@ class StagedObject(StagedFile):
 
     def _name(self, target: Path) -> str:
         return target.relative_to(self._bucket.folder).as_posix()
-
-    def _check(self, target: Path, stored: dict[str, Any]) -> None:
-        if stored["ContentLength"] != self.bytes:
-            raise OSError(f"{self.uri(target)} has {stored['ContentLength']} of {self.bytes} bytes")
-        with self.part.open("rb") as content:
-            md5 = hashlib.file_digest(content, "md5").hexdigest()
-        etag = _MD5.fullmatch(stored.get("ETag", ""))
-        if etag and etag[1] != md5:
-            raise OSError(f"{self.uri(target)} does not hold what was sent")

@@ -23,6 +23,7 @@ class StagedFile(io.BufferedIOBase):
 
     It begins with the first *former* bytes of what *target* holds already. A write that fails
     is told to *failed* once; what is written after it goes nowhere, and nothing is published.
+    :attr:`place` says where its content is now.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class StagedFile(io.BufferedIOBase):
     ) -> None:
         self.target = target
         self.part = target.with_name(".".join(["", target.name, *filter(None, [harvest]), "part"]))
+        self.place = str(self.part)
         self.former = former
         self.bytes = 0
         self.whole = False
@@ -103,6 +105,7 @@ class StagedFile(io.BufferedIOBase):
     def publish(self, target: Path) -> None:
         """Give the file its name; raises OSError when that cannot be."""
         self.part.replace(target)
+        self.place = str(target)
         directory = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(directory)

@@ -192,13 +192,14 @@ class Search:
         if not in_s3(place):
             return
         try:
-            found = self._bucket(place).names()
-        except (OSError, ImportError) as error:
-            self.blind = f"{place} cannot be looked into: {_told(error)}"
+            bucket = self._bucket(place)
+            found = bucket.names()
+        except OSError as error:
+            self.blind = f"cannot be looked into: {_told(error)}"
             return
         for name in found:
             if known := read_name(name, self._terms):
-                there = self._place(f"{place}/{name}")
+                there = self._place(bucket.uri(name))
                 if there.uri not in self._register.entries:
                     yield from self._named(there, there.look() or Seen(0), known)
 

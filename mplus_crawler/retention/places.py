@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -92,8 +91,6 @@ class S3Object:
 
     @property
     def _bucket(self) -> Bucket:
-        if not find_spec("boto3"):
-            raise OSError("the package boto3 is missing: pip install boto3")
         return self._bucket_of(self._prefix)
 
     def look(self) -> Seen | None:

@@ -94,6 +94,8 @@ class ImagesSpider(GentSpider):
             raise UsageFault("images are kept in a folder: name one with HARVEST_DIR")
         if "feed" not in arguments:
             raise UsageFault(f"{cls.name} needs a feed to read: -a feed=data/objects.jsonl")
+        if in_s3(arguments["feed"]):
+            raise UsageFault(f"{arguments['feed']} is in S3: copy it here, and name that")
         check_feed(Path(arguments["feed"]))
         return arguments
 

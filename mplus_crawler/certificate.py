@@ -1,0 +1,102 @@
+"""The certificate: what a harvest came to, for a program to read."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from scrapy.crawler import Crawler
+
+from mplus_crawler.census import Census, Verdict
+from mplus_crawler.feeds.staging import StagedFile
+from mplus_crawler.lifecycle import LifecycleWatch
+from mplus_crawler.politeness.throttle import Throttle
+from mplus_crawler.records import stamp
+from mplus_crawler.spiders.base import MuseumSpider
+
+# What was given for one crawl, not for the one that goes on with it.
+_ONCE = ("-a fresh=", "-a _", "-s LOG_FILE=")
+
+
+@dataclass(slots=True)
+class Feed:
+    """A feed that Scrapy has closed."""
+
+    uri: str
+    format: str
+    items: int
+    template: str
+    file: StagedFile | None
+
+    def entry(self) -> dict[str, Any]:
+        """What the certificate says of it: where its content is, and how to know it again."""
+        entry = {"uri": self.uri, "format": self.format, "items": self.items}
+        if self.file is None or not self.file.whole:
+            return entry
+        return entry | {
+            "uri": self.file.place,
+            "bytes": self.file.bytes,
+            "sha256": self.file.sha256,
+        }
+
+
+def certificate_of(
+    crawler: Crawler, run: str, started_at: str, feeds: Sequence[Feed], judged: dict[str, Any]
+) -> dict[str, Any]:
+    """The certificate of *crawler*'s harvest *run*, which has come to what is *judged*."""
+    spider = MuseumSpider.of(crawler)
+    throttle = Throttle.of(crawler)
+    statuses = throttle.statuses
+    return {
+        "spider": spider.name,
+        "source": spider.policy.name,
+        "private": spider.private,
+        "base_url": spider.base_url,
+        "run": run,
+        **judged,
+        "started_at": started_at,
+        "finished_at": stamp(datetime.now(UTC)),
+        "arguments": spider.arguments,
+        **Census.of(crawler).counts(),
+        **spider.certified(),
+        "lifecycle": LifecycleWatch.of(crawler).certified(),
+        "requests": {
+            "sent": statuses.total(),
+            "by_status": dict(sorted(statuses.items())),
+            "too_many": statuses["429"],
+            "peak": throttle.peaks,
+        },
+        "feeds": [feed.entry() for feed in feeds],
+        "policy": spider.policy.document,
+    }
+
+
+def judgement(crawler: Crawler, verdict: Verdict, reason: str) -> dict[str, Any]:
+    """The verdict, and the command that goes on after it, if there is anything left to do."""
+    return {
+        "verdict": verdict,
+        "reason": reason,
+        "exit_code": verdict.exit_code,
+        "resume": None if is_over(verdict) else _same_command(crawler),
+    }
+
+
+def is_over(verdict: Verdict) -> bool:
+    """Whether there is nothing left to go on with."""
+    return verdict in (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT, Verdict.CONTRACT_BROKEN)
+
+
+def _same_command(crawler: Crawler) -> str:
+    """What was typed, but for ``fresh`` and what a scheduler adds for one job.
+
+    Scrapy takes the command out of ``sys.argv``.
+    """
+    typed = sys.argv[1:]
+    for place in reversed(range(len(typed))):
+        if " ".join(typed[place : place + 2]).startswith(_ONCE):
+            del typed[place : place + 2]
+    return shlex.join(["scrapy", crawler.settings.get("RESUME_WITH", "crawl"), *typed])
