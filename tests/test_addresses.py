@@ -132,9 +132,8 @@ def witness() -> Iterator[Server]:
 
 def images(scrapy: Scrapy, server: Server, *rows: dict[str, object]) -> Crawl:
     file = feed(scrapy.folder / "feed.jsonl", rows)
-    return scrapy.policy(LIMITS).crawl(
-        "images", "-a", f"feed={file}", "-s", "MAX_REJECT_SHARE=1", DMG_BASE_URL=server.base_url
-    )
+    given = ("-a", f"feed={file}", "-s", "MAX_REJECT_SHARE=1", "-s", "RETRY_BACKOFF_BASE=0.01")
+    return scrapy.policy(LIMITS).crawl("images", *given, DMG_BASE_URL=server.base_url)
 
 
 def test_no_image_is_asked_of_a_private_place(
@@ -174,7 +173,6 @@ def test_no_image_is_asked_of_a_private_place(
         named += [f"http://images.example:{port}/named.png", secret.as_uri(), "nonsense"]
         named += [f"{base}redirect", f"{base}retry", f"{base}file"]
         rows = [row(number, image) for number, image in enumerate([*named, f"{base}good"])]
-        scrapy.environment["RETRY_BACKOFF_BASE"] = "0"
         crawl = images(scrapy, server, *rows)
     assert witness.asked == []
     assert [image["id"] for image in crawl.records] == [f"{base}good"]

@@ -14,6 +14,7 @@ from tests.conftest import Crawl, Scrapy, limit
 from tests.test_faults import QUICK
 
 ALWAYS = "times=always"
+PATIENCE = ("-s", "RETRY_TIMES=3", "-s", "RETRY_PARKED_TIMES=3")
 POLICY = limit(1_000_000, 1) + limit(1_000_000, 1, "single")
 
 # fault (objects, 5 pages of 100), verdict, exit code, words of the reason or of a note
@@ -74,9 +75,7 @@ def test_fault(
     kind, _, rest = fault.partition(":")
     sandbox = museum(objects=460, faults=[f"{kind}:path=objects,{rest}"])
     crawl = (
-        scrapy.at(sandbox)
-        .policy(POLICY)
-        .crawl("objects", *QUICK, "-s", "RETRY_TIMES=3", "-s", "LOOKAHEAD=2")
+        scrapy.at(sandbox).policy(POLICY).crawl("objects", *QUICK, *PATIENCE, "-s", "LOOKAHEAD=2")
     )
     certificate = crawl.certificate
     assert (certificate["verdict"], crawl.code) == (verdict, code), crawl.err

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -165,8 +166,8 @@ def test_two_spiders_share_one_limit(
 ) -> None:
     # While its database is down, the museum says that an agent is not there.
     faults = ["database:path=agent,times=2"]
-    sandbox = museum(objects=60, agents=30, invalid=0, limits="single=20/3", faults=faults)
-    scrapy.at(sandbox).policy(limit(20, 3, "single"))
+    sandbox = museum(objects=60, agents=30, invalid=0, limits="single=20/1", faults=faults)
+    scrapy.at(sandbox).policy(limit(20, 1, "single"))
     truth, crawls = sandbox.truth(), {}
 
     def crawl(kind: str) -> None:
@@ -244,15 +245,20 @@ def test_each_recorded_answer_becomes_the_right_item(scrapy: Scrapy) -> None:
         "concept": {"1": "not_found"},
     }
     unasked = ("UNHEALTHY", "2017-0914_7-7")
-    with serving(answer) as server:
+
+    def pids(kind: str) -> list[str]:
+        all_ = [unquote(path.partition("/")[2]) for path in answers if path.startswith(kind)]
+        return [number for number in all_ if number not in unasked]
+
+    def harvest(kind: str) -> Crawl:
+        given = ("-a", "pids=" + ",".join(pids(kind)), *QUICK, "-s", "RETRY_TIMES=1")
+        return scrapy.crawl(kind, *given, DMG_BASE_URL=server.base_url)
+
+    with serving(answer) as server, ThreadPoolExecutor() as pool:
         scrapy.policy(UNLIMITED)
-        for kind, missing in rejected.items():
-            pids = [unquote(path.partition("/")[2]) for path in answers if path.startswith(kind)]
-            asked = [number for number in pids if number not in unasked]
-            crawl = scrapy.crawl(
-                *(kind, "-a", "pids=" + ",".join(asked), *QUICK, "-s", "RETRY_TIMES=1"),
-                DMG_BASE_URL=server.base_url,
-            )
+        crawls = pool.map(harvest, rejected)
+        for (kind, missing), crawl in zip(rejected.items(), crawls, strict=True):
+            asked = pids(kind)
             assert crawl.code == 0, crawl.err
             assert reasons(crawl) == missing
             records = {pid(record["id"]): record for record in crawl.records}
