@@ -47,6 +47,8 @@ def check_launch(
     """
     _refuse_secrets([*arguments, *(pair.partition("=")[0] for pair in given)])
     _check_numbers(settings)
+    if not settings["HARVEST_DIR"]:
+        raise UsageFault("HARVEST_DIR is empty; name a folder, or s3://bucket/prefix")
     if "%(" in str(settings["HARVEST_DIR"]):
         raise UsageFault("HARVEST_DIR names one folder: leave %(…)s to the feeds' own paths")
     _check_feeds(settings)

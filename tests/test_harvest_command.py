@@ -91,7 +91,14 @@ def test_what_is_wrong_is_told_before_any_request(
 ) -> None:
     sandbox = museum(objects=10)
     scrapy.at(sandbox)
-    for arguments in (["harvest"], ["harvest", "louvre"], ["harvest", "dmg", "-s", "LOOKAHEAD=0"]):
+    one_feed = f'FEEDS={{"{tmp_path}/all.csv": {{"format": "csv"}}}}'
+    for arguments in (
+        ["harvest"],
+        ["harvest", "louvre"],
+        ["harvest", "dmg", "-s", "LOOKAHEAD=0"],
+        ["harvest", "dmg", "-s", one_feed],
+        ["harvest", "dmg", "-a", "limit=5"],
+    ):
         done = scrapy.run(*arguments)
         assert done.returncode == 2, done.stderr
         assert "Traceback" not in done.stderr

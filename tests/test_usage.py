@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ def check_one_line(crawl: Crawl, code: int, *words: str) -> None:
         (["-s", "DMG_BASE_URL=http://["], ["DMG_BASE_URL"]),
         (["-s", "DMG_BASE_URL=http://127.0.0.1:99999/"], ["DMG_BASE_URL"]),
         (["-s", "HARVEST_DIR=p%(time)s"], ["HARVEST_DIR"]),
+        (["-s", "HARVEST_DIR="], ["HARVEST_DIR", "empty"]),
+        (["-s", "LOG_LEVEL=debug"], ["LOG_LEVEL", "DEBUG"]),
         (["-s", "RATE_SHARE=2"], ["RATE_SHARE"]),
         (["-s", "LOOKAHEAD=2.5"], ["LOOKAHEAD"]),
         (["-s", "LOGSTATS_INTERVAL=abc"], ["LOGSTATS_INTERVAL"]),
@@ -58,6 +61,14 @@ def test_a_usage_error_is_one_line_and_asks_nothing(
     assert "canary" not in crawl.err
     assert server.asked == []
     assert not crawl.folder.exists()
+
+
+def test_a_job_that_its_settings_break_has_a_certificate(scrapy: Scrapy) -> None:
+    for setting, code in (("LOG_FILE=/no/such/folder/log", 14), ("LOOKAHEAD", 2)):
+        crawl = scrapy.crawl("objects", "-a", "_job=nightly", "-s", setting)
+        check_one_line(crawl, code, setting.partition("=")[2])
+        job = json.loads((crawl.folder / "jobs" / "nightly.certificate.json").read_bytes())
+        assert (job["verdict"], job["exit_code"]) == ("not_started", code)
 
 
 def test_a_spider_that_is_not_there_is_a_usage_error(scrapy: Scrapy) -> None:

@@ -20,12 +20,16 @@ class Command(ScrapyCrawl):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """As Scrapy does, and keep the log to what concerns the harvest."""
+        assert self.settings is not None
+        arguments = dict(pair.partition("=")[::2] for pair in opts.spargs)
         try:
             super().process_options(args, opts)
-        except UsageError as error:
-            raise SystemExit(process.refused(UsageFault(str(error)))) from None
-        assert self.settings is not None
-        process.quieten(self.settings)
+            process.prepare_log(self.settings)
+        except (UsageError, Fault) as error:
+            fault = error if isinstance(error, Fault) else UsageFault(str(error))
+            if job := Job.of(" ".join(args), arguments, self.settings):
+                job.uncertified(fault.exit_code, "not_started", str(fault))
+            raise SystemExit(process.refused(fault)) from None
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and take the exit code from the publication."""

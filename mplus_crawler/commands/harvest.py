@@ -32,18 +32,21 @@ class Command(ScrapyCommand):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """As Scrapy does, and keep the log to what concerns the harvest."""
+        assert self.settings is not None
         try:
             super().process_options(args, opts)
+            process.prepare_log(self.settings)
         except UsageError as error:
             raise SystemExit(process.refused(UsageFault(str(error)))) from None
-        assert self.settings is not None
-        process.quieten(self.settings)
+        except Fault as fault:
+            raise SystemExit(process.refused(fault)) from None
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check each spider, run those that can go, and tell how each ended."""
         assert self.crawler_process is not None
         try:
             spiders = self._spiders(args)
+            self._check_feeds(spiders)
         except Fault as fault:
             self.exitcode = process.refused(fault)
             return
@@ -69,6 +72,13 @@ class Command(ScrapyCommand):
         check_launch(crawler.spidercls, crawler.settings, {}, opts.set)
         return crawler
 
+    def _check_feeds(self, spiders: list[str]) -> None:
+        """Each spider must have feeds of its own."""
+        assert self.settings is not None
+        for uri in map(str, self.settings.getdict("FEEDS")):
+            if len(spiders) > 1 and "%(name)s" not in uri and not uri.startswith("stdout:"):
+                raise UsageFault(f"the spiders have one feed, {uri}: put %(name)s into its path")
+
     def _spiders(self, args: list[str]) -> list[str]:
         """The spiders of the museums that are named."""
         assert self.crawler_process is not None
@@ -81,6 +91,7 @@ class Command(ScrapyCommand):
                 spiders.setdefault(cls.museum, []).append(name)
         if not args or not {*args} <= {*spiders, "all"}:
             known = ", ".join([*sorted(spiders), "all"])
-            raise UsageFault(f"name a museum to harvest: {known}")
+            strange = [arg for arg in args if arg not in (*spiders, "all")]
+            raise UsageFault(f"name a museum to harvest: {', not '.join([known, *strange[:1]])}")
         wanted = spiders if "all" in args else args
         return [name for museum in dict.fromkeys(wanted) for name in spiders[museum]]

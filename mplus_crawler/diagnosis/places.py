@@ -28,6 +28,8 @@ def folders(settings: BaseSettings) -> Iterator[Finding]:
         wanted["HARVEST_DIR"] = (Path(settings["HARVEST_DIR"]), "HARVEST_DIR")
     for what, (folder, setting) in wanted.items():
         try:
+            if not settings["HARVEST_DIR"]:
+                raise FileNotFoundError(None, "HARVEST_DIR is empty")
             folder.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=folder):
                 pass
