@@ -46,7 +46,7 @@ def check_launch(
     spider's *arguments*, is refused.
     """
     _refuse_secrets([*arguments, *(pair.partition("=")[0] for pair in given)])
-    _check_numbers(settings)
+    check_numbers(settings)
     if not settings["HARVEST_DIR"]:
         raise UsageFault("HARVEST_DIR is empty; name a folder, or s3://bucket/prefix")
     if "%(" in str(settings["HARVEST_DIR"]):
@@ -73,7 +73,8 @@ def _refuse_secrets(names: Sequence[str]) -> None:
             )
 
 
-def _check_numbers(settings: BaseSettings) -> None:
+def check_numbers(settings: BaseSettings) -> None:
+    """Raise :class:`UsageFault` where a setting that is a number is none, or out of its range."""
     for name, (least, most) in _NUMBERS.items():
         try:
             number = float(settings[name])

@@ -60,9 +60,12 @@ def test_a_healthy_installation(museum: Callable[..., Sandbox], scrapy: Scrapy) 
     assert failing(done.stdout) == {}
     assert "they agree" in done.stdout
     assert sum(tier["requests"] for tier in sandbox.stats()["tiers"].values()) <= 1
-    museum_gone = scrapy.run(
-        "doctor", "dmg", "--offline", DMG_BASE_URL="http://127.0.0.1:9/v2/", **keys
-    )
+    nowhere = {
+        "DMG_BASE_URL": "http://127.0.0.1:9/v2/",
+        "BUDGET_URL": "redis://127.0.0.1:9/0",
+        "HARVEST_DIR": "s3://museum/gent",
+    }
+    museum_gone = scrapy.run("doctor", "dmg", "--offline", **keys, **nowhere)
     assert museum_gone.returncode == 0, museum_gone.stdout
 
 
@@ -80,6 +83,7 @@ def test_each_line_that_needs_no_network_fails_with_its_cure(
         HARVEST_DIR=str(tmp_path / "file"),
         HARVEST_STATE_DIR="/proc/state",  # nobody can write there, and no space is left
         BUDGET_URL="ftp://example.org",
+        RATE_SHARE="half",
         DMG_API_KEY="two words",
     )
     assert done.returncode == 1
@@ -93,6 +97,8 @@ def test_each_line_that_needs_no_network_fails_with_its_cure(
     assert "HARVEST_STATE_DIR" in cures["space left"]
     assert "HARVEST_DIR" in cures["HARVEST_DIR"]
     assert "BUDGET_URL" in cures["budget"]
+    assert "RATE_SHARE" in done.stdout
+    assert "setting" in cures["settings"]
 
 
 def test_a_configuration_of_scrapyd_fails_with_its_cures(scrapy: Scrapy, tmp_path: Path) -> None:
@@ -147,6 +153,10 @@ def test_what_needs_the_network_fails_with_its_cure(scrapy: Scrapy) -> None:
     assert "boto3" in cures["S3"]
     assert KEY not in done.stdout + done.stderr
     assert scrapy.run("doctor", "louvre").returncode == 2
+    unreachable = scrapy.run(
+        *("doctor", "dmg"), DMG_BASE_URL="http://127.0.0.1:9/v2/", BUDGET_URL="redis://127.0.0.1:9"
+    )
+    assert "BUDGET_URL" in failing(unreachable.stdout)["budget"]
     unreachable = scrapy.run("doctor", "dmg", DMG_BASE_URL="http://127.0.0.1:9/v2/")
     assert "network" in failing(unreachable.stdout)["API of Design Museum Gent"]
 

@@ -17,11 +17,12 @@ def diagnose(settings: BaseSettings, museums: Sequence[str], *, offline: bool) -
     yield from installation.clock(settings, museums)
     yield from installation.keys(settings, museums)
     yield from installation.doors(settings)
+    yield from installation.numbers(settings)
     yield from network.addresses(settings, museums)
     yield from scrapyd.configuration()
     yield from places.folders(settings)
     yield from places.space(settings)
-    yield from places.budget(settings)
+    yield from places.budget(settings, offline=offline)
     if not offline:
         yield from places.s3(settings)
         yield from network.apis(settings, museums)

@@ -14,6 +14,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
 from mplus_crawler.guard.credentials import secret
+from mplus_crawler.launch import check_numbers
 from mplus_crawler.policy import Policy, load_policy
 
 _PYTHON = (3, 11)
@@ -87,6 +88,15 @@ def doors(settings: BaseSettings) -> Iterator[Finding]:
         f"opened by {', '.join(opened)}" if opened else "none",
         f"remove {', '.join(opened)} from your settings" if opened else "",
     )
+
+
+def numbers(settings: BaseSettings) -> Iterator[Finding]:
+    """Settings that are numbers are."""
+    try:
+        check_numbers(settings)
+        yield Finding("settings", "every number is in its range")
+    except Fault as fault:
+        yield Finding("settings", str(fault), "mend that setting, or unset it")
 
 
 def _policies(

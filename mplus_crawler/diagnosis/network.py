@@ -30,7 +30,11 @@ def addresses(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Findin
     for spider in _one_of_each(settings, museums):
         what = f"address of {spider.museum}"
         try:
-            yield Finding(what, spider.base(settings, spider.load_policy(settings)))
+            policy = spider.load_policy(settings)
+        except Fault:
+            continue  # has been told
+        try:
+            yield Finding(what, spider.base(settings, policy))
         except Fault as fault:
             yield Finding(what, str(fault), f"mend or unset {spider.base_setting}")
 
@@ -38,7 +42,9 @@ def addresses(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Findin
 def apis(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
     """One request to each museum's API, out of its budget and without a key."""
     for spider in _one_of_each(settings, museums):
-        with suppress(Fault):  # what is wrong with policy, address or budget has been told
+        with suppress(
+            Fault, ValueError
+        ):  # what is wrong with policy, address or budget has been told
             policy = spider.load_policy(settings)
             yield from _ask(spider, policy, spider.base(settings, policy), settings)
 

@@ -105,6 +105,8 @@ class MuseumSpider(Spider):
     def base(cls, settings: BaseSettings, policy: Policy) -> str:
         """Where the API is, with a slash at the end: the setting's, else the policy's."""
         url = settings.get(cls.base_setting) or policy.base_url
+        if "@" in url.partition("://")[2].partition("/")[0]:
+            raise UsageFault(f"{cls.base_setting} must hold no user or password: write https://…/")
         try:
             split = urlsplit(url)
             usable = split.scheme in ("http", "https") and split.hostname and not split.query
