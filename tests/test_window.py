@@ -197,4 +197,4 @@ def test_the_real_size_takes_the_calls_that_it_should() -> None:
     )
     few = Server(set(range(1, 1887)), 10_000, nested=False, salts=SALTS[:1])
     walked(few, a_walk(size=97, listed=2400, window=10_000, salts=1))
-    assert few.calls == 21
+    assert few.calls == 20
