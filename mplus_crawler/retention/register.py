@@ -89,7 +89,7 @@ class Register:
             found = [_entry(fields) for fields in json.loads(self.path.read_bytes())]
         except FileNotFoundError:
             return {}
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             self.damaged = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
             self.path.rename(self.damaged)
             return {}
@@ -112,7 +112,8 @@ def _entry(fields: Any) -> Entry:
     entry = Entry(**fields)
     texts = (entry.uri, entry.spider, entry.sha256, entry.mount)
     numbers = (entry.bytes, entry.modified)
-    if not all(isinstance(text, str) for text in texts) or moment(entry.retrieved_at) is None:
+    sound = all(isinstance(text, str) and "\0" not in text for text in texts)
+    if not sound or moment(entry.retrieved_at) is None:
         raise TypeError("not an entry")
     if not all(isinstance(number, int) for number in numbers):
         raise TypeError("not an entry")
