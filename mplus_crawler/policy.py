@@ -257,14 +257,15 @@ def _text(file: Path) -> str:
         raise UsageFault(f"policy {file} cannot be read: {error}") from None
 
 
-def _read(text: str, source: str) -> dict[str, Any]:
+@cache  # a harvest asks for its policy some times, and a command for those of all spiders
+def _read(text: str, source: str) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageFault(f"policy {source} is not TOML: {error}") from None
 
 
-def _lay_over(shipped: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+def _lay_over(shipped: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**shipped, **overlay}
     if isinstance(tiers := overlay.get("tier"), list):
         known = {tier["name"]: tier for tier in shipped.get("tier", [])}
@@ -297,7 +298,7 @@ def _validator() -> jsonschema_rs.Draft7Validator:
     return jsonschema_rs.Draft7Validator(schema, validate_formats=True)
 
 
-def _policy(key: str, document: dict[str, Any], source: str) -> Policy:
+def _policy(key: str, document: Mapping[str, Any], source: str) -> Policy:
     plain = orjson.loads(orjson.dumps(document))
     for error in _validator().iter_errors(plain):
         where = ".".join(str(part) for part in error.instance_path) or "top level"
