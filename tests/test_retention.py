@@ -19,6 +19,7 @@ from mplus_crawler.feeds.s3 import client
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import ROOT, Crawl, Scrapy
 from tests.s3 import SECRET, S3Server
+from tests.test_faults import QUICK
 from tests.test_mplus import KEY, SMALL, published
 from tests.wire import Answer, serving
 
@@ -319,7 +320,7 @@ def test_sixty_days(keeper: Keeper, s3: S3Server) -> None:
 
     def broken(day: float) -> None:
         keeper.museum.last = keeper.museum.calls + 4
-        assert keeper.harvest("-s", "RETRY_TIMES=1", "-s", "RETRY_BACKOFF_BASE=0.01", day=day).code
+        assert keeper.harvest(*QUICK, "-s", "RETRY_TIMES=1", day=day).code
         keeper.museum.last = 1_000_000
 
     def whole(day: float, *arguments: str, **env: str) -> None:
