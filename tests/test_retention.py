@@ -320,7 +320,7 @@ def test_sixty_days(keeper: Keeper, s3: S3Server) -> None:
 
     def broken(day: float) -> None:
         keeper.museum.last = keeper.museum.calls + 4
-        assert keeper.harvest(*QUICK, "-s", "RETRY_TIMES=1", day=day).code
+        assert keeper.harvest(*QUICK, "-s", "RETRY_BREAKER=3", day=day).code
         keeper.museum.last = 1_000_000
 
     def whole(day: float, *arguments: str, **env: str) -> None:
