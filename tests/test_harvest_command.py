@@ -32,9 +32,9 @@ def certified(scrapy: Scrapy, spider: str) -> dict[str, Any]:
 def test_a_whole_museum_comes_out_under_one_budget(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
-    sandbox = museum(**MUSEUM, limits="collections=20/2")
+    sandbox = museum(**MUSEUM, limits="collections=20/2", latency=0.1)
     scrapy.at(sandbox).policy(limit(20, 2))
-    done = scrapy.run("harvest", "dmg", LOGSTATS_INTERVAL="0.2")
+    done = scrapy.run("harvest", "dmg", LOGSTATS_INTERVAL="0.04")  # within one answer
     assert done.returncode == 0, done.stderr
     truth, told = sandbox.truth(), rows(done.stderr)
     for spider, records in SIZES.items():
@@ -46,7 +46,7 @@ def test_a_whole_museum_comes_out_under_one_budget(
             certificate["unique"] + certificate["rejected"] == len(truth[spider]["ids"]) == records
         )
         assert told[spider][:3] == ["complete", "0", str(certificate["unique"])]
-        assert f"{spider}: page " in done.stderr or certificate["requests"]["sent"] < 5
+        assert f"{spider}: page " in done.stderr
     stats = sandbox.stats()["tiers"]["collections"]
     assert stats["too_many"] == 0
     assert stats["peak_sliding"] <= 18
