@@ -48,13 +48,13 @@ class Known:
     last_modified: str = ""
 
     @property
-    def validators(self) -> dict[str, str]:
-        """The validators, as headers of the answer."""
+    def validators(self) -> dict[str, bytes]:
+        """The validators, as headers of the answer: the very bytes that came."""
         pairs = (("ETag", self.etag), ("Last-Modified", self.last_modified))
-        return {name: value for name, value in pairs if value}
+        return {name: value.encode("latin-1") for name, value in pairs if value}
 
     @property
-    def conditions(self) -> dict[str, str]:
+    def conditions(self) -> dict[str, bytes]:
         """The validators, as headers of a request."""
         values = self.validators.values()
         names = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}

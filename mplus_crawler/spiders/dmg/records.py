@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Self, cast
-from urllib.parse import unquote, urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -162,7 +162,8 @@ class RecordSpider(GentSpider):
     def follow(self, response: Response, id_: str, via: tuple[str, ...]) -> Request | Loss:
         """On to the record that *id_* was merged into, if it is one that may be asked for."""
         try:
-            target = self.canonical(urljoin(response.url, location(response)))
+            place = urlsplit(urljoin(response.url, location(response)))
+            target = self.canonical(place._replace(query="", fragment="").geturl())
         except ValueError:
             target = ""
         if not is_record(target, self.home):
