@@ -9,8 +9,8 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from mplus_crawler.census import Census
+from mplus_crawler.feeds.publication import Publication
 from mplus_crawler.items import ITEM_CLASSES, errors
-from mplus_crawler.publication import Publication
 from mplus_crawler.records import Loss, Records, Row, json_line, stamp
 from mplus_crawler.rights import Rights
 from mplus_crawler.spiders.base import MuseumSpider

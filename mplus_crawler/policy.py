@@ -1,24 +1,16 @@
-"""The museums' policies: what may be asked of each API, how often, and on which terms.
+"""A museum's policy: what may be asked of its API, how often, and on which terms.
 
-Policies are TOML files checked against ``schemas/policy.schema.json``. Those of
-``POLICY_DIR`` are laid over the shipped ones: its keys win, and a tier replaces the
-tier of its name (``paths`` may be left out, ``source`` and ``checked`` may not).
+:mod:`mplus_crawler.policies` holds those of the museums, and reads them.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from importlib import resources
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
-
-import jsonschema_rs
-import orjson
 
 from mplus_crawler.errors import UsageFault
 
@@ -221,148 +213,3 @@ def _segments(path: str) -> tuple[str, ...]:
 @cache
 def _below(base_url: str, path: str) -> tuple[str, ...]:
     return _segments(urlsplit(urljoin(base_url, path)).path)
-
-
-def load_policy(key: str, overlay: str | Path | None = None) -> Policy:
-    """The policy of the museum *key* (``dmg``, ``mplus``), with ``POLICY_DIR`` laid over it.
-
-    Raises :class:`UsageFault` that names file and field when one is missing or wrong.
-    """
-    shipped = resources.files("mplus_crawler.policies") / f"{key}.toml"
-    document = _read(shipped.read_text("utf-8"), f"{key}.toml") if shipped.is_file() else {}
-    source = f"policy {key}.toml"
-    if overlay:
-        folder = Path(overlay)
-        if not folder.is_dir():
-            raise UsageFault(f"POLICY_DIR {folder} is not a folder; name one that holds {key}.toml")
-        file = folder / f"{key}.toml"
-        if file.is_file():
-            source = f"policy {file}"
-            document = _lay_over(document, _read(_text(file), str(file)))
-    return _policy(key, document, source)
-
-
-def policy_keys(overlay: str | Path | None = None) -> list[str]:
-    """The museums that have a policy, shipped or in ``POLICY_DIR``."""
-    names = {entry.name for entry in resources.files("mplus_crawler.policies").iterdir()}
-    if overlay and Path(overlay).is_dir():
-        names |= {entry.name for entry in Path(overlay).iterdir()}
-    return sorted(name[: -len(".toml")] for name in names if name.endswith(".toml"))
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageFault(f"policy {file} cannot be read: {error}") from None
-
-
-@cache  # a harvest asks for its policy some times, and a command for those of all spiders
-def _read(text: str, source: str) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageFault(f"policy {source} is not TOML: {error}") from None
-
-
-def _lay_over(shipped: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**shipped, **overlay}
-    if isinstance(tiers := overlay.get("tier"), list):
-        known = {tier["name"]: tier for tier in shipped.get("tier", [])}
-        for tier in tiers:
-            if not isinstance(tier, dict) or not isinstance(tier.get("name"), str):
-                known[str(len(known))] = tier
-                continue
-            inherited = known.get(tier["name"], {})
-            paths = {"paths": inherited["paths"]} if "paths" in inherited else {}
-            known[tier["name"]] = {**paths, **tier}
-        merged["tier"] = list(known.values())
-    if isinstance(images := overlay.get("images"), dict):
-        merged["images"] = _lay_images_over(shipped.get("images", {}), images)
-    return merged
-
-
-def _lay_images_over(shipped: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """Limits come with a source of their own; a host replaces the host of its name."""
-    limited = ("limits", "source", "checked")
-    kept = {k: v for k, v in shipped.items() if k not in limited or "limits" not in overlay}
-    hosts = overlay.get("host", [])
-    if isinstance(hosts, list):
-        hosts = [*shipped.get("host", []), *hosts]
-    return {**kept, **overlay, **({"host": hosts} if hosts else {})}
-
-
-@cache
-def _validator() -> jsonschema_rs.Draft7Validator:
-    schema = orjson.loads((resources.files("schemas") / "policy.schema.json").read_bytes())
-    return jsonschema_rs.Draft7Validator(schema, validate_formats=True)
-
-
-def _policy(key: str, document: Mapping[str, Any], source: str) -> Policy:
-    plain = orjson.loads(orjson.dumps(document))
-    for error in _validator().iter_errors(plain):
-        where = ".".join(str(part) for part in error.instance_path) or "top level"
-        raise UsageFault(f"{source}: {where}: {error.message}; see schemas/policy.schema.json")
-    facts = ("name", "base_url", "licence", "terms", "attribution", "contact", "retention_days")
-    return Policy(
-        key=key,
-        tiers=tuple(map(_tier, plain["tier"])),
-        licence_url=plain.get("licence_url"),
-        page_size=plain.get("page_size", 100),
-        in_flight=plain.get("in_flight", 8),
-        credential=_credential(plain.get("credential")),
-        licences=tuple(Term(**_tuples(term)) for term in plain.get("term", [])),
-        quoted=tuple(Quoted(**_tuples(quoted)) for quoted in plain.get("quoted", [])),
-        link=plain.get("link", ""),
-        pages=plain.get("pages", {}),
-        window=plain.get("paging", {}).get("window", 0),
-        nested=plain.get("paging", {}).get("nested", 0),
-        taken=tuple(plain.get("paging", {}).get("taken", [])),
-        roots={root["name"]: Root(**_tuples(root)) for root in plain.get("root", [])},
-        dataset=_dataset(plain.get("dataset")),
-        images=_images(plain.get("images")),
-        versions=tuple(map(_version, plain.get("version", []))),
-        document=plain,
-        **{fact: plain[fact] for fact in facts},
-    )
-
-
-def _version(facts: dict[str, Any]) -> Version:
-    sunset = facts.get("sunset")
-    day = date.fromisoformat(sunset) if sunset else None
-    return Version(facts["name"], facts["path"], facts["status"], day)
-
-
-def _dataset(facts: dict[str, Any] | None) -> Dataset | None:
-    if not facts:
-        return None
-    released = date.fromisoformat(facts["released"])
-    return Dataset(facts["archive"], tuple(facts["redirects"]), released)
-
-
-def _tier(facts: dict[str, Any]) -> Tier:
-    return Tier(
-        name=facts.get("name", ""),
-        paths=tuple(facts.get("paths", ())),
-        limits=tuple(
-            Limit(limit["requests"], float(limit["seconds"])) for limit in facts["limits"]
-        ),
-        source=facts["source"],
-        checked=date.fromisoformat(facts["checked"]),
-    )
-
-
-def _images(facts: dict[str, Any] | None) -> Images | None:
-    if facts is None:
-        return None
-    hosts = {host["name"].lower(): _tier(host) for host in facts.get("host", [])}
-    return Images(tuple(facts["licences"]), _tier(facts), hosts)
-
-
-def _credential(facts: dict[str, Any] | None) -> Credential | None:
-    return Credential(**_tuples(facts)) if facts else None
-
-
-def _tuples(facts: dict[str, Any]) -> dict[str, Any]:
-    """*facts* with what is listed as tuples, which nobody can change."""
-    return {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}

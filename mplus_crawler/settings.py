@@ -95,8 +95,8 @@ EXTENSIONS = {
     "mplus_crawler.revalidation.Revalidation": -5,
     "mplus_crawler.lifecycle.LifecycleWatch": 0,
     "mplus_crawler.hydra.reconciliation.Reconciliation": 90,
-    "mplus_crawler.publication.Publication": 100,
-    "mplus_crawler.progress.ProgressExtension": 110,
+    "mplus_crawler.feeds.publication.Publication": 100,
+    "mplus_crawler.crawls.progress.ProgressExtension": 110,
 }
 FEED_EXPORTERS = {
     **dict.fromkeys(

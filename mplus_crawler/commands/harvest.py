@@ -9,11 +9,11 @@ from scrapy.commands import ScrapyCommand
 from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
 
-from mplus_crawler import process
+from mplus_crawler.crawls import process
+from mplus_crawler.crawls.launch import check_launch
+from mplus_crawler.crawls.summary import Row, table
 from mplus_crawler.errors import Fault, UsageFault, worst
-from mplus_crawler.launch import check_launch
 from mplus_crawler.spiders.base import MuseumSpider
-from mplus_crawler.summary import Row, table
 
 
 class Command(ScrapyCommand):

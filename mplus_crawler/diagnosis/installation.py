@@ -11,11 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from packaging.requirements import Requirement
 from scrapy.settings import BaseSettings
 
+from mplus_crawler.crawls.launch import check_numbers
 from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
 from mplus_crawler.guard.credentials import secret
-from mplus_crawler.launch import check_numbers
-from mplus_crawler.policy import Policy, load_policy
+from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.policy import Policy
 
 _PYTHON = (3, 11)
 # What a harvest stands on; pyproject.toml has all of it.

@@ -1,1 +1,1 @@
-"""Feeds: exporters, and a storage that keeps a file out of sight until it is whole."""
+"""Feeds: files that come out whole or not at all, their certificate last, and what is owed for them."""

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 from scrapy import Spider
 from scrapy.crawler import Crawler
 
+from mplus_crawler.feeds.publication import Publication
 from mplus_crawler.feeds.staging import StagedFile
-from mplus_crawler.publication import Publication
 
 
 class StagedFeedStorage:

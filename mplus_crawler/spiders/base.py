@@ -17,7 +17,8 @@ from mplus_crawler.errors import UsageFault
 from mplus_crawler.guard.addresses import is_loopback, is_public, origin
 from mplus_crawler.guard.credentials import check_key, fingerprint
 from mplus_crawler.guard.resolver import trust
-from mplus_crawler.policy import Policy, Tier, load_policy
+from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.policy import Policy, Tier
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
 
 if TYPE_CHECKING:

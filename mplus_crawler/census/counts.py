@@ -1,63 +1,27 @@
-"""The census: what was expected, what came, and the verdict.
+"""The census: what was expected, what came, and what that comes to.
 
-It counts and judges; it neither fetches nor writes. Ids live in SQLite's own temporary
-database, so that memory stays flat however large a collection is.
+It counts and judges; it neither fetches nor writes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.utils.defer import deferred_from_coro
 
-from mplus_crawler.errors import ExitCode
+from mplus_crawler.census.ids import Ids
+from mplus_crawler.census.verdict import Verdict
 from mplus_crawler.rights import LicenceCount
 
 logger = logging.getLogger(__name__)
 
 
-class Verdict(StrEnum):
-    """How a harvest ended."""
-
-    COMPLETE = "complete"
-    COMPLETE_WITH_DRIFT = "complete_with_drift"
-    INCOMPLETE = "incomplete"
-    STOPPED = "stopped"
-    REFUSED = "refused"
-    CONTRACT_BROKEN = "contract_broken"
-    UNDELIVERED = "undelivered"
-    FAILED = "failed"
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code of ``scrapy crawl`` for this verdict."""
-        return _EXIT_CODES[self]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every record is in hand."""
-        return self in (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT)
-
-
-_EXIT_CODES = {
-    Verdict.COMPLETE: ExitCode.COMPLETE,
-    Verdict.COMPLETE_WITH_DRIFT: ExitCode.COMPLETE,
-    Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
-    Verdict.STOPPED: ExitCode.STOPPED,
-    Verdict.REFUSED: ExitCode.REFUSED,
-    Verdict.CONTRACT_BROKEN: ExitCode.CONTRACT_BROKEN,
-    Verdict.UNDELIVERED: ExitCode.UNDELIVERED,
-    Verdict.FAILED: ExitCode.FAILED,
-}
 # Ends after which nobody can say that every record came.
 _CUT_SHORT = (Verdict.STOPPED, Verdict.REFUSED, Verdict.FAILED)
 
@@ -90,7 +54,7 @@ class Census:
     doubts: Counter[str] = field(default_factory=Counter)
     vanished: dict[str, str] = field(default_factory=dict)
     licences: LicenceCount = field(default_factory=LicenceCount)
-    _ids: _Ids = field(default_factory=lambda: _Ids())
+    _ids: Ids = field(default_factory=Ids)
     _totals: set[int] = field(default_factory=set)
     _passes: int = 0
     _listed: int | None = None
@@ -322,44 +286,3 @@ class Census:
 
     def _error(self, failure: Any) -> None:
         self.problem(f"an error in our own code: {failure.getErrorMessage()}")
-
-
-class _Ids:
-    """A set of ids on SQLite's temporary disk."""
-
-    def __init__(self) -> None:
-        self.admitted = 0
-        self.delivered = 0
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, delivered) WITHOUT ROWID")
-        self._db.execute("BEGIN")
-
-    def add(self, record_id: str, *, delivered: bool) -> bool:
-        cursor = self._db.execute(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?)", (record_id, delivered)
-        )
-        new = cursor.rowcount == 1
-        self.admitted += new and delivered
-        self.delivered += new and delivered
-        return new
-
-    def has(self, record_id: str) -> bool:
-        found = self._db.execute("SELECT 1 FROM seen WHERE id = ?", (record_id,)).fetchone()
-        return found is not None
-
-    def all(self) -> Iterator[str]:
-        return (row[0] for row in self._db.execute("SELECT id FROM seen ORDER BY id"))
-
-    def withdraw(self, record_id: str) -> None:
-        row = self._db.execute("SELECT delivered FROM seen WHERE id = ?", (record_id,)).fetchone()
-        self._db.execute("DELETE FROM seen WHERE id = ?", (record_id,))
-        self.delivered -= bool(row and row[0])
-
-    def digest(self) -> str:
-        digest = hashlib.sha256()
-        separator = b""
-        for (record_id,) in self._db.execute("SELECT id FROM seen WHERE delivered ORDER BY id"):
-            digest.update(separator + record_id.encode())
-            separator = b"\n"
-        return digest.hexdigest()

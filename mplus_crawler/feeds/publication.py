@@ -17,10 +17,10 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedSlot
 
-from mplus_crawler.attribution import attribute
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.certificate import Feed, certificate_of, is_over, judgement
 from mplus_crawler.errors import ExitCode
+from mplus_crawler.feeds.attribution import attribute
+from mplus_crawler.feeds.certificate import Feed, certificate_of, is_over, judgement
 from mplus_crawler.feeds.destination import Folder, destination
 from mplus_crawler.feeds.exporters import Unpacking
 from mplus_crawler.feeds.staging import StagedFile

@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 from scrapy import Spider
 from scrapy.settings import BaseSettings
 
+from mplus_crawler.crawls.jobs import job_id
 from mplus_crawler.errors import UndeliveredFault, UsageFault
 from mplus_crawler.feeds.destination import check_s3
-from mplus_crawler.jobs import job_id
 from mplus_crawler.ledger import Harvest, claim
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider

@@ -14,7 +14,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import ExitCode, Fault, UndeliveredFault, UsageFault
-from mplus_crawler.publication import Publication
+from mplus_crawler.feeds.publication import Publication
 
 # Scrapy's own reports of what it has loaded say nothing about the harvest.
 _CHATTER = (

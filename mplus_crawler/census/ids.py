@@ -1,0 +1,56 @@
+"""A set of ids that takes flat memory, however large a collection is."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+
+
+class Ids:
+    """Ids that are accounted for: *admitted* to the feeds, and *delivered* unless withdrawn.
+
+    They are in SQLite's own temporary database.
+    """
+
+    def __init__(self) -> None:
+        self.admitted = 0
+        self.delivered = 0
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, delivered) WITHOUT ROWID")
+        self._db.execute("BEGIN")
+
+    def add(self, record_id: str, *, delivered: bool) -> bool:
+        """Whether *record_id* is new; it is in the set from now on."""
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO seen VALUES (?, ?)", (record_id, delivered)
+        )
+        new = cursor.rowcount == 1
+        self.admitted += new and delivered
+        self.delivered += new and delivered
+        return new
+
+    def has(self, record_id: str) -> bool:
+        """Whether *record_id* is in the set."""
+        found = self._db.execute("SELECT 1 FROM seen WHERE id = ?", (record_id,)).fetchone()
+        return found is not None
+
+    def all(self) -> Iterator[str]:
+        """Every id, sorted."""
+        return (row[0] for row in self._db.execute("SELECT id FROM seen ORDER BY id"))
+
+    def withdraw(self, record_id: str) -> None:
+        """Take *record_id* out again."""
+        row = self._db.execute("SELECT delivered FROM seen WHERE id = ?", (record_id,)).fetchone()
+        self._db.execute("DELETE FROM seen WHERE id = ?", (record_id,))
+        self.delivered -= bool(row and row[0])
+
+    def digest(self) -> str:
+        """SHA-256 over the sorted delivered ids, joined by newlines."""
+        digest = hashlib.sha256()
+        separator = b""
+        for (record_id,) in self._db.execute("SELECT id FROM seen WHERE delivered ORDER BY id"):
+            digest.update(separator + record_id.encode())
+            separator = b"\n"
+        return digest.hexdigest()
