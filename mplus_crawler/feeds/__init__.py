@@ -1,1 +1,1 @@
-"""Feeds: files that come out whole or not at all, their certificate last, and what is owed for them."""
+"""Feeds: files that come out whole or not at all, the certificate last of them."""
