@@ -27,6 +27,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.components import Component, Extension
 from mplus_crawler.errors import Fault, UndeliveredFault, UsageFault
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import connect, remove, state_folder
@@ -101,11 +102,11 @@ def claim(harvest: Harvest, job: str | None = None) -> None:
     _claims[path] = lock
 
 
-class Ledger:
+class Ledger(Extension):
     """Extension: holds the answers of this harvest; :class:`LedgerMiddleware` asks it."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._db: sqlite3.Connection | None = None
 
     @classmethod
@@ -113,13 +114,6 @@ class Ledger:
         """The ledger of *crawler*'s harvest."""
         ledger = cls(crawler)
         crawler.signals.connect(ledger.open, signals.spider_opened)
-        return ledger
-
-    @classmethod
-    def of(cls, crawler: Crawler) -> Self:
-        """The ledger that runs in *crawler*."""
-        ledger = crawler.get_extension(cls)
-        assert ledger is not None, "EXTENSIONS lacks the ledger"
         return ledger
 
     @cached_property
@@ -255,16 +249,12 @@ class Ledger:
         )
 
 
-class LedgerMiddleware:
+class LedgerMiddleware(Component):
     """Answers from the ledger what it holds, and commits what was accepted."""
 
     def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
         self._ledger = Ledger.of(crawler)
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The middleware of *crawler*."""
-        return cls(crawler)
 
     def process_request(self, request: Request) -> Response | None:
         """The answer that is held for *request*; it costs neither network nor budget."""

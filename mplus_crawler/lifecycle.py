@@ -22,6 +22,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from mplus_crawler.census import Census
+from mplus_crawler.components import Extension
 from mplus_crawler.links import parse_links
 from mplus_crawler.records import stamp
 from mplus_crawler.rights import one_line
@@ -84,7 +85,7 @@ def read_lifecycle(response: Response) -> Lifecycle:
     )
 
 
-class LifecycleWatch:
+class LifecycleWatch(Extension):
     """Extension: looks at every answer of the API, whatever its status, and tells once.
 
     *now* is the clock, in UTC.
@@ -104,13 +105,6 @@ class LifecycleWatch:
         # The second one is for answers out of the ledger.
         for signal in (signals.response_downloaded, signals.response_received):
             crawler.signals.connect(watch.look, signal)
-        return watch
-
-    @classmethod
-    def of(cls, crawler: Crawler) -> Self:
-        """The watch that runs in *crawler*."""
-        watch = crawler.get_extension(cls)
-        assert watch is not None, "EXTENSIONS lacks the watch"
         return watch
 
     @cached_property

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Self
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from mplus_crawler.census import Census
+from mplus_crawler.components import Component
 from mplus_crawler.feeds.publication import Publication
 from mplus_crawler.items import ITEM_CLASSES, errors
 from mplus_crawler.records import Loss, Records, Row, json_line, stamp
@@ -16,16 +16,8 @@ from mplus_crawler.rights import Rights
 from mplus_crawler.spiders.base import MuseumSpider
 
 
-class NormalisePipeline:
+class NormalisePipeline(Component):
     """Makes rows of records: the columns that the record gives, in the policy's envelope."""
-
-    def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The pipeline of *crawler*."""
-        return cls(crawler)
 
     def open_spider(self) -> None:
         """Take from schema and policy what every row gets."""
@@ -68,16 +60,8 @@ class NormalisePipeline:
         return stamp(datetime.fromisoformat(retrieved_at) + self._keep_for)
 
 
-class RightsPipeline:
+class RightsPipeline(Component):
     """Names the licences in rows by the museum's terms, and gives each row its line of credit."""
-
-    def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The pipeline of *crawler*."""
-        return cls(crawler)
 
     def open_spider(self) -> None:
         """Take the terms from the museum's policy."""
@@ -91,17 +75,12 @@ class RightsPipeline:
         return item
 
 
-class ValidatePipeline:
+class ValidatePipeline(Component):
     """Lets valid rows pass once; sends the others whole to the rejected file."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._census = Census.of(crawler)
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The pipeline of *crawler*."""
-        return cls(crawler)
 
     def open_spider(self) -> None:
         """Open the rejected file."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from datetime import UTC, datetime
-from typing import Self
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -14,6 +13,7 @@ from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.components import Component
 from mplus_crawler.errors import PageFault
 from mplus_crawler.records import stamp
 from mplus_crawler.spiders.base import MuseumSpider
@@ -36,7 +36,7 @@ class GaveUp(IgnoreRequest):
         self.hopeless = hopeless
 
 
-class RetryMiddleware:
+class RetryMiddleware(Component):
     """Passes accepted answers, asks again for others, and gives up in the end.
 
     A failure is retried ``RETRY_TIMES`` times after an exponentially growing, fully jittered
@@ -47,8 +47,8 @@ class RetryMiddleware:
     """
 
     def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
         settings = crawler.settings
-        self._crawler = crawler
         self._census = Census.of(crawler)
         self._times = settings.getint("RETRY_TIMES")
         self._parked_times = settings.getint("RETRY_PARKED_TIMES")
@@ -60,11 +60,6 @@ class RetryMiddleware:
         self._exceptions = tuple(
             load_object(exception) for exception in settings.getlist("RETRY_EXCEPTIONS")
         )
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The middleware of *crawler*."""
-        return cls(crawler)
 
     def process_response(self, request: Request, response: Response) -> Request | Response:
         """*response* when it is accepted, else the request again."""

@@ -21,6 +21,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from mplus_crawler.census import Census
+from mplus_crawler.components import Component, Extension
 from mplus_crawler.ledger import Ledger
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import connect, state_folder
@@ -78,11 +79,11 @@ def read_known(headers: Mapping[str, list[str]], body: bytes) -> Known:
     return Known(body, only("etag", _ETAG), only("last-modified", _DATE))
 
 
-class Revalidation:
+class Revalidation(Extension):
     """Extension: what former complete harvests of this spider have left; never a cause to fail."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._db: sqlite3.Connection | None = None
 
     @classmethod
@@ -91,13 +92,6 @@ class Revalidation:
         revalidation = cls(crawler)
         crawler.signals.connect(revalidation._open, signals.spider_opened)
         crawler.signals.connect(revalidation._close, signals.spider_closed)
-        return revalidation
-
-    @classmethod
-    def of(cls, crawler: Crawler) -> Self:
-        """The revalidation that runs in *crawler*."""
-        revalidation = crawler.get_extension(cls)
-        assert revalidation is not None, "EXTENSIONS lacks the revalidation"
         return revalidation
 
     def find(self, url: str) -> Known | None:
@@ -171,17 +165,12 @@ class Revalidation:
             self._db = None
 
 
-class RevalidationMiddleware:
+class RevalidationMiddleware(Component):
     """Makes requests conditional, and of the 304 that they ask for the former answer again."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._former = Revalidation.of(crawler)
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The middleware of *crawler*."""
-        return cls(crawler)
 
     def process_request(self, request: Request) -> None:
         """Send the validators of the former answer, unless the answer must be new."""

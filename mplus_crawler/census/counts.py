@@ -17,6 +17,7 @@ from scrapy.utils.defer import deferred_from_coro
 
 from mplus_crawler.census.ids import Ids
 from mplus_crawler.census.verdict import Verdict
+from mplus_crawler.components import Extension
 from mplus_crawler.rights import LicenceCount
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Pages:
 
 
 @dataclass
-class Census:
+class Census(Extension):
     """Counts of one harvest. Extension; :meth:`of` finds the one of a crawler."""
 
     crawler: Crawler
@@ -67,13 +68,6 @@ class Census:
         census = cls(crawler)
         crawler.signals.connect(census._closed, signals.spider_closed)
         crawler.signals.connect(census._error, signals.spider_error)
-        return census
-
-    @classmethod
-    def of(cls, crawler: Crawler) -> Self:
-        """The census that runs in *crawler*."""
-        census = crawler.get_extension(cls)
-        assert census is not None, "EXTENSIONS lacks the census"
         return census
 
     @property

@@ -18,6 +18,7 @@ from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedSlot
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.components import Extension
 from mplus_crawler.errors import ExitCode
 from mplus_crawler.feeds.attribution import attribute
 from mplus_crawler.feeds.certificate import Feed, certificate_of, is_over, judgement
@@ -40,7 +41,7 @@ _OVERDUE = (
 )
 
 
-class Publication:
+class Publication(Extension):
     """Stages a harvest's files and publishes them once the verdict is known.
 
     A complete harvest replaces the snapshot; any other leaves it alone and puts its records
@@ -48,9 +49,9 @@ class Publication:
     """
 
     def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
         self.certificate: dict[str, Any] | None = None
         self.booking = Booking(crawler)
-        self._crawler = crawler
         self._destination = destination(crawler.settings)
         self._staged: list[StagedFile] = []
         self._feeds: list[Feed] = []
@@ -64,13 +65,6 @@ class Publication:
         crawler.signals.connect(publication._open, signals.spider_opened)
         crawler.signals.connect(publication._feed_closed, signals.feed_slot_closed)
         crawler.signals.connect(publication.publish, signals.engine_stopped)
-        return publication
-
-    @classmethod
-    def of(cls, crawler: Crawler) -> Self:
-        """The publication that runs in *crawler*."""
-        publication = crawler.get_extension(cls)
-        assert publication is not None, "EXTENSIONS lacks the publication"
         return publication
 
     @cached_property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
 from urllib.parse import urlsplit
 
 from scrapy import Request
@@ -10,23 +9,19 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 
 from mplus_crawler.census import Census
+from mplus_crawler.components import Component
 from mplus_crawler.spiders.base import MuseumSpider
 
 
-class OriginGuard:
+class OriginGuard(Component):
     """Drops requests that an answer (a link, a redirect) would send elsewhere.
 
     An origin is scheme, host and port (RFC 6454); the one allowed is that of the configured base.
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._census = Census.of(crawler)
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The guard of *crawler*."""
-        return cls(crawler)
 
     def process_request(self, request: Request) -> None:
         """Pass what stays where the spider may ask."""

@@ -6,14 +6,13 @@ compressed body is open. It is the only change ever made to what a museum says, 
 
 from __future__ import annotations
 
-from typing import Self
-
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.http.headers import Headers
 
 from mplus_crawler.census import Census
+from mplus_crawler.components import Component
 from mplus_crawler.guard.credentials import spellings
 from mplus_crawler.spiders.base import MuseumSpider
 
@@ -38,16 +37,8 @@ def _without(secret: bytes, text: bytes) -> bytes:
     return text.replace(secret, STRUCK)
 
 
-class RedactionMiddleware:
+class RedactionMiddleware(Component):
     """Looks once more at answers that came compressed."""
-
-    def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The middleware of *crawler*."""
-        return cls(crawler)
 
     def process_response(self, request: Request, response: Response) -> Response:
         """*response* without the key."""

@@ -7,27 +7,22 @@ whose; here they all are one origin's.
 from __future__ import annotations
 
 from http.cookies import CookieError, SimpleCookie
-from typing import Self
 
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
+from mplus_crawler.components import Component
 from mplus_crawler.guard.addresses import origin
 from mplus_crawler.spiders.base import MuseumSpider
 
 
-class SessionMiddleware:
+class SessionMiddleware(Component):
     """Gives the API of a spider with a :attr:`~MuseumSpider.session` its cookies back."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._cookies: dict[str, str] = {}
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The middleware of *crawler*."""
-        return cls(crawler)
 
     def process_request(self, request: Request) -> None:
         """Put the session on *request*."""

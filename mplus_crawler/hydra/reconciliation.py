@@ -18,6 +18,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
+from mplus_crawler.components import Component
 from mplus_crawler.hydra.chain import BadNext, Chain
 from mplus_crawler.hydra.collections import Page, page_number
 from mplus_crawler.records import Loss, Records
@@ -32,11 +33,11 @@ logger = logging.getLogger(__name__)
 _MOST_PASSES = 5
 
 
-class Reconciliation:
+class Reconciliation(Component):
     """Extension: takes over when the chain is at its end, and the census has doubts."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._passes = 0
         self._former: set[str] | None = None
         self._listed: dict[str, int] = {}  # by id, the page that it stood on

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 import orjson
 from scrapy import Request
@@ -16,6 +16,7 @@ from scrapy.crawler import Crawler
 
 from mplus_crawler.census import Census
 from mplus_crawler.cidoc.jsonld import Node, as_list, each, first, nodes, statement, text, unique
+from mplus_crawler.components import Component
 from mplus_crawler.images.iiif import image_key
 from mplus_crawler.records import SEVERAL, Loss, Records, Row
 from mplus_crawler.spiders.base import MuseumSpider
@@ -54,7 +55,7 @@ def fill_in(row: Row, stated: Stated) -> None:
             image["source"] = "manifest"
 
 
-class ManifestPipeline:
+class ManifestPipeline(Component):
     """Asks for the manifests of objects whose images have no licence, if that is wanted.
 
     Their hosts are slow and often answer nothing at all: an image then stays without a licence,
@@ -62,13 +63,8 @@ class ManifestPipeline:
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._census = Census.of(crawler)
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The pipeline of *crawler*."""
-        return cls(crawler)
 
     def open_spider(self) -> None:
         """See whether manifests are wanted."""

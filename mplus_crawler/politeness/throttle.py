@@ -18,6 +18,7 @@ from scrapy.exceptions import CloseSpider, IgnoreRequest
 from scrapy.http import Response
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.components import Component, Extension
 from mplus_crawler.errors import Fault
 from mplus_crawler.policy import Tier
 from mplus_crawler.politeness.budget import HOLD, Account, Budget, Evidence
@@ -44,7 +45,7 @@ class Admission:
     tier: Tier
 
 
-class Throttle:
+class Throttle(Extension):
     """Keeps every request within its tier's budget, whichever component sends it.
 
     Spiders' ``policy`` and ``base_url`` say what is counted; ``RATE_SHARE`` how much of it may
@@ -52,7 +53,7 @@ class Throttle:
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._share = crawler.settings.getfloat("RATE_SHARE")
         self._patience = crawler.settings.getfloat("THROTTLE_MAX_WAIT")
         self._queues: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -60,13 +61,6 @@ class Throttle:
         self._peaks: dict[str, _Peak] = {}
         self.statuses: Counter[str] = Counter()
         self._budget: Budget | None = None
-
-    @classmethod
-    def of(cls, crawler: Crawler) -> Self:
-        """The throttle that runs in *crawler*."""
-        throttle = crawler.get_extension(cls)
-        assert throttle is not None, "EXTENSIONS lacks the throttle"
-        return throttle
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -218,18 +212,13 @@ class _Peak:
         self.highest = max(self.highest, len(self._times))
 
 
-class ThrottleMiddleware:
+class ThrottleMiddleware(Component):
     """Gives each tier a downloader slot of its own and lets a retry wait before it."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._throttle = Throttle.of(crawler)
         self._slowest = crawler.settings.getfloat("AUTOTHROTTLE_MAX_DELAY")
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The middleware of *crawler*."""
-        return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
         """Name the slot by the tier; AutoThrottle works on slots."""
