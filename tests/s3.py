@@ -7,11 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 KEY, SECRET = "museum", "canary-secret"
+# What becomes of a request, such as ``PUT /bucket/key``: headers that its answer has instead
+# of S3's (":status" ends it there, and S3 never sees it), or None, and it breaks off.
+Meddle = Callable[[str], dict[str, str] | None]
 
 
 class S3Server:
@@ -52,37 +57,52 @@ class S3Server:
             time.sleep(0.05)
 
     @contextmanager
-    def broken_at(self, request: bytes) -> Iterator[str]:
-        """An endpoint before it, at which *request* always breaks off in the middle."""
-        with socket.create_server(("127.0.0.1", 0)) as door:
-            threading.Thread(target=self._forward, args=(door, request), daemon=True).start()
-            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+    def behind(self, meddle: Meddle) -> Iterator[str]:
+        """An endpoint before it, with *meddle* between."""
+        ask = self._ask
 
-    def _forward(self, door: socket.socket, request: bytes) -> None:
-        with suppress(OSError):  # the door is shut in the end
-            while True:
-                here, _ = door.accept()
-                there = socket.create_connection(("127.0.0.1", self._port))
-                threading.Thread(target=_bridge, args=(here, there, request), daemon=True).start()
+        class Front(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def hand_on(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.close_connection = True
+                meddled = meddle(request := f"{self.command} {self.path}")
+                if meddled is None:
+                    return
+                status, headers, content = meddled.pop(":status", ""), {"content-length": "0"}, b""
+                if not status:
+                    status, headers, content = ask(request, body, dict(self.headers))
+                self.send_response_only(int(status))
+                for name, value in (headers | meddled).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_HEAD = do_PUT = do_DELETE = hand_on  # noqa: N815
+
+            def log_message(self, *args: object) -> None:
+                """Say nothing."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Front) as front:
+            threading.Thread(target=front.serve_forever, args=(0.05,), daemon=True).start()
+            yield f"http://127.0.0.1:{front.server_address[1]}"
+            front.shutdown()
+
+    def _ask(
+        self, request: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[str, dict[str, str], bytes]:
+        method, _, path = request.partition(" ")
+        with closing(HTTPConnection("127.0.0.1", self._port)) as server:
+            server.request(method, path, body, {n: v for n, v in headers.items() if n != "Expect"})
+            said = server.getresponse()
+            told = {name.lower(): value for name, value in said.getheaders()}
+            content = said.read()
+        if told.pop("transfer-encoding", ""):
+            told["content-length"] = str(len(content))
+        return str(said.status), told, content
 
     def kill(self) -> None:
         """Be gone, as in a crash."""
         self._server.kill()
         self._server.wait()
-
-
-def _bridge(here: socket.socket, there: socket.socket, until: bytes) -> None:
-    with here, there:
-        back = threading.Thread(target=_copy, args=(there, here, until))
-        back.start()
-        _copy(here, there, until)
-        back.join()
-
-
-def _copy(source: socket.socket, target: socket.socket, until: bytes) -> None:
-    with suppress(OSError):
-        while (data := source.recv(1 << 16)) and until not in data:
-            target.sendall(data)
-    for end in (source, target):
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)

@@ -156,7 +156,9 @@ def test_what_breaks_off_is_kept_and_the_same_command_delivers_it(
     scrapy.environment |= {"HARVEST_DIR": f"{GENT}/", "HARVEST_STATE_DIR": str(scrapy.folder)}
     assert scrapy.crawl("objects").code == 0
     former = certified(bucket / "gent")
-    with s3.broken_at(f"PUT /harvest/gent/{file}".encode()) as endpoint:
+    with s3.behind(
+        lambda request: None if request == f"PUT /harvest/gent/{file}" else {}
+    ) as endpoint:
         crawl = scrapy.crawl("objects", AWS_ENDPOINT_URL=endpoint)
     assert crawl.code == 14, crawl.err
     if file == "objects.jsonl":
@@ -169,6 +171,8 @@ def test_what_breaks_off_is_kept_and_the_same_command_delivers_it(
         assert [Path(feed["uri"]) for feed in certificate["feeds"]] == kept(certificate)[-1:]
     else:
         certificate = json.loads((scrapy.folder / file).read_bytes())
+        # The snapshot is another one: nothing there may say that it is the former.
+        assert not [*(bucket / "gent").glob("*.certificate.json")]
     assert (certificate["verdict"], certificate["exit_code"]) == ("undelivered", 14)
     assert certificate["resume"] == "scrapy crawl objects"
     records = kept(certificate)[-1].read_bytes()
@@ -179,6 +183,61 @@ def test_what_breaks_off_is_kept_and_the_same_command_delivers_it(
     assert sandbox.stats()["tiers"]["collections"]["requests"] == asked
     assert certified(bucket / "gent")["verdict"] == "complete"
     assert not [*scrapy.folder.glob("*.certificate.json"), *scrapy.folder.glob(".*.part")]
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ("PUT", {":status": "200"}),  # and nothing is stored
+        ("HEAD", {":status": "403"}),
+        ("HEAD", {":status": "200"}),
+        ("HEAD", {"content-length": "7"}),
+        ("HEAD", {"etag": f'"{0:032}"'}),
+        ("DELETE", {":status": "403"}),
+        ("", {":status": "301", "location": "/harvest"}),
+    ],
+)
+def test_what_is_not_seen_to_be_there_replaces_nothing(
+    museum: Callable[..., Sandbox],
+    scrapy: Scrapy,
+    s3: S3Server,
+    bucket: Path,
+    request_: str,
+    told: dict[str, str],
+) -> None:
+    scrapy.at(museum(objects=10, invalid=0)).policy(UNLIMITED)
+    assert scrapy.crawl("objects", HARVEST_DIR=GENT).code == 0
+    former = certified(bucket / "gent")
+
+    def meddle(request: str) -> dict[str, str] | None:
+        return dict(told) if request.startswith(request_) else {}
+
+    command = ("objects", "-a", "limit=5")
+    with s3.behind(meddle) as endpoint:
+        crawl = scrapy.crawl(*command, HARVEST_DIR=GENT, AWS_ENDPOINT_URL=endpoint)
+    assert crawl.code == 14, crawl.err
+    assert "Traceback" not in crawl.err
+    feed = (bucket / "gent" / "objects.jsonl").read_bytes()
+    assert hashlib.sha256(feed).hexdigest() == former["feeds"][0]["sha256"]
+    certificates = [
+        json.loads(file.read_bytes()) for file in (bucket / "gent").glob("*.certificate.json")
+    ]
+    assert former in certificates
+    assert all(one == former for one in certificates if one["verdict"] == "complete")
+    assert scrapy.crawl(*command, HARVEST_DIR=GENT).code == 0
+    assert certified(bucket / "gent")["unique"] == 5
+    assert not [name for name in names(bucket / "gent") if name.endswith(".part")]
+
+
+def test_what_a_key_of_kms_encrypts_has_an_etag_that_is_no_checksum(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, s3: S3Server, bucket: Path
+) -> None:
+    scrapy.at(museum(objects=10, invalid=0)).policy(UNLIMITED)
+    told = {"etag": f'"{0:032}"', "x-amz-server-side-encryption": "aws:kms"}
+    with s3.behind(lambda request: dict(told)) as endpoint:
+        crawl = scrapy.crawl("objects", HARVEST_DIR=GENT, AWS_ENDPOINT_URL=endpoint)
+    assert crawl.code == 0, crawl.err
+    assert certified(bucket / "gent")["verdict"] == "complete"
 
 
 def test_no_log_holds_credentials_and_a_place_may_have_any_name(

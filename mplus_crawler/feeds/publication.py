@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -71,6 +71,10 @@ class Publication(Extension):
     def _census(self) -> Census:
         return Census.of(self._crawler)
 
+    @cached_property
+    def _name(self) -> str:
+        return MuseumSpider.of(self._crawler).name
+
     def _open(self) -> None:
         """A harvest that goes on is the same run."""
         now, ledger = datetime.now(UTC), Ledger.of(self._crawler)
@@ -111,7 +115,7 @@ class Publication(Extension):
     def rejected(self) -> StagedFile:
         """The file of rejected records."""
         if self._rejected is None:
-            name = f"{MuseumSpider.of(self._crawler).name}.rejected.jsonl"
+            name = f"{self._name}.rejected.jsonl"
             self._rejected = self._staged_file(partial(self._destination.stage, name), name)
         return self._rejected
 
@@ -190,22 +194,28 @@ class Publication(Extension):
                 self._census.note(f"records that have vanished are still in {feed.uri}")
 
     def _name_files(self, complete: bool) -> None:
+        """Name all, or nothing in S3: what can fail there is done before any name changes hands."""
         if self._rejected is not None:
             self._rejected.finish()
         lossy = [feed.file for feed in self._feeds if feed.template in self._lossy]
-        errors = []
-        for file in self._staged:
-            try:
-                self._name_file(file, complete and file not in lossy)
-            except OSError as error:
-                errors.append(error)
+        whole = [file for file in self._staged if file.whole]
+        errors = _each(whole, self._prepare)
+        if errors:
+            whole = [file for file in whole if not file.remote]
+        elif complete:
+            self._retire()
+            # Whoever sees a certificate can trust the rest, at any moment.
+            self._destination.remove(f"{self._name}.certificate.json")
+        errors += _each(whole, lambda file: self._name_file(file, complete and file not in lossy))
         if errors:
             raise errors[0]
 
+    def _prepare(self, file: StagedFile) -> None:
+        self.booking.staged(file)
+        file.prepare()
+
     def _name_file(self, file: StagedFile, complete: bool) -> None:
         beside = file.target.with_name(f"{file.target.stem}.incomplete{file.target.suffix}")
-        if not file.whole:
-            return
         target = file.target if complete or file is self._rejected else beside
         with self.booking.naming(file, target):
             file.publish(target)
@@ -214,18 +224,33 @@ class Publication(Extension):
 
     def _certify(self, certificate: dict[str, Any], complete: bool) -> None:
         """Write the certificate; one of a snapshot that stays is kept beside it."""
-        name = MuseumSpider.of(self._crawler).name
-        settings = self._crawler.settings
-        target, kept = f"{name}.certificate.json", f"{name}.complete.certificate.json"
+        target = f"{self._name}.certificate.json"
         if complete:
             attribute(self._destination, certificate)
-            self._destination.remove(kept)
-        elif _is_complete(former := self._destination.read(target)):
-            book_certificate(settings, self._destination.uri(kept), certificate)
-            self._destination.write(kept, former)
-        book_certificate(settings, self._destination.uri(target), certificate)
+            self._destination.remove(f"{self._name}.complete.certificate.json")
+        else:
+            self._retire()
+        self._book(target)
         self._destination.write(target, sealed(certificate))
         self._let_go(target)
+
+    def _retire(self) -> None:
+        """The certificate of a complete snapshot that is there stays beside the next one."""
+        kept = f"{self._name}.complete.certificate.json"
+        former = self._destination.read(f"{self._name}.certificate.json")
+        if _is_complete(former):
+            self._book(kept)
+            self._destination.write(kept, former)
+
+    def _book(self, name: str) -> None:
+        """Book the certificate that will be *name*."""
+        spider = MuseumSpider.of(self._crawler)
+        told = {
+            "spider": spider.name,
+            "started_at": self._started,
+            "policy": spider.policy.document,
+        }
+        book_certificate(self._crawler.settings, self._destination.uri(name), told)
 
     def _keep(self, certificate: dict[str, Any]) -> None:
         """A certificate that cannot be delivered is with the harvest's state."""
@@ -252,6 +277,17 @@ class Publication(Extension):
             self.booking.streamed(self._run)
         except OSError as error:
             self._census.end(Verdict.UNDELIVERED, f"the register cannot be written: {error}")
+
+
+def _each(files: Sequence[StagedFile], act: Callable[[StagedFile], None]) -> list[OSError]:
+    """*act* on each of *files*, even if it fails on one before; the errors."""
+    errors = []
+    for file in files:
+        try:
+            act(file)
+        except OSError as error:
+            errors.append(error)
+    return errors
 
 
 def _is_complete(certificate: bytes | None) -> TypeGuard[bytes]:

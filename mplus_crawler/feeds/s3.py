@@ -27,6 +27,8 @@ _CONNECT = 10  # seconds; a host that is there answers in one
 # In detail they log all headers that they send, session tokens among them.
 _CHATTER = ("boto3", "botocore", "urllib3")
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
+# What boto3 falls over where an answer is none of S3's: redirects in a circle, headers missing.
+_STRANGE = (RecursionError, KeyError)
 
 
 @cache
@@ -91,14 +93,27 @@ class Bucket:
         md5 = hashlib.file_digest(content, "md5").hexdigest()
         size = content.seek(0, io.SEEK_END)
         content.seek(0)
-        where = {"Bucket": self.name, "Key": self._key(name)}
         with self._told(name) as s3:
-            s3.put_object(**where, Body=content)
-            stored = s3.head_object(**where)
-        if stored["ContentLength"] != size:
-            raise OSError(f"{self.uri(name)} has {stored['ContentLength']} of {size} bytes")
-        etag = _MD5.fullmatch(stored.get("ETag", ""))
-        if etag and etag[1] != md5:
+            s3.put_object(Bucket=self.name, Key=self._key(name), Body=content)
+        self._check(name, size, md5)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give the object another name, in the place of what has it now."""
+        source = {"Bucket": self.name, "Key": self._key(name)}
+        with self._told(new) as s3:
+            stored = s3.head_object(**source)
+            s3.copy_object(Bucket=self.name, Key=self._key(new), CopySource=source)
+        self._check(new, stored["ContentLength"], _md5(stored))
+        self.remove(name)
+
+    def _check(self, name: str, size: int, md5: str) -> None:
+        """Raise OSError where S3 says of the object *name* that it holds something else."""
+        with self._told(name) as s3:
+            stored = s3.head_object(Bucket=self.name, Key=self._key(name))
+            found = stored["ContentLength"]
+        if found != size:
+            raise OSError(f"{self.uri(name)} has {found} of {size} bytes")
+        if md5 and _md5(stored) not in ("", md5):
             raise OSError(f"{self.uri(name)} does not hold what was sent")
 
     def look(self, name: str) -> tuple[int, datetime] | None:
@@ -143,14 +158,28 @@ class Bucket:
         try:
             yield s3
         except (Boto3Error, BotoCoreError, ClientError, ValueError) as error:
-            raise OSError(f"{self.uri(name)}: {error}") from None
+            raise OSError(f"{self.uri(name)}: {' '.join(str(error).split())}") from None
+        except _STRANGE:
+            raise OSError(f"{self.uri(name)}: what the endpoint answers is not S3") from None
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}/{name}" if self.prefix else name
 
 
+def _md5(stored: dict[str, Any]) -> str:
+    """The MD5 of an object's content, if its ETag is one: with keys of KMS's it is not."""
+    etag = _MD5.fullmatch(stored.get("ETag", ""))
+    plain = stored.get("ServerSideEncryption", "AES256") == "AES256"
+    return etag[1] if etag and plain and "SSECustomerAlgorithm" not in stored else ""
+
+
 class StagedObject(StagedFile):
-    """An object to be: a local file until :meth:`publish` puts it into its bucket."""
+    """An object to be: a local file, then a hidden object of the same name, then itself.
+
+    So what has its name already is whole until the new content is there and has been looked at.
+    """
+
+    remote = True
 
     def __init__(
         self, bucket: Bucket, name: str, failed: Callable[[OSError], None], harvest: str
@@ -162,10 +191,14 @@ class StagedObject(StagedFile):
         """Where *target* is, once it is published."""
         return self._bucket.uri(self._name(target))
 
-    def publish(self, target: Path) -> None:
-        """Put the object; the local file stays until it is discarded (OSError)."""
+    def prepare(self) -> None:
+        """Put it under its hidden name; the local file stays until it is discarded (OSError)."""
         with self.part.open("rb") as content:
-            self._bucket.put(self._name(target), content)
+            self._bucket.put(self._name(self.part), content)
+
+    def publish(self, target: Path) -> None:
+        """Give the object its name (OSError)."""
+        self._bucket.rename(self._name(self.part), self._name(target))
         self.place = self.uri(target)
 
     def remove(self, target: Path) -> None:

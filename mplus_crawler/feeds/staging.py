@@ -23,8 +23,10 @@ class StagedFile(io.BufferedIOBase):
 
     It begins with the first *former* bytes of what *target* holds already. A write that fails
     is told to *failed* once; what is written after it goes nowhere, and nothing is published.
-    :attr:`place` says where its content is now.
+    :attr:`place` says where its content is now, :attr:`remote` whether that will be elsewhere.
     """
+
+    remote = False
 
     def __init__(
         self, target: Path, failed: Callable[[OSError], None], harvest: str = "", former: int = 0
@@ -101,6 +103,9 @@ class StagedFile(io.BufferedIOBase):
     def remove(self, target: Path) -> None:
         """Remove what a former harvest left under that name."""
         target.unlink(missing_ok=True)
+
+    def prepare(self) -> None:
+        """Bring the content to where it wants nothing but its name; raises OSError."""
 
     def publish(self, target: Path) -> None:
         """Give the file its name; raises OSError when that cannot be."""

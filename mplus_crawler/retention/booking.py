@@ -44,12 +44,13 @@ class Booking:
         return datetime.fromisoformat(self._oldest) + term.keep <= datetime.now(UTC)
 
     def staged(self, file: StagedFile) -> None:
-        """Book what will be written to *file* meanwhile."""
+        """Book what will be written to *file* meanwhile, here and where it goes."""
         if (term := self._term()) is None:
             return
         with self._register().opened() as register:
             since = self._since(file, register, term)
-            register.add(self._entry(str(_resolved(file.part)), since))
+            for uri in _meanwhile(file):
+                register.add(self._entry(uri, since))
 
     @contextmanager
     def naming(self, file: StagedFile, target: Path) -> Iterator[None]:
@@ -72,7 +73,8 @@ class Booking:
             register.save()
             yield
             register.add(entry)
-            register.strike(str(_resolved(file.part)))
+            for part in _meanwhile(file):
+                register.strike(part)
 
     def streamed(self, run: str) -> None:
         """Book what *run* has written to standard output, and nobody can take away again."""
@@ -125,6 +127,11 @@ def _since(entry: Entry) -> datetime:
 
 def _uri(file: StagedFile, target: Path) -> str:
     return _absolute(file.uri(target))
+
+
+def _meanwhile(file: StagedFile) -> set[str]:
+    """Where *file* is until it has its name: for an object, here and in its bucket."""
+    return {str(_resolved(file.part)), _uri(file, file.part)}
 
 
 def _absolute(uri: str) -> str:
