@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPMessage
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,44 +16,18 @@ from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.mplus.cache import Cache
 from tests.conftest import Scrapy
 from tests.fixtures.mplus import PUBLISHED
+from tests.sandbox import wire
+from tests.sandbox.wire import Reply
 
-RECORDED = Path(__file__).parent / "fixtures" / "mplus" / "recorded.jsonl"
+RECORDED = Path(__file__).parent.parent / "fixtures" / "mplus" / "recorded.jsonl"
 OBJECT = "id slug title titleOther medium objectNumber fonds constituents { id name role roles }"
 TOTAL = "_sys { pagination { page perPage total maxPage } }"
-
-
-@dataclass
-class Reply:
-    """An answer off the wire."""
-
-    status: int
-    headers: HTTPMessage
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def data(self) -> Any:
-        return self.json["data"]
-
-    @property
-    def messages(self) -> list[str]:
-        return [error["message"] for error in self.json.get("errors", [])]
 
 
 def send(
     museum: Sandbox, method: str, path: str, body: str = "", headers: dict[str, str] | None = None
 ) -> Reply:
-    where = urlsplit(museum.mplus_url)
-    connection = HTTPConnection(where.hostname or "", where.port, timeout=10)
-    try:
-        connection.request(method, path, body.encode(), headers or {})
-        answer = connection.getresponse()
-        return Reply(answer.status, answer.headers, answer.read())
-    finally:
-        connection.close()
+    return wire.send(museum.mplus_url, path, method, headers or {}, body)
 
 
 def ask(museum: Sandbox, query: str, key: str = "any", **variables: Any) -> Reply:
