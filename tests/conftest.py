@@ -38,7 +38,9 @@ class Crawl:
 
     @property
     def certificate(self) -> dict[str, Any]:
-        return json.loads((self.folder / f"{self.spider}.certificate.json").read_text())
+        file = self.folder / f"{self.spider}.certificate.json"
+        certificate: dict[str, Any] = json.loads(file.read_text())
+        return certificate
 
     @property
     def records(self) -> list[dict[str, Any]]:

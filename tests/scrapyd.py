@@ -86,7 +86,7 @@ class Scrapyd:
         """What *line* of the documentation asks for; the id of the job."""
         words = shlex.split(line)
         pairs = [words[place + 1] for place, word in enumerate(words) if word == "-d"]
-        form = urlencode([tuple(pair.split("=", 1)) for pair in pairs])
+        form = urlencode([pair.partition("=")[::2] for pair in pairs])
         method = Path(urlsplit(words[1]).path).stem
         return str(self.ask(method, form.encode())["jobid"])
 

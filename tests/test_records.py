@@ -459,14 +459,13 @@ def test_a_feed_of_ours_is_a_list_and_its_dates_are_sent(scrapy: Scrapy, tmp_pat
         return (304, [], b"") if known else an_object(path.rpartition("/")[2])
 
     with serving(answer) as server:
-        crawls = []
+        crawls: list[Crawl] = []
         scrapy.policy(UNLIMITED)
-        for number, pids in enumerate(("pids=a,b,c", "jsonl", "csv")):
-            source = {"jsonl": crawls and f"pids_file={crawls[0].folder / 'object.jsonl'}"}
-            source["csv"] = f"pids_file={tmp_path / 'table.csv'}"
+        first, table = tmp_path / "0" / "object.jsonl", tmp_path / "table.csv"
+        for number, pids in enumerate(("pids=a,b,c", f"pids_file={first}", f"pids_file={table}")):
             crawls.append(
                 scrapy.crawl(
-                    *("object", "-a", source.get(pids, pids), *QUICK),
+                    *("object", "-a", pids, *QUICK),
                     *("-s", "CONCURRENT_REQUESTS=1", "-O", str(tmp_path / "table.csv")),
                     *("-O", str(tmp_path / str(number) / "object.jsonl")),
                     HARVEST_DIR=str(tmp_path / str(number)),

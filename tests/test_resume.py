@@ -31,7 +31,7 @@ def kill_after(scrapy: Scrapy, seconds: float, *arguments: str, **environment: s
     time.sleep(seconds)
     process.kill()
     process.communicate()
-    return process.returncode
+    return process.wait()
 
 
 def test_twenty_kills_at_any_moment_lose_nothing_and_repeat_nothing(

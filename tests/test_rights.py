@@ -63,6 +63,7 @@ def an_object(*rights: Any, **more: Any) -> dict[str, Any]:
 def a_text(**more: Any) -> dict[str, Any]:
     """The biography that is made of a text in an agent's record."""
     record = {"crm:P67i_is_referred_to_by": {"rdfs:label": "A designer.", **more}}
+    text: dict[str, Any]
     (text,) = row_of("agent", record)["biographies"]
     return text
 

@@ -48,7 +48,7 @@ def nodes(museum: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     }
     daemons = [Scrapyd(folder / name, **environment) for name in ("one", "two")]
     for daemon in daemons:
-        daemon.machine.reach(urlsplit(museum.base_url).port)
+        daemon.machine.reach(urlsplit(museum.base_url).port or 0)
     daemons[0].deploy(folder / "project")
     yield daemons
     for daemon in daemons:
@@ -134,7 +134,7 @@ def test_two_machines_keep_to_the_limit_of_their_one_address(
         ]
         for node, spider in zip(nodes, ("objects", "agents"), strict=True):
             node.machine.reach(valkey.port)
-            node.machine.reach(urlsplit(strict.base_url).port)
+            node.machine.reach(urlsplit(strict.base_url).port or 0)
             node.schedule(spider, "shared", page_size="3", setting=setting)
         for node in nodes:
             assert node.finished("shared")["shared"]["verdict"] == "complete"

@@ -37,7 +37,8 @@ class Harvest:
 
     @property
     def certificate(self) -> dict[str, Any]:
-        return json.loads(self.path("objects.certificate.json").read_text())
+        certificate: dict[str, Any] = json.loads(self.path("objects.certificate.json").read_text())
+        return certificate
 
     def certify(self, change: Callable[[dict[str, Any]], None], *, reseal: bool = True) -> None:
         """Edit the certificate; with *reseal*, so that its seal does not give it away."""

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # the library carries no types
+import jsonschema
 import jsonschema_rs
 
 _MESSAGE_LENGTH = 300

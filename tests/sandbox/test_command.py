@@ -33,7 +33,7 @@ def test_the_command_serves_until_it_is_stopped(scrapy: Scrapy, number: signal.S
         answer.read()
     connection.close()
     process.send_signal(number)
-    assert process.communicate(scrapy.patience) == ("", "")
+    assert process.communicate(timeout=scrapy.patience) == ("", "")
     assert process.returncode == 0
 
 
