@@ -63,8 +63,10 @@ def spellings(policy: Policy) -> tuple[bytes, ...]:
     key = secret(policy)
     if len(key) < _SHORTEST:
         return ()
-    spelled = dict.fromkeys((key, quote(key, safe=""), quote(key), json.dumps(key)[1:-1]))
-    return tuple(one.encode() for one in spelled)
+    plain, escaped = json.dumps(key)[1:-1], (quote(key, safe=""), quote(key))
+    lower = (re.sub("%..", lambda octet: octet[0].lower(), one) for one in escaped)
+    spelled = (key, plain, plain.replace("/", "\\/"), *escaped, *lower)
+    return tuple(one.encode() for one in dict.fromkeys(spelled))
 
 
 def fingerprint(policy: Policy) -> str:
