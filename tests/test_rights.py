@@ -160,13 +160,15 @@ def test_only_what_is_known_is_a_term(written: str) -> None:
 
 
 def test_every_image_has_its_rights() -> None:
-    row = an_object({"@id": ZERO}, [{"@id": NC_ND}], None, {"@id": BY_SA}, "IC")
+    literal = {"@type": "xsd:anyURI", "@value": INC}
+    row = an_object({"@id": ZERO}, [{"@id": NC_ND}], None, {"@id": BY_SA}, "IC", literal)
     assert [rights["image"] for rights in row["image_rights"]] == row["images"]
     assert [(rights["licence"], rights["source"]) for rights in row["image_rights"]] == [
         (FREE, "record"),
         (BY_NC_ND, "record"),
         (None, None),
         (UNKNOWN, "record"),
+        (IN_COPYRIGHT, "record"),
         (IN_COPYRIGHT, "record"),
     ]
     assert (row["image_licence"], row["image_licence_uri"]) == (FREE, ZERO)

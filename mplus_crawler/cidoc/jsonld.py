@@ -136,8 +136,10 @@ def references(value: Any, canonical: Canonical = str) -> list[str]:
 
 
 def statement(value: Any) -> str:
-    """A URI, else a label, else the value itself: what nobody can read isn't overlooked."""
-    said = uri_of(value) or value.get("rdfs:label") if type(value) is dict else value
+    """A URI, a label or a literal, else all of it: what nobody can read isn't overlooked."""
+    said = value
+    if type(value) is dict:
+        said = uri_of(value) or value.get("rdfs:label") or value.get("@value")
     return said.strip() if type(said) is str and said.strip() else json_line(value).decode().strip()
 
 
