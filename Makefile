@@ -7,6 +7,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 .PHONY: demo test lint types tests readme clean
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import mplus_crawler'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
 	touch $@

@@ -4,7 +4,7 @@ folder=$(mktemp -d)
 scrapy sandbox --port 0 >"$folder/sandbox" &
 sandbox=$!
 trap 'kill $sandbox 2>/dev/null; rm -rf "$folder"' EXIT INT TERM
-until grep -q http "$folder/sandbox"; do kill -0 $sandbox; sleep 0.1; done
+until grep -qs http "$folder/sandbox"; do kill -0 $sandbox; sleep 0.1; done
 DMG_BASE_URL=$(sed -n 's/^sandbox: \([^ ]*\).*/\1/p' "$folder/sandbox")
 export DMG_BASE_URL
 echo "The sandbox museum is at $DMG_BASE_URL"

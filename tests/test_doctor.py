@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 
 from mplus_crawler.diagnosis.installation import REQUIRED
 from mplus_crawler.sandbox.app import Sandbox
-from tests.conftest import ROOT, Scrapy
+from tests.conftest import ROOT, Scrapy, limit
 
 KEY = "canary-of-the-doctor"
 SETTINGS = ("-s", "DOWNLOAD_VERIFY_CERTIFICATES=False", "-s", "TELNETCONSOLE_ENABLED=True")
@@ -101,6 +102,38 @@ def test_each_line_that_needs_no_network_fails_with_its_cure(
     assert "setting" in cures["settings"]
 
 
+def test_a_python_that_is_too_old_is_told_by_whatever_is_run(
+    scrapy: Scrapy, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.version_info = (3, 10, 13)\n")
+    old = {"PYTHONPATH": str(tmp_path)}
+    make = ["make", "demo", f"PYTHON={sys.executable}", f"VENV={tmp_path / 'venv'}"]
+    for done in (
+        scrapy.run("doctor", "dmg", "--offline", **old),
+        scrapy.run("crawl", "objects", **old),
+        subprocess.run(
+            make,
+            cwd=ROOT,
+            env=scrapy.environment | old,
+            capture_output=True,
+            text=True,
+            check=False,
+        ),
+    ):
+        assert done.returncode
+        assert failing(done.stderr) == {"Python": "use Python 3.11 or newer"}
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_a_clock_before_the_day_on_which_a_policy_was_checked(scrapy: Scrapy) -> None:
+    scrapy.policy(limit(300, 60).replace("2026-11-22", "2999-12-31"))
+    done = scrapy.run("doctor", "dmg", "--offline")
+    assert done.returncode == 1
+    assert [*failing(done.stdout)] == ["clock"]
+    assert "set the clock" in failing(done.stdout)["clock"]
+
+
 def test_a_configuration_of_scrapyd_fails_with_its_cures(scrapy: Scrapy, tmp_path: Path) -> None:
     (tmp_path / "scrapy.cfg").write_text(
         "[settings]\ndefault = mplus_crawler.settings\n"
@@ -159,6 +192,42 @@ def test_what_needs_the_network_fails_with_its_cure(scrapy: Scrapy) -> None:
     assert "BUDGET_URL" in failing(unreachable.stdout)["budget"]
     unreachable = scrapy.run("doctor", "dmg", DMG_BASE_URL="http://127.0.0.1:9/v2/")
     assert "network" in failing(unreachable.stdout)["API of Design Museum Gent"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (b"garbage\r\n\r\n", "FAIL API of Design Museum Gent"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 200 + b"\r\n", "FAIL API of Design Museum Gent"),
+        (b"HTTP/1.1 500 No\r\nDate: Fri, 31 Dec 9999999999 23:59:59 GMT\r\n\r\n", "no date"),
+    ],
+)
+def test_an_answer_that_is_none_is_a_line(scrapy: Scrapy, answer: bytes, line: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(1 << 16)
+                client.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        base_url = f"http://127.0.0.1:{server.getsockname()[1]}/v2/"
+        done = scrapy.run("doctor", "dmg", DMG_BASE_URL=base_url)
+        thread.join()
+    assert line in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("place", ["", "%(time)s", "s3://"])
+def test_a_place_that_is_none_is_told_offline_too(scrapy: Scrapy, place: str) -> None:
+    told = scrapy.run("crawl", "objects", HARVEST_DIR=place)
+    assert told.returncode == 2
+    done = scrapy.run("doctor", "dmg", "--offline", HARVEST_DIR=place)
+    assert done.returncode == 1
+    assert told.stderr.strip().removeprefix("error: ") in done.stdout
+    assert "HARVEST_DIR" in failing(done.stdout)["HARVEST_DIR"]
 
 
 @pytest.mark.parametrize("requirement", REQUIRED)

@@ -37,6 +37,8 @@ def check_one_line(crawl: Crawl, code: int, *words: str) -> None:
         (["-s", "DMG_BASE_URL=http://["], ["DMG_BASE_URL"]),
         (["-s", "DMG_BASE_URL=http://me:canary@127.0.0.1/"], ["DMG_BASE_URL", "password"]),
         (["-s", "DMG_BASE_URL=http://127.0.0.1:99999/"], ["DMG_BASE_URL"]),
+        (["-s", "DMG_BASE_URL=https://mus eum.example/v2/"], ["DMG_BASE_URL", "no URL"]),
+        (["-s", "DMG_BASE_URL=https://museum.example/v2/#top"], ["DMG_BASE_URL", "no URL"]),
         (["-s", "HARVEST_DIR=p%(time)s"], ["HARVEST_DIR"]),
         (["-s", "HARVEST_DIR="], ["HARVEST_DIR", "empty"]),
         (["-s", "LOG_LEVEL=debug"], ["LOG_LEVEL", "DEBUG"]),

@@ -47,10 +47,7 @@ def check_launch(
     """
     _refuse_secrets([*arguments, *(pair.partition("=")[0] for pair in given)])
     check_numbers(settings)
-    if not settings["HARVEST_DIR"]:
-        raise UsageFault("HARVEST_DIR is empty; name a folder, or s3://bucket/prefix")
-    if "%(" in str(settings["HARVEST_DIR"]):
-        raise UsageFault("HARVEST_DIR names one folder: leave %(…)s to the feeds' own paths")
+    check_place(settings)
     _check_feeds(settings)
     if issubclass(spidercls, MuseumSpider):
         identity = spidercls.check(settings, arguments)
@@ -86,11 +83,20 @@ def check_numbers(settings: BaseSettings) -> None:
             raise UsageFault(f"{name}={settings[name]} is not a number from {least:g} to {most:g}")
 
 
+def check_place(settings: BaseSettings) -> None:
+    """Raise :class:`UsageFault` where ``HARVEST_DIR`` is no place to put anything; look at none."""
+    place = settings["HARVEST_DIR"]
+    if not place:
+        raise UsageFault("HARVEST_DIR is empty; name a folder, or s3://bucket/prefix")
+    if "%(" in place:
+        raise UsageFault("HARVEST_DIR names one folder: leave %(…)s to the feeds' own paths")
+    if in_s3(place):
+        check_s3(place)
+
+
 def _check_feeds(settings: BaseSettings) -> None:
     formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
     schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
-    if in_s3(place := settings["HARVEST_DIR"]):
-        check_s3(place)
     for uri, options in settings.getdict("FEEDS").items():
         if options.get("format") not in formats:
             raise UsageFault(

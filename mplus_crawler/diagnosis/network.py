@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -73,12 +74,13 @@ def _ask(
             return
         try:
             date = _date(url, settings["USER_AGENT"])
+        except (OSError, HTTPException, ValueError) as error:
+            said = " ".join(str(getattr(error, "reason", None) or error).split())
+            cure = "mend network, proxy or address"
+            yield Finding(what, f"{url} cannot be reached ({said})", cure)
+            return
         finally:
             store.settle(account, grant.ticket, Evidence())
-    except OSError as error:
-        reason = getattr(error, "reason", None) or error
-        yield Finding(what, f"{url} cannot be reached ({reason})", "mend network, proxy or address")
-        return
     finally:
         store.close()
     yield Finding(what, f"{url} answers")
@@ -99,7 +101,7 @@ def _date(url: str, user_agent: str) -> str | None:
 def _clock(date: str | None) -> Finding:
     try:
         theirs = parsedate_to_datetime(date or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return Finding(_CLOCK, "its answer has no date")
     skew = (datetime.now(UTC) - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
     if abs(skew) <= _SKEW:

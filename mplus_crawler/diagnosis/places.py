@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from scrapy.settings import BaseSettings
 
+from mplus_crawler.crawls.launch import check_place
 from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
-from mplus_crawler.feeds.destination import check_s3, destination
+from mplus_crawler.feeds.destination import destination
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.state import in_s3, state_folder
 
@@ -23,13 +24,16 @@ _PROBE = ".doctor"
 
 def folders(settings: BaseSettings) -> Iterator[Finding]:
     """The state folder, and ``HARVEST_DIR`` where that is on this machine."""
+    try:
+        check_place(settings)
+    except Fault as fault:
+        yield Finding("HARVEST_DIR", str(fault), "mend HARVEST_DIR; for S3, what boto3 reads")
+        return
     wanted = {"state folder": (state_folder(settings), "HARVEST_STATE_DIR")}
     if not in_s3(settings["HARVEST_DIR"]):
         wanted["HARVEST_DIR"] = (Path(settings["HARVEST_DIR"]), "HARVEST_DIR")
     for what, (folder, setting) in wanted.items():
         try:
-            if not settings["HARVEST_DIR"]:
-                raise FileNotFoundError(None, "HARVEST_DIR is empty")
             folder.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=folder):
                 pass
@@ -71,13 +75,13 @@ def s3(settings: BaseSettings) -> Iterator[Finding]:
     if not in_s3(place):
         return
     try:
-        check_s3(place)
+        check_place(settings)
         bucket = destination(settings)
         bucket.write(_PROBE, b"")
         bucket.remove(_PROBE)
         yield Finding("S3", f"{place} can be written")
-    except Fault as fault:
-        yield Finding("S3", str(fault), "install boto3, or mend HARVEST_DIR or what boto3 reads")
+    except Fault:
+        return  # has been told
     except OSError as error:
-        cure = "mend bucket, endpoint or credentials, which are where boto3 looks for them"
+        cure = "mend bucket, endpoint or credentials, where boto3 looks for them"
         yield Finding("S3", f"{place} cannot be written ({error})", cure)

@@ -111,7 +111,8 @@ class MuseumSpider(Spider):
         try:
             split = urlsplit(url)
             usable = split.scheme in ("http", "https") and split.hostname and not split.query
-            usable = usable and split.port != 0
+            usable = usable and split.port != 0 and not split.fragment
+            usable = usable and url.isprintable() and " " not in url
         except ValueError:
             usable = False
         if not usable:
