@@ -257,7 +257,7 @@ def exit_codes() -> str:
     rows = []
     for exit_code, (verdicts, meaning) in sorted(EXIT_CODES.items()):
         for verdict in verdicts:
-            if verdict.exit_code is not exit_code:
+            if verdict.exit_code != exit_code:
                 raise Outdated(f"{verdict} has the exit code {verdict.exit_code}")
         rows.append((str(exit_code), codes(verdicts), meaning))
     return table(("code", "verdict", "meaning"), rows)
