@@ -365,6 +365,15 @@ def test_a_csv_feed_is_read_as_well(scrapy: Scrapy) -> None:
     assert (crawl.code, server.asked) == (0, ["/v2/2.png"]), crawl.err
 
 
+def test_a_feed_that_names_no_image_is_doubted(scrapy: Scrapy) -> None:
+    file = scrapy.folder / "agents.jsonl"
+    file.write_text('\ufeff{"id": "x:1", "kind": "agent"}\n', "utf-8")
+    with serving(host) as server:
+        crawl = images(scrapy, file, server)
+    assert (crawl.code, server.asked) == (0, []), crawl.err
+    assert any("names no image" in note for note in crawl.certificate["notes"])
+
+
 def test_hosts_are_asked_side_by_side_each_once_a_second(scrapy: Scrapy) -> None:
     """The museum's own origin, and two hosts behind a proxy of the user's, one of them slow."""
     began: dict[str, list[float]] = {"quick": [], "slow": [], "own": []}

@@ -275,6 +275,7 @@ def test_a_line_is_one_clean_line(text: str) -> None:
         {"crm:P129i_is_subject_of": {"@id": WIKIPEDIA}},
         {"crm:P67_refers_to": {"@id": WIKIPEDIA}},
         {"crm:P67_refers_to": [WIKIPEDIA]},
+        {"dcterms:source": WIKIPEDIA, "dcterms:license": BY_SA},
         {"crm:P67_refers_to": {"@id": WIKIPEDIA}, "dcterms:license": {"@id": BY_SA}},
     ],
 )

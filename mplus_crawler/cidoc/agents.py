@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from mplus_crawler.cidoc import crm
@@ -131,9 +132,9 @@ def _biography(node: Node, pages: list[str]) -> list[dict[str, str | None]]:
 
 
 def _pages(node: Node) -> list[str]:
-    """The page a text is from: P129i since June 2026, P67 before."""
-    pages = nodes(node, "crm:P129i_is_subject_of") + as_list(node.get("crm:P67_refers_to"))
-    return references(pages)
+    """The page a text is from: P129i since June 2026, P67 before, a source in version 1."""
+    before = (node.get("crm:P67_refers_to"), node.get("dcterms:source"))
+    return references(nodes(node, "crm:P129i_is_subject_of") + [*chain(*map(as_list, before))])
 
 
 def _first_in_language(biographies: list[dict[str, str | None]]) -> dict[str, str]:

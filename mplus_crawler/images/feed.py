@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import sys
 from collections.abc import Iterator
@@ -52,10 +53,10 @@ def read_feed(path: Path) -> Iterator[dict[str, Any] | str]:
 def _json_lines(path: Path) -> Iterator[dict[str, Any] | str]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.strip():
+            if not (text := line.removeprefix(codecs.BOM_UTF8).strip()):
                 continue
             try:
-                record = orjson.loads(line)
+                record = orjson.loads(text)
             except orjson.JSONDecodeError:
                 record = None
             yield record if isinstance(record, dict) else f"line {number} is no JSON object"

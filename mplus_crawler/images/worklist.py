@@ -99,6 +99,11 @@ class Worklist:
             values,
         )
 
+    @property
+    def named(self) -> bool:
+        """Whether any image was named, whoever's part it is."""
+        return self._db.execute("SELECT 1 FROM image LIMIT 1").fetchone() is not None
+
     def counts(self) -> dict[str, int]:
         """How many images there are under each term, by its slug."""
         return dict(self._db.execute("SELECT term, count(*) FROM image WHERE ours GROUP BY term"))

@@ -139,6 +139,8 @@ class ImagesSpider(GentSpider):
                 self.worklist.add(said)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
+        if not self.worklist.named:
+            census.note(f"{self.feed} names no image: is it a feed of objects?")
         if denied := self.worklist.denied():
             parts = ", ".join(f"{n:,} {self._named(term)}" for term, n in sorted(denied.items()))
             census.note(f"images that may not be fetched, or are not wanted: {parts}")
