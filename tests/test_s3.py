@@ -76,6 +76,25 @@ def test_a_feed_is_one_whole_object(
     assert (bucket / "gent" / "objects.incomplete.jsonl").exists()
 
 
+def test_two_feeds_of_one_name_do_not_get_into_each_others_way(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, bucket: Path
+) -> None:
+    scrapy.at(museum(objects=10, invalid=0)).policy(UNLIMITED)
+    options = {"format": "jsonlines", "overwrite": True}
+    feeds = {
+        "s3://harvest/all/x.jsonl": options,
+        "s3://harvest/ids/x.jsonl": {**options, "fields": ["id"]},
+    }
+    crawl = scrapy.crawl("objects", "-s", f"FEEDS={json.dumps(feeds)}")
+    assert crawl.code == 0, crawl.err
+    whole, ids = (
+        [json.loads(line) for line in (bucket / folder / "x.jsonl").read_bytes().splitlines()]
+        for folder in ("all", "ids")
+    )
+    assert [{"id": record["id"]} for record in whole] == ids
+    assert len(ids) == 10
+
+
 def test_a_whole_harvest_goes_there_and_an_incomplete_one_leaves_the_snapshot(
     museum: Callable[..., Sandbox], scrapy: Scrapy, bucket: Path
 ) -> None:

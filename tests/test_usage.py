@@ -53,6 +53,7 @@ def check_one_line(crawl: Crawl, code: int, *words: str) -> None:
         (["-a", "dmg_api_key=canary"], ["DMG_API_KEY", "environment"]),
         (["-O", "objects.docx"], ["docx", "jsonl"]),
         (["-O", "/dev/null:jsonl"], ["no file", "-o -"]),
+        (["-O", "objects.csv", "-O", "./objects.csv:jsonl"], ["./objects.csv", "same file"]),
     ],
 )
 def test_a_usage_error_is_one_line_and_asks_nothing(

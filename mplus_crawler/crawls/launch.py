@@ -97,6 +97,7 @@ def check_place(settings: BaseSettings) -> None:
 def _check_feeds(settings: BaseSettings) -> None:
     formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
     schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
+    files: set[Path] = set()
     for uri, options in settings.getdict("FEEDS").items():
         if options.get("format") not in formats:
             raise UsageFault(
@@ -109,8 +110,12 @@ def _check_feeds(settings: BaseSettings) -> None:
             check_s3(str(uri))
             if str(uri).endswith("/"):
                 raise UsageFault(f"the feed {uri} names no object; write s3://bucket/name.jsonl")
-        if scheme in ("", "file") and (file := _local(uri)).exists() and not file.is_file():
-            raise UsageFault(f"the feed {uri} is no file; standard output is -o -:jsonl")
+        if scheme in ("", "file"):
+            if (file := _local(uri)).exists() and not file.is_file():
+                raise UsageFault(f"the feed {uri} is no file; standard output is -o -:jsonl")
+            if file.resolve() in files:
+                raise UsageFault(f"the feed {uri} is the same file as another")
+            files.add(file.resolve())
 
 
 def _check_places(settings: BaseSettings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections import Counter
@@ -95,7 +96,9 @@ class Publication(Extension):
         from mplus_crawler.feeds.s3 import Bucket
 
         prefix, _, name = uri.rpartition("/")
-        bucket = Bucket(prefix, state_folder(self._crawler.settings))
+        # A folder for each prefix: feeds of one name may go to several.
+        folder = f"s3-{hashlib.sha256(prefix.encode()).hexdigest()[:12]}"
+        bucket = Bucket(prefix, state_folder(self._crawler.settings) / folder)
         return self._staged_file(partial(bucket.stage, name), uri)
 
     def _staged_file(self, make: Callable[..., StagedFile], name: str) -> StagedFile:
