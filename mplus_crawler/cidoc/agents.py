@@ -134,7 +134,7 @@ def _biography(node: Node, pages: list[str]) -> list[dict[str, str | None]]:
 def _pages(node: Node) -> list[str]:
     """The page a text is from: P129i since June 2026, P67 before, a source in version 1."""
     before = (node.get("crm:P67_refers_to"), node.get("dcterms:source"))
-    return references(nodes(node, "crm:P129i_is_subject_of") + [*chain(*map(as_list, before))])
+    return references([*nodes(node, "crm:P129i_is_subject_of"), *chain(*map(as_list, before))])
 
 
 def _first_in_language(biographies: list[dict[str, str | None]]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from scrapy.spiderloader import get_spider_loader
 from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
 from mplus_crawler.policy import Policy
-from mplus_crawler.politeness.budget import Account, Evidence
+from mplus_crawler.politeness.budget import Account, BudgetUnavailable, Evidence
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider
 
@@ -68,7 +68,11 @@ def _ask(
         account = Account.of(
             spider.api_at(url), policy.tier(url, url), "address", settings.getfloat("RATE_SHARE")
         )
-        grant = store.reserve(account, "doctor")
+        try:
+            grant = store.reserve(account, "doctor")
+        except BudgetUnavailable as fault:  # it opens, but takes nothing
+            yield Finding("budget", str(fault), "mend it, or name another with BUDGET_URL")
+            return
         if grant.ticket is None:
             yield Finding(what, f"not asked: its budget is spent for {grant.wait:.0f} s")
             return
