@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from mplus_crawler.errors import PageFault
 from mplus_crawler.graphql.calls import read_answer
+from mplus_crawler.graphql.outcomes import Fetched, Listed
 from mplus_crawler.graphql.questions import Fetch, Listing
 from mplus_crawler.graphql.reading import Reader
+from mplus_crawler.graphql.walk import Walk
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.mplus.calls import Asked
 from mplus_crawler.sandbox.mplus.data import Collection
@@ -186,6 +188,39 @@ def test_what_is_swallowed_cached_broken_refused_added_and_withdrawn(
     assert seen["log"][refused + 2]["at"] - seen["log"][refused]["at"] >= 1
 
 
+def test_bad_records_side_by_side_are_told_apart(
+    scrapy: Scrapy, museum: Museums, data_set: Callable[[int], str]
+) -> None:
+    rows = (99, 100, 101)
+    faults = [f"poison:row={row}" for row in rows]
+    opened = museum(mplus_data=data_set(400), mplus_window=400, mplus_faults=faults)
+    done = crawl(scrapy, opened, policy=SMALL.replace("window = 100", "window = 400"))
+    assert done.code == 0, done.err
+    assert ids(done.rejected) == {*opened.truth("mplus")["objects"]["poison"]}
+    assert len(done.records) == 400 - len(rows)
+
+
+def test_long_ids_fit_into_a_call() -> None:
+    there = {2_000_000_000 + 60 * row for row in range(20_500)}
+    rising, falling = sorted(there), sorted(there, reverse=True)
+    walk = Walk(size=100, listed=2500, window=10_000)
+    while questions := walk.call():
+        assert sum(len(json.dumps(question.ids)) for question in questions) < 100_000
+        for question in questions:
+            if isinstance(question, Fetch):
+                walk.answered(question, Fetched(question.ids))
+                continue
+            if question.ids:
+                came = sorted(there & {*question.ids})
+            else:
+                first = question.page * question.size
+                came = (falling if question.descending else rising)[first : first + question.size]
+            walk.answered(question, Listed(tuple(came), len(came) if question.ids else len(there)))
+        walk.under_way -= 1
+    assert walk.over
+    assert (walk.got, walk.problems) == (there, [])
+
+
 def test_the_whole_museum_in_one_process(
     scrapy: Scrapy, museum: Museums, data_set: Callable[[int], str]
 ) -> None:
@@ -330,6 +365,13 @@ def forgets_an_id(_: int, said: dict[str, Any]) -> None:
             row["id"] = None
 
 
+def repeats_itself(_: int, said: dict[str, Any]) -> None:
+    first = {"id": 308, "objectNumber": "1", "_sys": {"pagination": {"total": 10**12}}}
+    for name in said["data"]:
+        if name.endswith("list"):
+            said["data"][name] = [first]
+
+
 def gives_one_twice(_: int, said: dict[str, Any]) -> None:
     for name, rows in said["data"].items():
         twice = [row for row in rows or () for _ in range(1 + (row["id"] == 308))]
@@ -355,6 +397,7 @@ def sends_too_much(number: int, said: dict[str, Any]) -> bytes:
         (nothing, says_more, 10, 300, 60, "ids could not be had"),
         (nothing, says_less, 10, 300, 60, "lists of all ids did not agree"),
         (nothing, says_nothing, 10, 300, 20, "no total came"),
+        (nothing, repeats_itself, 10, 1, 80, "brought nothing new"),
         (nothing, forgets_an_id, 10, 299, 99, "1 records cannot be read, and have no id"),
         (nothing, gives_one_twice, 0, 300, 12, "all 300 records"),
         (nothing, speaks_no_json_of_one, 0, 299, 60, "all 300 records"),

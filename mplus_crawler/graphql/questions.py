@@ -37,6 +37,11 @@ class Listing:
         return f"{'down' if self.descending else 'up'}_{self.page}_{self.size}"
 
     @property
+    def load(self) -> int:
+        """What its ids take of a call, in bytes."""
+        return _load(self.ids)
+
+    @property
     def single(self) -> bool:
         """Whether it cannot be split."""
         return (len(self.ids) or self.size) == 1
@@ -87,6 +92,11 @@ class Fetch:
     def key(self) -> str:
         """The same for the same records, however often they were asked for."""
         return f"of_{_digest(self.ids)}"
+
+    @property
+    def load(self) -> int:
+        """What its ids take of a call, in bytes."""
+        return _load(self.ids)
 
     @property
     def single(self) -> bool:
@@ -140,6 +150,10 @@ def _divisor(size: int, avoid: Sequence[int]) -> int:
         for part in range(1, max(2, size // (_PARTS - 1) + 1))
         if size % part == 0 and (part not in avoid or part == 1)
     )
+
+
+def _load(ids: Sequence[int]) -> int:
+    return sum(len(str(id_)) + 1 for id_ in ids)
 
 
 def _digest(ids: Sequence[int]) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from mplus_crawler.graphql.questions import Listing, batches
 
-# Lists of ids that are looked through above the highest known one.
+# Lists of ids that are looked through above the highest known one, and between known ones.
 _FARTHEST = 24
+_WIDEST = 1_000
 
 
 class Roll:
@@ -168,6 +169,9 @@ class Roll:
         if self.total and self.total > 2 * self._reach:
             low, high = self._rows.get(self._reach - 1), self._rows.get(self.total - self._reach)
             gaps.append(range((low or 0) + 1, high or 1))
+        if sum(map(len, gaps)) > _WIDEST * self._size:
+            self.failed = "the ids that may lie between known ones are too many to be asked for"
+            return []
         return self._ask(
             Listing(0, self._size, ids=ids) for gap in gaps for ids in batches(gap, self._size)
         )
@@ -209,7 +213,7 @@ class Roll:
         return range(low, high)
 
     def _ask(self, parts: Sequence[Listing] | Iterator[Listing]) -> list[Listing]:
-        new = [part for part in parts if part.key not in self._asked]
-        self._asked.update(part.key for part in new)
-        self._open.update(part.key for part in new)
-        return new
+        new = {part.key: part for part in parts if part.key not in self._asked}
+        self._asked.update(new)
+        self._open.update(new)
+        return [*new.values()]

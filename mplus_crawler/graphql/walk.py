@@ -15,12 +15,14 @@ from mplus_crawler.graphql.witnesses import Witnesses
 _FIELDS = 4
 # The same when no page is left to ask for, so that the last roll is called at one moment.
 _FIELDS_AT_THE_END = 10
-# Ids in a call: M+'s server takes a hundred kilobytes.
-_IDS = 12_000
+# What ids may take of a call, in bytes: M+'s server takes a hundred kilobytes.
+_BYTES = 80_000
 # How often a question is asked, a record that isn't there is asked for, all ids are listed.
 _TRIES = 6
 _LOOKS = 3
 _ROLLS = 5
+# Calls in a row that a server may answer with nothing new, not even that there is nothing.
+_IDLE = 50
 # How often a page has to end at the same length to be taken for the longest that the server
 # gives, and how often that is believed.
 _SEEN = 2
@@ -62,6 +64,7 @@ class Walk:
     _looked: Counter[int] = field(default_factory=Counter)
     _witnesses: Witnesses = field(default_factory=Witnesses)
     _reason: str = ""
+    _idle: int = 0
     _over: bool = False
 
     def __post_init__(self) -> None:
@@ -90,6 +93,8 @@ class Walk:
 
     def call(self) -> list[Question]:
         """The questions of the next call; none if there is nothing to ask for now."""
+        if self._idle >= _IDLE:
+            self.stop(f"{_IDLE} calls in a row brought nothing new")
         if not (self._fresh or self._again or self.under_way or self._over):
             self._settle()
         if not (self._fresh or self._again):
@@ -104,14 +109,15 @@ class Walk:
         room -= sum(question.cost for question in questions)
         if questions[0].key in self._alone:
             room = 0
-        ids = sum(len(question.ids) for question in questions)
+        load = sum(question.load for question in questions)
         while self._again and (first := self._again[0]).cost <= room:
-            ids += len(first.ids)
-            if ids > _IDS or first.key in self._alone:
+            load += first.load
+            if load > _BYTES or first.key in self._alone:
                 break
             room -= first.cost
             questions.append(self._again.popleft())
         self.under_way += 1
+        self._idle += 1
         return questions
 
     @property
@@ -138,6 +144,7 @@ class Walk:
             return False
         if (outcome.bare or outcome.crowded) and self._mend(question, outcome):
             return False
+        self._idle = 0
         self._witnesses.hear(outcome)
         self.got.update(outcome.ids)
         self._look_for({*question.ids} - {*outcome.ids})
@@ -165,7 +172,10 @@ class Walk:
             self._reason = outcome.reason
         elif isinstance(outcome, Listed):
             try:
+                known = len(roll.ids)
                 more = roll.take(part, outcome.ids, outcome.total)
+                if len(roll.ids) > known or not outcome.ids:
+                    self._idle = 0
             except ValueError as error:
                 more = self._capped(part, len(outcome.ids))
                 more = more or self._list_again(part, str(error), outcome)

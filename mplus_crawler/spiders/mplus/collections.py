@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 # After so many calls that brought nothing, the next one waits longer and longer; one counts for
 # a part where a record broke it, or where a range of ids may simply be empty.
 _BARREN = 3
-_PART = 0.1
+_PART = 0.02
 # Calls in a row that could not be had for good, after which nothing more is asked; and how
 # often the others after the first are asked again, which are smaller: a record may have no JSON.
 _LOST = 8
