@@ -66,6 +66,7 @@ def test_the_worst_verdict_is_the_exit_code_and_the_others_are_delivered(
     certificate = certified(scrapy, "agents")
     assert certificate["resume"] == "scrapy harvest dmg"
     assert f"agents: {certificate['reason']}" in done.stderr
+    assert done.stderr.endswith("\ngo on with scrapy harvest dmg\n")
 
 
 def test_ctrl_c_stops_all_of_it_and_the_same_command_goes_on(

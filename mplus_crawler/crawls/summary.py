@@ -42,6 +42,7 @@ class Row:
     rejects: int = 0
     requests: int = 0
     seconds: float = 0.0
+    resume: str | None = None
 
     @classmethod
     def of(cls, spider: str, exit_code: ExitCode, certificate: dict[str, Any] | None) -> Self:
@@ -58,6 +59,7 @@ class Row:
             certificate["rejected"] + certificate["unreadable"],
             certificate["requests"]["sent"],
             (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds(),
+            certificate["resume"],
         )
 
     @classmethod
@@ -67,12 +69,13 @@ class Row:
 
 
 def table(rows: Sequence[Row]) -> None:
-    """Print a row for each spider, and why those that did not end well didn't."""
+    """Print a row for each spider, why those that did not end well didn't, and what goes on."""
     heads = ("spider", "verdict", "exit", "records", "rejects", "requests", "time")
     cells = [heads, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [_aligned(line, widths) for line in cells]
     lines += [f"{row.spider}: {row.reason}" for row in rows if row.exit_code]
+    lines += [f"go on with {command}" for command in {row.resume for row in rows} if command]
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
