@@ -365,6 +365,17 @@ def test_a_csv_feed_is_read_as_well(scrapy: Scrapy) -> None:
     assert (crawl.code, server.asked) == (0, ["/v2/2.png"]), crawl.err
 
 
+def test_what_comes_of_a_feed_for_its_owner_alone_is_its_owners_too(scrapy: Scrapy) -> None:
+    with serving(host) as server:
+        file = feed(scrapy.folder / "feed.jsonl", [row(1, f"{server.base_url}1.png")])
+        file.chmod(0o600)
+        crawl = images(scrapy, file, server)
+    assert crawl.code == 0, crawl.err
+    files = [path for path in crawl.folder.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".png", ".json", ".jsonl"}
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
+
+
 def test_a_feed_that_names_no_image_is_doubted(scrapy: Scrapy) -> None:
     file = scrapy.folder / "agents.jsonl"
     file.write_text('\ufeff{"id": "x:1", "kind": "agent"}\n', "utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
 from mplus_crawler.cidoc import crm
@@ -28,6 +27,8 @@ from mplus_crawler.records import SEVERAL
 AGENT_TYPES = {"crm:E21_Person": "person", "crm:E74_Group": "group", "crm:E39_Actor": "actor"}
 # The EU vocabulary of human sexes; the last segment of its URIs is the term.
 HUMAN_SEX = "http://publications.europa.eu/resource/authority/human-sex/"
+# Where the page that a text is from stands: since June 2026, before, and in version 1.
+_PAGES = ("crm:P129i_is_subject_of", "crm:P67_refers_to", "dcterms:source")
 # What each relation says where its node has no type that says it better.
 RELATIONS = {
     "crm:P152i_is_parent_of": "parent of",
@@ -132,9 +133,8 @@ def _biography(node: Node, pages: list[str]) -> list[dict[str, str | None]]:
 
 
 def _pages(node: Node) -> list[str]:
-    """The page a text is from: P129i since June 2026, P67 before, a source in version 1."""
-    before = (node.get("crm:P67_refers_to"), node.get("dcterms:source"))
-    return references([*nodes(node, "crm:P129i_is_subject_of"), *chain(*map(as_list, before))])
+    """The pages that a text is from."""
+    return references([page for name in _PAGES for page in as_list(node.get(name))])
 
 
 def _first_in_language(biographies: list[dict[str, str | None]]) -> dict[str, str]:

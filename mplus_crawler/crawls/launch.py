@@ -53,7 +53,7 @@ def check_launch(
         identity = spidercls.check(settings, arguments)
         identity.pop("fresh", None)
         base = spidercls.base(settings, spidercls.load_policy(settings))
-        if spidercls.private:
+        if spidercls.is_private(identity):
             os.umask(0o077)  # what the harvest writes is for its owner alone
     open_budget(settings.get("BUDGET_URL")).close()
     _check_places(settings)

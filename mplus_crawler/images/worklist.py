@@ -101,7 +101,7 @@ class Worklist:
 
     @property
     def named(self) -> bool:
-        """Whether any image was named, whoever's part it is."""
+        """Whether any image was named, whosever part it is."""
         return self._db.execute("SELECT 1 FROM image LIMIT 1").fetchone() is not None
 
     def counts(self) -> dict[str, int]:

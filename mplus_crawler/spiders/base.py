@@ -43,7 +43,7 @@ class MuseumSpider(Spider):
     base_setting: ClassVar[str]
     kind: ClassVar[str]
     keyed: ClassVar[bool] = False
-    private: ClassVar[bool] = False
+    private: bool = False
     in_harvest: ClassVar[bool] = False
     session: ClassVar[bool] = False
     revalidates: ClassVar[bool] = False
@@ -75,6 +75,7 @@ class MuseumSpider(Spider):
         spider.fresh = spider.arguments.pop("fresh", "false") == "true"
         spider.policy = cls.load_policy(crawler.settings)
         spider.base_url = cls.base(crawler.settings, spider.policy)
+        spider.private = cls.is_private(spider.arguments)
         trust(spider.base_url)
         return spider
 
@@ -96,6 +97,11 @@ class MuseumSpider(Spider):
     @abstractmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
         """The arguments that the spider takes, and what each may be."""
+
+    @classmethod
+    def is_private(cls, arguments: Mapping[str, str]) -> bool:
+        """Whether what comes of these *arguments*, which are checked, is for its owner alone."""
+        return cls.private
 
     @classmethod
     def load_policy(cls, settings: BaseSettings) -> Policy:

@@ -99,6 +99,11 @@ class ImagesSpider(GentSpider):
         check_feed(Path(arguments["feed"]))
         return arguments
 
+    @classmethod
+    def is_private(cls, arguments: Mapping[str, str]) -> bool:
+        """Images, with what is said of them, are for whoever may read the feed."""
+        return not Path(arguments["feed"]).stat().st_mode & 0o077
+
     @property
     def images(self) -> Images:
         """What the policy says of images."""
