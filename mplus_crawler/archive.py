@@ -29,10 +29,11 @@ class DamagedArchive(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file, by its name below the data set; *content* is ``None`` where it is absurdly large."""
+    """A file, by its name below the data set; *trouble* says why its *content* cannot be had."""
 
     name: str
     content: bytes | None
+    trouble: str = ""
 
 
 def is_archive(place: Path) -> bool:
@@ -48,7 +49,8 @@ def members(place: Path, folder: str) -> Iterator[Member]:
 
     Raises :class:`DamagedArchive`, after what could be read of it.
     """
-    wanted = re.compile(rf"(?:.*/)?({re.escape(folder)}/[^/]+/[^/]+\.json)")
+    # Hidden files are a Mac's notes on others.
+    wanted = re.compile(rf"(?:.*/)?({re.escape(folder)}/[^/]+/[^/.][^/]*\.json)")
     try:
         if place.is_dir():
             yield from _in_folder(place, wanted)
@@ -63,8 +65,23 @@ def members(place: Path, folder: str) -> Iterator[Member]:
 def _in_folder(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
     for file in sorted(place.rglob("*.json")):
         if match := wanted.fullmatch(file.as_posix()):
-            fits = file.stat().st_size <= _LARGEST
-            yield Member(match[1], file.read_bytes() if fits else None)
+            yield _file(match[1], file)
+
+
+def _file(name: str, file: Path) -> Member:
+    """What *file* holds: one that is bad, or a link to nowhere, is no reason to leave the rest."""
+    try:
+        if not file.is_file():  # reading a pipe would wait for ever
+            return Member(name, None, "is no file")
+        if file.stat().st_size > _LARGEST:
+            return _too_large(name)
+        return Member(name, file.read_bytes())
+    except OSError as error:
+        return Member(name, None, f"cannot be read: {error.strerror}")
+
+
+def _too_large(name: str) -> Member:
+    return Member(name, None, "is too large to be a record")
 
 
 def _in_zip(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
@@ -72,7 +89,7 @@ def _in_zip(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
         for info in archive.infolist():
             if match := wanted.fullmatch(info.filename):
                 fits = info.file_size <= _LARGEST
-                yield Member(match[1], archive.read(info) if fits else None)
+                yield Member(match[1], archive.read(info)) if fits else _too_large(match[1])
 
 
 def _in_tar(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
@@ -83,4 +100,15 @@ def _in_tar(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
             match = wanted.fullmatch(info.name)
             if match and info.isfile():
                 file = archive.extractfile(info) if info.size <= _LARGEST else None
-                yield Member(match[1], file.read() if file else None)
+                yield Member(match[1], file.read()) if file else _too_large(match[1])
+        _check_end(archive)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Two blocks of zeros end a tar, but tarfile takes any block that is no header for that."""
+    stream = archive.fileobj
+    assert stream
+    if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError("it breaks off, or something in it is damaged")
+    while stream.read(_LARGEST):  # a checksum comes last
+        pass

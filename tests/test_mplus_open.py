@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,13 +130,72 @@ def test_what_is_no_record_is_named(scrapy: Scrapy, tmp_path: Path) -> None:
     assert not (tmp_path.parent / "objects_JSON").exists()
 
 
-def test_an_archive_that_breaks_off_is_incomplete(scrapy: Scrapy, tmp_path: Path) -> None:
-    whole = as_tar(tmp_path / "set.xz").read_bytes()
-    (tmp_path / "half.xz").write_bytes(whole[: len(whole) // 2])
-    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={tmp_path / 'half.xz'}")
+def cut(whole: bytes) -> bytes:
+    return whole[: len(whole) // 2]
+
+
+def cut_in_a_header(whole: bytes) -> bytes:
+    return whole[: whole.index(b"00079.json") + 100]
+
+
+def with_a_bad_header(whole: bytes) -> bytes:
+    return whole.replace(b"00079.json", b"00O79.json", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [("set.xz", cut), ("set.tar", cut_in_a_header), ("set.tar", with_a_bad_header)],
+)
+def test_an_archive_that_is_damaged_is_incomplete_and_gives_what_it_has(
+    scrapy: Scrapy, tmp_path: Path, name: str, damage: Callable[[bytes], bytes]
+) -> None:
+    whole = as_tar(tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(damage(whole))
+    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={tmp_path / name}")
     assert crawl.code == 10, crawl.err
     assert "cannot be read to its end" in crawl.certificate["reason"]
     assert "Traceback" not in crawl.err
+    came = [int(row["id"]) for row in crawl.lines("mplus_open_objects.incomplete.jsonl")]
+    assert came == OBJECTS[: len(came)]
+    assert 0 < len(came) < len(OBJECTS)
+
+
+def test_files_that_cannot_be_read_are_named_and_the_rest_is_read(
+    scrapy: Scrapy, tmp_path: Path
+) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(PUBLISHED, folder)
+    there = folder / "objects_JSON" / "0"
+    (there / "00777.json").symlink_to("nowhere.json")
+    os.mkfifo(there / "00778.json")
+    Path(os.fsdecode(os.fsencode(there) + b"/caf\xe9.json")).write_text("no record")
+    (there / "._00001.json").write_bytes(b"\0\5\x16\7")
+    for place in (folder, as_tar(tmp_path / "set.gz", folder)):
+        crawl = scrapy.crawl(
+            "mplus_open_objects", "-a", f"source={place}", "-s", "MAX_REJECT_SHARE=0.5"
+        )
+        assert crawl.code == 0, crawl.err
+        assert sorted(by_id(crawl)) == OBJECTS
+        told = {line["id"]: line["errors"][0]["message"] for line in crawl.rejected}
+        if place is folder:
+            assert "00777.json is no file" in told.pop("777")
+            assert "00778.json is no file" in told.pop("778")
+        assert [*told] == ["caf\ufffd"]
+
+
+def test_a_file_that_is_put_in_again_stands_for_the_first(scrapy: Scrapy, tmp_path: Path) -> None:
+    as_tar(tmp_path / "set.tar")
+    file = next(PUBLISHED.glob("objects_JSON/*/00001.json"))
+    record = json.loads(file.read_bytes())
+    record["title"]["en"] = "as it is now"
+    text = json.dumps(record).encode()
+    with tarfile.open(tmp_path / "set.tar", "a") as archive:
+        info = tarfile.TarInfo(str(file.relative_to(PUBLISHED)))
+        info.size = len(text)
+        archive.addfile(info, io.BytesIO(text))
+    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={tmp_path / 'set.tar'}")
+    assert (crawl.code, sorted(by_id(crawl))) == (0, OBJECTS), crawl.err
+    assert by_id(crawl)[1]["title_en"] == "as it is now"
 
 
 @pytest.mark.parametrize(

@@ -119,16 +119,22 @@ class PublishedSpider(MuseumSpider):
         census = Census.of(self.crawler)
         limit = self.arguments.get("limit")
         census.limit = int(limit) if limit else None
+        self.prepare(place)
+        # A name that is there again stands for the file that was put in last, as in unpacking.
+        last = {file.name: n for n, file in enumerate(self.files(place, self.folder))}
+        census.total(len(last))
+        census.pages.expected = -(-(census.expected or 0) // _BATCH)
+        files = enumerate(self.files(place, self.folder))
+        yield from self.batches(file for n, file in files if last.get(file.name, n) == n)
+        if not last:
+            census.problem(f"{self.source} holds no {self.folder}")
+
+    def files(self, place: Path, folder: str) -> Iterator[Member]:
+        """The files of *folder* in *place*, as far as it can be read."""
         try:
-            self.prepare(place)
-            expected = sum(1 for _ in members(place, self.folder))
-            census.total(expected)
-            census.pages.expected = -(-(census.expected or 0) // _BATCH)
-            yield from self.batches(members(place, self.folder))
-            if not expected:
-                census.problem(f"{self.source} holds no {self.folder}")
+            yield from members(place, folder)
         except DamagedArchive as damage:
-            census.problem(str(damage))
+            Census.of(self.crawler).problem(str(damage))
 
     def batches(self, files: Iterator[Member]) -> Iterator[Records | Loss]:
         """The records in *files*, as far as ``limit`` goes."""
@@ -141,7 +147,8 @@ class PublishedSpider(MuseumSpider):
                 try:
                     records.members.append((None, _record(member)))
                 except ValueError as error:
-                    yield Loss(Path(member.name).stem.lstrip("0"), "unreadable", str(error))
+                    id_ = _printable(Path(member.name).stem)
+                    yield Loss(id_.lstrip("0") or id_, "unreadable", str(error))
             yield records
 
     def prepare(self, place: Path) -> None:
@@ -162,7 +169,7 @@ class OpenObjectsSpider(PublishedSpider):
 
     def prepare(self, place: Path) -> None:
         """Objects name their constituents by number: learn the names."""
-        for member in members(place, OpenConstituentsSpider.folder):
+        for member in self.files(place, OpenConstituentsSpider.folder):
             try:
                 record = _record(member)
             except ValueError:
@@ -200,12 +207,18 @@ def _place(value: str) -> str:
 
 def _record(member: Member) -> dict[str, Any]:
     """The record in *member*; ValueError that names the file where there is none."""
+    name = _printable(member.name)
     if member.content is None:
-        raise ValueError(f"{member.name} is too large to be a record")
+        raise ValueError(f"{name} {member.trouble}")
     try:
         record = orjson.loads(member.content)
     except orjson.JSONDecodeError as error:
-        raise ValueError(f"{member.name} is no JSON: {error}") from None
+        raise ValueError(f"{name} is no JSON: {error}") from None
     if not isinstance(record, dict):
-        raise ValueError(f"{member.name} holds no record")
+        raise ValueError(f"{name} holds no record")
     return record
+
+
+def _printable(name: str) -> str:
+    """*name*, which may be no UTF-8 where it comes from, as it can be written."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
