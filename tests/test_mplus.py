@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from mplus_crawler.errors import PageFault
 from mplus_crawler.graphql.calls import read_answer
-from mplus_crawler.graphql.outcomes import Fetched, Listed
-from mplus_crawler.graphql.questions import Fetch, Listing
+from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome
+from mplus_crawler.graphql.questions import Fetch, Listing, Question
 from mplus_crawler.graphql.reading import Reader
 from mplus_crawler.graphql.walk import Walk
 from mplus_crawler.sandbox.app import Sandbox
@@ -200,25 +200,46 @@ def test_bad_records_side_by_side_are_told_apart(
     assert len(done.records) == 400 - len(rows)
 
 
-def test_long_ids_fit_into_a_call() -> None:
-    there = {2_000_000_000 + 60 * row for row in range(20_500)}
+def walked(walk: Walk, there: set[int], broken: set[int]) -> list[list[Question]]:
+    """The calls of *walk* at a museum that has the ids *there*, of which *broken* break pages."""
     rising, falling = sorted(there), sorted(there, reverse=True)
-    walk = Walk(size=100, listed=2500, window=10_000)
+    calls = []
+
+    def outcome(question: Question) -> Outcome:
+        if question.ids:
+            came = sorted(there & {*question.ids})
+        else:
+            assert isinstance(question, Listing)
+            first = question.page * question.size
+            came = (falling if question.descending else rising)[first : first + question.size]
+        if broken & {*came}:
+            return Broken("it breaks")
+        if isinstance(question, Fetch):
+            return Fetched(tuple(came))
+        return Listed(tuple(came), len(came) if question.ids else len(there))
+
     while questions := walk.call():
-        assert sum(len(json.dumps(question.ids)) for question in questions) < 100_000
+        calls.append(questions)
         for question in questions:
-            if isinstance(question, Fetch):
-                walk.answered(question, Fetched(question.ids))
-                continue
-            if question.ids:
-                came = sorted(there & {*question.ids})
-            else:
-                first = question.page * question.size
-                came = (falling if question.descending else rising)[first : first + question.size]
-            walk.answered(question, Listed(tuple(came), len(came) if question.ids else len(there)))
+            walk.answered(question, outcome(question))
         walk.under_way -= 1
     assert walk.over
-    assert (walk.got, walk.problems) == (there, [])
+    assert (walk.got, {*walk.unreadable}, walk.problems) == (there - broken, broken, [])
+    return calls
+
+
+def test_long_ids_fit_into_a_call() -> None:
+    there = {2_000_000_000 + 60 * row for row in range(20_500)}
+    calls = walked(Walk(size=100, listed=2500, window=10_000), there, set())
+    assert max(sum(len(json.dumps(q.ids)) for q in questions) for questions in calls) < 100_000
+
+
+@pytest.mark.parametrize(("count", "size", "most"), [(1_886, 97, 21), (13_412, 100, 140)])
+@pytest.mark.parametrize("place", [0.02, 0.5, 0.9])
+def test_a_bad_record_costs_hardly_a_call(count: int, size: int, most: int, place: float) -> None:
+    walk = Walk(size=size, listed=2400, window=10_000, salts=1)
+    there = {5 * row + 1 for row in range(count)}
+    assert len(walked(walk, there, {5 * round(place * count) + 1})) <= most
 
 
 def test_the_whole_museum_in_one_process(

@@ -27,7 +27,7 @@ class Listing:
     tries: int = 0
     failures: int = 0
 
-    cost = 1
+    cost = 0.5
 
     @property
     def key(self) -> str:

@@ -10,6 +10,8 @@ from mplus_crawler.graphql.questions import Listing, batches
 # Lists of ids that are looked through above the highest known one, and between known ones.
 _FARTHEST = 24
 _WIDEST = 1_000
+# Ids above the highest known one that are asked for again, at least.
+_NEXT = 100
 
 
 class Roll:
@@ -172,9 +174,13 @@ class Roll:
         if sum(map(len, gaps)) > _WIDEST * self._size:
             self.failed = "the ids that may lie between known ones are too many to be asked for"
             return []
-        return self._ask(
+        lists = [
             Listing(0, self._size, ids=ids) for gap in gaps for ids in batches(gap, self._size)
-        )
+        ]
+        if self._broken_rows and len(lists) <= len(self._broken_rows):
+            # Each holds a record that breaks it: its parts tell which.
+            lists = [part for one in lists for part in ([one] if one.single else one.parts())]
+        return self._ask(lists)
 
     def _gap(self, row: int) -> range:
         """The ids that the record in *row* can have: between those of its neighbours."""
@@ -209,8 +215,12 @@ class Roll:
             first, last = total - last, total - first
         first = max(0, first)
         low = known[first - 1] + 1 if 0 < first <= len(known) else 1
-        high = known[last - 1] + 1 if last < len(known) else known[-1] + 1 + self._size
-        return range(low, high)
+        if last < len(known):
+            return range(low, known[last - 1] + 1)
+        # New ones have higher ids. The last list is filled up: one that is empty is to be seen
+        # twice.
+        high = known[-1] + 1 + _NEXT
+        return range(low, high + (low - high) % self._size)
 
     def _ask(self, parts: Sequence[Listing] | Iterator[Listing]) -> list[Listing]:
         new = {part.key: part for part in parts if part.key not in self._asked}

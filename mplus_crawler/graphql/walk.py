@@ -11,10 +11,12 @@ from mplus_crawler.graphql.questions import Fetch, Listing, Question, batches
 from mplus_crawler.graphql.roll import Roll
 from mplus_crawler.graphql.witnesses import Witnesses
 
-# Root fields in a call: two languages of one page, and as much again for what went wrong.
+# Root fields in a call: two languages of one page, and as much again for what went wrong; ids
+# alone are half as much work.
 _FIELDS = 4
 # The same when no page is left to ask for, so that the last roll is called at one moment.
 _FIELDS_AT_THE_END = 10
+_QUESTIONS = 10
 # What ids may take of a call, in bytes: M+'s server takes a hundred kilobytes.
 _BYTES = 80_000
 # How often a question is asked, a record that isn't there is asked for, all ids are listed.
@@ -105,12 +107,14 @@ class Walk:
         questions: list[Question] = [(self._fresh or self._again).popleft() for _ in range(take)]
         if not self._fresh and self.rolls == 1 and self.roll.over and self.limit is None:
             self._call_roll(self.roll)
-        room = _FIELDS if self._fresh else _FIELDS_AT_THE_END
+        room: float = _FIELDS if self._fresh else _FIELDS_AT_THE_END
         room -= sum(question.cost for question in questions)
         if questions[0].key in self._alone:
             room = 0
         load = sum(question.load for question in questions)
         while self._again and (first := self._again[0]).cost <= room:
+            if len(questions) == _QUESTIONS:
+                break
             load += first.load
             if load > _BYTES or first.key in self._alone:
                 break
