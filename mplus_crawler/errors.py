@@ -50,6 +50,12 @@ class RefusedFault(Fault):
     exit_code = ExitCode.REFUSED
 
 
+class StoppedFault(Fault):
+    """Ctrl-C, or whoever else wants an end; nothing was requested."""
+
+    exit_code = ExitCode.STOPPED
+
+
 class PageFault(Exception):
     """An answer that is not what was asked for, and worth asking for again.
 

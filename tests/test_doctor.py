@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -233,6 +234,20 @@ def test_an_answer_that_is_none_is_a_line(scrapy: Scrapy, answer: bytes, line: s
         thread.join()
     assert line in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_a_museum_keeps_it_waiting_is_a_line(scrapy: Scrapy) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        base_url = f"http://127.0.0.1:{server.getsockname()[1]}/v2/"
+        process = scrapy.start("doctor", "dmg", DMG_BASE_URL=base_url)
+        client, _ = server.accept()
+        with client:
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=20)
+    assert process.returncode == 1, err
+    # A connection that is left open is told, too, where warnings are errors.
+    assert err.startswith("error: stopped before it had looked at everything\n")
+    assert "KeyboardInterrupt" not in err
 
 
 @pytest.mark.parametrize("place", ["", "%(time)s", "s3://"])

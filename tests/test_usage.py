@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,19 @@ def test_an_unreachable_host_is_incomplete(scrapy: Scrapy) -> None:
     assert "Traceback" not in crawl.err
     assert crawl.certificate["verdict"] == "incomplete"
     assert "refused" in crawl.certificate["reason"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_request_is_one_line_too(
+    scrapy: Scrapy, how: signal.Signals
+) -> None:
+    feed = scrapy.folder / "feed.jsonl"
+    os.mkfifo(feed)
+    process = scrapy.start("crawl", "images", "-a", f"feed={feed}")
+    with open(feed, "w"):  # it waits to read there now
+        process.send_signal(how)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 11, err
+    # A file that is left open is told, too, where warnings are errors.
+    assert err.startswith("error: stopped before the first request\n")
+    assert "KeyboardInterrupt" not in err

@@ -12,7 +12,7 @@ from mplus_crawler.crawls import process
 from mplus_crawler.crawls.jobs import Job
 from mplus_crawler.crawls.launch import check_launch
 from mplus_crawler.crawls.summary import tell
-from mplus_crawler.errors import Fault, UsageFault
+from mplus_crawler.errors import Fault, StoppedFault, UsageFault
 
 
 class Command(ScrapyCrawl):
@@ -22,6 +22,7 @@ class Command(ScrapyCrawl):
         """As Scrapy does, and keep the log to what concerns the harvest."""
         assert self.settings is not None
         arguments = dict(pair.partition("=")[::2] for pair in opts.spargs)
+        process.end_with(StoppedFault("stopped before the first request"))
         try:
             super().process_options(args, opts)
             process.prepare_log(self.settings)

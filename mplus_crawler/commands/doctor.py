@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from scrapy.commands import ScrapyCommand
 
-from mplus_crawler.crawls.process import refused
-from mplus_crawler.errors import ExitCode, UsageFault
+from mplus_crawler.crawls.process import end_with, refused
+from mplus_crawler.errors import ExitCode, Fault, UsageFault
 from mplus_crawler.policies.reading import policy_keys
 
 
@@ -37,6 +37,7 @@ class Command(ScrapyCommand):
         from mplus_crawler.diagnosis import diagnose  # Scrapy imports every command for any
 
         assert self.settings is not None
+        end_with(Fault("stopped before it had looked at everything"))
         known = policy_keys(self.settings.get("POLICY_DIR"))
         if strange := set(args) - set(known):
             fault = UsageFault(f"there is no museum {min(strange)!r}; there are {', '.join(known)}")

@@ -12,7 +12,7 @@ from scrapy.exceptions import UsageError
 from mplus_crawler.crawls import process
 from mplus_crawler.crawls.launch import check_launch
 from mplus_crawler.crawls.summary import Row, table
-from mplus_crawler.errors import Fault, UsageFault, worst
+from mplus_crawler.errors import Fault, StoppedFault, UsageFault, worst
 from mplus_crawler.spiders.base import MuseumSpider
 
 
@@ -33,6 +33,7 @@ class Command(ScrapyCommand):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """As Scrapy does, and keep the log to what concerns the harvest."""
         assert self.settings is not None
+        process.end_with(StoppedFault("stopped before the first request"))
         try:
             super().process_options(args, opts)
             process.prepare_log(self.settings)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 # Here, since its import looks at all callers: quick from here, slow from deep in the engine.
 import scrapy.core.downloader.handlers.http11  # noqa: F401
@@ -44,6 +45,16 @@ def prepare_log(settings: BaseSettings) -> None:
     if level != "DEBUG":
         for logger in _CHATTER:
             logging.getLogger(logger).addFilter(_warnings_only)
+
+
+def end_with(fault: Fault) -> None:
+    """From now on, until crawls run, a signal that ends the command ends it with *fault*."""
+
+    def end(*signalled: object) -> NoReturn:  # noqa: ARG001
+        raise SystemExit(refused(fault))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 def refused(fault: Fault) -> ExitCode:
