@@ -143,17 +143,26 @@ def test_a_configuration_of_scrapyd_fails_with_its_cures(scrapy: Scrapy, tmp_pat
         "[scrapyd]\nitems_dir = items\nbind_address = 0.0.0.0\nlogs_dir =\n"
         "jobstorage = scrapyd.jobstorage.MemoryJobStorage\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "scrapy", "doctor", "dmg", "--offline"],
-        cwd=tmp_path,
-        env={**scrapy.environment, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+    def doctor(*settings: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "scrapy", "doctor", "dmg", "--offline", *settings],
+            cwd=tmp_path,
+            env={**scrapy.environment, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = doctor()
     assert done.returncode == 1
     for cure in ("leave items_dir empty", "bind_address = 127", "set logs_dir", "jobstorage ="):
         assert f"cure: {cure}" in done.stdout
+    (tmp_path / "scrapyd.conf").write_text("bind_address = 127.0.0.1\n")
+    done = doctor("-s", "TELNETCONSOLE_ENABLED=perhaps")
+    assert failing(done.stdout).keys() == {"settings", "Scrapyd"}
+    assert failing(done.stdout)["Scrapyd"] == "mend that file"
+    assert "Traceback" not in done.stderr
     assert "Scrapyd: its configuration is sound" in scrapy.run("doctor", "dmg", "--offline").stdout
 
 

@@ -31,7 +31,12 @@ _NUMBERS = {
     "LOGSTATS_INTERVAL": (0.0, float("inf")),
     "DOWNLOAD_TIMEOUT": (0.001, float("inf")),
     "RETRY_TIMES": (0, 1000),
+    "CONCURRENT_REQUESTS": (1, 1000),
+    "DOWNLOAD_DELAY": (0.0, float("inf")),
+    "DOWNLOAD_MAXSIZE": (0, float("inf")),
+    "CLOSESPIDER_TIMEOUT": (0.0, float("inf")),
 }
+_SWITCHES = ("DOWNLOAD_VERIFY_CERTIFICATES", "TELNETCONSOLE_ENABLED", "REMOTE_CONTROL_ENABLED")
 
 
 def check_launch(
@@ -46,7 +51,7 @@ def check_launch(
     spider's *arguments*, is refused.
     """
     _refuse_secrets([*arguments, *(pair.partition("=")[0] for pair in given)])
-    check_numbers(settings)
+    check_values(settings)
     check_place(settings)
     _check_feeds(settings)
     if issubclass(spidercls, MuseumSpider):
@@ -70,8 +75,8 @@ def _refuse_secrets(names: Sequence[str]) -> None:
             )
 
 
-def check_numbers(settings: BaseSettings) -> None:
-    """Raise :class:`UsageFault` where a setting that is a number is none, or out of its range."""
+def check_values(settings: BaseSettings) -> None:
+    """Raise :class:`UsageFault` where a number is none or out of its range, a switch neither."""
     for name, (least, most) in _NUMBERS.items():
         try:
             number = float(settings[name])
@@ -81,6 +86,11 @@ def check_numbers(settings: BaseSettings) -> None:
             number = float("nan")
         if not least <= number <= most:
             raise UsageFault(f"{name}={settings[name]} is not a number from {least:g} to {most:g}")
+    for name in _SWITCHES:
+        try:
+            settings.getbool(name)
+        except ValueError:
+            raise UsageFault(f"{name}={settings[name]} is neither True nor False") from None
 
 
 def check_place(settings: BaseSettings) -> None:

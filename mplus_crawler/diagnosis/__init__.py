@@ -17,7 +17,7 @@ def diagnose(settings: BaseSettings, museums: Sequence[str], *, offline: bool) -
     yield from installation.clock(settings, museums)
     yield from installation.keys(settings, museums)
     yield from installation.doors(settings)
-    yield from installation.numbers(settings)
+    yield from installation.values(settings)
     yield from network.addresses(settings, museums)
     yield from scrapyd.configuration()
     yield from places.folders(settings)

@@ -20,5 +20,5 @@ class Finding:
 
     def __str__(self) -> str:
         mark = "ok   " if self.healthy else "FAIL "
-        line = f"{mark}{self.what}: {self.found}"
+        line = f"{mark}{self.what}: {' '.join(self.found.split())}"
         return line if self.healthy else f"{line}\n     cure: {self.cure}"

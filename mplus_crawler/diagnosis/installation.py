@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from packaging.requirements import Requirement
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.crawls.launch import check_numbers
+from mplus_crawler.crawls.launch import check_values
 from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
 from mplus_crawler.guard.credentials import secret
@@ -72,14 +72,17 @@ def keys(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
 
 def doors(settings: BaseSettings) -> Iterator[Finding]:
     """TLS is verified, and no port is opened."""
-    verified = settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES")
+    ports = ("TELNETCONSOLE_ENABLED", "REMOTE_CONTROL_ENABLED")
+    try:
+        verified = settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES")
+        opened = [name for name in ports if settings.getbool(name)]
+    except ValueError:
+        return  # is told among the settings
     yield Finding(
         "TLS verification",
         "on" if verified else "off: anybody can pose as the museum",
         "" if verified else "remove DOWNLOAD_VERIFY_CERTIFICATES=False",
     )
-    ports = ("TELNETCONSOLE_ENABLED", "REMOTE_CONTROL_ENABLED")
-    opened = [name for name in ports if settings.getbool(name)]
     yield Finding(
         "listening ports",
         f"opened by {', '.join(opened)}" if opened else "none",
@@ -87,11 +90,11 @@ def doors(settings: BaseSettings) -> Iterator[Finding]:
     )
 
 
-def numbers(settings: BaseSettings) -> Iterator[Finding]:
-    """Settings that are numbers are."""
+def values(settings: BaseSettings) -> Iterator[Finding]:
+    """Settings that are numbers or switches are."""
     try:
-        check_numbers(settings)
-        yield Finding("settings", "every number is in its range")
+        check_values(settings)
+        yield Finding("settings", "numbers are in their ranges, switches on or off")
     except Fault as fault:
         yield Finding("settings", str(fault), "mend that setting, or unset it")
 
