@@ -59,7 +59,7 @@ def members(place: Path, folder: str) -> Iterator[Member]:
         else:
             yield from _in_tar(place, wanted)
     except _DAMAGE as error:
-        raise DamagedArchive(f"{place} cannot be read to its end: {error}") from None
+        raise DamagedArchive(f"cannot be read to its end: {error}") from None
 
 
 def _in_folder(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:

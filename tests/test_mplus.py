@@ -305,17 +305,18 @@ REFUSED = b'{"errors": [{"message": "Bearer %s is not known"}]}' % KEY.encode()
     ("answer", "code", "asked", "words"),
     [
         ((400, [], UNKNOWN), 10, 1, ["400", "Cannot query field"]),
-        ((413, [], HTML), 10, 1, ["413"]),
+        ((413, [], HTML), 10, 1, ["413", "too large"]),
         ((500, [], INVALID), 10, 1, ["500", "invalid value"]),
         ((301, [("Location", "/graphql/")], b""), 10, 1, ["301", "MPLUS_URL"]),
-        ((200, [("Content-Type", "text/html")], HTML), 10, 3, ["HTML", "MPLUS_API_KEY"]),
+        ((200, [("Content-Type", "text/html")], HTML), 10, 2, ["HTML", "MPLUS_API_KEY"]),
         ((401, [], REFUSED), 12, 1, ["401", "MPLUS_API_KEY"]),
+        ((410, [], b""), 12, 1, ["410"]),
     ],
 )
 def test_what_cannot_be_mended_is_told_and_not_asked_again(
     scrapy: Scrapy, answer: Answer, code: int, asked: int, words: list[str]
 ) -> None:
-    patience = ("-s", "RETRY_TIMES=2", "-s", "RETRY_BACKOFF_BASE=0.01")
+    patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
     with serving(lambda _: answer) as gate:
         scrapy.policy(SMALL, "mplus")
         done = scrapy.crawl("mplus_objects", *patience, **pointed_at(gate.base_url))

@@ -197,7 +197,7 @@ class MuseumSpider(Spider):
         """Why the museum gives nothing more to whoever asks, in words; empty where it may."""
         if response.status not in _REFUSED:
             return ""
-        wanted = self.policy.credential if self.keyed else None
+        wanted = self.policy.credential if self.keyed and response.status != 410 else None
         key = f": the key in {wanted.environment} is not accepted" if wanted else ""
         return f"{response.status} from {response.url}{key}"
 

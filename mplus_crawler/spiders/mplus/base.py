@@ -11,6 +11,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
+from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
 from mplus_crawler.graphql.calls import Answer, Operation, call, first_error, read_answer
 from mplus_crawler.spiders.base import MuseumSpider
@@ -20,6 +21,8 @@ from mplus_crawler.tms import Credit
 # and longer: one has to be there to see it.
 _TIMEOUT = 90
 _DAY = 86_400
+# How often a page in HTML is asked for again where nothing else has ever come.
+_PATIENCE = 1
 
 
 class MplusSpider(MuseumSpider):
@@ -75,9 +78,11 @@ class MplusSpider(MuseumSpider):
         """The operation *name* of the spider's document."""
         return Operation(__package__, self.document, name, variables, prefix)
 
-    def read(self, response: Response) -> Answer:
+    def read(self, request: Request, response: Response) -> Answer:
         """The answer in *response*; raises :class:`PageFault` for what is none."""
         if response.body.lstrip()[:1] == b"<":
+            if not Census.of(self.crawler).pages.fetched:  # it is no API that is asked
+                request.meta["most_retries"] = _PATIENCE
             raise PageFault(
                 "the answer is a page in HTML, not data: look at MPLUS_URL and MPLUS_API_KEY"
             )
@@ -85,7 +90,8 @@ class MplusSpider(MuseumSpider):
 
     def hopeless(self, response: Response) -> str:
         """Refusals of the question itself, and redirects, which would lose it."""
-        said = first_error(response.body) or "look at MPLUS_URL"
+        advice = "the call is too large for it" if response.status == 413 else "look at MPLUS_URL"
+        said = first_error(response.body) or advice
         if 300 <= response.status < 500 and response.status != 408:
             return f"the museum answered {response.status}, and would again: {said}"
         if response.status == 500 and "got invalid value" in said:

@@ -147,7 +147,7 @@ class RootSpider(MplusSpider):
         A call of which nothing is any good is a fault only when others were so before it:
         otherwise its questions are asked again together with the next.
         """
-        answer = self.read(response)
+        answer = self.read(request, response)
         questions = request.meta["questions"]
         outcomes = [
             self.reader.outcome(question, answer, _prefix(question, place))

@@ -134,7 +134,7 @@ class PublishedSpider(MuseumSpider):
         try:
             yield from members(place, folder)
         except DamagedArchive as damage:
-            Census.of(self.crawler).problem(str(damage))
+            Census.of(self.crawler).problem(f"{self.source} {damage}")
 
     def batches(self, files: Iterator[Member]) -> Iterator[Records | Loss]:
         """The records in *files*, as far as ``limit`` goes."""

@@ -62,7 +62,7 @@ class MplusTermsSpider(MplusSpider):
 
     def accept(self, request: Request, response: Response) -> None:
         """Read the list in each language; one that failed is a fault."""
-        answer = self.read(response)
+        answer = self.read(request, response)
         for alias, reason in answer.errors.items():
             raise PageFault(f"{alias}: {reason}")
         lists = {alias: answer.rows(alias) for alias in answer.data}
