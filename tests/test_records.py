@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -401,6 +402,22 @@ def test_a_museum_that_is_down_is_not_asked_for_the_whole_list(scrapy: Scrapy) -
     )
     assert crawl.code == 11, crawl.err
     assert crawl.certificate["requests"]["sent"] < 40
+
+
+def test_ctrl_c_asks_nothing_more_of_a_server_in_distress(scrapy: Scrapy) -> None:
+    with serving(lambda path: (500, [], b"")) as server:
+        crawl = scrapy.policy(UNLIMITED).start(
+            *("crawl", "agent", "-a", "pids=" + ",".join(map(str, range(60))), *QUICK),
+            *("-s", "RETRY_BREAKER=1000", "-s", "AUTOTHROTTLE_MAX_DELAY=0.1"),
+            DMG_BASE_URL=server.base_url,
+        )
+        while len(server.asked) < 20:
+            time.sleep(0.01)
+        crawl.send_signal(signal.SIGINT)
+        asked = len(server.asked)
+        _, errors = crawl.communicate(timeout=60)
+    assert crawl.returncode == 11, errors
+    assert len(server.asked) - asked <= 4  # sixteen were queueing
 
 
 def test_only_sound_validators_are_sent_and_only_what_they_mean_is_believed(

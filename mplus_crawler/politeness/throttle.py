@@ -105,8 +105,7 @@ class Throttle(Extension):
 
     async def admit(self, request: Request) -> Admission:
         """Wait until *request* may go, and take it from the budget."""
-        if self._census.ended:
-            raise IgnoreRequest("the harvest has ended")
+        self._turn_away()
         spider = MuseumSpider.of(self._crawler)
         _, tier = spider.counted(request)
         account = self.account(request)
@@ -168,9 +167,15 @@ class Throttle(Extension):
 
     async def _sleep(self, seconds: float) -> float:
         await asyncio.sleep(seconds)
-        if not self._crawler.crawling or self._census.ended:
-            raise IgnoreRequest("the crawl is stopping")
+        self._turn_away()
         return seconds
+
+    def _turn_away(self) -> None:
+        """Nothing goes out once the crawl is stopping; what queues behind is told at once."""
+        if not self._crawler.crawling or self._census.ended:
+            for slot in self._crawler.engine.downloader.slots.values():
+                slot.delay = 0  # a server in distress has made it long
+            raise IgnoreRequest("the crawl is stopping")
 
     def _stop(self, verdict: Verdict, reason: str) -> None:
         self._census.stop(verdict, reason)

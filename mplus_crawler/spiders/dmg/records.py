@@ -186,6 +186,8 @@ class RecordSpider(GentSpider):
         if isinstance(gave_up, GaveUp) and gave_up.status is not None:
             yield Loss(id_, "unreadable", failure.getErrorMessage())
             return
+        if not self.crawler.crawling or self.census.ended:
+            return
         self.census.lost_page(f"{id_}: {failure.getErrorMessage()}")
         self.lost_in_a_row += 1
         if self.lost_in_a_row >= self.crawler.settings.getint("RETRY_BREAKER"):
