@@ -379,6 +379,9 @@ def test_faults_that_pass_cost_nothing_and_those_that_stay_one_record(scrapy: Sc
         "once404": [(404, [LD_JSON], b'{"error":"Object not found"}'), an_object("once404")],
         "other": [an_object("another"), an_object("other")],
         "wrong": [good, good],
+        "empty": [(200, [LD_JSON], b"{}"), an_object("empty")],
+        "bare": [(200, [LD_JSON], b"{}")] * 2,
+        "error": [(200, [LD_JSON], b'{"error":"Internal Server Error"}')] * 2,
         "unasked": [(304, [], b""), an_object("unasked")],
         "broken": [(500, [LD_JSON], b"{}")] * 9,
         "fine": [an_object("fine")],
@@ -389,9 +392,10 @@ def test_faults_that_pass_cost_nothing_and_those_that_stay_one_record(scrapy: Sc
             DMG_BASE_URL=server.base_url,
         )
     assert crawl.code == 0, crawl.err
-    assert reasons(crawl) == {"broken": "unreadable", "wrong": "unreadable"}
-    assert {pid(r["id"]) for r in crawl.records} == {"once404", "other", "unasked", "fine"}
-    assert crawl.certificate["unreadable"] == 2
+    assert reasons(crawl) == dict.fromkeys(("broken", "error", "wrong"), "unreadable")
+    assert {pid(r["id"]) for r in crawl.records} == {*scripts} - reasons(crawl).keys()
+    assert by_id(crawl)[f"{HOME}bare"] == {} != by_id(crawl)[f"{HOME}empty"]
+    assert crawl.certificate["unreadable"] == 3
 
 
 def test_a_museum_that_is_down_is_not_asked_for_the_whole_list(scrapy: Scrapy) -> None:

@@ -144,20 +144,30 @@ class RecordSpider(GentSpider):
     def found(
         self, response: Response, id_: str, via: tuple[str, ...], record: object
     ) -> Request | Records | Loss:
-        """The record, if it is the one that was asked for; another one is asked about once more."""
+        """The record, if it is the one that was asked for; for any other it is asked once more."""
         target = via[-1] if via else id_
-        uri = uri_of(record)
-        # The museum writes numbers unencoded: one such as 100%25 reads like another's encoding.
-        if uri and uri != unquote(target) and self.canonical(uri) != target:
-            if response.meta["again"]:
-                return Loss(id_, "unreadable", f"the museum answers with another record, {uri}")
+        other = self.other(record, target)
+        if other and not response.meta["again"]:
             request = self.request(id_, via, again=True)
             request.meta["unledgered"] = True
             return request
+        if other and record:  # of some, the museum has nothing at all but the number
+            return Loss(id_, "unreadable", f"the museum answers with {other}")
         self.census.page(replayed=response.meta.get("replayed", False))
         if via:
             self.merged[id_] = target
         return Records(response.meta["retrieved_at"], [(id_, record)])
+
+    def other(self, record: object, target: str) -> str:
+        """What *record* is instead of the record at *target*; empty if it is that."""
+        uri = uri_of(record)
+        # The museum writes numbers unencoded: one such as 100%25 reads like another's encoding.
+        if uri and uri != unquote(target) and self.canonical(uri) != target:
+            return f"another record, {uri}"
+        # Some have no id, but all say something in terms of a vocabulary.
+        if not uri and isinstance(record, dict) and not any(":" in name for name in record):
+            return "nothing of a record"
+        return ""
 
     def follow(self, response: Response, id_: str, via: tuple[str, ...]) -> Request | Loss:
         """On to the record that *id_* was merged into, if it is one that may be asked for."""
