@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -200,10 +200,15 @@ def test_bad_records_side_by_side_are_told_apart(
     assert len(done.records) == 400 - len(rows)
 
 
-def walked(walk: Walk, there: set[int], broken: set[int]) -> list[list[Question]]:
-    """The calls of *walk* at a museum that has the ids *there*, of which *broken* break pages."""
+def walked(
+    walk: Walk, there: set[int], broken: set[int], leaves: Mapping[int, int] | None = None
+) -> list[list[Question]]:
+    """The calls of *walk* at a museum that has the ids *there*, of which *broken* break pages.
+
+    Before the calls in *leaves*, an id is withdrawn.
+    """
     rising, falling = sorted(there), sorted(there, reverse=True)
-    calls = []
+    calls: list[list[Question]] = []
 
     def outcome(question: Question) -> Outcome:
         if question.ids:
@@ -220,11 +225,15 @@ def walked(walk: Walk, there: set[int], broken: set[int]) -> list[list[Question]
 
     while questions := walk.call():
         calls.append(questions)
+        if (id_ := (leaves or {}).get(len(calls))) is not None:
+            there = there - {id_}
+            rising.remove(id_)
+            falling.remove(id_)
         for question in questions:
             walk.answered(question, outcome(question))
         walk.under_way -= 1
-    assert walk.over
-    assert (walk.got, {*walk.unreadable}, walk.problems) == (there - broken, broken, [])
+    assert (walk.over, walk.problems) == (True, [])
+    assert (walk.got - walk.gone, {*walk.unreadable}) == (there - broken, broken)
     return calls
 
 
@@ -232,6 +241,18 @@ def test_long_ids_fit_into_a_call() -> None:
     there = {2_000_000_000 + 60 * row for row in range(20_500)}
     calls = walked(Walk(size=100, listed=2500, window=10_000), there, set())
     assert max(sum(len(json.dumps(q.ids)) for q in questions) for questions in calls) < 100_000
+
+
+@pytest.mark.parametrize("leaving", [0, 100, 240, 280])
+def test_a_withdrawal_beside_a_bad_record_leaves_no_gap(leaving: int) -> None:
+    walk = Walk(size=10, listed=50, window=200, salts=1)
+    walked(walk, {*range(300)}, {270}, leaves={20: leaving})
+    assert walk.drifted
+
+
+@pytest.mark.parametrize("bad", [0, 99, 110, 135, 229])
+def test_a_bad_record_past_the_window_leaves_no_gap(bad: int) -> None:
+    walked(Walk(size=10, listed=50, window=100, salts=1), {*range(230)}, {bad})
 
 
 @pytest.mark.parametrize(("count", "size", "most"), [(1_886, 97, 21), (13_412, 100, 140)])

@@ -10,8 +10,8 @@ from mplus_crawler.graphql.questions import Listing, batches
 # Lists of ids that are looked through above the highest known one, and between known ones.
 _FARTHEST = 24
 _WIDEST = 1_000
-# Ids above the highest known one that are asked for again, at least.
-_NEXT = 100
+# Rows, or ids above the highest known one, by which a part may have moved between two rolls.
+_MOVED = 100
 
 
 class Roll:
@@ -169,8 +169,10 @@ class Roll:
         self._swept = True
         gaps = [self._gap(row) for row in self._broken_rows]
         if self.total and self.total > 2 * self._reach:
-            low, high = self._rows.get(self._reach - 1), self._rows.get(self.total - self._reach)
-            gaps.append(range((low or 0) + 1, high or 1))
+            ends = self._reach, self.total - self._reach
+            low = max((i for r, i in self._rows.items() if r < ends[0]), default=-1)
+            high = min((i for r, i in self._rows.items() if r >= ends[1]), default=self._highest)
+            gaps.append(range(low + 1, high))
         if sum(map(len, gaps)) > _WIDEST * self._size:
             self.failed = "the ids that may lie between known ones are too many to be asked for"
             return []
@@ -182,9 +184,13 @@ class Roll:
             lists = [part for one in lists for part in ([one] if one.single else one.parts())]
         return self._ask(lists)
 
+    @property
+    def _highest(self) -> int:
+        return max(self.ids, default=0)
+
     def _gap(self, row: int) -> range:
         """The ids that the record in *row* can have: between those of its neighbours."""
-        low = max((i for r, i in self._rows.items() if r < row), default=0)
+        low = max((i for r, i in self._rows.items() if r < row), default=-1)
         high = min((i for r, i in self._rows.items() if r > row), default=0)
         if not high:
             high = self._top = low + self._size
@@ -209,17 +215,17 @@ class Roll:
         return (self.total or 0) - 1 - row if part.descending else row
 
     def _span(self, part: Listing, total: int, known: Sequence[int]) -> range:
-        """The ids that *part* covers if nothing has moved, those between its neighbours too."""
+        """The ids that *part* covers, and some on either side: rows may have moved since."""
         first, last = part.page * part.size, (part.page + 1) * part.size
         if part.descending:
             first, last = total - last, total - first
-        first = max(0, first)
-        low = known[first - 1] + 1 if 0 < first <= len(known) else 1
+        first, last = first - _MOVED, last + _MOVED
+        low = known[first - 1] + 1 if 0 < first <= len(known) else 0
         if last < len(known):
             return range(low, known[last - 1] + 1)
         # New ones have higher ids. The last list is filled up: one that is empty is to be seen
         # twice.
-        high = known[-1] + 1 + _NEXT
+        high = known[-1] + 1 + _MOVED
         return range(low, high + (low - high) % self._size)
 
     def _ask(self, parts: Sequence[Listing] | Iterator[Listing]) -> list[Listing]:
