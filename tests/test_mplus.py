@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -18,6 +19,7 @@ from mplus_crawler.graphql.calls import read_answer
 from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome
 from mplus_crawler.graphql.questions import Fetch, Listing, Question
 from mplus_crawler.graphql.reading import Reader
+from mplus_crawler.graphql.roll import Roll
 from mplus_crawler.graphql.walk import Walk
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.mplus.calls import Asked
@@ -248,6 +250,27 @@ def test_a_withdrawal_beside_a_bad_record_leaves_no_gap(leaving: int) -> None:
     walk = Walk(size=10, listed=50, window=200, salts=1)
     walked(walk, {*range(300)}, {270}, leaves={20: leaving})
     assert walk.drifted
+
+
+def test_a_fault_and_then_nothing_is_not_nothing_twice() -> None:
+    asked = Listing(0, 10, ids=(7,))
+    with pytest.raises(ValueError, match="seen twice"):
+        Roll(10, 100).take(asked.failed(), (), None)
+    assert Roll(10, 100).take(replace(asked, empty=True), (), None) == []
+
+
+@pytest.mark.parametrize(("came", "whole"), [((1, 3), False), ((1, 2, 3), True)])
+def test_ranges_alone_prove_a_list_where_they_agree_with_the_former(
+    came: tuple[int, ...], whole: bool
+) -> None:
+    former, roll = Roll(10, 100), Roll(10, 100)
+    (page,) = former.begin()
+    former.take(page, (1, 2, 3, 4), 4)
+    former.broken(Listing(0, 1, ids=(4,)))
+    for part in roll.begin(former):
+        there = [id_ for id_ in came if id_ in part.ids]
+        roll.take(replace(part, empty=True), there, len(there))
+    assert (roll.over, roll.whole) == (True, whole)
 
 
 @pytest.mark.parametrize("bad", [0, 99, 110, 135, 229])

@@ -17,7 +17,8 @@ class Listing:
     """Ids alone: a page of all, from either end, or those of *ids* that there are.
 
     *tries* counts how often it was asked before; each time the server's cache is dodged.
-    *failures* counts how often nothing good came of it: patience ends with those.
+    *failures* counts how often nothing good came of it: patience ends with those. *empty*: none
+    of the ids came before.
     """
 
     page: int
@@ -26,6 +27,7 @@ class Listing:
     ids: tuple[int, ...] = ()
     tries: int = 0
     failures: int = 0
+    empty: bool = False
 
     cost = 0.5
 
@@ -58,7 +60,7 @@ class Listing:
         """Smaller questions that cover this one, with none of the page sizes in *avoid*."""
         if self.ids:
             for ids in batches(self.ids, -(-len(self.ids) // _PARTS)):
-                yield replace(self, ids=ids, tries=0, failures=0)
+                yield replace(self, ids=ids, tries=0, failures=0, empty=False)
             return
         smaller = _divisor(self.size, avoid)
         for part in range(self.size // smaller):

@@ -33,6 +33,7 @@ class Roll:
         self._size = size
         self._reach = window // size * size
         self._said: int | None = None
+        self._former: int | None = None
         self._most = rows
         self._avoid = avoid
         self._asked: set[str] = set()
@@ -50,6 +51,7 @@ class Roll:
         """
         if former is None or former.total is None:
             return self._ask([Listing(0, self._size)])
+        self._former = former.total
         known = sorted(former.ids | former._broken_ids)
         self._broken_ids = set(former._broken_ids)
         parts: list[Listing] = []
@@ -92,7 +94,7 @@ class Roll:
                 raise ValueError("ids came that were not asked for")
             if len(ids) != (total or 0):
                 raise ValueError(f"{len(ids)} of {total} ids came")
-            if not ids and not part.failures:
+            if not ids and not part.empty:
                 raise ValueError("nothing came, which is to be seen twice")
         else:
             if total is None and not ids and self._ends_before(part):
@@ -164,6 +166,7 @@ class Roll:
             return []
         if self.total is None:  # every page was gone round, by ranges that prove themselves
             self.total = self.counted
+            self.moved |= self.total != self._former
         if self._swept:
             return self._beyond()
         self._swept = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
 from mplus_crawler.graphql.questions import Fetch, Listing, Question, batches
@@ -197,6 +197,8 @@ class Walk:
 
     def _list_again(self, part: Listing, reason: str, outcome: Outcome) -> list[Listing]:
         totalless = isinstance(outcome, Listed) and outcome.ids and outcome.total is None
+        if isinstance(outcome, Listed) and not outcome.ids:
+            part = replace(part, empty=True)
         if part.failures < _TRIES and (part.ids or part.single or totalless):
             return [part.failed()]
         if part.failures < _TRIES:
