@@ -515,6 +515,16 @@ def test_a_backend_that_stays_away_loses_nothing_silently(
     assert again.certificate["pages"]["replayed"] >= 3
 
 
+def test_a_museum_that_has_nothing_is_soon_given_up(scrapy: Scrapy) -> None:
+    empty = b'{"data": {"list": []}}'
+    with serving(lambda _: (200, [], empty)) as server:
+        patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
+        scrapy.policy(SMALL, "mplus")
+        done = scrapy.crawl("mplus_constituents", *patience, **pointed_at(server.base_url))
+    assert (done.code, len(server.asked) < 15) == (10, True), done.err
+    assert "nothing that was asked for came" in done.certificate["reason"]
+
+
 def test_a_kill_and_the_days_quota_cost_no_answer_that_was_in_hand(
     scrapy: Scrapy, museum: Museums, data_set: Callable[[int], str]
 ) -> None:

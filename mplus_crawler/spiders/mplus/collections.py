@@ -157,7 +157,7 @@ class RootSpider(MplusSpider):
         if not came and self.barren >= _BARREN:
             why = next((o.reason for o in outcomes if isinstance(o, Broken | Wrong)), "")
             raise PageFault(f"nothing that was asked for came{why and f': {why}'}")
-        told = any(map(_may_be_empty, questions, outcomes))
+        told = self.walk.begun and any(map(_may_be_empty, questions, outcomes))
         self.barren = 0 if came else self.barren + (_PART if told else 1)
         if not _is_whole(questions[0], outcomes[0]):
             request.meta["unledgered"] = True
