@@ -562,3 +562,17 @@ def test_nothing_that_a_file_holds_is_printed_as_it_is(complete: Harvest) -> Non
     found = complete.findings()
     assert any("line 18: has the id of line 17: " in line for line in found)
     assert all(line.isprintable() for line in found)
+
+
+def test_a_compressed_feed_is_certified_by_its_bytes(
+    scrapy: Scrapy, museum: Callable[..., Sandbox]
+) -> None:
+    feed = scrapy.folder / "objects.jsonl.gz"
+    plugin = "scrapy.extensions.postprocessing.GzipPlugin"
+    feeds = {str(feed): {"format": "jsonlines", "postprocessing": [plugin]}}
+    crawl = scrapy.at(museum(objects=120)).crawl("objects", "-s", f"FEEDS={json.dumps(feeds)}")
+    assert crawl.code == 0, crawl.err
+    (told,) = crawl.certificate["feeds"]
+    assert told["bytes"] == feed.stat().st_size
+    verified = scrapy.run("verify", str(feed))
+    assert verified.returncode == 0, verified.stdout + verified.stderr

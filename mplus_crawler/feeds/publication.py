@@ -17,6 +17,7 @@ import orjson
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedSlot
+from scrapy.extensions.postprocessing import PostProcessingManager
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.components import Extension
@@ -269,7 +270,9 @@ class Publication(Extension):
                 state.remove(name)
 
     def _feed_closed(self, slot: FeedSlot) -> None:
-        file = slot.file if isinstance(slot.file, StagedFile) else None
+        # One that is compressed is written through a manager of Scrapy's.
+        file = slot.file.file if isinstance(slot.file, PostProcessingManager) else slot.file
+        file = file if isinstance(file, StagedFile) else None
         records = slot.exporter.records if isinstance(slot.exporter, Unpacking) else 0
         if file is None:
             self._book_stream()
