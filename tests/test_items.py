@@ -24,6 +24,7 @@ from mplus_crawler.cidoc import FLATTEN, canonical_id
 from mplus_crawler.items import ITEM_CLASSES, ObjectItem, Validator, errors, item_class
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.rights import Rights
+from mplus_crawler.verification.strict_json import parse, without_doubles
 from tests.fixtures.dmg import KINDS, members
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +82,11 @@ def test_a_schema_documents_every_column(kind: str) -> None:
     ]
     assert undocumented == []
     assert list(ITEM_CLASSES[kind].fields) == list(schema["properties"])
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "schemas").glob("*.json")), ids=lambda f: f.stem)
+def test_no_schema_says_a_thing_twice(file: Path) -> None:
+    parse(file.read_bytes(), object_pairs_hook=without_doubles)
 
 
 def test_every_kind_has_a_class() -> None:
