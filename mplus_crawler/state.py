@@ -62,6 +62,15 @@ def remove(path: Path) -> None:
         file.unlink(missing_ok=True)
 
 
+def scratch(schema: str) -> sqlite3.Connection:
+    """SQLite's own temporary database with the tables of *schema*: flat memory, gone at the end."""
+    db = sqlite3.connect("", isolation_level=None)
+    db.execute("PRAGMA journal_mode=OFF")
+    db.executescript(schema)
+    db.execute("BEGIN")
+    return db
+
+
 def _connect(path: Path, schema: str) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path, isolation_level=None)

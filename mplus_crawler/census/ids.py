@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterator
+
+from mplus_crawler.state import scratch
 
 
 class Ids:
@@ -16,10 +17,7 @@ class Ids:
     def __init__(self) -> None:
         self.admitted = 0
         self.delivered = 0
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, delivered) WITHOUT ROWID")
-        self._db.execute("BEGIN")
+        self._db = scratch("CREATE TABLE seen (id TEXT PRIMARY KEY, delivered) WITHOUT ROWID")
 
     def add(self, record_id: str, *, delivered: bool) -> bool:
         """Whether *record_id* is new; it is in the set from now on."""

@@ -7,7 +7,6 @@ image is ever there without them, and either file is whole or not there.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import orjson
 
 from mplus_crawler.feeds.staging import sweep, write_whole
 from mplus_crawler.images.formats import Format
+from mplus_crawler.state import scratch
 
 Use = dict[str, Any]
 
@@ -48,10 +48,7 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("CREATE TABLE kept (url TEXT PRIMARY KEY, sidecar TEXT) WITHOUT ROWID")
-        self._db.execute("BEGIN")
+        self._db = scratch("CREATE TABLE kept (url TEXT PRIMARY KEY, sidecar TEXT) WITHOUT ROWID")
 
     def look(self) -> None:
         """See what is there from former crawls, and clear away what they have left unfinished."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 from mplus_crawler.images.iiif import image_key
 from mplus_crawler.images.permission import Statement
 from mplus_crawler.rights import UNKNOWN
+from mplus_crawler.state import scratch
 
 _SCHEMA = """
 CREATE TABLE image (number INTEGER PRIMARY KEY, key TEXT UNIQUE, host TEXT, image TEXT, term TEXT,
@@ -76,10 +76,7 @@ class Worklist:
         self._shard = shard
         self.terms = tuple(terms)
         self._last: dict[str, int] = {}
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.executescript(_SCHEMA)
-        self._db.execute("BEGIN")
+        self._db = scratch(_SCHEMA)
 
     def add(self, said: Statement) -> None:
         """Take over what a record says of an image."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +16,12 @@ import orjson
 
 from mplus_crawler.errors import UsageFault
 from mplus_crawler.revalidation import Known
+from mplus_crawler.state import scratch
 
+_SCHEMA = """
+CREATE TABLE asked (place INTEGER PRIMARY KEY, uri TEXT UNIQUE);
+CREATE TABLE former (uri TEXT PRIMARY KEY, body BLOB, modified TEXT);
+"""
 # A cell of a CSV feed may hold a whole record.
 _LONGEST_CELL = 64 * 1024 * 1024
 
@@ -62,11 +66,7 @@ class Asked:
     """
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("CREATE TABLE asked (place INTEGER PRIMARY KEY, uri TEXT UNIQUE)")
-        self._db.execute("CREATE TABLE former (uri TEXT PRIMARY KEY, body BLOB, modified TEXT)")
-        self._db.execute("BEGIN")
+        self._db = scratch(_SCHEMA)
 
     def __len__(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM asked").fetchone()[0])
