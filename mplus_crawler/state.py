@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import time
 from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import quote
 
 from platformdirs import user_state_path
@@ -37,6 +38,13 @@ def state_folder(settings: BaseSettings) -> Path:
         name = quote("/".join(bucket_and_prefix(place)).strip("/"), safe="")
         return user_state_path("mplus_crawler") / "harvests" / name
     return Path(place) / ".state"
+
+
+def try_folder(folder: Path) -> None:
+    """Make *folder*, and see that files can be put there; raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
 
 
 def connect(path: Path, schema: str) -> sqlite3.Connection:

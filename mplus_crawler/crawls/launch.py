@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
 from urllib.parse import unquote, urlsplit
 
 from scrapy import Spider
@@ -17,7 +16,7 @@ from mplus_crawler.feeds.destination import check_s3
 from mplus_crawler.ledger import Harvest, claim
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider
-from mplus_crawler.state import in_s3, state_folder
+from mplus_crawler.state import in_s3, state_folder, try_folder
 
 # From the environment alone: arguments and settings are logged and seen in process lists.
 SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -136,9 +135,7 @@ def _check_places(settings: BaseSettings) -> None:
     own = state_folder(settings) if in_s3(place) else Path(place)
     for folder in {own, *parents}:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryFile(dir=folder):
-                pass
+            try_folder(folder)
         except OSError as error:
             raise UndeliveredFault(
                 f"the folder {folder} cannot be written to ({error.strerror}); "

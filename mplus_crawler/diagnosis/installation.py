@@ -13,7 +13,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.crawls.launch import check_values
 from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
-from mplus_crawler.guard.credentials import secret
+from mplus_crawler.guard.credentials import is_sendable, secret
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.policy import Policy
 
@@ -64,7 +64,7 @@ def keys(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
         cure = ""
         if not found and _KEY_OPENS_ALL in wanted.paths:
             cure = wanted.ask
-        elif not found.isascii() or not found.isprintable() or " " in found:
+        elif found and not is_sendable(found):
             cure = f"set {wanted.environment} anew: it holds characters that no key has"
         state = "set" if found else f"not set; only {', '.join(wanted.paths)} needs it"
         yield Finding(f"key {wanted.environment}", "not set" if cure and not found else state, cure)

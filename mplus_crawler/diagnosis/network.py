@@ -43,9 +43,8 @@ def addresses(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Findin
 def apis(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
     """One request to each museum's API, out of its budget and without a key."""
     for spider in _one_of_each(settings, museums):
-        with suppress(
-            Fault, ValueError
-        ):  # what is wrong with policy, address or budget has been told
+        # What is wrong with policy, address or budget has been told.
+        with suppress(Fault, ValueError):
             policy = spider.load_policy(settings)
             yield from _ask(spider, policy, spider.base(settings, policy), settings)
 

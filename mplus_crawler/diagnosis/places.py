@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from scrapy.settings import BaseSettings
@@ -15,7 +14,7 @@ from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
 from mplus_crawler.feeds.destination import destination
 from mplus_crawler.politeness.stores import open_budget
-from mplus_crawler.state import in_s3, state_folder
+from mplus_crawler.state import in_s3, state_folder, try_folder
 
 # The largest collection's answers, its records and their copies: some 150 MB; twice that.
 _ROOM = 300 * 1024 * 1024
@@ -34,9 +33,7 @@ def folders(settings: BaseSettings) -> Iterator[Finding]:
         wanted["HARVEST_DIR"] = (Path(settings["HARVEST_DIR"]), "HARVEST_DIR")
     for what, (folder, setting) in wanted.items():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryFile(dir=folder):
-                pass
+            try_folder(folder)
             yield Finding(what, f"{folder} can be written")
         except OSError as error:
             cure = f"make it writable, or name another with {setting}"

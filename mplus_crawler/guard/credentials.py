@@ -15,7 +15,7 @@ from mplus_crawler.guard.addresses import origin
 from mplus_crawler.policy import Policy
 
 # What a header can carry of a key: visible ASCII (RFC 9110 section 5.5).
-_sendable = re.compile(r"[\x21-\x7e]+").fullmatch
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
 # A shorter key may stand anywhere by chance.
 _SHORTEST = 8
 
@@ -24,6 +24,11 @@ def secret(policy: Policy) -> str:
     """The key for the museum's API, from the environment; empty where there is none."""
     wanted = policy.credential
     return os.environ.get(wanted.environment, "").strip() if wanted else ""
+
+
+def is_sendable(key: str) -> bool:
+    """Whether a header can carry *key*."""
+    return _VISIBLE.fullmatch(key) is not None
 
 
 def check_key(policy: Policy, spider: str) -> None:
@@ -36,7 +41,7 @@ def check_key(policy: Policy, spider: str) -> None:
         return
     if not key:
         raise RefusedFault(f"{spider} needs a key: {wanted.ask}")
-    if not _sendable(key):
+    if not is_sendable(key):
         raise UsageFault(
             f"{wanted.environment} holds no key: it has a space, a line break or another "
             "character that cannot be sent; set it anew"
