@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
@@ -30,6 +31,15 @@ class Fault(Exception):
     """Something a person can cause and mend: one line for them, one exit code for scripts."""
 
     exit_code = ExitCode.FAILED
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().split())
+
+
+def refused(fault: Fault) -> ExitCode:
+    """Say what is wrong on standard error; the exit code that goes with it."""
+    print(f"error: {fault}", file=sys.stderr)
+    return fault.exit_code
 
 
 class UndeliveredFault(Fault):

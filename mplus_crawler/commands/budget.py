@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from scrapy.commands import ScrapyCommand
 
-from mplus_crawler.errors import Fault
+from mplus_crawler.errors import Fault, refused
 from mplus_crawler.politeness.stores import open_budget
 
 
@@ -37,5 +36,4 @@ class Command(ScrapyCommand):
             budget = open_budget(self.settings.get("BUDGET_URL"))
             (watch if opts.watch else show)(budget)
         except Fault as fault:
-            print(f"error: {fault}", file=sys.stderr)
-            self.exitcode = fault.exit_code
+            self.exitcode = refused(fault)

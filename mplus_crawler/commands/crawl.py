@@ -12,7 +12,7 @@ from mplus_crawler.crawls import process
 from mplus_crawler.crawls.jobs import Job
 from mplus_crawler.crawls.launch import check_launch
 from mplus_crawler.crawls.summary import tell
-from mplus_crawler.errors import Fault, StoppedFault, UsageFault
+from mplus_crawler.errors import Fault, StoppedFault, UsageFault, refused
 
 
 class Command(ScrapyCrawl):
@@ -30,7 +30,7 @@ class Command(ScrapyCrawl):
             fault = error if isinstance(error, Fault) else UsageFault(str(error))
             if job := Job.of(" ".join(args), arguments, self.settings):
                 job.uncertified(fault.exit_code, "not_started", str(fault))
-            raise SystemExit(process.refused(fault)) from None
+            raise SystemExit(refused(fault)) from None
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and take the exit code from the publication."""
@@ -39,7 +39,7 @@ class Command(ScrapyCrawl):
         try:
             certificate = self._crawl(args, opts)
         except Fault as fault:
-            self.exitcode = process.refused(fault)
+            self.exitcode = refused(fault)
             if job:
                 job.uncertified(fault.exit_code, "not_started", str(fault))
             return

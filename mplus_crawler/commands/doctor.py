@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from scrapy.commands import ScrapyCommand
 
-from mplus_crawler.crawls.process import end_with, refused
-from mplus_crawler.errors import ExitCode, Fault, UsageFault
+from mplus_crawler.crawls.process import end_with
+from mplus_crawler.errors import ExitCode, Fault, UsageFault, refused
 from mplus_crawler.policies.reading import policy_keys
 
 

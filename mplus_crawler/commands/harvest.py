@@ -12,7 +12,7 @@ from scrapy.exceptions import UsageError
 from mplus_crawler.crawls import process
 from mplus_crawler.crawls.launch import check_launch
 from mplus_crawler.crawls.summary import Row, table
-from mplus_crawler.errors import Fault, StoppedFault, UsageFault, worst
+from mplus_crawler.errors import Fault, StoppedFault, UsageFault, refused, worst
 from mplus_crawler.spiders.base import MuseumSpider
 
 
@@ -38,9 +38,9 @@ class Command(ScrapyCommand):
             super().process_options(args, opts)
             process.prepare_log(self.settings)
         except UsageError as error:
-            raise SystemExit(process.refused(UsageFault(str(error)))) from None
+            raise SystemExit(refused(UsageFault(str(error)))) from None
         except Fault as fault:
-            raise SystemExit(process.refused(fault)) from None
+            raise SystemExit(refused(fault)) from None
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check each spider, run those that can go, and tell how each ended."""
@@ -49,7 +49,7 @@ class Command(ScrapyCommand):
             spiders = self._spiders(args)
             self._check_feeds(spiders)
         except Fault as fault:
-            self.exitcode = process.refused(fault)
+            self.exitcode = refused(fault)
             return
         crawlers: dict[str, Crawler] = {}
         rows: list[Row] = []

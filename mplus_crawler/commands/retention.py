@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from scrapy.commands import ScrapyCommand
 
-from mplus_crawler.crawls.process import refused
-from mplus_crawler.errors import ExitCode, Fault, UndeliveredFault, UsageFault
+from mplus_crawler.errors import ExitCode, Fault, UndeliveredFault, UsageFault, refused
 
 if TYPE_CHECKING:
     from mplus_crawler.retention.holdings import Holding

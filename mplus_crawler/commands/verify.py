@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from scrapy.commands import ScrapyCommand
 
-from mplus_crawler.errors import ExitCode, Fault, UsageFault
+from mplus_crawler.errors import ExitCode, Fault, UsageFault, refused
 from mplus_crawler.state import in_s3
 from mplus_crawler.verification import verify
 
@@ -42,7 +41,7 @@ class Command(ScrapyCommand):
         """Check each file; exit 1 when one differs, 2 when one cannot be checked."""
         codes = [self._verify(name, opts.certificate) for name in args]
         if not codes:
-            codes = [_told(UsageFault("name a feed or a certificate: scrapy verify FILE"))]
+            codes = [refused(UsageFault("name a feed or a certificate: scrapy verify FILE"))]
         self.exitcode = max(codes)
 
     def _verify(self, file: str, certificate: Path | None) -> int:
@@ -56,10 +55,5 @@ class Command(ScrapyCommand):
                 if not finding.agrees:
                     code = ExitCode.FAILED
         except Fault as fault:
-            code = max(code, _told(fault))
+            code = max(code, refused(fault))
         return code
-
-
-def _told(fault: Fault) -> ExitCode:
-    print(f"error: {' '.join(str(fault).split())}", file=sys.stderr)
-    return fault.exit_code

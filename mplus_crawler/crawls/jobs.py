@@ -74,7 +74,7 @@ class Job:
             {
                 "spider": self.spider,
                 "verdict": verdict,
-                "reason": " ".join(reason.split()),
+                "reason": reason,
                 "exit_code": exit_code,
                 "finished_at": stamp(datetime.now(UTC)),
             }

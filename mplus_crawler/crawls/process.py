@@ -14,7 +14,7 @@ from scrapy.crawler import Crawler, CrawlerProcessBase
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import ExitCode, Fault, UndeliveredFault, UsageFault
+from mplus_crawler.errors import ExitCode, Fault, UndeliveredFault, UsageFault, refused
 from mplus_crawler.feeds.publication import Publication
 
 # Scrapy's own reports of what it has loaded say nothing about the harvest.
@@ -55,12 +55,6 @@ def end_with(fault: Fault) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-
-
-def refused(fault: Fault) -> ExitCode:
-    """Say what is wrong in a line; the exit code that goes with it."""
-    print(f"error: {' '.join(str(fault).split())}", file=sys.stderr)
-    return fault.exit_code
 
 
 def run(process: CrawlerProcessBase) -> None:

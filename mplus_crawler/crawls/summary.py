@@ -65,7 +65,7 @@ class Row:
     @classmethod
     def refused(cls, spider: str, fault: Fault) -> Self:
         """The row of a spider that could not be started."""
-        return cls(spider, fault.exit_code, "not started", " ".join(str(fault).split()))
+        return cls(spider, fault.exit_code, "not started", str(fault))
 
 
 def table(rows: Sequence[Row]) -> None:
