@@ -12,21 +12,42 @@ from typing import Self
 _PARTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Ids alone: a page of all, from either end, or those of *ids* that there are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """What every question has.
 
     *tries* counts how often it was asked before; each time the server's cache is dodged.
-    *failures* counts how often nothing good came of it: patience ends with those. *empty*: none
-    of the ids came before.
+    *failures* counts how often nothing good came of it: patience ends with those.
+    """
+
+    ids: tuple[int, ...] = ()
+    tries: int = 0
+    failures: int = 0
+
+    @property
+    def load(self) -> int:
+        """What its ids take of a call, in bytes."""
+        return sum(len(str(id_)) + 1 for id_ in self.ids)
+
+    def again(self) -> Self:
+        """The same, asked once more."""
+        return replace(self, tries=self.tries + 1)
+
+    def failed(self) -> Self:
+        """The same, asked once more since nothing good came of it."""
+        return replace(self, tries=self.tries + 1, failures=self.failures + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(_Asking):
+    """Ids alone: a page of all, from either end, or those of *ids* that there are.
+
+    *empty*: none of the ids came before.
     """
 
     page: int
     size: int
     descending: bool = False
-    ids: tuple[int, ...] = ()
-    tries: int = 0
-    failures: int = 0
     empty: bool = False
 
     cost = 0.5
@@ -39,22 +60,9 @@ class Listing:
         return f"{'down' if self.descending else 'up'}_{self.page}_{self.size}"
 
     @property
-    def load(self) -> int:
-        """What its ids take of a call, in bytes."""
-        return _load(self.ids)
-
-    @property
     def single(self) -> bool:
         """Whether it cannot be split."""
         return (len(self.ids) or self.size) == 1
-
-    def again(self) -> Self:
-        """The same, asked once more."""
-        return replace(self, tries=self.tries + 1)
-
-    def failed(self) -> Self:
-        """The same, asked once more since nothing good came of it."""
-        return replace(self, tries=self.tries + 1, failures=self.failures + 1)
 
     def parts(self, avoid: Sequence[int] = ()) -> Iterator[Listing]:
         """Smaller questions that cover this one, with none of the page sizes in *avoid*."""
@@ -69,8 +77,8 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetch:
-    """Whole records, in both languages, by their ids.
+class Fetch(_Asking):
+    """Whole records, in both languages, by their *ids*.
 
     *witness* is the id of a record that is known to have others nested in it: if it comes
     without, the server has failed to look them up. *mends* counts how often it has.
@@ -78,8 +86,6 @@ class Fetch:
 
     ids: tuple[int, ...]
     witness: int | None = None
-    tries: int = 0
-    failures: int = 0
     mends: int = 0
 
     cost = 2
@@ -87,8 +93,7 @@ class Fetch:
     @property
     def beside(self) -> tuple[int, ...]:
         """The witness, where it is not among the records asked for."""
-        alien = self.witness is not None and self.witness not in self.ids
-        return (self.witness,) if alien and self.witness is not None else ()
+        return () if self.witness is None or self.witness in self.ids else (self.witness,)
 
     @property
     def key(self) -> str:
@@ -96,24 +101,11 @@ class Fetch:
         return f"of_{_digest(self.ids)}"
 
     @property
-    def load(self) -> int:
-        """What its ids take of a call, in bytes."""
-        return _load(self.ids)
-
-    @property
     def single(self) -> bool:
         """Whether it cannot be split."""
         return len(self.ids) == 1
 
-    def again(self) -> Self:
-        """The same, asked once more."""
-        return replace(self, tries=self.tries + 1)
-
-    def failed(self) -> Self:
-        """The same, asked once more since nothing good came of it."""
-        return replace(self, tries=self.tries + 1, failures=self.failures + 1)
-
-    def parts(self, avoid: Sequence[int] = (), parts: int = _PARTS) -> Iterator[Fetch]:
+    def parts(self, parts: int = _PARTS) -> Iterator[Fetch]:
         """Smaller questions that cover this one."""
         for ids in batches(self.ids, -(-len(self.ids) // parts)):
             yield replace(self, ids=ids, failures=0)
@@ -152,10 +144,6 @@ def _divisor(size: int, avoid: Sequence[int]) -> int:
         for part in range(1, max(2, size // (_PARTS - 1) + 1))
         if size % part == 0 and (part not in avoid or part == 1)
     )
-
-
-def _load(ids: Sequence[int]) -> int:
-    return sum(len(str(id_)) + 1 for id_ in ids)
 
 
 def _digest(ids: Sequence[int]) -> str:

@@ -90,33 +90,34 @@ class Roll:
         if list(ids) != sorted(ids, reverse=part.descending):
             raise ValueError("ids are out of order")
         if part.ids:
-            if not set(ids) <= set(part.ids):
-                raise ValueError("ids came that were not asked for")
-            if len(ids) != (total or 0):
-                raise ValueError(f"{len(ids)} of {total} ids came")
-            if not ids and not part.empty:
-                raise ValueError("nothing came, which is to be seen twice")
-        else:
-            if total is None and not ids and self._ends_before(part):
-                total = self.total
-            if total is None:
-                raise ValueError("no total came" if ids else "nothing came")
-            due = max(0, min(part.size, total - part.page * part.size))
-            self.moved |= len(ids) > due  # the total is too low, here or later
-            if len(ids) != due:
-                raise ValueError(f"{len(ids)} of {due} ids came")
-        self._open.discard(part.key)
-        self.ids.update(ids)
-        self.twice |= Counter(ids) - Counter(set(ids))
-        if part.ids:
+            _check_list(part, ids, total)
+            self._enter(part, ids)
             return self._middle()
-        assert total is not None
+        total = self._page_total(part, ids, total)
+        self._enter(part, ids)
         first = self.total is None
         self.moved |= not first and total != self.total
         self.total = total
         for place, id_ in enumerate(ids):
             self._rows[self._row(part, place)] = id_
         return (self._ask(self._rest(total)) if first else []) or self._middle()
+
+    def _page_total(self, part: Listing, ids: Sequence[int], total: int | None) -> int:
+        """How many records there are, by a page that has all of its rows; else ValueError."""
+        if total is None and not ids and self._ends_before(part):
+            total = self.total
+        if total is None:
+            raise ValueError("no total came" if ids else "nothing came")
+        due = max(0, min(part.size, total - part.page * part.size))
+        self.moved |= len(ids) > due  # the total is too low, here or later
+        if len(ids) != due:
+            raise ValueError(f"{len(ids)} of {due} ids came")
+        return total
+
+    def _enter(self, part: Listing, ids: Sequence[int]) -> None:
+        self._open.discard(part.key)
+        self.ids.update(ids)
+        self.twice |= Counter(ids) - Counter(set(ids))
 
     def broken(self, part: Listing) -> list[Listing]:
         """Smaller parts of one that a record in it has broken; the id itself in the end."""
@@ -236,3 +237,13 @@ class Roll:
         self._asked.update(new)
         self._open.update(new)
         return [*new.values()]
+
+
+def _check_list(part: Listing, ids: Sequence[int], total: int | None) -> None:
+    """Raise ValueError where *ids* cannot be those of *part* that there are, *total* in number."""
+    if not set(ids) <= set(part.ids):
+        raise ValueError("ids came that were not asked for")
+    if len(ids) != (total or 0):
+        raise ValueError(f"{len(ids)} of {total} ids came")
+    if not ids and not part.empty:
+        raise ValueError("nothing came, which is to be seen twice")

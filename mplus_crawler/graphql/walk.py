@@ -38,7 +38,8 @@ class Walk:
     :meth:`call` gives the questions of the next call, :meth:`answered` takes what each has
     brought and says whether its records are good to keep. When :attr:`over`, what is in
     :attr:`got`, :attr:`unreadable` and :attr:`gone` is all there is, unless :attr:`problems`
-    say otherwise. *salts* is how many filters there are to dodge a cache with.
+    say otherwise. *window* is how many records pages reach from either end, *salts* how many
+    filters there are to dodge a cache with, *avoid* which sizes of page not to ask for.
     """
 
     size: int
