@@ -6,6 +6,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,6 +147,14 @@ def test_a_record_that_breaks_its_page_costs_no_other(ids: set[int], data: st.Da
     assert walk.got == ids - poison
     assert {*walk.unreadable} == poison
     assert walk.problems == []
+
+
+@pytest.mark.parametrize("poison", [{1, 257}, {1, 394}])
+def test_bad_records_at_both_ends_hide_nothing_between_them(poison: set[int]) -> None:
+    ids = {*range(1, 395)}
+    walk = walked(Server(set(ids), 100, poison=poison), a_walk())
+    assert (walk.got, {*walk.unreadable}, walk.problems) == (ids - poison, poison, [])
+    assert (walk.rolls, walk.drifted) == (2, False)
 
 
 @settings(max_examples=20)

@@ -165,15 +165,21 @@ class Roll:
         """When both ends are in: what is between them, and ids of rows that broke their part."""
         if self._open or self._most is not None:
             return []
+        if not self._swept:
+            self._swept = True
+            if lists := self._sweep():
+                return lists
         if self.total is None:  # every page was gone round, by ranges that prove themselves
             self.total = self.counted
             self.moved |= self.total != self._former
-        if self._swept:
-            return self._beyond()
-        self._swept = True
+        return [] if self.failed else self._beyond()
+
+    def _sweep(self) -> list[Listing]:
+        """Lists of the ids that pages have left out."""
         gaps = [self._gap(row) for row in self._broken_rows]
-        if self.total and self.total > 2 * self._reach:
-            ends = self._reach, self.total - self._reach
+        total = (self._former if self.total is None else self.total) or 0
+        if total > 2 * self._reach:
+            ends = self._reach, total - self._reach
             low = max((i for r, i in self._rows.items() if r < ends[0]), default=-1)
             high = min((i for r, i in self._rows.items() if r >= ends[1]), default=self._highest)
             gaps.append(range(low + 1, high))
@@ -181,7 +187,9 @@ class Roll:
             self.failed = "the ids that may lie between known ones are too many to be asked for"
             return []
         lists = [
-            Listing(0, self._size, ids=ids) for gap in gaps for ids in batches(gap, self._size)
+            Listing(0, self._size, ids=ids)
+            for gap in gaps
+            for ids in batches((id_ for id_ in gap if id_ not in self._broken_ids), self._size)
         ]
         if self._broken_rows and len(lists) <= len(self._broken_rows):
             # Each holds a record that breaks it: its parts tell which.
