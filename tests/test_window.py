@@ -164,6 +164,15 @@ def test_a_server_that_gives_smaller_pages_than_asked_for(ids: set[int], cap: in
     assert (walk.got, walk.problems) == (ids, [])
 
 
+def test_a_proof_of_many_short_lists_is_no_standstill() -> None:
+    dice = random.Random(1)
+    ids = set(dice.sample(range(1, 31_000), 1_200))
+    poison = set(dice.sample(sorted(ids), 4))
+    server = Server(set(ids), 10_000, poison=poison, cap=20)
+    walk = walked(server, a_walk(size=100, window=10_000))
+    assert (walk.got, {*walk.unreadable}, walk.problems) == (ids - poison, poison, [])
+
+
 @settings(max_examples=60)
 @given(museums, st.data())
 def test_what_comes_and_goes_is_noticed(ids: set[int], data: st.DataObject) -> None:

@@ -179,7 +179,8 @@ class Walk:
             try:
                 known = len(roll.ids)
                 more = roll.take(part, outcome.ids, outcome.total)
-                if len(roll.ids) > known or not outcome.ids:
+                # Pages may repeat themselves for ever; ranges of ids come to an end.
+                if part.ids or not outcome.ids or len(roll.ids) > known:
                     self._idle = 0
             except ValueError as error:
                 more = self._capped(part, len(outcome.ids))
