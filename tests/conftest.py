@@ -18,9 +18,14 @@ from mplus_crawler.sandbox.app import Sandbox
 from tests.command import Command
 
 ROOT = Path(__file__).parent.parent
-# How fast an example comes says how busy the machine is.
-settings.register_profile("any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any pace")
+# How fast an example comes says how busy the machine is; what fails must fail again.
+settings.register_profile(
+    "same at any pace",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("same at any pace")
 # For every interpreter that the tests start: some hundreds, which need not compile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONWARNINGS"] = "error,ignore:Accessing jsonschema:DeprecationWarning"
