@@ -69,6 +69,14 @@ class Harvest:
         return cls(spider.name, spider.base_url, spider.arguments, state_folder(settings))
 
 
+def fields_of(response: Response) -> dict[str, list[str]]:
+    """The headers of *response*, each with its values."""
+    return {
+        name.decode("latin-1"): [value.decode("latin-1") for value in values]
+        for name, values in response.headers.items()
+    }
+
+
 _claims: dict[Path, IO[str]] = {}
 
 
@@ -160,11 +168,8 @@ class Ledger(Extension):
 
     def keep(self, request: Request, response: Response) -> None:
         """Commit *response* before anybody reads it."""
-        headers = {
-            name.decode("latin-1"): [value.decode("latin-1") for value in values]
-            for name, values in response.headers.items()
-            if name != b"Set-Cookie"  # a session is not for a file
-        }
+        headers = fields_of(response)
+        headers.pop("Set-Cookie", None)  # a session is not for a file
         body = response.body
         assert self._db is not None
         try:

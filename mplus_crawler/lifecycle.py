@@ -94,7 +94,7 @@ class LifecycleWatch(Extension):
     def __init__(
         self, crawler: Crawler, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._crawler = crawler
+        super().__init__(crawler)
         self._now = now
         self._known = Lifecycle()
 

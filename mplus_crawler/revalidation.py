@@ -22,7 +22,7 @@ from scrapy.http import Response
 
 from mplus_crawler.census import Census
 from mplus_crawler.components import Component, Extension
-from mplus_crawler.ledger import Ledger
+from mplus_crawler.ledger import Ledger, fields_of
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import connect, state_folder
 
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS known (
 # As RFC 9110 has them, and with spaces, which the museum's have; longer ones are hostile.
 _ETAG = re.compile(r'(?:W/)?"[\x20\x21\x23-\x7e\x80-\xff]{0,500}"')
 _DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
-_CONDITIONS = ("If-None-Match", "If-Modified-Since")
+_CONDITIONS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
 # On an answer that was a 304, so that the ledger remembers it; taken off what museums send.
 _MARK = "X-Revalidated"
 
@@ -57,9 +57,7 @@ class Known:
     @property
     def conditions(self) -> dict[str, bytes]:
         """The validators, as headers of a request."""
-        values = self.validators.values()
-        names = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
-        return dict(zip((names[name] for name in self.validators), values, strict=True))
+        return {_CONDITIONS[name]: value for name, value in self.validators.items()}
 
     def agrees(self, other: Known) -> bool:
         """Whether both can be the same answer: no validator that both have tells them apart."""
@@ -174,7 +172,7 @@ class RevalidationMiddleware(Component):
 
     def process_request(self, request: Request) -> None:
         """Send the validators of the former answer, unless the answer must be new."""
-        for name in _CONDITIONS:
+        for name in _CONDITIONS.values():
             request.headers.pop(name, None)
         if known := self._known(request):
             request.headers.update(known.conditions)
@@ -206,8 +204,4 @@ class RevalidationMiddleware(Component):
 
 
 def _received(response: Response) -> Known:
-    headers = {
-        name.decode("latin-1"): [value.decode("latin-1") for value in values]
-        for name, values in response.headers.items()
-    }
-    return read_known(headers, b"")
+    return read_known(fields_of(response), b"")

@@ -22,7 +22,6 @@ from mplus_crawler.rights import LicenceCount
 
 logger = logging.getLogger(__name__)
 
-
 # Ends after which nobody can say that every record came.
 _CUT_SHORT = (Verdict.STOPPED, Verdict.REFUSED, Verdict.FAILED)
 
@@ -41,7 +40,7 @@ class Pages:
 class Census(Extension):
     """Counts of one harvest. Extension; :meth:`of` finds the one of a crawler."""
 
-    crawler: Crawler
+    _crawler: Crawler
     expected_first: int | None = None
     expected_last: int | None = None
     limit: int | None = None
@@ -170,7 +169,7 @@ class Census(Extension):
 
     def lost_page(self, reason: str) -> None:
         """Rows that could not be had: a :meth:`problem`, unless the harvest is ending anyway."""
-        if not self.ended and self.crawler.crawling:
+        if not self.ended and self._crawler.crawling:
             self.problem(reason)
 
     def note(self, remark: str) -> None:
@@ -187,11 +186,10 @@ class Census(Extension):
 
     def stop(self, verdict: Verdict, reason: str) -> None:
         """:meth:`end` the harvest and close the spider."""
-        if self._end is None:
-            self.end(verdict, reason)
+        self.end(verdict, reason)
         # While components are being opened there is nothing to close; the throttle sends nothing.
-        if self.crawler.engine.running:
-            deferred_from_coro(self.crawler.engine.close_spider_async(reason=str(verdict)))
+        if self._crawler.engine.running:
+            deferred_from_coro(self._crawler.engine.close_spider_async(reason=str(verdict)))
 
     @property
     def complete(self) -> bool:
@@ -209,7 +207,7 @@ class Census(Extension):
             return Verdict.STOPPED, f"the crawl was closed: {self._close_reason or 'killed'}"
         if missing := self._missing():
             return Verdict.INCOMPLETE, missing
-        allowed = self.crawler.settings.getfloat("MAX_REJECT_SHARE")
+        allowed = self._crawler.settings.getfloat("MAX_REJECT_SHARE")
         if self.rejected + self.unreadable > allowed * self.accounted:
             return Verdict.CONTRACT_BROKEN, (
                 f"{self.rejected} rejected and {self.unreadable} unreadable of {self.accounted} "

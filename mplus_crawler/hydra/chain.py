@@ -40,15 +40,6 @@ class Place:
             )
         return url
 
-    def same_collection(self, url: str, other: str) -> bool:
-        """Whether two URLs name one origin and path."""
-        one, two = urlsplit(url), urlsplit(other)
-        return (one.scheme, one.netloc.lower(), _path(one.path)) == (
-            two.scheme,
-            two.netloc.lower(),
-            _path(two.path),
-        )
-
 
 @dataclass
 class Chain:
@@ -159,7 +150,7 @@ class Chain:
 
     def _fault(self, url: str, page: Page) -> str:
         number = page_number(url)
-        if not self.place.same_collection(url, self.first):
+        if not _same_collection(url, self.first):
             return f"page {page.number} names a next page elsewhere: {url}"
         if number is None or number <= page.number:
             return f"page {page.number} names a next page that is not further on: {url}"
@@ -189,5 +180,12 @@ def _same_query(one: str, other: str) -> bool:
     return _query(one) == _query(other)
 
 
-def _path(path: str) -> str:
-    return "/".join(part for part in path.lower().split("/") if part)
+def _same_collection(one: str, other: str) -> bool:
+    return _collection(one) == _collection(other)
+
+
+def _collection(url: str) -> tuple[str, str, str]:
+    """Origin and path of *url*, as far as they count."""
+    split = urlsplit(url)
+    path = "/".join(part for part in split.path.lower().split("/") if part)
+    return split.scheme, split.netloc.lower(), path

@@ -89,7 +89,7 @@ class Throttle(Extension):
 
     @property
     def peaks(self) -> dict[str, int]:
-        """By tier, the highest number of requests sent in any of its windows."""
+        """By tier, the highest number of requests sent in any window of its first limit."""
         return {name: peak.highest for name, peak in sorted(self._peaks.items())}
 
     @property

@@ -92,8 +92,7 @@ class Booking:
 
     def _entry(self, uri: str, since: str | None = None) -> Entry:
         spider = MuseumSpider.of(self._crawler).name
-        mount = mount_of(str(Path(uri).parent)) if is_local(uri) else ""
-        return Entry(uri, spider, since or self._began(), mount=mount)
+        return Entry(uri, spider, since or self._began(), mount=mount_of(uri))
 
     def _since(self, file: StagedFile, register: Register, term: Term) -> str:
         """When the oldest of *file* was retrieved, with what stood there before."""
@@ -116,9 +115,8 @@ def book_certificate(settings: BaseSettings, uri: str, certificate: Mapping[str,
     if certificate.get("policy", {}).get("retention_days"):
         with Register(state_folder(settings)).opened() as register:
             uri = _absolute(uri)
-            mount = mount_of(str(Path(uri).parent)) if is_local(uri) else ""
             began = certificate["started_at"]
-            register.add(Entry(uri, certificate["spider"], began, mount=mount))
+            register.add(Entry(uri, certificate["spider"], began, mount=mount_of(uri)))
 
 
 def _since(entry: Entry) -> datetime:

@@ -101,8 +101,9 @@ def is_local(uri: str) -> bool:
     return not in_s3(uri) and not uri.startswith(STREAM)
 
 
-def mount_of(path: str) -> str:
-    """The folder at which the disk that holds *path* is mounted."""
+def mount_of(uri: str) -> str:
+    """The folder at which the disk that holds *uri* is mounted; empty where it is on none."""
+    path = os.path.dirname(uri) if is_local(uri) else ""  # noqa: PTH120
     while not os.path.ismount(path) and path != os.path.dirname(path):  # noqa: PTH120
         path = os.path.dirname(path)  # noqa: PTH120
     return path

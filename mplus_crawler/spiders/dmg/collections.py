@@ -34,7 +34,7 @@ from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
 
 # The museum's server builds a list literal of these, and fails on what delimits one.
-_labels = without('"{}')
+labels = without('"{}')
 _language = one_of("NLD", "FRA", "ENG")
 # Our arguments that the museum calls otherwise.
 _PARAMETERS = {"since": "modifiedSince"}
@@ -288,10 +288,10 @@ class ObjectsSpider(CollectionSpider):
     filters = {
         "q": text,
         "language": _language,
-        "type": _labels,
-        "material": _labels,
-        "color": _labels,
-        "cssColor": _labels,
+        "type": labels,
+        "material": labels,
+        "color": labels,
+        "cssColor": labels,
         "colors": yes,
         "hasImages": yes,
         "hasColors": yes,

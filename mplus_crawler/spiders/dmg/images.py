@@ -18,6 +18,7 @@ from mplus_crawler.errors import UsageFault
 from mplus_crawler.images.feed import check_feed, read_feed
 from mplus_crawler.images.iiif import read_size, resized
 from mplus_crawler.images.permission import statements
+from mplus_crawler.images.shelf import Kept
 from mplus_crawler.images.worklist import Picture, Shard, Worklist
 from mplus_crawler.policy import Images, Term, Tier
 from mplus_crawler.records import Loss
@@ -182,7 +183,7 @@ class ImagesSpider(GentSpider):
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of an image: its licence and attribution are those of its first use."""
-        kept, uses = record["content"], record["uses"]
+        kept, uses = Kept(**record["content"]), record["uses"]
         first = uses[0]
         return {
             "id": known_id,
@@ -193,10 +194,10 @@ class ImagesSpider(GentSpider):
             "attribution": first["attribution"],
             "object": first["object"],
             "objects": list(dict.fromkeys(use["object"] for use in uses)),
-            "file": f"{_FOLDER}/{kept['sha256'][:2]}/{kept['file']}",
-            "sha256": kept["sha256"],
-            "bytes": kept["bytes"],
-            "content_type": kept["content_type"],
+            "file": f"{_FOLDER}/{kept.path}",
+            "sha256": kept.sha256,
+            "bytes": kept.bytes,
+            "content_type": kept.content_type,
         }
 
     def counted(self, request: Request) -> tuple[str, Tier]:

@@ -7,10 +7,8 @@ from typing import ClassVar
 from scrapy import Request
 from w3lib.url import url_query_cleaner
 
-from mplus_crawler.spiders.arguments import text, without, yes
-from mplus_crawler.spiders.dmg.collections import CollectionSpider
-
-_colours = without('"{}')
+from mplus_crawler.spiders.arguments import text, yes
+from mplus_crawler.spiders.dmg.collections import CollectionSpider, labels
 
 
 class PrivateObjectsSpider(CollectionSpider):
@@ -27,8 +25,8 @@ class PrivateObjectsSpider(CollectionSpider):
     # The rest of what the API's description lists is ignored here.
     filters: ClassVar = {
         "q": text,
-        "color": _colours,
-        "cssColor": _colours,
+        "color": labels,
+        "cssColor": labels,
         "colors": yes,
         "hasImages": yes,
     }

@@ -9,8 +9,8 @@ from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-# Seconds between the two 404s that a record needs to be gone: a database fault answers 404, too.
-_APART = 2.0
+# Seconds between the two 404s by which a page is none: a database fault answers 404, too.
+APART = 2.0
 MERGED = (301, 308)
 # More of an answer says nothing more.
 _LONGEST = 300
@@ -37,7 +37,7 @@ def ask(
             "single": True,
             "asks_for": url,  # Scrapy's fingerprint takes %2F and %252F for the same
             "again": again,
-            "retry_pause": _APART if again else 0.0,
+            "retry_pause": APART if again else 0.0,
             "handle_httpstatus_list": [*MERGED, 404, 410],
             "dont_redirect": True,
         },

@@ -27,9 +27,7 @@ from mplus_crawler.retry import GaveUp
 from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider
-
-# Seconds between the two 404s that a page needs to be none: a database fault answers 404, too.
-_APART = 2.0
+from mplus_crawler.spiders.dmg.single import APART
 
 
 class V1Spider(GentSpider):
@@ -133,7 +131,7 @@ class V1Spider(GentSpider):
             urljoin(self.root, f"{self.path}?{urlencode(query)}"),
             self.parse,
             errback=self.lost,
-            meta={"page": number, "again": again, "retry_pause": _APART if again else 0.0},
+            meta={"page": number, "again": again, "retry_pause": APART if again else 0.0},
             dont_filter=True,
         )
 
