@@ -8,7 +8,6 @@ the former answer again, retrieved now. Whoever comes after this sees a plain an
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 import sqlite3
 from collections.abc import Mapping
@@ -25,8 +24,6 @@ from mplus_crawler.components import Component, Extension
 from mplus_crawler.ledger import Ledger, fields_of
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import connect, state_folder
-
-logger = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS known (

@@ -5,18 +5,27 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeGuard
 
+import orjson
 from scrapy.crawler import Crawler
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.errors import ExitCode
+from mplus_crawler.feeds.attribution import attribute
+from mplus_crawler.feeds.destination import Destination, Folder
 from mplus_crawler.feeds.staging import StagedFile
 from mplus_crawler.lifecycle import LifecycleWatch
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.records import stamp
+from mplus_crawler.retention.booking import book_certificate
 from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.state import state_folder
+from mplus_crawler.verification import sealed
 
 # What was given for one crawl, not for the one that goes on with it.
 _ONCE = ("-a fresh=", "-a _", "-s LOG_FILE=")
@@ -42,6 +51,61 @@ class Feed:
             "bytes": self.file.bytes,
             "sha256": self.file.sha256,
         }
+
+
+class Certificates:
+    """A spider's certificates at *destination*: the last harvest's, and that of a snapshot which
+    an incomplete harvest has left alone.
+
+    :meth:`make_way` and :meth:`write` raise OSError.
+    """
+
+    def __init__(self, crawler: Crawler, destination: Destination, started_at: str) -> None:
+        spider = MuseumSpider.of(crawler)
+        self._settings = crawler.settings
+        self._destination = destination
+        self._state = Folder(state_folder(crawler.settings))
+        self._name = f"{spider.name}.certificate.json"
+        self._kept = f"{spider.name}.complete.certificate.json"
+        self._booked = {
+            "spider": spider.name,
+            "started_at": started_at,
+            "policy": spider.policy.document,
+        }
+
+    def make_way(self) -> None:
+        """Take the former certificate away: whoever sees one can trust the rest, at any moment."""
+        self._retire()
+        self._destination.remove(self._name)
+
+    def write(self, certificate: dict[str, Any], *, snapshot: bool) -> None:
+        """Write the *certificate* of what is there now; *snapshot*: it is a new one."""
+        if snapshot:
+            attribute(self._destination, certificate)
+            self._destination.remove(self._kept)
+        else:
+            self._retire()
+        self._put(self._name, sealed(certificate))
+        # What was kept of a harvest that could not be delivered is out of date.
+        here, there = Path(self._state.uri(self._name)), Path(self._destination.uri(self._name))
+        if here.resolve() != there.resolve():
+            with suppress(OSError):
+                self._state.remove(self._name)
+
+    def keep(self, certificate: dict[str, Any]) -> None:
+        """Put a *certificate* that cannot be delivered with the harvest's state."""
+        with suppress(OSError):
+            self._state.write(self._name, sealed(certificate))
+
+    def _retire(self) -> None:
+        """The certificate of a complete snapshot that is there stays beside the next one."""
+        former = self._destination.read(self._name)
+        if _is_complete(former):
+            self._put(self._kept, former)
+
+    def _put(self, name: str, content: bytes) -> None:
+        book_certificate(self._settings, self._destination.uri(name), self._booked)
+        self._destination.write(name, content)
 
 
 def certificate_of(
@@ -100,3 +164,10 @@ def _same_command(crawler: Crawler) -> str:
         if " ".join(typed[place : place + 2]).startswith(_ONCE):
             del typed[place : place + 2]
     return shlex.join(["scrapy", crawler.settings.get("RESUME_WITH", "crawl"), *typed])
+
+
+def _is_complete(certificate: bytes | None) -> TypeGuard[bytes]:
+    try:
+        return bool(orjson.loads(certificate or b"")["exit_code"] == ExitCode.COMPLETE)
+    except (ValueError, KeyError, TypeError):
+        return False

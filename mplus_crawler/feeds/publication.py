@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
 
-import orjson
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedSlot
@@ -21,21 +18,22 @@ from scrapy.extensions.postprocessing import PostProcessingManager
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.components import Extension
-from mplus_crawler.errors import ExitCode
-from mplus_crawler.feeds.attribution import attribute
-from mplus_crawler.feeds.certificate import Feed, certificate_of, is_over, judgement
-from mplus_crawler.feeds.destination import Folder, destination
+from mplus_crawler.feeds.certificate import (
+    Certificates,
+    Feed,
+    certificate_of,
+    is_over,
+    judgement,
+)
+from mplus_crawler.feeds.destination import destination
 from mplus_crawler.feeds.exporters import Unpacking
 from mplus_crawler.feeds.staging import StagedFile
 from mplus_crawler.feeds.withdrawal import WITHOUT
 from mplus_crawler.ledger import Ledger
 from mplus_crawler.records import stamp
-from mplus_crawler.retention.booking import Booking, book_certificate
+from mplus_crawler.retention.booking import Booking
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import state_folder
-from mplus_crawler.verification import sealed
-
-logger = logging.getLogger(__name__)
 
 _OVERDUE = (
     "its first records reached the date by which the museum wants them refreshed, before the "
@@ -82,6 +80,7 @@ class Publication(Extension):
         now, ledger = datetime.now(UTC), Ledger.of(self._crawler)
         self._started = ledger.recall("started_at", stamp(now))
         self._run = ledger.recall("run", f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}")
+        self._certificates = Certificates(self._crawler, self._destination, self._started)
 
     def stage(self, path: Path, *, append: bool = False) -> StagedFile:
         """A file that will be *path*; with *append*, after what is there already."""
@@ -124,7 +123,7 @@ class Publication(Extension):
         return self._rejected
 
     def publish(self) -> None:
-        """Name the files by the verdict, write the certificate, set the exit code."""
+        """Name the files by the verdict, write the certificate, close the ledger."""
         self._check_feeds()
         self._withdraw_vanished()
         if overdue := self.booking.overdue:
@@ -143,11 +142,11 @@ class Publication(Extension):
         judged = judgement(self._crawler, verdict, reason)
         certificate = certificate_of(self._crawler, self._run, self._started, self._feeds, judged)
         try:
-            self._certify(certificate, whole)
+            self._certificates.write(certificate, snapshot=whole)
         except OSError as error:
             verdict, reason = self._undelivered(error)
             certificate |= judgement(self._crawler, verdict, reason)
-            self._keep(certificate)
+            self._certificates.keep(certificate)
             delivered = False
         if delivered:
             self.abandon()
@@ -207,9 +206,7 @@ class Publication(Extension):
         if errors:
             whole = [file for file in whole if not file.remote]
         elif complete:
-            self._retire()
-            # Whoever sees a certificate can trust the rest, at any moment.
-            self._destination.remove(f"{self._name}.certificate.json")
+            self._certificates.make_way()
         errors += _each(whole, lambda file: self._name_file(file, complete and file not in lossy))
         if errors:
             raise errors[0]
@@ -225,49 +222,6 @@ class Publication(Extension):
             file.publish(target)
         if complete and file is not self._rejected:
             file.remove(beside)
-
-    def _certify(self, certificate: dict[str, Any], complete: bool) -> None:
-        """Write the certificate; one of a snapshot that stays is kept beside it."""
-        target = f"{self._name}.certificate.json"
-        if complete:
-            attribute(self._destination, certificate)
-            self._destination.remove(f"{self._name}.complete.certificate.json")
-        else:
-            self._retire()
-        self._book(target)
-        self._destination.write(target, sealed(certificate))
-        self._let_go(target)
-
-    def _retire(self) -> None:
-        """The certificate of a complete snapshot that is there stays beside the next one."""
-        kept = f"{self._name}.complete.certificate.json"
-        former = self._destination.read(f"{self._name}.certificate.json")
-        if _is_complete(former):
-            self._book(kept)
-            self._destination.write(kept, former)
-
-    def _book(self, name: str) -> None:
-        """Book the certificate that will be *name*."""
-        spider = MuseumSpider.of(self._crawler)
-        told = {
-            "spider": spider.name,
-            "started_at": self._started,
-            "policy": spider.policy.document,
-        }
-        book_certificate(self._crawler.settings, self._destination.uri(name), told)
-
-    def _keep(self, certificate: dict[str, Any]) -> None:
-        """A certificate that cannot be delivered is with the harvest's state."""
-        name = f"{certificate['spider']}.certificate.json"
-        with suppress(OSError):
-            Folder(state_folder(self._crawler.settings)).write(name, sealed(certificate))
-
-    def _let_go(self, name: str) -> None:
-        """What was kept of a harvest that could not be delivered is out of date."""
-        state = Folder(state_folder(self._crawler.settings))
-        if Path(state.uri(name)).resolve() != Path(self._destination.uri(name)).resolve():
-            with suppress(OSError):
-                state.remove(name)
 
     def _feed_closed(self, slot: FeedSlot) -> None:
         # One that is compressed is written through a manager of Scrapy's.
@@ -294,10 +248,3 @@ def _each(files: Sequence[StagedFile], act: Callable[[StagedFile], None]) -> lis
         except OSError as error:
             errors.append(error)
     return errors
-
-
-def _is_complete(certificate: bytes | None) -> TypeGuard[bytes]:
-    try:
-        return bool(orjson.loads(certificate or b"")["exit_code"] == ExitCode.COMPLETE)
-    except (ValueError, KeyError, TypeError):
-        return False
