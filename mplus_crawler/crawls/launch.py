@@ -21,6 +21,7 @@ from mplus_crawler.state import in_s3, state_folder, try_folder
 # From the environment alone: arguments and settings are logged and seen in process lists.
 SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
+# By name, the least and the most; a least without a point wants a whole number.
 _NUMBERS = {
     "RATE_SHARE": (0.01, 1.0),
     "THROTTLE_MAX_WAIT": (0.0, float("inf")),

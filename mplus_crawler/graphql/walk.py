@@ -104,7 +104,7 @@ class Walk:
             return []
         if self._is_last and self.under_way:
             return []  # it carries what has gone wrong with the others
-        take = self._last if self._fresh else 1
+        take = self._pages if self._fresh else 1
         questions: list[Question] = [(self._fresh or self._again).popleft() for _ in range(take)]
         if not self._fresh and self.rolls == 1 and self.roll.over and self.limit is None:
             self._call_roll(self.roll)
@@ -128,11 +128,11 @@ class Walk:
     @property
     def _is_last(self) -> bool:
         """Whether one call is left to make, which carries the proof, too."""
-        left = len(self._fresh) == self._last and not self._again
+        left = len(self._fresh) == self._pages and not self._again
         return left and self.rolls == 1 and self.roll.over
 
     @property
-    def _last(self) -> int:
+    def _pages(self) -> int:
         """Pages that the next call carries: two where the second is the last, and half a one."""
         return 2 if len(self._fresh) == 2 and 2 * len(self._fresh[1].ids) <= self.size else 1
 

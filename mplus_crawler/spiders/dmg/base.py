@@ -10,6 +10,7 @@ from scrapy.crawler import Crawler
 
 from mplus_crawler.cidoc import FLATTEN, canonical_id
 from mplus_crawler.hydra.chain import Place
+from mplus_crawler.policy import Policy
 from mplus_crawler.spiders.base import MuseumSpider
 
 
@@ -30,13 +31,15 @@ class GentSpider(MuseumSpider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """The spider, with the two places that name its records."""
         spider = super().from_crawler(crawler, *args, **kwargs)
-        canonical = spider.policy.base_url
         # Types, materials and makers are few, and named by every other record.
-        spider.canonical = lru_cache(maxsize=4096)(
-            partial(canonical_id, base_url=canonical, also=(spider.base_url,))
-        )
-        spider.place = Place(spider.base_url, canonical)
+        spider.canonical = lru_cache(maxsize=4096)(cls.spelling(spider.policy, spider.base_url))
+        spider.place = Place(spider.base_url, spider.policy.base_url)
         return spider
+
+    @classmethod
+    def spelling(cls, policy: Policy, base_url: str) -> Callable[[str], str]:
+        """What spells the museum's URIs in one way, also those that name *base_url*."""
+        return partial(canonical_id, base_url=policy.base_url, also=(base_url,))
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of a CIDOC-CRM record."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from functools import partial
 from typing import Any, ClassVar, Self, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -14,10 +13,10 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.cidoc import canonical_id
 from mplus_crawler.errors import UsageFault
 from mplus_crawler.hydra.collections import read_record
 from mplus_crawler.items import ITEM_CLASSES
+from mplus_crawler.policy import Policy
 from mplus_crawler.records import Loss, Records, json_line
 from mplus_crawler.retry import GaveUp
 from mplus_crawler.revalidation import Known
@@ -57,7 +56,7 @@ class RecordSpider(GentSpider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """The spider, with the list of what it is to ask for."""
         spider = super().from_crawler(crawler, *args, **kwargs)
-        spider.home = f"{spider.policy.base_url}{cls.path}/"
+        spider.home = cls.home_at(spider.policy)
         spider.merged, spider.lost_in_a_row = {}, 0
         spider.asked = Asked()
         for entry in entries(spider.arguments):
@@ -76,12 +75,16 @@ class RecordSpider(GentSpider):
         if len({"pids", "pids_file"} & set(arguments)) != 1:
             raise UsageFault(f"{cls.name} needs either pids=A,B,… or pids_file=FILE")
         policy = cls.load_policy(settings)
-        also = (cls.base(settings, policy),)
-        canonical = partial(canonical_id, base_url=policy.base_url, also=also)
-        home = f"{policy.base_url}{cls.path}/"
-        if not sum(bool(record_uri(entry, home, canonical)) for entry in entries(arguments)):
+        home, canonical = cls.home_at(policy), cls.spelling(policy, cls.base(settings, policy))
+        uris = (record_uri(entry, home, canonical) for entry in entries(arguments))
+        if not sum(1 for _ in uris):
             raise UsageFault(f"{cls.name}: pids names no record")
         return arguments
+
+    @classmethod
+    def home_at(cls, policy: Policy) -> str:
+        """What the canonical URIs of these records begin with."""
+        return f"{policy.base_url}{cls.path}/"
 
     def add(self, entry: Entry) -> None:
         """Ask for what *entry* names; remember what the feed has of it, if that may stand in."""
