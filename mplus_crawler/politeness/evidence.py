@@ -31,7 +31,7 @@ def read_evidence(response: Response, now: Callable[[], float] = time.time) -> E
     """What *response* says of its tier's limits.
 
     A 429, and a 503 that says how long, parks the tier for the longest time that any header
-    asks for; a 429 without any parks it for ``None`` known seconds (``park=0``).
+    asks for; the *park* of a 429 that names none is 0, and the throttle knows better.
     """
     fields = response.headers
     quotas = tuple(_quotas(fields, now))

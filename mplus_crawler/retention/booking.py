@@ -16,7 +16,7 @@ from mplus_crawler.feeds.staging import StagedFile
 from mplus_crawler.ledger import Ledger
 from mplus_crawler.records import stamp
 from mplus_crawler.retention.contents import examine
-from mplus_crawler.retention.register import STREAM, Entry, Register, is_local, mount_of
+from mplus_crawler.retention.register import STREAM, Entry, Register, absolute, is_local, mount_of
 from mplus_crawler.retention.terms import Term
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import state_folder
@@ -69,7 +69,8 @@ class Booking:
             )
             former = register.entries.get(uri, entry)
             # Until it has its name, what is there may be as old as it was.
-            register.add(replace(entry, retrieved_at=min(entry, former, key=_since).retrieved_at))
+            older = min(entry, former, key=lambda one: one.since)
+            register.add(replace(entry, retrieved_at=older.retrieved_at))
             register.save()
             yield
             register.add(entry)
@@ -114,28 +115,15 @@ def book_certificate(settings: BaseSettings, uri: str, certificate: Mapping[str,
     """Book *certificate*, which will be at *uri*: it may name ids. Raises OSError."""
     if certificate.get("policy", {}).get("retention_days"):
         with Register(state_folder(settings)).opened() as register:
-            uri = _absolute(uri)
+            uri = absolute(uri)
             began = certificate["started_at"]
             register.add(Entry(uri, certificate["spider"], began, mount=mount_of(uri)))
 
 
-def _since(entry: Entry) -> datetime:
-    return entry.since
-
-
 def _uri(file: StagedFile, target: Path) -> str:
-    return _absolute(file.uri(target))
+    return absolute(file.uri(target))
 
 
 def _meanwhile(file: StagedFile) -> set[str]:
     """Where *file* is until it has its name: for an object, here and in its bucket."""
-    return {str(_resolved(file.part)), _uri(file, file.part)}
-
-
-def _absolute(uri: str) -> str:
-    return str(_resolved(Path(uri))) if is_local(uri) else uri
-
-
-def _resolved(path: Path) -> Path:
-    """*path* in its real folder; the file itself may be a link, which publishing replaces."""
-    return path.parent.resolve() / path.name
+    return {absolute(str(file.part)), _uri(file, file.part)}

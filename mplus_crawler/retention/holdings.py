@@ -18,7 +18,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.retention.contents import examine, moment
 from mplus_crawler.retention.names import Name, read_name
 from mplus_crawler.retention.places import File, Place, S3Object, Seen
-from mplus_crawler.retention.register import STREAM, Entry, Register, is_local
+from mplus_crawler.retention.register import STREAM, Entry, Register, absolute
 from mplus_crawler.retention.terms import Term
 from mplus_crawler.state import in_s3, state_folder
 
@@ -180,11 +180,11 @@ class Search:
         with place.open() as file:
             if _COLUMN not in file.read(_PEEK):
                 return
-        for spider, term in {term: spider for spider, term in self._terms.items()}.items():
+        for term, spider in {term: spider for spider, term in self._terms.items()}.items():
             with place.open() as file:
-                contents = examine(file, spider)
+                contents = examine(file, term)
             if contents.oldest:
-                yield Holding(place, term, "feed", contents.oldest, spider)
+                yield Holding(place, spider, "feed", contents.oldest, term)
                 return
 
     def _in_bucket(self) -> Iterator[Holding]:
@@ -212,9 +212,7 @@ class Search:
             if _began(certificate) is None:
                 return {}
             for feed in feeds if spider in self._terms else []:
-                uri = feed["uri"]
-                if is_local(uri):
-                    uri = str(Path(uri).parent.resolve() / Path(uri).name)
+                uri = absolute(feed["uri"])
                 if uri not in self._register.entries and "sha256" in feed:
                     began, digest = certificate["started_at"], str(feed["sha256"])
                     entry = Entry(uri, spider, began, int(feed["bytes"]), digest)

@@ -101,6 +101,12 @@ def is_local(uri: str) -> bool:
     return not in_s3(uri) and not uri.startswith(STREAM)
 
 
+def absolute(uri: str) -> str:
+    """*uri*, its folder the real one; the file may be a link, which publishing replaces."""
+    path = Path(uri)
+    return str(path.parent.resolve() / path.name) if is_local(uri) else uri
+
+
 def mount_of(uri: str) -> str:
     """The folder at which the disk that holds *uri* is mounted; empty where it is on none."""
     path = os.path.dirname(uri) if is_local(uri) else ""  # noqa: PTH120
