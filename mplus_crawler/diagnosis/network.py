@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -62,8 +62,7 @@ def _ask(
     spider: type[MuseumSpider], policy: Policy, url: str, settings: BaseSettings
 ) -> Iterator[Finding]:
     what = f"API of {policy.name}"
-    store = open_budget(settings.get("BUDGET_URL"))
-    try:
+    with closing(open_budget(settings.get("BUDGET_URL"))) as store:
         account = Account.of(
             spider.api_at(url), policy.tier(url, url), "address", settings.getfloat("RATE_SHARE")
         )
@@ -78,14 +77,11 @@ def _ask(
         try:
             date = _date(url, settings["USER_AGENT"])
         except (OSError, HTTPException, ValueError) as error:
-            said = " ".join(str(getattr(error, "reason", None) or error).split())
-            cure = "mend network, proxy or address"
+            said, cure = getattr(error, "reason", None) or error, "mend network, proxy or address"
             yield Finding(what, f"{url} cannot be reached ({said})", cure)
             return
         finally:
             store.settle(account, grant.ticket, Evidence())
-    finally:
-        store.close()
     yield Finding(what, f"{url} answers")
     yield _clock(date)
 

@@ -96,7 +96,7 @@ class Walk:
 
     def call(self) -> list[Question]:
         """The questions of the next call; none if there is nothing to ask for now."""
-        if self._idle >= _IDLE:
+        if self._idle >= _IDLE and not self._over:
             self.stop(f"{_IDLE} calls in a row brought nothing new")
         if not (self._fresh or self._again or self.under_way or self._over):
             self._settle()
