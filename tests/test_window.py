@@ -138,6 +138,16 @@ def test_faults_that_the_cache_keeps_cost_no_record(
     assert walk.problems == []
 
 
+@pytest.mark.parametrize("first", [2, 8, 14, 30])
+def test_a_backend_that_is_away_for_some_calls_costs_no_record_what_is_in_it(first: int) -> None:
+    ids = {*range(1, 364)}
+    walk = walked(Server(set(ids), 100, poor={*range(first, first + 8)}), a_walk())
+    assert (walk.got, walk.problems, walk.notes) == (ids, [], [])
+    walk = walked(Server(set(ids), 100, poor={*range(first, 5000)}), a_walk())
+    assert walk.got == ids
+    assert walk.problems or walk.notes  # which, depends on whether anything nested ever came
+
+
 @settings(max_examples=50)
 @given(museums, st.data())
 def test_a_record_that_breaks_its_page_costs_no_other(ids: set[int], data: st.DataObject) -> None:

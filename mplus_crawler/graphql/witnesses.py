@@ -15,9 +15,11 @@ from mplus_crawler.graphql.questions import Fetch
 
 _KNOWN = 8
 # How often records are asked for again that come without what is nested in them; after so many
-# pages in a row without any of it, they are taken as they come.
+# pages in a row without any of it, they are taken as they come: later where a witness is known,
+# since it is the server then that fails, for some seconds and many questions.
 _MENDS = 6
 _BARE = 12
+_BARE_BESIDE_WITNESSES = 30
 
 
 class Witnesses:
@@ -42,7 +44,8 @@ class Witnesses:
         """Whether *fetch*, of which *outcome* came, is not to be asked again."""
         self._bare += outcome.bare
         crowd_of_one = outcome.crowded and fetch.single
-        return fetch.mends >= _MENDS or self._bare > _BARE or crowd_of_one
+        patience = _BARE_BESIDE_WITNESSES if self._ids else _BARE
+        return fetch.mends >= _MENDS or self._bare > patience or crowd_of_one
 
     def beside(self, fetch: Fetch) -> Iterator[Fetch]:
         """*fetch* in parts, each time beside another witness: the server's cache has the
