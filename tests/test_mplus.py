@@ -323,6 +323,37 @@ def test_the_whole_museum_in_one_process(
     assert stats(opened)["sessions"] <= 4
 
 
+@pytest.mark.parametrize("root", ["areas", "tags", "makertypes"])
+def test_a_list_of_terms_that_failed_once_is_had(
+    scrapy: Scrapy, museum: Museums, root: str
+) -> None:
+    opened = museum(mplus_faults=[f"backend:root={root}"])
+    scrapy.policy(SMALL, "mplus")
+    patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
+    done = scrapy.crawl("mplus_terms", *patience, **pointed_at(opened.mplus_url))
+    assert done.code == 0, done.err
+    assert root in {row["list"] for row in done.records}
+    assert stats(opened)["calls"] <= 9
+
+
+@pytest.mark.parametrize(("name", "alias"), [("areas", "zh"), ("makertypes", "makertypes")])
+def test_an_empty_list_of_terms_is_to_be_seen_twice(scrapy: Scrapy, name: str, alias: str) -> None:
+    emptied: list[str] = []
+
+    def empties_once(_: int, said: dict[str, Any]) -> None:
+        if said["data"].get(alias) and not emptied:
+            emptied.append(alias)
+            said["data"][alias] = []
+
+    with serving(rewritten(nothing, empties_once)) as server:
+        scrapy.policy(SMALL, "mplus")
+        patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
+        done = scrapy.crawl("mplus_terms", *patience, **pointed_at(server.base_url))
+    assert (done.code, emptied) == (0, [alias]), done.err
+    languages = {"en", "zh"} if alias == "zh" else {None}
+    assert {row["language"] for row in done.records if row["list"] == name} == languages
+
+
 def test_two_processes_with_one_key_never_make_three_calls_in_a_second(
     scrapy: Scrapy, museum: Museums
 ) -> None:

@@ -22,6 +22,8 @@ from mplus_crawler.tms import term_columns
 _LISTS = ("areas", "categories", "mediums", "archivalLevels", "fonds", "tags", "makertypes")
 # The server's own default is ten thousand; every retry asks for one less, which no cache knows.
 _MOST = 9_990
+# Maker types have no such number: they are the same in either language.
+_LANGUAGES = ("en", "zh-hant")
 
 
 class MplusTermsSpider(MplusSpider):
@@ -46,9 +48,11 @@ class MplusTermsSpider(MplusSpider):
 
     def request(self, list_: str, tries: int = 0) -> Request:
         """The call for *list_*."""
-        per_page: dict[str, Any] = {} if list_ == "makertypes" else {"per_page": _MOST - tries}
+        key: dict[str, Any] = {"per_page": _MOST - tries}
+        if list_ == "makertypes":
+            key = {"lang": _LANGUAGES[tries % len(_LANGUAGES)]}
         return self.post(
-            [self.operation(list_, **per_page)],
+            [self.operation(list_, **key)],
             callback=self.parse,
             errback=self.lost,
             meta={"list": list_, "tries": tries, "asks_for": f"terms {list_}"},
@@ -61,13 +65,19 @@ class MplusTermsSpider(MplusSpider):
         return request.replace(body=again.body, meta={**request.meta, "tries": tries})
 
     def accept(self, request: Request, response: Response) -> None:
-        """Read the list in each language; one that failed is a fault."""
+        """Read the list in each language; one that failed is a fault.
+
+        So is an empty one that was not seen before: some failures look like it.
+        """
         answer = self.read(request, response)
         for alias, reason in answer.errors.items():
             raise PageFault(f"{alias}: {reason}")
         lists = {alias: answer.rows(alias) for alias in answer.data}
         if not lists or None in lists.values():
             raise PageFault("the list is not in the answer")
+        if not all(lists.values()) and not request.meta.get("empty"):
+            request.meta["empty"] = True
+            raise PageFault("a list is empty, which is to be seen twice")
         request.cb_kwargs["lists"] = lists
 
     def parse(
@@ -82,8 +92,9 @@ class MplusTermsSpider(MplusSpider):
             for row in rows
         ]
         self.listed += len(dict(members))
-        if not members:
-            census.note(f"{name}: the list is empty")
+        if empty := [alias for alias, rows in lists.items() if not rows]:
+            where = f" in {empty[0]}" if members else ""
+            census.note(f"{name}: the list is empty{where}")
         yield Records(response.meta["retrieved_at"], members)
         yield from self.others(name)
 
