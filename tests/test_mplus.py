@@ -202,6 +202,17 @@ def test_bad_records_side_by_side_are_told_apart(
     assert len(done.records) == 400 - len(rows)
 
 
+@pytest.mark.parametrize("row", [1, 3])
+def test_a_bad_record_among_a_handful_hides_none_of_them(
+    scrapy: Scrapy, museum: Museums, data_set: Callable[[int], str], row: int
+) -> None:
+    opened = museum(mplus_data=data_set(5), mplus_faults=[f"poison:row={row}"])
+    patience = ("-s", "RETRY_BACKOFF_BASE=0.01", "-s", "MAX_REJECT_SHARE=0.5")
+    done = crawl(scrapy, opened, *patience, policy=SMALL.partition("[[root]]")[0])
+    assert (done.code, len(done.records), len(done.rejected)) == (0, 4, 1), done.err
+    assert stats(opened)["calls"] <= 30
+
+
 def walked(
     walk: Walk, there: set[int], broken: set[int], leaves: Mapping[int, int] | None = None
 ) -> list[list[Question]]:

@@ -30,9 +30,11 @@ from mplus_crawler.tms import COLUMNS, Bilingual
 logger = logging.getLogger(__name__)
 
 # After so many calls that brought nothing, the next one waits longer and longer; one counts for
-# a part where a record broke it, or where a range of ids may simply be empty.
+# a part where a record broke it, or where a range of ids may simply be empty; for a larger one
+# while no id is known, since a museum may answer everything so.
 _BARREN = 3
 _PART = 0.02
+_FIRST_PART = 0.1
 # Calls in a row that could not be had for good, after which nothing more is asked; and how
 # often the others after the first are asked again, which are smaller: a record may have no JSON.
 _LOST = 8
@@ -58,6 +60,7 @@ class RootSpider(MplusSpider):
     flight: int
     in_session = False
     barren = 0.0
+    broken = False
     lost_calls = 0
     told = False
 
@@ -157,11 +160,17 @@ class RootSpider(MplusSpider):
         if not came and self.barren >= _BARREN:
             why = next((o.reason for o in outcomes if isinstance(o, Broken | Wrong)), "")
             raise PageFault(f"nothing that was asked for came{why and f': {why}'}")
-        told = self.walk.begun and any(map(_may_be_empty, questions, outcomes))
-        self.barren = 0 if came else self.barren + (_PART if told else 1)
+        self.barren = 0 if came else self.barren + self.weight(questions, outcomes)
         if not _is_whole(questions[0], outcomes[0]):
             request.meta["unledgered"] = True
         request.cb_kwargs.update(answer=answer, outcomes=outcomes)
+
+    def weight(self, questions: Sequence[Question], outcomes: Sequence[Outcome]) -> float:
+        """What a call counts that brought nothing: a part where nothing can be the truth."""
+        self.broken |= any(isinstance(outcome, Broken) for outcome in outcomes)
+        if not any(map(_may_be_empty, questions, outcomes)):
+            return 1
+        return _PART if self.walk.begun else _FIRST_PART if self.broken else 1
 
     def parse(
         self, response: Response, answer: Answer, outcomes: Sequence[Outcome]
