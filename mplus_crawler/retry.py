@@ -42,7 +42,8 @@ class RetryMiddleware(Component):
     A failure is retried ``RETRY_TIMES`` times after an exponentially growing, fully jittered
     pause (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/)
     that the throttle waits. After ``RETRY_BREAKER`` errors of the server's in a row, whichever
-    requests they answered, the crawl stops. Statuses and exceptions are those of Scrapy's
+    requests they answered, the crawl stops, unless the spider has a witness that the server is
+    well, and only these requests fail. Statuses and exceptions are those of Scrapy's
     ``RETRY_HTTP_CODES`` and ``RETRY_EXCEPTIONS``; the spider's ``accept`` judges what answered 200.
     """
 
@@ -54,6 +55,8 @@ class RetryMiddleware(Component):
         self._parked_times = settings.getint("RETRY_PARKED_TIMES")
         self._breaker = settings.getint("RETRY_BREAKER")
         self._errors_in_a_row = 0
+        self._vouched = 0
+        self._most_vouched = settings.getint("LOOKAHEAD")  # so many pages can be bad at a time
         self._base = settings.getfloat("RETRY_BACKOFF_BASE")
         self._longest = settings.getfloat("RETRY_BACKOFF_MAX")
         self._codes = {int(code) for code in settings.getlist("RETRY_HTTP_CODES")}
@@ -61,7 +64,7 @@ class RetryMiddleware(Component):
             load_object(exception) for exception in settings.getlist("RETRY_EXCEPTIONS")
         )
 
-    def process_response(self, request: Request, response: Response) -> Request | Response:
+    async def process_response(self, request: Request, response: Response) -> Request | Response:
         """*response* when it is accepted, else the request again."""
         if request.meta.get("elsewhere"):  # what isn't the museum's doesn't decide on its harvest
             request.meta.setdefault("retrieved_at", _now())
@@ -77,9 +80,10 @@ class RetryMiddleware(Component):
         if reason := spider.hopeless(response):
             raise GaveUp(reason, hopeless=True)
         if response.status in self._codes:
-            self._break_circuit(response.status)
+            await self._break_circuit(response.status)
             return self._again(request, f"the museum answered {response.status}", response.status)
         self._errors_in_a_row = 0
+        self._vouched = 0 if not request.meta.get("witness") else self._vouched + 1
         if response.status == 304:  # one that was asked for has become the former answer by now
             return self._again(request, "the museum answered 304, unasked")
         if response.status != 200:
@@ -110,13 +114,27 @@ class RetryMiddleware(Component):
         request.cb_kwargs["page"] = fault.page
         return response
 
-    def _break_circuit(self, status: int) -> None:
+    async def _break_circuit(self, status: int) -> None:
         """Stop rather than hammer a server that has nothing but errors."""
         self._errors_in_a_row += 1
-        if self._errors_in_a_row >= self._breaker:
-            reason = f"the museum answered {self._errors_in_a_row} errors in a row, lastly {status}"
-            self._census.stop(Verdict.STOPPED, reason)
-            raise IgnoreRequest(reason)
+        if self._errors_in_a_row != self._breaker or await self._is_well():
+            return
+        reason = f"the museum answered {self._breaker} errors in a row, lastly {status}"
+        self._census.stop(Verdict.STOPPED, reason)
+        raise IgnoreRequest(reason)
+
+    async def _is_well(self) -> bool:
+        """Whether the server answers what the spider has for a witness."""
+        witness = MuseumSpider.of(self._crawler).witness()
+        if witness is None or self._vouched >= self._most_vouched:
+            return False
+        meta = {**witness.meta, "witness": True, "unledgered": True, "most_retries": 0}
+        try:
+            await self._crawler.engine.download_async(witness.replace(meta=meta))
+        except Exception as error:  # whatever it is, nobody vouches
+            logger.info("%s: %s", witness.url, _told(error))
+            return False
+        return True
 
     def _again(self, request: Request, reason: str, status: int | None = None) -> Request:
         tried = request.meta.get("retry_times", 0)

@@ -114,6 +114,19 @@ def test_a_poison_record_costs_itself_alone(
     assert ids | {poisoned} == set(sandbox.truth()["objects"]["ids"])
 
 
+def test_poison_records_on_pages_that_are_asked_together_stop_nothing(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    rows = (101, 201, 301, 401)
+    sandbox = museum(objects=460, invalid=0, faults=[f"poison:row={row}" for row in rows])
+    poisoned = set(sandbox.truth()["objects"]["poison"])
+    crawl = scrapy.at(sandbox).policy(UNLIMITED).crawl("objects", *QUICK)
+    assert crawl.code == 0, crawl.err
+    assert {line["id"] for line in crawl.rejected} == poisoned
+    ids = {record["id"] for record in crawl.records}
+    assert ids | poisoned == set(sandbox.truth()["objects"]["ids"])
+
+
 def test_too_many_poison_records_break_the_contract(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:

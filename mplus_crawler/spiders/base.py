@@ -205,6 +205,10 @@ class MuseumSpider(Spider):
         """Why asking again for *response* cannot help, in words; empty where it may."""
         return ""
 
+    def witness(self) -> Request | None:
+        """What a server that is well answers even while it fails on records that break it."""
+        return None
+
     def known(self, request: Request) -> Known | None:
         """The former answer to *request* that the spider has at hand, beside those on disk."""
         return None
