@@ -49,6 +49,17 @@ def test_a_row_that_goes_while_paging(
     assert any(line["id"] == gone and line["reason"] == "vanished" for line in crawl.rejected)
 
 
+def test_rows_that_move_before_a_record_without_an_id_is_named(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    # The ninth request is for the stubs of a page that has such a record.
+    sandbox = museum(objects=460, invalid=0, faults=["delete:path=objects,at=1,nth=9"])
+    crawl = crawl_moving(scrapy, sandbox)
+    check_all_in_hand(crawl, sandbox)
+    assert crawl.certificate["rejected"] == 0
+    assert {line["reason"] for line in crawl.rejected} == {"vanished"}
+
+
 @pytest.mark.parametrize("at", [1, 60, 400])
 def test_a_row_that_comes_while_paging(
     museum: Callable[..., Sandbox], scrapy: Scrapy, at: int

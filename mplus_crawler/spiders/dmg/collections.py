@@ -153,7 +153,8 @@ class CollectionSpider(GentSpider):
     ) -> Iterator[Records]:
         """The records of *full* that have no id, under the ids that their stubs have.
 
-        Where a record's own id and its stub's differ, rows have moved, and no stub is trusted.
+        Where a record's own id and its stub's differ, rows have moved, and no stub is trusted:
+        the ids are compared in the end, or, with ``limit``, these records are rejected whole.
         """
         ids = [uri_of(stub) for stub in page.members] + [None] * len(full.members)
         pairs = list(zip(ids, self.wanted(full), strict=False))
@@ -162,6 +163,9 @@ class CollectionSpider(GentSpider):
             for known, member in pairs
             if uri_of(member)
         )
+        if moved and self.chain.rows is None:
+            self.census.doubt(f"rows have moved between page {full.number} and its stubs")
+            return
         yield Records(
             retrieved_at,
             [
