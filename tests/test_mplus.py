@@ -214,11 +214,15 @@ def test_a_bad_record_among_a_handful_hides_none_of_them(
 
 
 def walked(
-    walk: Walk, there: set[int], broken: set[int], leaves: Mapping[int, int] | None = None
+    walk: Walk,
+    there: set[int],
+    broken: set[int],
+    leaves: Mapping[int, int] | None = None,
+    cap: int | None = None,
 ) -> list[list[Question]]:
     """The calls of *walk* at a museum that has the ids *there*, of which *broken* break pages.
 
-    Before the calls in *leaves*, an id is withdrawn.
+    Before the calls in *leaves*, an id is withdrawn. No answer has more than *cap* records.
     """
     rising, falling = sorted(there), sorted(there, reverse=True)
     calls: list[list[Question]] = []
@@ -230,11 +234,13 @@ def walked(
             assert isinstance(question, Listing)
             first = question.page * question.size
             came = (falling if question.descending else rising)[first : first + question.size]
+        total = len(came) if question.ids else len(there)
+        came = came[:cap]
         if broken & {*came}:
             return Broken("it breaks")
         if isinstance(question, Fetch):
             return Fetched(tuple(came))
-        return Listed(tuple(came), len(came) if question.ids else len(there))
+        return Listed(tuple(came), total)
 
     while questions := walk.call():
         calls.append(questions)
@@ -261,6 +267,12 @@ def test_a_withdrawal_beside_a_bad_record_leaves_no_gap(leaving: int) -> None:
     walk = Walk(size=10, listed=50, window=200, salts=1)
     walked(walk, {*range(300)}, {270}, leaves={20: leaving})
     assert walk.drifted
+
+
+def test_a_cap_on_pages_is_found_behind_a_bad_record_too() -> None:
+    walk = Walk(size=10, listed=250, window=1_000, salts=4)
+    walked(walk, {*range(250)}, {51, 222}, leaves={20: 100}, cap=100)
+    assert (walk.drifted, walk.notes) == (True, [])
 
 
 def test_a_fault_and_then_nothing_is_not_nothing_twice() -> None:

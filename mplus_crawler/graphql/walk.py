@@ -198,10 +198,12 @@ class Walk:
             self._first.add(id_)
 
     def _list_again(self, part: Listing, reason: str, outcome: Outcome) -> list[Listing]:
-        totalless = isinstance(outcome, Listed) and outcome.ids and outcome.total is None
-        if isinstance(outcome, Listed) and not outcome.ids:
+        some = isinstance(outcome, Listed) and bool(outcome.ids)
+        totalless = isinstance(outcome, Listed) and some and outcome.total is None
+        if isinstance(outcome, Listed) and not some:
             part = replace(part, empty=True)
-        if part.failures < _TRIES and (part.ids or part.single or totalless):
+        none = part.ids and not some
+        if part.failures < _TRIES and (none or part.single or totalless):
             return [part.failed()]
         if part.failures < _TRIES:
             # Under another key of the cache, and then smaller: perhaps the server caps pages.
