@@ -157,6 +157,8 @@ class RootSpider(MplusSpider):
             for place, question in enumerate(questions)
         ]
         came = any(isinstance(outcome, Listed | Fetched) and outcome.ids for outcome in outcomes)
+        if not self.broken and any(isinstance(outcome, Broken) for outcome in outcomes):
+            self.broken, self.barren = True, 0.0  # there is something, which broke it
         if not came and self.barren >= _BARREN:
             why = next((o.reason for o in outcomes if isinstance(o, Broken | Wrong)), "")
             raise PageFault(f"nothing that was asked for came{why and f': {why}'}")
@@ -167,7 +169,6 @@ class RootSpider(MplusSpider):
 
     def weight(self, questions: Sequence[Question], outcomes: Sequence[Outcome]) -> float:
         """What a call counts that brought nothing: a part where nothing can be the truth."""
-        self.broken |= any(isinstance(outcome, Broken) for outcome in outcomes)
         if not any(map(_may_be_empty, questions, outcomes)):
             return 1
         return _PART if self.walk.begun else _FIRST_PART if self.broken else 1
