@@ -96,6 +96,16 @@ def test_counts(fields: Fields, quotas: list[Quota]) -> None:
         (503, {"Retry-After": "5"}, 5.0),
         (429, {"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT"}, 30.0),
         (429, {"Retry-After": "Fri, 15 Jan 2027 07:00:00 GMT"}, 0.0),
+        # a server whose clock is an hour ahead, one whose clock is no clock
+        (
+            429,
+            {
+                "Retry-After": "Fri, 15 Jan 2027 09:00:30 GMT",
+                "Date": "Fri, 15 Jan 2027 09:00:00 GMT",
+            },
+            30.0,
+        ),
+        (429, {"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT", "Date": "noon"}, 30.0),
         (429, {"Retry-After": "5", "RateLimit": '"x"; r=0; t=57'}, 57.0),
         (429, {"Retry-After": "57", "RateLimit": '"x"; r=0; t=5'}, 57.0),
         (429, {"RateLimit-Remaining": "0", "RateLimit-Reset": "42"}, 42.0),
@@ -112,7 +122,10 @@ def test_parks(status: int, fields: Fields, park: float | None) -> None:
     assert read(status, fields).park == park
 
 
-NAMES = ["RateLimit", "RateLimit-Policy", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"]
+NAMES = [
+    *("RateLimit", "RateLimit-Policy", "RateLimit-Remaining", "RateLimit-Reset"),
+    *("Retry-After", "Date"),
+]
 VALUES = st.text(max_size=60) | st.from_regex(r'"[a-z]{0,5}"; ?r=-?\d{0,12}; ?t=-?\d{0,12}')
 
 

@@ -32,8 +32,11 @@ def read_evidence(response: Response, now: Callable[[], float] = time.time) -> E
 
     A 429, and a 503 that says how long, parks the tier for the longest time that any header
     asks for; the *park* of a 429 that names none is 0, and the throttle knows better.
+    Points in time are the server's: its clock (``Date``) counts, where it shows one.
     """
     fields = response.headers
+    served = _date(_field(fields, "Date"))
+    now = now if served is None else lambda: served
     quotas = tuple(_quotas(fields, now))
     if response.status not in (429, 503):
         return Evidence(quotas)
@@ -122,8 +125,12 @@ def _seconds(value: str, now: Callable[[], float]) -> float | None:
 def _retry_after(value: str, now: Callable[[], float]) -> float | None:
     if (number := _count(value)) is not None:
         return min(float(number), LONGEST_WAIT)
+    date = _date(value)
+    return None if date is None else min(max(date - now(), 0.0), LONGEST_WAIT)
+
+
+def _date(value: str) -> float | None:
     try:
-        date = parsedate_to_datetime(value)
-        return min(max(date.timestamp() - now(), 0.0), LONGEST_WAIT)
+        return parsedate_to_datetime(value).timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
