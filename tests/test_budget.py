@@ -214,6 +214,16 @@ def test_a_lower_count_of_the_servers_is_taken_over_by_all(store: str) -> None:
     theirs.close()
 
 
+def test_what_expires_with_us_makes_no_room_at_the_server(store: str) -> None:
+    one, budget = account([Limit(10, 1.0)]), open_budget(store)
+    spend(budget, one, 5, NOTHING)
+    time.sleep(0.7)
+    spend(budget, one, 1, Evidence((Quota(remaining=0, reset=1.0, window=1),)))
+    time.sleep(0.4)  # the first five count no more
+    assert 0 < budget.reserve(one).wait <= 0.7
+    budget.close()
+
+
 def test_a_higher_count_of_the_servers_loosens_nothing(store: str) -> None:
     one = account([Limit(3, 60)])
     budget = open_budget(store)

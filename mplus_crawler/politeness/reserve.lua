@@ -19,13 +19,18 @@ end
 for i = 4, #ARGV, 2 do
   local requests, seconds = tonumber(ARGV[i]), ARGV[i + 1]
   local spent = prefix .. ':spent:' .. seconds
-  redis.call('ZREMRANGEBYSCORE', spent, '-inf', now)
+  local expired = redis.call('ZREMRANGEBYSCORE', spent, '-inf', now)
   local used = redis.call('ZCARD', spent)
   if used >= requests then
     local nth = redis.call('ZRANGE', spent, used - requests, used - requests, 'WITHSCORES')
     wait = math.max(wait, tonumber(nth[2]) - now)
   end
   local ceiling, ends = unpack(redis.call('HMGET', prefix .. ':window:' .. seconds, 'ceiling', 'until'))
+  if ceiling and expired > 0 then
+    -- What we count no more makes no room at the server before its window ends.
+    ceiling = ceiling - expired
+    redis.call('HSET', prefix .. ':window:' .. seconds, 'ceiling', ceiling)
+  end
   if ceiling and now < tonumber(ends) and used >= tonumber(ceiling) then
     wait = math.max(wait, tonumber(ends) - now)
   end

@@ -15,7 +15,7 @@ end
 for i = 4 + limits, #ARGV, 3 do
   local seconds, remaining, reset = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   local window = prefix .. ':window:' .. seconds
-  local ceiling = remaining + redis.call('ZCOUNT', prefix .. ':spent:' .. seconds, '(' .. now, '+inf')
+  local ceiling = remaining + redis.call('ZCARD', prefix .. ':spent:' .. seconds)
   local former, ends = unpack(redis.call('HMGET', window, 'ceiling', 'until'))
   if former and now < tonumber(ends) then
     redis.call('HSET', window, 'ceiling', math.min(tonumber(former), ceiling))

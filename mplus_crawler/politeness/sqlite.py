@@ -141,7 +141,7 @@ class SqliteBudget:
         wait = 0.0
         if used >= requests:
             wait = _nth_expiry(db, key, seconds, now, used - requests) - now
-        if ceiling is not None and now < until and used >= ceiling:
+        if ceiling is not None and now < until and _rows(db, key, seconds) >= ceiling:
             wait = max(wait, until - now)
         return wait
 
@@ -165,9 +165,14 @@ class SqliteBudget:
         db.execute("DELETE FROM ticket WHERE number < ?", (ticket,))
         for limit in account.limits:
             window = (account.key, limit.seconds)
-            db.execute(
+            expired = db.execute(
                 "DELETE FROM spent WHERE account = ? AND seconds = ? AND expires <= ?",
                 (*window, now),
+            ).rowcount
+            # What we count no more makes no room at the server before its window ends.
+            db.execute(
+                "UPDATE window SET ceiling = ceiling - ? WHERE account = ? AND seconds = ?",
+                (expired, *window),
             )
             db.execute(
                 "INSERT INTO window VALUES (?, ?, ?, NULL, 0)"
@@ -189,10 +194,7 @@ class SqliteBudget:
         ours and gets exact as answers come in.
         """
         seconds = quota.window_among([limit.seconds for limit in account.limits])
-        used = db.execute(
-            "SELECT count(*) FROM spent WHERE account = ? AND seconds = ? AND expires > ?",
-            (account.key, seconds, now),
-        ).fetchone()[0]
+        used = _rows(db, account.key, seconds)
         db.execute(
             "UPDATE window SET ceiling = CASE WHEN until > ?1 THEN min(ceiling, ?2) ELSE ?2 END,"
             " until = CASE WHEN until > ?1 THEN until ELSE ?3 END"
@@ -252,6 +254,12 @@ def _count(
             for limit in account.limits
         ],
     )
+
+
+def _rows(db: sqlite3.Connection, key: str, seconds: float) -> int:
+    """How many requests are on file: ceilings are counted by these, expired or not."""
+    counted = "SELECT count(*) FROM spent WHERE account = ? AND seconds = ?"
+    return int(db.execute(counted, (key, seconds)).fetchone()[0])
 
 
 def _nth_expiry(db: sqlite3.Connection, key: str, seconds: float, now: float, offset: int) -> float:

@@ -234,9 +234,9 @@ class ThrottleMiddleware(Component):
 
     def process_response(self, request: Request, response: Response) -> Response:
         """Slow the slot down for a server in distress, which AutoThrottle overlooks."""
-        # Parts of a page on which it fails are expected to fail, and tell nothing of its load.
-        failed = response.status >= 500 and not request.meta.get("part")
-        if response.status == 429 or failed:
+        # What has failed before has a pause of its own, and tells nothing new of the server's load.
+        again = request.meta.get("retry_times") or request.meta.get("part")
+        if response.status == 429 or (response.status >= 500 and not again):
             slot = self._crawler.engine.downloader.slots.get(request.meta["download_slot"])
             if slot is not None:
                 slot.delay = min(max(2 * slot.delay, _SLOWER), self._slowest)
