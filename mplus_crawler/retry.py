@@ -138,7 +138,8 @@ class RetryMiddleware(Component):
 
     def _again(self, request: Request, reason: str, status: int | None = None) -> Request:
         tried = request.meta.get("retry_times", 0)
-        if tried >= request.meta.get("most_retries", self._times):
+        most = request.meta.get("most_retries", self._times)
+        if tried >= (most if status is None else request.meta.get("most_errors", most)):
             raise GaveUp(f"{reason}, {tried + 1} times", status)
         pause = random.uniform(0, min(self._longest, self._base * 2**tried))
         logger.info("%s: %s; again in %.1f s", request.url, reason, pause)

@@ -138,6 +138,17 @@ def test_poison_records_on_pages_that_are_asked_together_stop_nothing(
     assert ids | poisoned == set(sandbox.truth()["objects"]["ids"])
 
 
+def test_a_part_of_a_page_is_asked_for_as_often_as_any_page(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    # Rows 201 to 225 are the ninth part of 25; the collection has five pages.
+    faults = ["poison:row=250", "reset:path=objects,page=9,times=3"]
+    sandbox = museum(objects=460, invalid=0, faults=faults)
+    crawl = scrapy.at(sandbox).policy(UNLIMITED).crawl("objects", *QUICK)
+    assert crawl.code == 0, crawl.err
+    assert crawl.certificate["unreadable"] == 1
+
+
 def test_too_many_poison_records_break_the_contract(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:

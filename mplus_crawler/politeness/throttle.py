@@ -235,7 +235,7 @@ class ThrottleMiddleware(Component):
     def process_response(self, request: Request, response: Response) -> Response:
         """Slow the slot down for a server in distress, which AutoThrottle overlooks."""
         # What has failed before has a pause of its own, and tells nothing new of the server's load.
-        again = request.meta.get("retry_times") or request.meta.get("part")
+        again = request.meta.get("retry_times") or "most_errors" in request.meta
         if response.status == 429 or (response.status >= 500 and not again):
             slot = self._crawler.engine.downloader.slots.get(request.meta["download_slot"])
             if slot is not None:

@@ -242,7 +242,7 @@ class CollectionSpider(GentSpider):
             self.url(number, size),
             self.parse_part,
             errback=self.smaller,
-            meta={"page": number, "size": size, "most_retries": 1, "part": True},
+            meta={"page": number, "size": size, "most_errors": 1},
             dont_filter=True,
         )
 
