@@ -24,7 +24,7 @@ from mplus_crawler.hydra.collections import Page, page_number
 from mplus_crawler.records import Loss, Records
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import uri_of
-from mplus_crawler.spiders.dmg.collections import CollectionSpider
+from mplus_crawler.spiders.dmg.paging import CollectionSpider
 from mplus_crawler.spiders.dmg.single import ask, is_doubtful, told
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from scrapy import Request
 from w3lib.url import url_query_cleaner
 
 from mplus_crawler.spiders.arguments import text, yes
-from mplus_crawler.spiders.dmg.collections import CollectionSpider, labels
+from mplus_crawler.spiders.dmg.collections import labels
+from mplus_crawler.spiders.dmg.paging import CollectionSpider
 
 
 class PrivateObjectsSpider(CollectionSpider):
