@@ -29,7 +29,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.components import Component, Extension
 from mplus_crawler.errors import Fault, UndeliveredFault, UsageFault
-from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.museum import Museum
 from mplus_crawler.state import connect, remove, state_folder
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Harvest:
         return self.folder / f"{self.key}.ledger"
 
     @classmethod
-    def of(cls, spider: MuseumSpider, settings: BaseSettings) -> Harvest:
+    def of(cls, spider: Museum, settings: BaseSettings) -> Harvest:
         """The harvest that *spider* is about to do."""
         return cls(spider.name, spider.base_url, spider.arguments, state_folder(settings))
 
@@ -127,7 +127,7 @@ class Ledger(Extension):
     @cached_property
     def harvest(self) -> Harvest:
         """What this crawl harvests."""
-        return Harvest.of(MuseumSpider.of(self._crawler), self._crawler.settings)
+        return Harvest.of(Museum.of(self._crawler), self._crawler.settings)
 
     def open(self) -> None:
         """Take up an unfinished harvest, or begin a new one."""
@@ -215,7 +215,7 @@ class Ledger(Extension):
 
     def _take_up(self) -> None:
         path = self.harvest.ledger
-        if MuseumSpider.of(self._crawler).fresh:
+        if Museum.of(self._crawler).fresh:
             remove(path)
         self._db = connect(path, _SCHEMA)
         began = float(self.recall("began", repr(time.time())))
@@ -230,12 +230,12 @@ class Ledger(Extension):
     def _longest(self) -> float:
         """Seconds for which answers may be held: the user's, but not beyond the museum's terms."""
         longest = self._crawler.settings.getfloat("RESUME_MAX_AGE")
-        days = MuseumSpider.of(self._crawler).policy.retention_days
+        days = Museum.of(self._crawler).policy.retention_days
         return min(longest, days * 86_400) if days else longest
 
     def _stale(self, retrieved_at: str) -> bool:
         """Whether that is so long ago that the record would hardly be published before its date."""
-        days = MuseumSpider.of(self._crawler).policy.retention_days
+        days = Museum.of(self._crawler).policy.retention_days
         age = datetime.now(UTC) - datetime.fromisoformat(retrieved_at)
         return bool(days) and age >= timedelta(days=max(days - 1, days / 2))
 

@@ -11,9 +11,9 @@ from mplus_crawler.census import Census
 from mplus_crawler.components import Component
 from mplus_crawler.feeds.publication import Publication
 from mplus_crawler.items import ITEM_CLASSES, errors
+from mplus_crawler.museum import Museum
 from mplus_crawler.records import Loss, Records, Row, json_line, stamp
 from mplus_crawler.rights import Rights
-from mplus_crawler.spiders.base import MuseumSpider
 
 
 class NormalisePipeline(Component):
@@ -21,7 +21,7 @@ class NormalisePipeline(Component):
 
     def open_spider(self) -> None:
         """Take from schema and policy what every row gets."""
-        spider = MuseumSpider.of(self._crawler)
+        spider = Museum.of(self._crawler)
         policy = spider.policy
         self._columns = spider.columns
         self._booking = Publication.of(self._crawler).booking
@@ -65,7 +65,7 @@ class RightsPipeline(Component):
 
     def open_spider(self) -> None:
         """Take the terms from the museum's policy."""
-        self._rights = Rights(MuseumSpider.of(self._crawler).policy)
+        self._rights = Rights(Museum.of(self._crawler).policy)
 
     def process_item(self, item: Records | Loss) -> Records | Loss:
         """*item*, the rights in its rows settled."""
@@ -84,7 +84,7 @@ class ValidatePipeline(Component):
 
     def open_spider(self) -> None:
         """Open the rejected file."""
-        self._kind = MuseumSpider.of(self._crawler).kind
+        self._kind = Museum.of(self._crawler).kind
         self._item_class = ITEM_CLASSES[self._kind]
         self._rejected = Publication.of(self._crawler).rejected()
 

@@ -15,8 +15,8 @@ from scrapy.utils.misc import load_object
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.components import Component
 from mplus_crawler.errors import PageFault
+from mplus_crawler.museum import Museum
 from mplus_crawler.records import stamp
-from mplus_crawler.spiders.base import MuseumSpider
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class RetryMiddleware(Component):
             return response
         if response.status in request.meta.get("handle_httpstatus_list", ()):
             return response
-        spider = MuseumSpider.of(self._crawler)
+        spider = Museum.of(self._crawler)
         if reason := spider.refusal(response):
             self._census.stop(Verdict.REFUSED, reason)
             raise IgnoreRequest(f"{response.status}")
@@ -125,7 +125,7 @@ class RetryMiddleware(Component):
 
     async def _is_well(self) -> bool:
         """Whether the server answers what the spider has for a witness."""
-        witness = MuseumSpider.of(self._crawler).witness()
+        witness = Museum.of(self._crawler).witness()
         if witness is None or self._vouched >= self._most_vouched:
             return False
         meta = {**witness.meta, "witness": True, "unledgered": True, "most_retries": 0}
@@ -155,7 +155,7 @@ class RetryMiddleware(Component):
 
     def _copy(self, request: Request, **meta: float) -> Request:
         self._crawler.stats.inc_value("retry/count")
-        request = MuseumSpider.of(self._crawler).varied(request)
+        request = Museum.of(self._crawler).varied(request)
         return request.replace(
             dont_filter=True,
             priority=request.priority + 1,

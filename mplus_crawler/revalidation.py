@@ -8,10 +8,7 @@ the former answer again, retrieved now. Whoever comes after this sees a plain an
 from __future__ import annotations
 
 import hashlib
-import re
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -22,56 +19,16 @@ from scrapy.http import Response
 from mplus_crawler.census import Census
 from mplus_crawler.components import Component, Extension
 from mplus_crawler.ledger import Ledger, fields_of
-from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.museum import Museum
 from mplus_crawler.state import connect, state_folder
+from mplus_crawler.validators import CONDITIONS, Known, read_known
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS known (
     url TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, body BLOB, sha256 TEXT);
 """
-# As RFC 9110 has them, and with spaces, which the museum's have; longer ones are hostile.
-_ETAG = re.compile(r'(?:W/)?"[\x20\x21\x23-\x7e\x80-\xff]{0,500}"')
-_DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
-_CONDITIONS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
 # On an answer that was a 304, so that the ledger remembers it; taken off what museums send.
 _MARK = "X-Revalidated"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A former answer: its *body*, and the validators that it came with (empty: none)."""
-
-    body: bytes
-    etag: str = ""
-    last_modified: str = ""
-
-    @property
-    def validators(self) -> dict[str, bytes]:
-        """The validators, as headers of the answer: the very bytes that came."""
-        pairs = (("ETag", self.etag), ("Last-Modified", self.last_modified))
-        return {name: value.encode("latin-1") for name, value in pairs if value}
-
-    @property
-    def conditions(self) -> dict[str, bytes]:
-        """The validators, as headers of a request."""
-        return {_CONDITIONS[name]: value for name, value in self.validators.items()}
-
-    def agrees(self, other: Known) -> bool:
-        """Whether both can be the same answer: no validator that both have tells them apart."""
-        tags = {tag.removeprefix("W/") for tag in (self.etag, other.etag) if tag}
-        dates = {date for date in (self.last_modified, other.last_modified) if date}
-        return len(tags) <= 1 and len(dates) <= 1
-
-
-def read_known(headers: Mapping[str, list[str]], body: bytes) -> Known:
-    """The answer of *headers* and *body*; validators that are malformed or doubled are none."""
-    fields = {name.lower(): values for name, values in headers.items()}
-
-    def only(name: str, shape: re.Pattern[str]) -> str:
-        values = fields.get(name, [])
-        return values[0] if len(values) == 1 and shape.fullmatch(values[0]) else ""
-
-    return Known(body, only("etag", _ETAG), only("last-modified", _DATE))
 
 
 class Revalidation(Extension):
@@ -116,7 +73,7 @@ class Revalidation(Extension):
                 self._do_without(error)
 
     def _open(self) -> None:
-        spider = MuseumSpider.of(self._crawler)
+        spider = Museum.of(self._crawler)
         if not spider.revalidates or Census.of(self._crawler).ended:
             return
         try:
@@ -149,7 +106,7 @@ class Revalidation(Extension):
                 db.execute("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)", row)
         db.execute("COMMIT")
 
-    def _path(self, spider: MuseumSpider) -> Path:
+    def _path(self, spider: Museum) -> Path:
         place = hashlib.sha256(spider.base_url.encode()).hexdigest()[:12]
         return state_folder(self._crawler.settings) / f"{spider.name}-{place}.known"
 
@@ -169,7 +126,7 @@ class RevalidationMiddleware(Component):
 
     def process_request(self, request: Request) -> None:
         """Send the validators of the former answer, unless the answer must be new."""
-        for name in _CONDITIONS.values():
+        for name in CONDITIONS.values():
             request.headers.pop(name, None)
         if known := self._known(request):
             request.headers.update(known.conditions)
@@ -192,7 +149,7 @@ class RevalidationMiddleware(Component):
 
     def _known(self, request: Request) -> Known | None:
         """What may stand in for the answer to *request*."""
-        spider = MuseumSpider.of(self._crawler)
+        spider = Museum.of(self._crawler)
         anew = request.meta.get("unconditional") or request.meta.get("unledgered")
         if not spider.revalidates or spider.fresh or anew:
             return None

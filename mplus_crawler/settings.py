@@ -10,7 +10,7 @@ from scrapy.settings import default_settings
 from mplus_crawler import __version__
 
 BOT_NAME = "mplus_crawler"
-SPIDER_MODULES = ["mplus_crawler.spiders"]
+SPIDER_MODULES = ["mplus_crawler.spiders", "mplus_crawler.images.spider"]
 NEWSPIDER_MODULE = "mplus_crawler.spiders"
 COMMANDS_MODULE = "mplus_crawler.commands"  # a crawl whose exit code tells the truth
 
@@ -94,7 +94,7 @@ EXTENSIONS = {
     "mplus_crawler.ledger.Ledger": -10,
     "mplus_crawler.revalidation.Revalidation": -5,
     "mplus_crawler.lifecycle.LifecycleWatch": 0,
-    "mplus_crawler.hydra.reconciliation.Reconciliation": 90,
+    "mplus_crawler.spiders.dmg.reconciliation.Reconciliation": 90,
     "mplus_crawler.feeds.publication.Publication": 100,
     "mplus_crawler.crawls.progress.ProgressExtension": 110,
 }

@@ -16,6 +16,7 @@ from mplus_crawler.errors import ExitCode
 from mplus_crawler.items import ITEM_CLASSES
 from mplus_crawler.policies.reading import load_policy, policy_keys
 from mplus_crawler.policy import Limit, Policy, Tier
+from mplus_crawler.settings import SPIDER_MODULES
 from mplus_crawler.spiders.base import MuseumSpider
 
 ROOT = Path(__file__).parent.parent
@@ -153,7 +154,7 @@ class Outdated(Exception):
 
 def spider_classes() -> list[type[MuseumSpider]]:
     """All spiders, in the order in which they stand in their modules."""
-    loader = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": ["mplus_crawler.spiders"]}))
+    loader = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": SPIDER_MODULES}))
     classes = [loader.load(name) for name in loader.list()]
     return [cls for cls in classes if issubclass(cls, MuseumSpider)]
 

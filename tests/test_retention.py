@@ -15,8 +15,8 @@ import pytest
 from scrapy.cmdline import execute
 from scrapy.utils.project import get_project_settings
 
-from mplus_crawler.feeds.s3 import client
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.storage.s3 import client
 from tests.conftest import ROOT, Crawl, Scrapy
 from tests.s3 import SECRET, S3Server
 from tests.test_faults import QUICK

@@ -16,10 +16,10 @@ from urllib.parse import quote
 
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.feeds.destination import Destination, Folder, destination
 from mplus_crawler.records import stamp
 from mplus_crawler.retention.booking import book_certificate
 from mplus_crawler.state import state_folder
+from mplus_crawler.storage.destination import Destination, Folder, destination
 from mplus_crawler.verification import sealed
 
 logger = logging.getLogger(__name__)

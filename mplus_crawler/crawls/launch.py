@@ -12,11 +12,11 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.crawls.jobs import job_id
 from mplus_crawler.errors import UndeliveredFault, UsageFault
-from mplus_crawler.feeds.destination import check_s3
 from mplus_crawler.ledger import Harvest, claim
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import in_s3, state_folder, try_folder
+from mplus_crawler.storage.destination import check_s3
 
 # From the environment alone: arguments and settings are logged and seen in process lists.
 SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

@@ -12,9 +12,9 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.crawls.launch import check_place
 from mplus_crawler.diagnosis.finding import Finding
 from mplus_crawler.errors import Fault
-from mplus_crawler.feeds.destination import destination
 from mplus_crawler.politeness.stores import open_budget
 from mplus_crawler.state import in_s3, state_folder, try_folder
+from mplus_crawler.storage.destination import destination
 
 # The largest collection's answers, its records and their copies: some 150 MB; twice that.
 _ROOM = 300 * 1024 * 1024

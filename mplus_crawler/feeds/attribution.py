@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from mplus_crawler.errors import ExitCode
-from mplus_crawler.feeds.destination import Destination
 from mplus_crawler.rights import one_line
+from mplus_crawler.storage.destination import Destination
 from mplus_crawler.verification import seal
 
 Certificate = Mapping[str, Any]

@@ -17,14 +17,14 @@ from scrapy.crawler import Crawler
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import ExitCode
 from mplus_crawler.feeds.attribution import attribute
-from mplus_crawler.feeds.destination import Destination, Folder
-from mplus_crawler.feeds.staging import StagedFile
 from mplus_crawler.lifecycle import LifecycleWatch
+from mplus_crawler.museum import Museum
 from mplus_crawler.politeness.throttle import Throttle
 from mplus_crawler.records import stamp
 from mplus_crawler.retention.booking import book_certificate
-from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import state_folder
+from mplus_crawler.storage.destination import Destination, Folder
+from mplus_crawler.storage.staging import StagedFile
 from mplus_crawler.verification import sealed
 
 # What was given for one crawl, not for the one that goes on with it.
@@ -61,7 +61,7 @@ class Certificates:
     """
 
     def __init__(self, crawler: Crawler, destination: Destination, started_at: str) -> None:
-        spider = MuseumSpider.of(crawler)
+        spider = Museum.of(crawler)
         self._settings = crawler.settings
         self._destination = destination
         self._state = Folder(state_folder(crawler.settings))
@@ -112,7 +112,7 @@ def certificate_of(
     crawler: Crawler, run: str, started_at: str, feeds: Sequence[Feed], judged: dict[str, Any]
 ) -> dict[str, Any]:
     """The certificate of *crawler*'s harvest *run*, which has come to what is *judged*."""
-    spider = MuseumSpider.of(crawler)
+    spider = Museum.of(crawler)
     throttle = Throttle.of(crawler)
     statuses = throttle.statuses
     return {

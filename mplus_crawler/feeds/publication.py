@@ -25,15 +25,15 @@ from mplus_crawler.feeds.certificate import (
     is_over,
     judgement,
 )
-from mplus_crawler.feeds.destination import destination
 from mplus_crawler.feeds.exporters import Unpacking
-from mplus_crawler.feeds.staging import StagedFile
 from mplus_crawler.feeds.withdrawal import WITHOUT
 from mplus_crawler.ledger import Ledger
+from mplus_crawler.museum import Museum
 from mplus_crawler.records import stamp
 from mplus_crawler.retention.booking import Booking
-from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import state_folder
+from mplus_crawler.storage.destination import destination
+from mplus_crawler.storage.staging import StagedFile
 
 _OVERDUE = (
     "its first records reached the date by which the museum wants them refreshed, before the "
@@ -73,7 +73,7 @@ class Publication(Extension):
 
     @cached_property
     def _name(self) -> str:
-        return MuseumSpider.of(self._crawler).name
+        return Museum.of(self._crawler).name
 
     def _open(self) -> None:
         """A harvest that goes on is the same run."""
@@ -93,7 +93,7 @@ class Publication(Extension):
 
     def stage_object(self, uri: str) -> StagedFile:
         """A file that will be the S3 object *uri*; until then it is with the harvest's state."""
-        from mplus_crawler.feeds.s3 import Bucket
+        from mplus_crawler.storage.s3 import Bucket
 
         prefix, _, name = uri.rpartition("/")
         # A folder for each prefix: feeds of one name may go to several.

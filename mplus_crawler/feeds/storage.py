@@ -10,7 +10,7 @@ from scrapy import Spider
 from scrapy.crawler import Crawler
 
 from mplus_crawler.feeds.publication import Publication
-from mplus_crawler.feeds.staging import StagedFile
+from mplus_crawler.storage.staging import StagedFile
 
 
 class StagedFeedStorage:

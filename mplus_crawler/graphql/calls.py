@@ -9,20 +9,7 @@ from typing import Any
 import orjson
 
 from mplus_crawler.errors import PageFault
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """The operation *name* of a ``.graphql`` file, and its variables; *prefix* tells it apart.
-
-    A variable that has no value is not in the request at all: null is not the same.
-    """
-
-    package: str
-    file: str
-    name: str
-    variables: Mapping[str, object]
-    prefix: str = ""
+from mplus_crawler.graphql.questions import Operation
 
 
 def call(operations: Iterable[Operation]) -> bytes:

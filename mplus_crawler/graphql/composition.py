@@ -23,7 +23,7 @@ from graphql import (
 )
 from graphql.language import REMOVE, Visitor, visit
 
-from mplus_crawler.graphql.calls import Operation
+from mplus_crawler.graphql.questions import Operation
 
 
 def compose(operations: Iterable[Operation]) -> str:

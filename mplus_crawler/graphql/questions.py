@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
@@ -112,6 +112,20 @@ class Fetch(_Asking):
 
 
 Question = Listing | Fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The operation *name* of a ``.graphql`` file, and its variables; *prefix* tells it apart.
+
+    A variable that has no value is not in the request at all: null is not the same.
+    """
+
+    package: str
+    file: str
+    name: str
+    variables: Mapping[str, object]
+    prefix: str = ""
 
 
 def salted(question: Question, salts: Sequence[str]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from scrapy.exceptions import IgnoreRequest
 
 from mplus_crawler.census import Census
 from mplus_crawler.components import Component
-from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.museum import Museum
 
 
 class OriginGuard(Component):
@@ -25,7 +25,7 @@ class OriginGuard(Component):
 
     def process_request(self, request: Request) -> None:
         """Pass what stays where the spider may ask."""
-        spider, elsewhere = MuseumSpider.of(self._crawler), request.meta.get("elsewhere")
+        spider, elsewhere = Museum.of(self._crawler), request.meta.get("elsewhere")
         allows = spider.allows_elsewhere if elsewhere else spider.allows
         if not allows(request.url):
             reason = f"an answer led away from the API, to {urlsplit(request.url).netloc}"

@@ -14,14 +14,14 @@ from scrapy.http.headers import Headers
 from mplus_crawler.census import Census
 from mplus_crawler.components import Component
 from mplus_crawler.guard.credentials import spellings
-from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.museum import Museum
 
 STRUCK = b"key-struck-out"
 
 
 def redacted(crawler: Crawler, response: Response) -> Response:
     """*response* without the key, in its headers and its body."""
-    spider = MuseumSpider.of(crawler)
+    spider = Museum.of(crawler)
     for secret in spellings(spider.policy) if spider.keyed else ():
         fields = [(name, value) for name, found in response.headers.items() for value in found]
         if secret in response.body or any(secret in field for pair in fields for field in pair):

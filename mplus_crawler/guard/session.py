@@ -14,11 +14,11 @@ from scrapy.http import Response
 
 from mplus_crawler.components import Component
 from mplus_crawler.guard.addresses import origin
-from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.museum import Museum
 
 
 class SessionMiddleware(Component):
-    """Gives the API of a spider with a :attr:`~MuseumSpider.session` its cookies back."""
+    """Gives the API of a spider with a :attr:`~Museum.session` its cookies back."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
@@ -42,5 +42,5 @@ class SessionMiddleware(Component):
         return response
 
     def _is_ours(self, request: Request) -> bool:
-        spider = MuseumSpider.of(self._crawler)
+        spider = Museum.of(self._crawler)
         return spider.session and origin(request.url) == origin(spider.base_url)

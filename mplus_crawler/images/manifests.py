@@ -18,8 +18,8 @@ from mplus_crawler.census import Census
 from mplus_crawler.cidoc.jsonld import Node, as_list, each, first, nodes, statement, text, unique
 from mplus_crawler.components import Component
 from mplus_crawler.images.iiif import image_key
+from mplus_crawler.museum import Museum
 from mplus_crawler.records import SEVERAL, Loss, Records, Row
-from mplus_crawler.spiders.base import MuseumSpider
 
 # By the image's key, the licences and the attributions that a manifest states.
 Stated = dict[str, tuple[list[Any], list[Any]]]
@@ -68,7 +68,7 @@ class ManifestPipeline(Component):
 
     def open_spider(self) -> None:
         """See whether manifests are wanted."""
-        self._spider = MuseumSpider.of(self._crawler)
+        self._spider = Museum.of(self._crawler)
         self._wanted = self._spider.arguments.get("manifests") == "true"
 
     async def process_item(self, item: Records | Loss) -> Records | Loss:

@@ -19,9 +19,9 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.images.formats import NoImage, read_format
 from mplus_crawler.images.shelf import Kept, Shelf
+from mplus_crawler.images.spider import ImagesSpider
 from mplus_crawler.images.worklist import Picture
 from mplus_crawler.records import Loss, Records, stamp
-from mplus_crawler.spiders.dmg.images import ImagesSpider
 
 # Asking again brings no other answer; 408 and 429 are the retry middleware's concern.
 _FINAL = [status for status in range(400, 500) if status not in (408, 429)]

@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from mplus_crawler.feeds.staging import sweep, write_whole
 from mplus_crawler.images.formats import Format
 from mplus_crawler.state import scratch
+from mplus_crawler.storage.staging import sweep, write_whole
 
 Use = dict[str, Any]
 

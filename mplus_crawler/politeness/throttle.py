@@ -20,11 +20,11 @@ from scrapy.http import Response
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.components import Component, Extension
 from mplus_crawler.errors import Fault
+from mplus_crawler.museum import Museum
 from mplus_crawler.policy import Tier
 from mplus_crawler.politeness.budget import HOLD, Account, Budget, Evidence
 from mplus_crawler.politeness.evidence import read_evidence
 from mplus_crawler.politeness.stores import open_budget
-from mplus_crawler.spiders.base import MuseumSpider
 
 logger = logging.getLogger(__name__)
 
@@ -99,14 +99,14 @@ class Throttle(Extension):
 
     def account(self, request: Request) -> Account:
         """What *request* is counted in, and the limits that hold there."""
-        spider = MuseumSpider.of(self._crawler)
+        spider = Museum.of(self._crawler)
         api, tier = spider.counted(request)
         return Account.of(api, tier, spider.identity, self._share)
 
     async def admit(self, request: Request) -> Admission:
         """Wait until *request* may go, and take it from the budget."""
         self._turn_away()
-        spider = MuseumSpider.of(self._crawler)
+        spider = Museum.of(self._crawler)
         _, tier = spider.counted(request)
         account = self.account(request)
         who = f"{spider.name} (process {os.getpid()})"
@@ -227,7 +227,7 @@ class ThrottleMiddleware(Component):
 
     async def process_request(self, request: Request) -> None:
         """Name the slot by the tier; AutoThrottle works on slots."""
-        _, tier = MuseumSpider.of(self._crawler).counted(request)
+        _, tier = Museum.of(self._crawler).counted(request)
         request.meta["download_slot"] = tier.name
         if pause := request.meta.pop("retry_pause", 0.0):
             await self._throttle.pause(pause)

@@ -13,8 +13,8 @@ from twisted.web.client import HTTPConnectionPool
 
 from mplus_crawler.guard.credentials import signed
 from mplus_crawler.guard.redaction import redacted
+from mplus_crawler.museum import Museum
 from mplus_crawler.politeness.throttle import Throttle
-from mplus_crawler.spiders.base import MuseumSpider
 
 # Scrapy doesn't know the type, and would guess it from the bytes of each body.
 responsetypes.classes["application/ld+json"] = JsonResponse
@@ -40,12 +40,12 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
 
     async def download_request(self, request: Request) -> Response:
         """Wait for the budget, send, and hand the answer's evidence back to it."""
-        spider = MuseumSpider.of(self._crawler)
+        spider = Museum.of(self._crawler)
         api, _ = spider.counted(request)
         async with _places.setdefault(api, asyncio.Semaphore(spider.policy.in_flight)):
             return await self._send(request, spider)
 
-    async def _send(self, request: Request, spider: MuseumSpider) -> Response:
+    async def _send(self, request: Request, spider: Museum) -> Response:
         admission = await self._throttle.admit(request)
         holding = asyncio.ensure_future(self._throttle.hold(admission))
         response: Response | None = None

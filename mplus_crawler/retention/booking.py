@@ -12,14 +12,14 @@ from typing import Any
 from scrapy.crawler import Crawler
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.feeds.staging import StagedFile
 from mplus_crawler.ledger import Ledger
+from mplus_crawler.museum import Museum
 from mplus_crawler.records import stamp
 from mplus_crawler.retention.contents import examine
 from mplus_crawler.retention.register import STREAM, Entry, Register, absolute, is_local, mount_of
 from mplus_crawler.retention.terms import Term
-from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.state import state_folder
+from mplus_crawler.storage.staging import StagedFile
 
 
 class Booking:
@@ -84,7 +84,7 @@ class Booking:
                 register.add(self._entry(f"{STREAM} {run}"))
 
     def _term(self) -> Term | None:
-        policy = MuseumSpider.of(self._crawler).policy
+        policy = Museum.of(self._crawler).policy
         days = policy.retention_days
         return Term(policy.name, timedelta(days=days)) if days else None
 
@@ -92,7 +92,7 @@ class Booking:
         return Register(state_folder(self._crawler.settings))
 
     def _entry(self, uri: str, since: str | None = None) -> Entry:
-        spider = MuseumSpider.of(self._crawler).name
+        spider = Museum.of(self._crawler).name
         return Entry(uri, spider, since or self._began(), mount=mount_of(uri))
 
     def _since(self, file: StagedFile, register: Register, term: Term) -> str:

@@ -237,7 +237,7 @@ class Search:
         return S3Object(uri, self._bucket) if in_s3(uri) else File(uri, mount)
 
     def _open_bucket(self, prefix: str) -> Any:
-        from mplus_crawler.feeds.s3 import Bucket  # boto3 is slow to import, and an extra
+        from mplus_crawler.storage.s3 import Bucket  # boto3 is slow to import, and an extra
 
         return Bucket(prefix, self._state)
 

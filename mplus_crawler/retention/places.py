@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-from mplus_crawler.feeds.staging import write_whole
+from mplus_crawler.storage.staging import write_whole
 
 if TYPE_CHECKING:
-    from mplus_crawler.feeds.s3 import Bucket
+    from mplus_crawler.storage.s3 import Bucket
 
 
 @dataclass(frozen=True, slots=True)

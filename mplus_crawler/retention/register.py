@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mplus_crawler.feeds.staging import write_whole
 from mplus_crawler.retention.contents import moment
 from mplus_crawler.state import in_s3
+from mplus_crawler.storage.staging import write_whole
 
 # Begins the URI of what went to standard output: nobody can look there again.
 STREAM = "stdout:"

@@ -8,7 +8,7 @@ from datetime import timedelta
 from scrapy.settings import BaseSettings
 from scrapy.spiderloader import get_spider_loader
 
-from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.museum import Museum
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,6 @@ def terms(settings: BaseSettings) -> dict[str, Term]:
     found = {}
     for name in loader.list():
         cls = loader.load(name)
-        if issubclass(cls, MuseumSpider) and (policy := cls.load_policy(settings)).retention_days:
+        if issubclass(cls, Museum) and (policy := cls.load_policy(settings)).retention_days:
             found[name] = Term(policy.name, timedelta(days=policy.retention_days))
     return found

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from scrapy import Request, Spider
+from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
@@ -17,18 +16,13 @@ from mplus_crawler.errors import UsageFault
 from mplus_crawler.guard.addresses import is_loopback, is_public, origin
 from mplus_crawler.guard.credentials import check_key, fingerprint
 from mplus_crawler.guard.resolver import trust
+from mplus_crawler.museum import Museum
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.policy import Policy, Tier
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
 
-if TYPE_CHECKING:
-    from mplus_crawler.revalidation import Known
 
-# Answered by a museum's key or gate; asking again, or for something else, cannot help.
-_REFUSED = (401, 403, 410)
-
-
-class MuseumSpider(Spider):
+class MuseumSpider(Museum):
     """A spider of one museum's API.
 
     Leaves say which policy (:attr:`museum`) and setting (:attr:`base_setting`) apply, which
@@ -39,18 +33,8 @@ class MuseumSpider(Spider):
     for new ones (:attr:`revalidates`).
     """
 
-    museum: ClassVar[str]
     base_setting: ClassVar[str]
-    kind: ClassVar[str]
-    keyed: ClassVar[bool] = False
-    private: bool = False
     in_harvest: ClassVar[bool] = False
-    session: ClassVar[bool] = False
-    revalidates: ClassVar[bool] = False
-    policy: Policy
-    base_url: str
-    arguments: dict[str, str]
-    fresh: bool
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
@@ -60,12 +44,6 @@ class MuseumSpider(Spider):
             snapshot = f"{settings['HARVEST_DIR']}/{cls.name}.jsonl"
             options = {"format": "jsonlines", "overwrite": True}
             settings.set("FEEDS", {snapshot: options}, priority="spider")
-
-    @classmethod
-    def of(cls, crawler: Crawler) -> Self:
-        """The spider that *crawler* runs."""
-        assert isinstance(crawler.spider, cls), "no spider of a museum runs"
-        return crawler.spider
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -177,45 +155,6 @@ class MuseumSpider(Spider):
             return False
         # What the API's own name leads to is not looked at: only its own origin may be asked.
         return there == here or (there[1] != here[1] and is_public(url))
-
-    @abstractmethod
-    def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of the source's *record*; *known_id* is for one that names none itself."""
-
-    def certified(self) -> dict[str, Any]:
-        """What the certificate says beside the counts that every harvest has."""
-        return {}
-
-    def accept(self, request: Request, response: Response) -> None:
-        """Check that *response* is what *request* asked for.
-
-        Hands on what it read in ``request.cb_kwargs``; raises
-        :class:`~mplus_crawler.errors.PageFault` when the answer is worth asking for again.
-        """
-
-    def refusal(self, response: Response) -> str:
-        """Why the museum gives nothing more to whoever asks, in words; empty where it may."""
-        if response.status not in _REFUSED:
-            return ""
-        wanted = self.policy.credential if self.keyed and response.status != 410 else None
-        key = f": the key in {wanted.environment} is not accepted" if wanted else ""
-        return f"{response.status} from {response.url}{key}"
-
-    def hopeless(self, response: Response) -> str:
-        """Why asking again for *response* cannot help, in words; empty where it may."""
-        return ""
-
-    def witness(self) -> Request | None:
-        """What a server that is well answers even while it fails on records that break it."""
-        return None
-
-    def known(self, request: Request) -> Known | None:
-        """The former answer to *request* that the spider has at hand, beside those on disk."""
-        return None
-
-    def varied(self, request: Request) -> Request:
-        """*request* as it is to be asked again: the same, unless a cache is in the way."""
-        return request
 
 
 def request_of(failure: Failure) -> Request:

@@ -19,12 +19,12 @@ from mplus_crawler.items import ITEM_CLASSES
 from mplus_crawler.policy import Policy
 from mplus_crawler.records import Loss, Records, json_line
 from mplus_crawler.retry import GaveUp
-from mplus_crawler.revalidation import Known
 from mplus_crawler.spiders.arguments import Parser, text, yes
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
 from mplus_crawler.spiders.dmg.pids import Asked, Entry, entries, http_date, is_record, record_uri
 from mplus_crawler.spiders.dmg.single import MERGED, ask, is_doubtful, location, told
+from mplus_crawler.validators import Known
 
 # Why a record is rejected that the museum does not give.
 _REASONS = {404: "not_found", 410: "gone"}

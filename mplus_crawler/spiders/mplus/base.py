@@ -13,7 +13,8 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
-from mplus_crawler.graphql.calls import Answer, Operation, call, first_error, read_answer
+from mplus_crawler.graphql.calls import Answer, call, first_error, read_answer
+from mplus_crawler.graphql.questions import Operation
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.tms import Credit
 

@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
-from mplus_crawler.graphql.calls import Answer, Operation, call
+from mplus_crawler.graphql.calls import Answer, call
 from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
-from mplus_crawler.graphql.questions import Fetch, Listing, Question, repeated, salted
+from mplus_crawler.graphql.questions import Fetch, Listing, Operation, Question, repeated, salted
 from mplus_crawler.graphql.reading import Reader
 from mplus_crawler.graphql.walk import Walk
 from mplus_crawler.policy import Root

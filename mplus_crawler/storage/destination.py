@@ -10,8 +10,8 @@ from typing import Protocol
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.feeds.staging import StagedFile, write_whole
 from mplus_crawler.state import bucket_and_prefix, in_s3, state_folder
+from mplus_crawler.storage.staging import StagedFile, write_whole
 
 Failed = Callable[[OSError], None]
 
@@ -43,7 +43,7 @@ def destination(settings: BaseSettings) -> Destination:
     place = settings["HARVEST_DIR"]
     if not in_s3(place):
         return Folder(Path(place))
-    from mplus_crawler.feeds.s3 import Bucket  # boto3 is slow to import, and an extra
+    from mplus_crawler.storage.s3 import Bucket  # boto3 is slow to import, and an extra
 
     return Bucket(place, state_folder(settings))
 
@@ -57,7 +57,7 @@ def check_s3(place: str) -> None:
         raise UsageFault(f"{place} names no bucket; write s3://bucket/prefix")
     if "@" in place[5:].partition("/")[0]:
         raise UsageFault("credentials are not for a URI: write s3://bucket, boto3 reads them")
-    from mplus_crawler.feeds.s3 import client  # boto3 is slow to import, and an extra
+    from mplus_crawler.storage.s3 import client  # boto3 is slow to import, and an extra
 
     try:
         client()

@@ -1,0 +1,1 @@
+"""Storage: files and objects that are whole or not there, in a folder or in S3."""
