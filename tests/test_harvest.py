@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mplus_crawler.items import ITEM_CLASSES, errors
+from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
 

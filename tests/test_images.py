@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from mplus_crawler.images.iiif import image_key, resized
+from mplus_crawler.protocols.iiif import image_key, resized
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy
 from tests.wire import Answer, Server, serving

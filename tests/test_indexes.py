@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy.settings import Settings
 
-from mplus_crawler.cidoc import FLATTEN, canonical_id
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.items import ITEM_CLASSES, errors
 from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
 from mplus_crawler.spiders.dmg.indexes import ColorsSpider, DcatSpider, NationalitiesSpider
 from tests.conftest import Crawl, Scrapy, limit
 from tests.fixtures.dmg import KINDS, body, members

@@ -20,10 +20,10 @@ from scrapy.statscollectors import StatsCollector
 from scrapy.utils.test import get_crawler
 from scrapy_jsonschema import JsonSchemaValidatePipeline
 
-from mplus_crawler.cidoc import FLATTEN, canonical_id
-from mplus_crawler.items import ITEM_CLASSES, ObjectItem, Validator, errors, item_class
 from mplus_crawler.policies.reading import load_policy
-from mplus_crawler.rights import Rights
+from mplus_crawler.records.items import ITEM_CLASSES, ObjectItem, Validator, errors, item_class
+from mplus_crawler.records.rights import Rights
+from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
 from mplus_crawler.verification.strict_json import parse, without_doubles
 from tests.fixtures.dmg import KINDS, members
 
@@ -132,13 +132,13 @@ def test_no_reference_is_fetched() -> None:
 
 
 def test_schemas_are_read_out_of_a_zip(tmp_path: Path) -> None:
-    for package in ("schemas", "mplus_crawler/cidoc"):
+    for package in ("schemas", "mplus_crawler/spiders/dmg/cidoc"):
         shutil.copytree(ROOT / package, tmp_path / "egg" / package)
     for module in ("__init__.py", "items.py", "records.py"):
         shutil.copy(ROOT / "mplus_crawler" / module, tmp_path / "egg/mplus_crawler")
     egg = shutil.make_archive(str(tmp_path / "project"), "zip", tmp_path / "egg")
     code = (
-        "from mplus_crawler import cidoc, items;"
+        "from mplus_crawler.records import items; from mplus_crawler.spiders.dmg import cidoc;"
         "print(items.__file__, *items.ITEM_CLASSES, *cidoc.FLATTEN)"
     )
     done = subprocess.run(

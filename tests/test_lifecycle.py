@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy.http import Response
 
-from mplus_crawler.lifecycle import Lifecycle, read_lifecycle
+from mplus_crawler.responses.lifecycle import Lifecycle, read_lifecycle
 from tests.conftest import Scrapy
 from tests.test_exchange import recorded
 from tests.test_faults import QUICK

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.links import parse_links
+from mplus_crawler.protocols.links import parse_links
 
 
 @pytest.mark.parametrize(

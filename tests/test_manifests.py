@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.images.manifests import fill_in, read_manifest
 from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.spiders.images.manifests import fill_in, read_manifest
 from tests.conftest import Scrapy
 from tests.wire import Answer, serving
 

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mplus_crawler.errors import PageFault
-from mplus_crawler.graphql.calls import read_answer
-from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome
-from mplus_crawler.graphql.questions import Fetch, Listing, Question
-from mplus_crawler.graphql.reading import Reader
-from mplus_crawler.graphql.roll import Roll
-from mplus_crawler.graphql.walk import Walk
+from mplus_crawler.protocols.graphql.calls import read_answer
+from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome
+from mplus_crawler.protocols.graphql.questions import Fetch, Listing, Question
+from mplus_crawler.protocols.graphql.reading import Reader
+from mplus_crawler.protocols.graphql.roll import Roll
+from mplus_crawler.protocols.graphql.walk import Walk
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.mplus.calls import Asked
 from mplus_crawler.sandbox.mplus.data import Collection
@@ -28,7 +28,7 @@ from mplus_crawler.sandbox.mplus.execution import Operation
 from mplus_crawler.sandbox.mplus.museum import Museum
 from mplus_crawler.sandbox.mplus.roots import Call as Number
 from mplus_crawler.sandbox.options import Options
-from mplus_crawler.tms import Bilingual
+from mplus_crawler.spiders.mplus.tms import Bilingual
 from tests.conftest import Crawl, Scrapy
 from tests.fixtures.mplus import PUBLISHED
 from tests.test_usage import check_one_line

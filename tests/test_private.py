@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from scrapy import Request
 
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.guard.credentials import check_key, signed
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.wire.credentials import check_key, signed
 from tests.conftest import Crawl, Scrapy, limit
 from tests.fixtures.dmg import members
 from tests.test_exchange import recorded

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy.settings import Settings
 
-from mplus_crawler.cidoc import canonical_id, pid
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.items import ITEM_CLASSES, errors
+from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.spiders.dmg.cidoc import canonical_id, pid
 from mplus_crawler.spiders.dmg.pids import Entry, entries, record_uri
 from mplus_crawler.spiders.dmg.records import ObjectSpider
 from tests.conftest import Crawl, Scrapy, limit

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.cidoc import FLATTEN, canonical_id
 from mplus_crawler.feeds.attribution import attribution
-from mplus_crawler.items import ITEM_CLASSES, errors
 from mplus_crawler.policies.reading import load_policy
-from mplus_crawler.rights import UNKNOWN, LicenceCount, Rights, one_line
+from mplus_crawler.records.items import ITEM_CLASSES, errors
+from mplus_crawler.records.rights import UNKNOWN, LicenceCount, Rights, one_line
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
 from tests.conftest import Scrapy
 from tests.fixtures.dmg import members
 

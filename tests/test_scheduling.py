@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy.settings import Settings
 
-from mplus_crawler.crawls.jobs import Job
+from mplus_crawler.cli.jobs import Job
 from mplus_crawler.settings import BOT_NAME
 from tests.conftest import ROOT
 from tests.test_readme import BLOCKS

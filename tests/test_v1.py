@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mplus_crawler.errors import PageFault
-from mplus_crawler.items import ITEM_CLASSES, errors
-from mplus_crawler.oslo.columns import columns
-from mplus_crawler.oslo.pages import MEMBERS, read_page
+from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.spiders.dmg.oslo.columns import columns
+from mplus_crawler.spiders.dmg.oslo.pages import MEMBERS, read_page
 from tests.conftest import Scrapy, limit
 from tests.test_exchange import recorded
 from tests.test_faults import QUICK

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome
-from mplus_crawler.graphql.questions import Fetch, Listing, Question, repeated, salted
-from mplus_crawler.graphql.walk import Walk
+from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome
+from mplus_crawler.protocols.graphql.questions import Fetch, Listing, Question, repeated, salted
+from mplus_crawler.protocols.graphql.walk import Walk
 
 SALTS = ("publicAccess", "area", "category")
 

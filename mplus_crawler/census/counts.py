@@ -17,8 +17,8 @@ from scrapy.utils.defer import deferred_from_coro
 
 from mplus_crawler.census.ids import Ids
 from mplus_crawler.census.verdict import Verdict
-from mplus_crawler.components import Extension
-from mplus_crawler.rights import LicenceCount
+from mplus_crawler.museum.components import Extension
+from mplus_crawler.records.rights import LicenceCount
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Census(Extension):
         return True
 
     def lose(self, record_id: str, reason: str, message: str) -> None:
-        """A record that cannot be had, for a *reason* of :class:`~mplus_crawler.records.Loss`."""
+        """A record that is missing, for a *reason* of :class:`~mplus_crawler.records.batch.Loss`."""
         if reason == "vanished":
             self.vanished[record_id] = message
             self._ids.withdraw(record_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from mplus_crawler.state import scratch
+from mplus_crawler.storage.sqlite import scratch
 
 
 class Ids:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from mplus_crawler.errors import ExitCode
-from mplus_crawler.rights import one_line
+from mplus_crawler.records.rights import one_line
 from mplus_crawler.storage.destination import Destination
 from mplus_crawler.verification import seal
 

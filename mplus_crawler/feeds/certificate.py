@@ -17,15 +17,15 @@ from scrapy.crawler import Crawler
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import ExitCode
 from mplus_crawler.feeds.attribution import attribute
-from mplus_crawler.lifecycle import LifecycleWatch
-from mplus_crawler.museum import Museum
-from mplus_crawler.politeness.throttle import Throttle
-from mplus_crawler.records import stamp
-from mplus_crawler.retention.booking import book_certificate
-from mplus_crawler.state import state_folder
+from mplus_crawler.feeds.retention.booking import book_certificate
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.records.batch import stamp
+from mplus_crawler.responses.lifecycle import LifecycleWatch
 from mplus_crawler.storage.destination import Destination, Folder
+from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.staging import StagedFile
 from mplus_crawler.verification import sealed
+from mplus_crawler.wire.throttle import Throttle
 
 # What was given for one crawl, not for the one that goes on with it.
 _ONCE = ("-a fresh=", "-a _", "-s LOG_FILE=")

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from scrapy.exporters import BaseItemExporter, CsvItemExporter, JsonItemExporter, XmlItemExporter
 
-from mplus_crawler.records import SEVERAL, Records, json_line
+from mplus_crawler.records.batch import SEVERAL, Records, json_line
 
 if TYPE_CHECKING:
     from io import BytesIO

@@ -17,7 +17,6 @@ from scrapy.extensions.feedexport import FeedSlot
 from scrapy.extensions.postprocessing import PostProcessingManager
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.components import Extension
 from mplus_crawler.feeds.certificate import (
     Certificates,
     Feed,
@@ -26,13 +25,14 @@ from mplus_crawler.feeds.certificate import (
     judgement,
 )
 from mplus_crawler.feeds.exporters import Unpacking
+from mplus_crawler.feeds.retention.booking import Booking
 from mplus_crawler.feeds.withdrawal import WITHOUT
-from mplus_crawler.ledger import Ledger
-from mplus_crawler.museum import Museum
-from mplus_crawler.records import stamp
-from mplus_crawler.retention.booking import Booking
-from mplus_crawler.state import state_folder
+from mplus_crawler.museum.components import Extension
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.records.batch import stamp
+from mplus_crawler.responses.ledger import Ledger
 from mplus_crawler.storage.destination import destination
+from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.staging import StagedFile
 
 _OVERDUE = (

@@ -18,7 +18,7 @@ import jsonschema_rs
 import orjson
 
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.policy import (
+from mplus_crawler.policies.policy import (
     Credential,
     Dataset,
     Images,

@@ -13,13 +13,13 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.guard.addresses import is_loopback, is_public, origin
-from mplus_crawler.guard.credentials import check_key, fingerprint
-from mplus_crawler.guard.resolver import trust
-from mplus_crawler.museum import Museum
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.policies.policy import Policy, Tier
 from mplus_crawler.policies.reading import load_policy
-from mplus_crawler.policy import Policy, Tier
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
+from mplus_crawler.wire.addresses import is_loopback, is_public, origin
+from mplus_crawler.wire.credentials import check_key, fingerprint
+from mplus_crawler.wire.resolver import trust
 
 
 class MuseumSpider(Museum):

@@ -10,7 +10,7 @@ from typing import Protocol
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.state import bucket_and_prefix, in_s3, state_folder
+from mplus_crawler.storage.folders import bucket_and_prefix, in_s3, state_folder
 from mplus_crawler.storage.staging import StagedFile, write_whole
 
 Failed = Callable[[OSError], None]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mplus_crawler.state import bucket_and_prefix
+from mplus_crawler.storage.folders import bucket_and_prefix
 from mplus_crawler.storage.staging import StagedFile
 
 # The tries that boto3 makes of each call, with pauses of its own between them, if nobody has

@@ -16,7 +16,7 @@ from zlib import crc32
 
 import orjson
 
-from mplus_crawler.archive import DamagedArchive, is_archive, members
+from mplus_crawler.protocols.archive import DamagedArchive, is_archive, members
 from mplus_crawler.sandbox.mplus.facts import CHINESE, ENGLISH, FACTS, Json
 
 _MADE_UP: Json = FACTS["made_up"]

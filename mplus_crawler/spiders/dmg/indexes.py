@@ -14,15 +14,15 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.cidoc.indexes import dominant_objects, palette
 from mplus_crawler.errors import PageFault
-from mplus_crawler.hydra.collections import Listing, read_listing, read_lists
-from mplus_crawler.ledger import Ledger
-from mplus_crawler.politeness.throttle import Throttle
-from mplus_crawler.records import Records
+from mplus_crawler.protocols.hydra.collections import Listing, read_listing, read_lists
+from mplus_crawler.records.batch import Records
+from mplus_crawler.responses.ledger import Ledger
 from mplus_crawler.spiders.arguments import Parser, flag, yes
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider
+from mplus_crawler.spiders.dmg.cidoc.indexes import dominant_objects, palette
+from mplus_crawler.wire.throttle import Throttle
 
 logger = logging.getLogger(__name__)
 

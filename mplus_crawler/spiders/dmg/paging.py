@@ -14,13 +14,13 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.hydra.chain import BadNext, Chain
-from mplus_crawler.hydra.collections import Page, page_number, read_page, read_record
-from mplus_crawler.records import Loss, Records
-from mplus_crawler.retry import GaveUp
+from mplus_crawler.protocols.hydra.chain import BadNext, Chain
+from mplus_crawler.protocols.hydra.collections import Page, page_number, read_page, read_record
+from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.arguments import Parser, day, whole
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
+from mplus_crawler.wire.retry import GaveUp
 
 # Our arguments that the museum calls otherwise.
 _PARAMETERS = {"since": "modifiedSince"}

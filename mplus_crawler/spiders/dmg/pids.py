@@ -15,8 +15,8 @@ from urllib.parse import quote
 import orjson
 
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.state import scratch
-from mplus_crawler.validators import Known
+from mplus_crawler.protocols.validators import Known
+from mplus_crawler.storage.sqlite import scratch
 
 _SCHEMA = """
 CREATE TABLE asked (place INTEGER PRIMARY KEY, uri TEXT UNIQUE);

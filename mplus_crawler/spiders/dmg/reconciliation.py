@@ -18,10 +18,10 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.components import Component
-from mplus_crawler.hydra.chain import BadNext, Chain
-from mplus_crawler.hydra.collections import Page, page_number
-from mplus_crawler.records import Loss, Records
+from mplus_crawler.museum.components import Component
+from mplus_crawler.protocols.hydra.chain import BadNext, Chain
+from mplus_crawler.protocols.hydra.collections import Page, page_number
+from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import uri_of
 from mplus_crawler.spiders.dmg.paging import CollectionSpider

@@ -14,17 +14,17 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import UsageFault
-from mplus_crawler.hydra.collections import read_record
-from mplus_crawler.items import ITEM_CLASSES
-from mplus_crawler.policy import Policy
-from mplus_crawler.records import Loss, Records, json_line
-from mplus_crawler.retry import GaveUp
+from mplus_crawler.policies.policy import Policy
+from mplus_crawler.protocols.hydra.collections import read_record
+from mplus_crawler.protocols.validators import Known
+from mplus_crawler.records.batch import Loss, Records, json_line
+from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.spiders.arguments import Parser, text, yes
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
 from mplus_crawler.spiders.dmg.pids import Asked, Entry, entries, http_date, is_record, record_uri
 from mplus_crawler.spiders.dmg.single import MERGED, ask, is_doubtful, location, told
-from mplus_crawler.validators import Known
+from mplus_crawler.wire.retry import GaveUp
 
 # Why a record is rejected that the museum does not give.
 _REASONS = {404: "not_found", 410: "gone"}

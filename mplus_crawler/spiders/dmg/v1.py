@@ -18,16 +18,16 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.lifecycle import read_lifecycle
-from mplus_crawler.oslo.columns import columns
-from mplus_crawler.oslo.pages import NUMBER, SIZE, Page, read_page
-from mplus_crawler.policy import Version
-from mplus_crawler.records import Records
-from mplus_crawler.retry import GaveUp
+from mplus_crawler.policies.policy import Version
+from mplus_crawler.records.batch import Records
+from mplus_crawler.responses.lifecycle import read_lifecycle
 from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider
+from mplus_crawler.spiders.dmg.oslo.columns import columns
+from mplus_crawler.spiders.dmg.oslo.pages import NUMBER, SIZE, Page, read_page
 from mplus_crawler.spiders.dmg.single import APART
+from mplus_crawler.wire.retry import GaveUp
 
 
 class V1Spider(GentSpider):

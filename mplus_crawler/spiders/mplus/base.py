@@ -13,10 +13,10 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
-from mplus_crawler.graphql.calls import Answer, call, first_error, read_answer
-from mplus_crawler.graphql.questions import Operation
+from mplus_crawler.protocols.graphql.calls import Answer, call, first_error, read_answer
+from mplus_crawler.protocols.graphql.questions import Operation
 from mplus_crawler.spiders.base import MuseumSpider
-from mplus_crawler.tms import Credit
+from mplus_crawler.spiders.mplus.tms import Credit
 
 # A backend that hangs is answered for by the server itself, with nothing, after half a minute
 # and longer: one has to be there to see it.

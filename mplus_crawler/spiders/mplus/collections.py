@@ -15,17 +15,24 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
-from mplus_crawler.graphql.calls import Answer, call
-from mplus_crawler.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
-from mplus_crawler.graphql.questions import Fetch, Listing, Operation, Question, repeated, salted
-from mplus_crawler.graphql.reading import Reader
-from mplus_crawler.graphql.walk import Walk
-from mplus_crawler.policy import Root
-from mplus_crawler.records import Loss, Records
+from mplus_crawler.policies.policy import Root
+from mplus_crawler.protocols.graphql.calls import Answer, call
+from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
+from mplus_crawler.protocols.graphql.questions import (
+    Fetch,
+    Listing,
+    Operation,
+    Question,
+    repeated,
+    salted,
+)
+from mplus_crawler.protocols.graphql.reading import Reader
+from mplus_crawler.protocols.graphql.walk import Walk
+from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.mplus.base import MplusSpider
-from mplus_crawler.tms import COLUMNS, Bilingual
+from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual
 
 logger = logging.getLogger(__name__)
 

@@ -17,17 +17,17 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.archive import DamagedArchive, Member, is_archive, members
 from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
-from mplus_crawler.guard.addresses import is_loopback, origin
-from mplus_crawler.guard.resolver import trust
-from mplus_crawler.policy import Policy
-from mplus_crawler.records import Loss, Records, stamp
+from mplus_crawler.policies.policy import Policy
+from mplus_crawler.protocols.archive import DamagedArchive, Member, is_archive, members
+from mplus_crawler.records.batch import Loss, Records, stamp
 from mplus_crawler.spiders.arguments import Parser, text, whole
 from mplus_crawler.spiders.base import MuseumSpider
-from mplus_crawler.tms import COLUMNS, Credit, Names, unfolded
-from mplus_crawler.tms.published import name_of
+from mplus_crawler.spiders.mplus.tms import COLUMNS, Credit, Names, unfolded
+from mplus_crawler.spiders.mplus.tms.published import name_of
+from mplus_crawler.wire.addresses import is_loopback, origin
+from mplus_crawler.wire.resolver import trust
 
 # So many records make an item.
 _BATCH = 100

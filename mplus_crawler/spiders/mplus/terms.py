@@ -12,11 +12,11 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import PageFault
-from mplus_crawler.records import Records
+from mplus_crawler.records.batch import Records
 from mplus_crawler.spiders.arguments import Parser
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.mplus.base import MplusSpider
-from mplus_crawler.tms import term_columns
+from mplus_crawler.spiders.mplus.tms import term_columns
 
 # Each is an operation of the document; its aliases are the languages it is asked in.
 _LISTS = ("areas", "categories", "mediums", "archivalLevels", "fonds", "tags", "makertypes")

@@ -1,0 +1,148 @@
+"""Everything that can be known to be wrong before the first request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from scrapy import Spider
+from scrapy.settings import BaseSettings
+
+from mplus_crawler.cli.jobs import job_id
+from mplus_crawler.errors import UndeliveredFault, UsageFault
+from mplus_crawler.responses.ledger import Harvest, claim
+from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.storage.destination import check_s3
+from mplus_crawler.storage.folders import in_s3, state_folder, try_folder
+from mplus_crawler.wire.budget.stores import open_budget
+
+# From the environment alone: arguments and settings are logged and seen in process lists.
+SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+# By name, the least and the most; a least without a point wants a whole number.
+_NUMBERS = {
+    "RATE_SHARE": (0.01, 1.0),
+    "THROTTLE_MAX_WAIT": (0.0, float("inf")),
+    "LOOKAHEAD": (1, 64),
+    "MAX_REJECT_SHARE": (0.0, 1.0),
+    "RESUME_MAX_AGE": (0.0, float("inf")),
+    "LOGSTATS_INTERVAL": (0.0, float("inf")),
+    "DOWNLOAD_TIMEOUT": (0.001, float("inf")),
+    "RETRY_TIMES": (0, 1000),
+    "CONCURRENT_REQUESTS": (1, 1000),
+    "DOWNLOAD_DELAY": (0.0, float("inf")),
+    "DOWNLOAD_MAXSIZE": (0, float("inf")),
+    "CLOSESPIDER_TIMEOUT": (0.0, float("inf")),
+}
+_SWITCHES = ("DOWNLOAD_VERIFY_CERTIFICATES", "TELNETCONSOLE_ENABLED", "REMOTE_CONTROL_ENABLED")
+
+
+def check_launch(
+    spidercls: type[Spider],
+    settings: BaseSettings,
+    arguments: Mapping[str, str],
+    given: Sequence[str] = (),
+) -> None:
+    """Raise :class:`~mplus_crawler.errors.Fault` when the crawl cannot go well.
+
+    *given* are the command line's ``NAME=VALUE`` settings: a secret among them, or among the
+    spider's *arguments*, is refused.
+    """
+    _refuse_secrets([*arguments, *(pair.partition("=")[0] for pair in given)])
+    check_values(settings)
+    check_place(settings)
+    _check_feeds(settings)
+    if issubclass(spidercls, MuseumSpider):
+        identity = spidercls.check(settings, arguments)
+        identity.pop("fresh", None)
+        base = spidercls.base(settings, spidercls.load_policy(settings))
+        if spidercls.is_private(identity):
+            os.umask(0o077)  # what the harvest writes is for its owner alone
+    open_budget(settings.get("BUDGET_URL")).close()
+    _check_places(settings)
+    if issubclass(spidercls, MuseumSpider):
+        harvest = Harvest(spidercls.name, base, identity, state_folder(settings))
+        claim(harvest, job_id(arguments))
+
+
+def _refuse_secrets(names: Sequence[str]) -> None:
+    for name in names:
+        if name.upper() in SECRETS:
+            raise UsageFault(
+                f"{name.upper()} is a secret: set it in the environment, not on the command line"
+            )
+
+
+def check_values(settings: BaseSettings) -> None:
+    """Raise :class:`UsageFault` where a number is none or out of its range, a switch neither."""
+    for name, (least, most) in _NUMBERS.items():
+        try:
+            number = float(settings[name])
+        except (TypeError, ValueError):
+            number = float("nan")
+        if isinstance(least, int) and not number.is_integer():
+            number = float("nan")
+        if not least <= number <= most:
+            raise UsageFault(f"{name}={settings[name]} is not a number from {least:g} to {most:g}")
+    for name in _SWITCHES:
+        try:
+            settings.getbool(name)
+        except ValueError:
+            raise UsageFault(f"{name}={settings[name]} is neither True nor False") from None
+
+
+def check_place(settings: BaseSettings) -> None:
+    """Raise :class:`UsageFault` where ``HARVEST_DIR`` is no place to put anything; look at none."""
+    place = settings["HARVEST_DIR"]
+    if not place:
+        raise UsageFault("HARVEST_DIR is empty; name a folder, or s3://bucket/prefix")
+    if "%(" in place:
+        raise UsageFault("HARVEST_DIR names one folder: leave %(…)s to the feeds' own paths")
+    if in_s3(place):
+        check_s3(place)
+
+
+def _check_feeds(settings: BaseSettings) -> None:
+    formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
+    schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
+    files: set[Path] = set()
+    for uri, options in settings.getdict("FEEDS").items():
+        if options.get("format") not in formats:
+            raise UsageFault(
+                f"the feed {uri} has no known format; end it in one of "
+                f"{', '.join(f'.{name}' for name in sorted(formats))}"
+            )
+        if (scheme := urlsplit(str(uri)).scheme) not in schemes:
+            raise UsageFault(f"the feed {uri} has a scheme that is not known: {scheme}")
+        if in_s3(str(uri)):
+            check_s3(str(uri))
+            if str(uri).endswith("/"):
+                raise UsageFault(f"the feed {uri} names no object; write s3://bucket/name.jsonl")
+        if scheme in ("", "file"):
+            if (file := _local(uri)).exists() and not file.is_file():
+                raise UsageFault(f"the feed {uri} is no file; standard output is -o -:jsonl")
+            if file.resolve() in files:
+                raise UsageFault(f"the feed {uri} is the same file as another")
+            files.add(file.resolve())
+
+
+def _check_places(settings: BaseSettings) -> None:
+    """Every folder that is to hold a file must be able to."""
+    feeds = [uri for uri in settings.getdict("FEEDS") if urlsplit(str(uri)).scheme in ("", "file")]
+    parents = [_local(uri).parent for uri in feeds]
+    place = settings["HARVEST_DIR"]
+    own = state_folder(settings) if in_s3(place) else Path(place)
+    for folder in {own, *parents}:
+        try:
+            try_folder(folder)
+        except OSError as error:
+            raise UndeliveredFault(
+                f"the folder {folder} cannot be written to ({error.strerror}); "
+                "mend it, or name another"
+            ) from None
+
+
+def _local(uri: object) -> Path:
+    return Path(unquote(urlsplit(str(uri)).path))

@@ -1,0 +1,130 @@
+"""What happens to records on their way to the feeds: normalised, validated, kept or quarantined."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem
+
+from mplus_crawler.census import Census
+from mplus_crawler.feeds.publication import Publication
+from mplus_crawler.museum.components import Component
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.records.batch import Loss, Records, Row, json_line, stamp
+from mplus_crawler.records.items import ITEM_CLASSES, errors
+from mplus_crawler.records.rights import Rights
+
+
+class NormalisePipeline(Component):
+    """Makes rows of records: the columns that the record gives, in the policy's envelope."""
+
+    def open_spider(self) -> None:
+        """Take from schema and policy what every row gets."""
+        spider = Museum.of(self._crawler)
+        policy = spider.policy
+        self._columns = spider.columns
+        self._booking = Publication.of(self._crawler).booking
+        self._keep_for = timedelta(days=policy.retention_days)
+        item_class = ITEM_CLASSES[spider.kind]
+        self._blank: Row = {
+            **dict.fromkeys(item_class.fields),
+            "source": policy.name,
+            "kind": item_class.jsonschema["properties"]["kind"]["const"],
+            "licence": policy.licence,
+        }
+        if "licence_uri" in item_class.fields:
+            self._blank["licence_uri"] = policy.licence_url
+
+    def process_item(self, item: Records | Loss) -> Records | Loss:
+        """*item* with a row for each of its members."""
+        if isinstance(item, Loss):
+            return item
+        self._booking.hold(item.retrieved_at)
+        envelope = {
+            **self._blank,
+            "retrieved_at": item.retrieved_at,
+            "expires_at": self._expiry(item.retrieved_at),
+        }
+        for known_id, record in item.members:
+            columns = self._columns(record, known_id) if isinstance(record, dict) else {}
+            row = {**envelope, **columns, "record": record}
+            row["url"] = row["url"] or row["id"]
+            item.rows.append(row)
+        return item
+
+    def _expiry(self, retrieved_at: str) -> str | None:
+        """When the museum wants content of *retrieved_at* refreshed or gone; ``None``: never."""
+        if not self._keep_for:
+            return None
+        return stamp(datetime.fromisoformat(retrieved_at) + self._keep_for)
+
+
+class RightsPipeline(Component):
+    """Names the licences in rows by the museum's terms, and gives each row its line of credit."""
+
+    def open_spider(self) -> None:
+        """Take the terms from the museum's policy."""
+        self._rights = Rights(Museum.of(self._crawler).policy)
+
+    def process_item(self, item: Records | Loss) -> Records | Loss:
+        """*item*, the rights in its rows settled."""
+        if isinstance(item, Records):
+            for row in item.rows:
+                self._rights.settle(row)
+        return item
+
+
+class ValidatePipeline(Component):
+    """Lets valid rows pass once; sends the others whole to the rejected file."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._census = Census.of(crawler)
+
+    def open_spider(self) -> None:
+        """Open the rejected file."""
+        self._kind = Museum.of(self._crawler).kind
+        self._item_class = ITEM_CLASSES[self._kind]
+        self._rejected = Publication.of(self._crawler).rejected()
+
+    def process_item(self, item: Records | Loss) -> Records:
+        """*item* with its valid and new rows; a loss is written down and goes no further."""
+        if isinstance(item, Loss):
+            self._lose(item)
+            raise DropItem(f"{item.reason}: {item.id}", log_level="DEBUG")
+        item.rows = [row for row in item.rows if self._valid(row) and self._census.admit(row["id"])]
+        for row in item.rows:
+            self._census.licences.add(row)
+        return item
+
+    def _valid(self, row: Row) -> bool:
+        faults = errors(self._item_class, row)
+        if not faults:
+            return True
+        record_id = row["id"] if isinstance(row["id"], str) else None
+        if self._census.reject(record_id):
+            self._write(record_id, "schema", faults, row["retrieved_at"], row["record"])
+        return False
+
+    def _lose(self, loss: Loss) -> None:
+        self._census.lose(loss.id, loss.reason, loss.message)
+        self._write(loss.id, loss.reason, [{"path": "", "message": loss.message}], None, None)
+
+    def _write(
+        self,
+        record_id: str | None,
+        reason: str,
+        faults: list[dict[str, str]],
+        retrieved_at: str | None,
+        record: object,
+    ) -> None:
+        line = {
+            "id": record_id,
+            "kind": self._kind,
+            "reason": reason,
+            "errors": faults,
+            "retrieved_at": retrieved_at,
+            "record": record,
+        }
+        self._rejected.write(json_line(line))

@@ -1,0 +1,136 @@
+"""What a harvest enters into the register: each of its files, before it has its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scrapy.crawler import Crawler
+from scrapy.settings import BaseSettings
+
+from mplus_crawler.feeds.retention.contents import examine
+from mplus_crawler.feeds.retention.register import (
+    STREAM,
+    Entry,
+    Register,
+    absolute,
+    is_local,
+    mount_of,
+)
+from mplus_crawler.feeds.retention.terms import Term
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.records.batch import stamp
+from mplus_crawler.responses.ledger import Ledger
+from mplus_crawler.storage.folders import state_folder
+from mplus_crawler.storage.staging import StagedFile
+
+
+class Booking:
+    """Books the files of one harvest; does nothing where the museum sets no term.
+
+    Every method raises OSError when the register cannot be written.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._oldest: str | None = None
+
+    def hold(self, retrieved_at: str) -> None:
+        """Records of that moment are in the harvest."""
+        self._oldest = min(retrieved_at, self._oldest or retrieved_at)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether records of this harvest are past their date before they are published."""
+        if self._oldest is None or (term := self._term()) is None:
+            return False
+        return datetime.fromisoformat(self._oldest) + term.keep <= datetime.now(UTC)
+
+    def staged(self, file: StagedFile) -> None:
+        """Book what will be written to *file* meanwhile, here and where it goes."""
+        if (term := self._term()) is None:
+            return
+        with self._register().opened() as register:
+            since = self._since(file, register, term)
+            for uri in _meanwhile(file):
+                register.add(self._entry(uri, since))
+
+    @contextmanager
+    def naming(self, file: StagedFile, target: Path) -> Iterator[None]:
+        """Book *file* as *target*, which it becomes within."""
+        if (term := self._term()) is None:
+            yield
+            return
+        with self._register().opened() as register:
+            uri = _uri(file, target)
+            entry = replace(
+                self._entry(uri, self._since(file, register, term)),
+                bytes=file.bytes,
+                # With what stood there before, nobody can say whose all of it is.
+                sha256="" if file.former else file.sha256,
+                modified=file.part.stat().st_mtime_ns if is_local(uri) else 0,
+            )
+            former = register.entries.get(uri, entry)
+            # Until it has its name, what is there may be as old as it was.
+            older = min(entry, former, key=lambda one: one.since)
+            register.add(replace(entry, retrieved_at=older.retrieved_at))
+            register.save()
+            yield
+            register.add(entry)
+            for part in _meanwhile(file):
+                register.strike(part)
+
+    def streamed(self, run: str) -> None:
+        """Book what *run* has written to standard output, and nobody can take away again."""
+        if self._term() is not None:
+            with self._register().opened() as register:
+                register.add(self._entry(f"{STREAM} {run}"))
+
+    def _term(self) -> Term | None:
+        policy = Museum.of(self._crawler).policy
+        days = policy.retention_days
+        return Term(policy.name, timedelta(days=days)) if days else None
+
+    def _register(self) -> Register:
+        return Register(state_folder(self._crawler.settings))
+
+    def _entry(self, uri: str, since: str | None = None) -> Entry:
+        spider = Museum.of(self._crawler).name
+        return Entry(uri, spider, since or self._began(), mount=mount_of(uri))
+
+    def _since(self, file: StagedFile, register: Register, term: Term) -> str:
+        """When the oldest of *file* was retrieved, with what stood there before."""
+        since = self._oldest or self._began()
+        if not file.former:
+            return since
+        if known := register.entries.get(_uri(file, file.target)):
+            return min(since, known.retrieved_at)
+        with file.target.open("rb") as content:
+            oldest = examine(content, term).oldest
+        return min(since, stamp(oldest)) if oldest else since
+
+    def _began(self) -> str:
+        """When the harvest began: nothing in it is older."""
+        return Ledger.of(self._crawler).recall("started_at", stamp(datetime.now(UTC)))
+
+
+def book_certificate(settings: BaseSettings, uri: str, certificate: Mapping[str, Any]) -> None:
+    """Book *certificate*, which will be at *uri*: it may name ids. Raises OSError."""
+    if certificate.get("policy", {}).get("retention_days"):
+        with Register(state_folder(settings)).opened() as register:
+            uri = absolute(uri)
+            began = certificate["started_at"]
+            register.add(Entry(uri, certificate["spider"], began, mount=mount_of(uri)))
+
+
+def _uri(file: StagedFile, target: Path) -> str:
+    return absolute(file.uri(target))
+
+
+def _meanwhile(file: StagedFile) -> set[str]:
+    """Where *file* is until it has its name: for an object, here and in its bucket."""
+    return {absolute(str(file.part)), _uri(file, file.part)}

@@ -1,0 +1,30 @@
+"""Which spiders' content has to go in time, as their museums' policies say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from scrapy.settings import BaseSettings
+from scrapy.spiderloader import get_spider_loader
+
+from mplus_crawler.museum.contract import Museum
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """For how long content of the museum *source* may be kept."""
+
+    source: str
+    keep: timedelta
+
+
+def terms(settings: BaseSettings) -> dict[str, Term]:
+    """The terms by spider, of those whose museum sets one; raises :class:`UsageFault`."""
+    loader = get_spider_loader(settings)
+    found = {}
+    for name in loader.list():
+        cls = loader.load(name)
+        if issubclass(cls, Museum) and (policy := cls.load_policy(settings)).retention_days:
+            found[name] = Term(policy.name, timedelta(days=policy.retention_days))
+    return found

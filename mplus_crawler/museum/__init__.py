@@ -1,0 +1,1 @@
+"""The contract between the runtime and the spiders of a museum."""

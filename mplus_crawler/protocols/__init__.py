@@ -1,0 +1,1 @@
+"""How APIs list records, and how HTTP links and validates responses; knows no museum."""

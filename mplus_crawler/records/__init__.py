@@ -1,0 +1,1 @@
+"""Records on their way from a response to a feed: batches, item classes, rights."""

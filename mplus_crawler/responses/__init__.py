@@ -1,0 +1,1 @@
+"""Responses kept on disk, and what their headers say of the API's version."""

@@ -1,0 +1,184 @@
+"""How long a version of an API has to live, as its own answers say.
+
+``Deprecation`` in its three forms (RFC 9745; its drafts had ``true`` and an HTTP date),
+``Sunset`` (RFC 8594), and the links ``successor-version`` (RFC 5829), ``deprecation`` and
+``sunset``. What cannot be read is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import Any, Self
+from urllib.parse import urljoin
+
+import http_sf
+from http_sf.errors import StructuredFieldError
+from scrapy import Request, signals
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+
+from mplus_crawler.census import Census
+from mplus_crawler.museum.components import Extension
+from mplus_crawler.protocols.links import parse_links
+from mplus_crawler.records.batch import stamp
+from mplus_crawler.records.rights import one_line
+
+# So many days before a version ends, those that are left are counted.
+_LAST_DAYS = 90
+_FIELDS = ("Deprecation", "Sunset", "Link")
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """What a server says of its version's life; ``None`` where it says nothing.
+
+    *since* is when the version was (or will be) deprecated, *sunset* when it ends, both in UTC;
+    *documentation* and *sunset_policy* are pages to read.
+    """
+
+    deprecated: bool | None = None
+    since: datetime | None = None
+    sunset: datetime | None = None
+    successor: str | None = None
+    documentation: str | None = None
+    sunset_policy: str | None = None
+
+    def filled(self, other: Lifecycle) -> Lifecycle:
+        """This, and where it says nothing, what *other* says."""
+        return replace(
+            other, **{name: said for name, said in asdict(self).items() if said is not None}
+        )
+
+    def days_left(self, today: date) -> int | None:
+        """Days until the sunset, negative once it is over."""
+        return (self.sunset.date() - today).days if self.sunset else None
+
+    def told(self, today: date) -> str:
+        """The whole of it in a line, for people; empty where nothing is said."""
+        parts = []
+        if self.deprecated:
+            parts.append(f"it is deprecated{_since(self.since, today)}")
+        if self.sunset:
+            parts.append(_ending(self.sunset.date(), (self.sunset.date() - today).days))
+        if self.successor:
+            parts.append(f"its successor is {self.successor}")
+        parts += [f"see {page}" for page in (self.documentation, self.sunset_policy) if page]
+        return one_line(f"this version of the API: {', '.join(parts)}") if parts else ""
+
+
+def read_lifecycle(response: Response) -> Lifecycle:
+    """What the headers of *response* say; never raises."""
+    fields = {name: _lines(response, name) for name in _FIELDS}
+    deprecated, since = _deprecation(fields["Deprecation"])
+    links = parse_links(fields["Link"])
+    return Lifecycle(
+        deprecated=deprecated,
+        since=since,
+        sunset=_first(map(_http_date, fields["Sunset"])),
+        successor=_target(response.url, links.get("successor-version")),
+        documentation=_target(response.url, links.get("deprecation")),
+        sunset_policy=_target(response.url, links.get("sunset")),
+    )
+
+
+class LifecycleWatch(Extension):
+    """Extension: looks at every answer of the API, whatever its status, and tells once.
+
+    *now* is the clock, in UTC.
+    """
+
+    def __init__(
+        self, crawler: Crawler, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        super().__init__(crawler)
+        self._now = now
+        self._known = Lifecycle()
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """The watch over *crawler*'s answers."""
+        watch = cls(crawler)
+        # The second one is for answers out of the ledger.
+        for signal in (signals.response_downloaded, signals.response_received):
+            crawler.signals.connect(watch.look, signal)
+        return watch
+
+    @cached_property
+    def _census(self) -> Census:
+        return Census.of(self._crawler)
+
+    def look(self, response: Response, request: Request) -> None:
+        """Learn what *response* says, and tell what is new."""
+        if request.meta.get("elsewhere"):
+            return
+        known = self._known.filled(read_lifecycle(response))
+        if known != self._known:
+            self._known = known
+            self._census.note(known.told(self._now().date()))
+
+    def certified(self) -> dict[str, Any]:
+        """The certificate's ``lifecycle``."""
+        said = {
+            name: stamp(value) if isinstance(value, datetime) else value
+            for name, value in asdict(self._known).items()
+        }
+        return {**said, "days_left": self._known.days_left(self._now().date())}
+
+
+def _since(since: datetime | None, today: date) -> str:
+    if since is None:
+        return ""
+    return f" {'from' if since.date() > today else 'since'} {since.date()}"
+
+
+def _ending(sunset: date, left: int) -> str:
+    if left < 0:
+        return f"it was to end on {sunset}, {-left} days ago"
+    if left > _LAST_DAYS:
+        return f"it ends on {sunset}"
+    return f"it ends on {sunset}, {left} days from now"
+
+
+def _deprecation(lines: Iterable[str]) -> tuple[bool | None, datetime | None]:
+    """Whether, and since when, if that is said."""
+    for line in lines:
+        if since := _http_date(line):
+            return True, since
+        try:
+            parsed: Any = http_sf.parse(line.encode("latin-1"), tltype="item")
+        except (StructuredFieldError, ValueError, OverflowError, OSError):
+            continue
+        said = parsed[0]
+        if isinstance(said, datetime):
+            return True, said.astimezone(UTC)
+        if said is True or str(said).lower() == "true":
+            return True, None
+    return None, None
+
+
+def _http_date(text: str) -> datetime | None:
+    """An HTTP date (RFC 9110 section 5.6.7), whichever day of the week it claims to be."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _lines(response: Response, name: str) -> list[str]:
+    return [value.decode("latin-1") for value in response.headers.getlist(name)]
+
+
+def _first(moments: Iterable[datetime | None]) -> datetime | None:
+    return next(filter(None, moments), None)
+
+
+def _target(base: str, link: str | None) -> str | None:
+    try:
+        return urljoin(base, link) if link else None
+    except ValueError:
+        return None

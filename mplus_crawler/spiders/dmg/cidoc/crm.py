@@ -1,0 +1,146 @@
+"""Patterns of CIDOC-CRM that records of several kinds share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from mplus_crawler.spiders.dmg.cidoc.ids import pid
+from mplus_crawler.spiders.dmg.cidoc.jsonld import (
+    Canonical,
+    Localized,
+    Node,
+    first_label,
+    has_type,
+    is_a,
+    label,
+    nodes,
+    text,
+    texts,
+    uri_of,
+    year,
+)
+
+IDENTIFIER = "crm:E42_Identifier"
+# Getty AAT 300080091, "description": the type of texts about a thing.
+DESCRIPTION = "http://vocab.getty.edu/aat/300080091"
+# What the museum writes for a title that it doesn't know.
+NO_TITLE = "unknown"
+TIME_SPAN = "crm:P4_has_time-span"
+BEGIN = "crm:P82a_begin_of_the_begin"
+END = "crm:P82b_end_of_the_end"
+
+_iso_date = re.compile(r"-?\d{4,6}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?").fullmatch
+
+
+def identity(
+    record: Node, canonical: Canonical, known_id: str | None, names: Iterable[str]
+) -> dict[str, Any]:
+    """``id``, ``label`` and ``modified``; *known_id* is for a record without ``@id``."""
+    raw = uri_of(record)
+    uri = canonical(raw) if raw else known_id
+    name = label(record) or next(iter(names), None) or (pid(uri) if uri else None)
+    return {"id": uri, "label": name, "modified": text(record.get("prov:generatedAtTime"))}
+
+
+def identifiers(record: Node) -> tuple[list[Node], list[Node]]:
+    """The nodes of ``crm:P1_is_identified_by``: names, and numbers."""
+    names: list[Node] = []
+    numbers: list[Node] = []
+    for node in nodes(record, "crm:P1_is_identified_by"):
+        (numbers if is_a(node, IDENTIFIER) else names).append(node)
+    return names, numbers
+
+
+def titles(names: Iterable[Node]) -> dict[str, str]:
+    """The first real title in each language."""
+    return first_by_language([pair for pair in texts(names) if pair[1] != NO_TITLE])
+
+
+def descriptions(record: Node) -> dict[str, str]:
+    """What is said of the thing in each language."""
+    said = nodes(record, "crm:P67i_is_referred_to_by")
+    return joined_by_language(texts([node for node in said if _describes(node)]))
+
+
+def _describes(node: Node) -> bool:
+    return has_type(node, DESCRIPTION) or not node.get("crm:P2_has_type")
+
+
+def first_by_language(said: Iterable[Localized]) -> dict[str, str]:
+    """The first text in each language."""
+    found: dict[str, str] = {}
+    for code, one in said:
+        if code:
+            found.setdefault(code, one)
+    return found
+
+
+def joined_by_language(said: Iterable[Localized]) -> dict[str, str]:
+    """All texts in each language, as paragraphs of one."""
+    found: dict[str, str] = {}
+    for code, one in said:
+        if code:
+            found[code] = f"{found[code]}\n\n{one}" if code in found else one
+    return found
+
+
+def in_languages(column: str, found: dict[str, str]) -> dict[str, str | None]:
+    """The columns ``{column}_nl``, ``_fr`` and ``_en``."""
+    return {f"{column}_{code}": found.get(code) for code in ("nl", "fr", "en")}
+
+
+def dates(span: Node) -> tuple[str | None, str | None]:
+    """Begin and end as ISO 8601 dates, out of a label such as ``1930-03-01/1930-06-30``.
+
+    Where the label isn't that (``ca. 1900``, ``1872/..``), the years of P82a and P82b.
+    """
+    begin, slash, end = (label(span) or "").partition("/")
+    return (
+        _date(begin) or _date(text(span.get(BEGIN))),
+        _date(end if slash else begin) or _date(text(span.get(END))),
+    )
+
+
+def _date(written: str | None) -> str | None:
+    return written if written and _iso_date(written) else None
+
+
+def years(some: Iterable[Node]) -> tuple[int | None, int | None]:
+    """The first and the last year of time-spans: P82a and P82b, else what the labels say."""
+    begins: list[int] = []
+    ends: list[int] = []
+    for span in some:
+        begin, end = year(span.get(BEGIN)), year(span.get(END))
+        if begin is None:
+            begin = year(dates(span)[0])
+        if end is None:
+            end = year(dates(span)[1])
+        if begin is not None:
+            begins.append(begin)
+        if end is not None:
+            ends.append(end)
+    return min(begins, default=None), max(ends, default=None)
+
+
+def subjects(record: Node) -> tuple[str | None, list[Node]]:
+    """The IIIF manifest's address, and the other documents about the thing.
+
+    Both stand in ``crm:P129i_is_subject_of``; the manifest is the one without a type.
+    """
+    manifest: str | None = None
+    others: list[Node] = []
+    for node in nodes(record, "crm:P129i_is_subject_of"):
+        if manifest is None and not node.get("crm:P2_has_type"):
+            manifest = uri_of(node)
+        else:
+            others.append(node)
+    return manifest, others
+
+
+def citation(node: Node, page: str | None) -> str | None:
+    """Title, date and address of a document or an activity, as far as known."""
+    title = first_label(nodes(node, "crm:P102_has_title")) or label(node)
+    date = first_label(nodes(node, TIME_SPAN))
+    return ", ".join(filter(None, (title, date, page))) or None

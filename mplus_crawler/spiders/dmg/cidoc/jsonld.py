@@ -1,0 +1,195 @@
+"""Reading JSON-LD as it comes: one or many, plain or value object, labelled or not.
+
+None of these fails on a shape it doesn't know; refusing shapes is the schemas' business.
+Terms are those of JSON-LD 1.1. ``type(x) is`` instead of ``isinstance`` because JSON has no
+subclasses and a record is read some three hundred times.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from mplus_crawler.records.batch import json_line
+
+Node = dict[str, Any]
+Canonical = Callable[[str], str]
+# A text and the ISO 639 code of its language, where it has one.
+Localized = tuple[str | None, str]
+
+# The EU Publications Office's authority for languages; other codes are its last segments.
+_AUTHORITY = "http://publications.europa.eu/resource/authority/language/"
+_CODES = {_AUTHORITY + "NLD": "nl", _AUTHORITY + "FRA": "fr", _AUTHORITY + "ENG": "en"}
+
+_leading_year = re.compile(r"(-?\d{1,6})(?!\d)").match
+
+
+def nodes(node: Node, name: str) -> list[Node]:
+    """The nodes that a node has under *name*: one, many or none."""
+    value = node.get(name)
+    if type(value) is dict:
+        return [value]
+    if type(value) is list:
+        return [one for one in value if type(one) is dict]
+    return []
+
+
+def each(some: Iterable[Node], name: str) -> list[Node]:
+    """The nodes that all of these have under *name*."""
+    found: list[Node] = []
+    for node in some:
+        found += nodes(node, name)
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    """The values of a property that holds one, many or none."""
+    if type(value) is list:
+        return value
+    return [] if value is None else [value]
+
+
+def first(values: Iterable[str | None]) -> str | None:
+    """The first value there is."""
+    return next(filter(None, values), None)
+
+
+def unique(values: Iterable[str | None]) -> list[str]:
+    """What there is, each once, in order."""
+    return list(filter(None, dict.fromkeys(values)))
+
+
+def text(value: Any) -> str | None:
+    """A literal as text: the first one that says anything; numbers as they are written."""
+    if type(value) is str:
+        return value.strip() or None
+    if type(value) is list:
+        return first([_scalar(one) for one in value])
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str | None:
+    if type(value) is dict:
+        value = value.get("@value")
+    if type(value) is str:
+        return value.strip() or None
+    return str(value) if type(value) in (int, float) else None
+
+
+def label(node: Node) -> str | None:
+    """A node's ``rdfs:label``."""
+    return text(node.get("rdfs:label"))
+
+
+def first_label(some: Iterable[Node]) -> str | None:
+    """The first label that any of the nodes has."""
+    for node in some:
+        if found := text(node.get("rdfs:label")):
+            return found
+    return None
+
+
+def labels(some: list[Node]) -> list[str]:
+    """Labels of the nodes, each once; a node without one goes by the end of its ``@id``."""
+    if not some:
+        return []
+    found: dict[str, None] = {}
+    for node in some:
+        if name := text(node.get("rdfs:label")) or _tail(node):
+            found[name] = None
+    return list(found)
+
+
+def uri_of(node: Node) -> str | None:
+    """A node's ``@id``, as it is."""
+    uri = node.get("@id")
+    return uri if type(uri) is str else None
+
+
+def _tail(node: Node) -> str | None:
+    uri = uri_of(node)
+    return uri.rstrip("/").rpartition("/")[2] if uri else None
+
+
+def ids(some: list[Node], canonical: Canonical = str) -> list[str]:
+    """Canonical ``@id`` of the nodes that have one, each once."""
+    if not some:
+        return []
+    found: dict[str, None] = {}
+    for node in some:
+        uri = node.get("@id")
+        if uri and type(uri) is str:
+            found[canonical(uri)] = None
+    return list(found)
+
+
+def references(value: Any, canonical: Canonical = str) -> list[str]:
+    """URIs of a property that holds bare ones, nodes with ``@id``, or both, each once."""
+    found: dict[str, None] = {}
+    for one in as_list(value):
+        uri = uri_of(one) if type(one) is dict else one
+        if uri and type(uri) is str:
+            found[canonical(uri)] = None
+    return list(found)
+
+
+def statement(value: Any) -> str:
+    """A URI, a label or a literal, else all of it: what nobody can read isn't overlooked."""
+    said = value
+    if type(value) is dict:
+        said = uri_of(value) or value.get("rdfs:label") or value.get("@value")
+    return said.strip() if type(said) is str and said.strip() else json_line(value).decode().strip()
+
+
+def is_a(node: Node, cls: str) -> bool:
+    """Whether a node is of the class *cls*, perhaps among others."""
+    value = node.get("@type")
+    return value == cls or (type(value) is list and cls in value)
+
+
+def has_type(node: Node, uri: str) -> bool:
+    """Whether *uri* is among a node's ``crm:P2_has_type``."""
+    return uri in [one.get("@id") for one in nodes(node, "crm:P2_has_type")]
+
+
+def language(node: Node) -> str | None:
+    """ISO 639 code of a node's ``crm:P72_has_language``: a URI, once a label such as ``nl``."""
+    for one in nodes(node, "crm:P72_has_language"):
+        if name := uri_of(one) or label(one):
+            return _CODES.get(name) or name.rpartition("/")[2].lower()
+    return None
+
+
+def literals(value: Any, default: str | None = None) -> list[Localized]:
+    """Each literal with its language; *default* where it names none of its own."""
+    if type(value) is str:
+        plain = value.strip()
+        return [(default, plain)] if plain else []
+    return [(_tag(one) or default, said) for one in as_list(value) if (said := text(one))]
+
+
+def _tag(literal: Any) -> str | None:
+    tag = literal.get("@language") if type(literal) is dict else None
+    return tag.lower().partition("-")[0] if type(tag) is str else None
+
+
+def texts(some: Iterable[Node]) -> list[Localized]:
+    """Each label of the nodes with its language."""
+    found: list[Localized] = []
+    for node in some:
+        found += literals(node.get("rdfs:label"), language(node))
+    return found
+
+
+def year(value: Any) -> int | None:
+    """The year that a date begins with: ``1872``, ``"1872"``, ``"-0450"``, ``"1872-03-01"``."""
+    written = text(value)
+    return _year(written) if written else None
+
+
+@lru_cache(maxsize=4096)
+def _year(written: str) -> int | None:
+    match = _leading_year(written)
+    return int(match[1]) if match else None

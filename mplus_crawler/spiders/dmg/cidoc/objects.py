@@ -1,0 +1,159 @@
+"""Columns of museum objects (CIDOC-CRM E22 Human-Made Object)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mplus_crawler.records.batch import SEVERAL
+from mplus_crawler.spiders.dmg.cidoc import crm
+from mplus_crawler.spiders.dmg.cidoc.ids import pid
+from mplus_crawler.spiders.dmg.cidoc.jsonld import (
+    Canonical,
+    Node,
+    as_list,
+    each,
+    first,
+    first_label,
+    has_type,
+    ids,
+    labels,
+    nodes,
+    references,
+    statement,
+    text,
+    unique,
+    uri_of,
+)
+
+# Getty AAT 300312355, "accession numbers": the type of an object's inventory number.
+OBJECT_NUMBER = "http://vocab.getty.edu/aat/300312355"
+# What an image is subject to: a crm:E30_Right.
+RIGHT = "crm:P104_is_subject_to"
+
+
+def object_columns(
+    record: Node, canonical: Canonical, known_id: str | None = None
+) -> dict[str, Any]:
+    """The columns that ``schemas/object.schema.json`` describes, the envelope's apart."""
+    names, numbers = crm.identifiers(record)
+    titles = crm.titles(names)
+    identity = crm.identity(record, canonical, known_id, titles.values())
+    types = nodes(record, "crm:P2_has_type")
+    return {
+        **identity,
+        "object_number": _number(numbers) or (identity["id"] and pid(identity["id"])),
+        **crm.in_languages("title", titles),
+        **crm.in_languages("description", crm.descriptions(record)),
+        "types": labels(types),
+        "type_ids": ids(types, canonical),
+        "materials": labels(nodes(record, "crm:P45_consists_of")),
+        **_making(record, canonical),
+        "dimensions": _dimensions(record),
+        **_acquisition(record),
+        "exhibitions": ids(nodes(record, "crm:P12i_was_present_at"), canonical),
+        "on_display": bool(nodes(record, "crm:P55_has_current_location")),
+        **_images(record),
+        "part_of": ids(nodes(record, "crm:P46i_forms_part_of"), canonical),
+        "parts": ids(nodes(record, "crm:P46_has_component"), canonical),
+        "members": ids(nodes(record, "crm:P106_is_composed_of"), canonical),
+        "collections": labels(nodes(record, "crm:P106i_forms_part_of")),
+        **_documents(record),
+        "same_as": references(record.get("owl:sameAs"), canonical),
+        "alias_of": None,
+        **_colors(record),
+    }
+
+
+def _number(numbers: list[Node]) -> str | None:
+    inventory = [node for node in numbers if has_type(node, OBJECT_NUMBER)]
+    return first_label(inventory or numbers)
+
+
+def _making(record: Node, canonical: Canonical) -> dict[str, Any]:
+    made = nodes(record, "crm:P108i_was_produced_by")
+    designed = nodes(record, "crm:P94i_was_created_by")
+    makers = each(made, "crm:P14_carried_out_by")
+    designers = each(designed, "crm:P14_carried_out_by")
+    events = made + designed
+    spans = each(events, crm.TIME_SPAN)
+    begin, end = crm.years(spans)
+    return {
+        "makers": labels(makers),
+        "maker_ids": ids(makers, canonical),
+        "designers": labels(designers),
+        "designer_ids": ids(designers, canonical),
+        "techniques": labels(each(events, "crm:P32_used_general_technique")),
+        "places": labels(each(events, "crm:P7_took_place_at")),
+        "date_begin": begin,
+        "date_end": end,
+        "date_label": first_label(spans),
+    }
+
+
+def _dimensions(record: Node) -> list[str]:
+    found: list[str] = []
+    for node in nodes(record, "crm:P43_has_dimension"):
+        if value := text(node.get("crm:P90_has_value")):
+            name = first_label(nodes(node, "crm:P2_has_type"))
+            unit = first_label(nodes(node, "crm:P91_has_unit"))
+            found.append(" ".join(filter(None, (name, value, unit))))
+    return found
+
+
+def _acquisition(record: Node) -> dict[str, str | None]:
+    events = nodes(record, "crm:P24i_changed_ownership_through")
+    return {
+        "acquisition": first_label(each(events, "crm:P2_has_type")),
+        "acquired": first_label(each(events, crm.TIME_SPAN)),
+    }
+
+
+def _images(record: Node) -> dict[str, Any]:
+    """The images, main one first; :mod:`mplus_crawler.records.rights` names their licences."""
+    views: dict[str, list[Node]] = {}
+    for view in nodes(record, "image")[:1] + nodes(record, "crm:P138i_has_representation"):
+        if uri := uri_of(view):
+            views.setdefault(uri, []).append(view)
+    return {
+        "image": next(iter(views), None),
+        "images": list(views),
+        "image_rights": [_rights(image, same) for image, same in views.items()],
+    }
+
+
+def _rights(image: str, same: list[Node]) -> dict[str, str | None]:
+    """What the nodes of one image say of its rights, as they say it."""
+    stated = unique(map(statement, [right for view in same for right in as_list(view.get(RIGHT))]))
+    return {
+        "image": image,
+        "licence": None,
+        "licence_uri": SEVERAL.join(stated) or None,
+        "attribution": first(text(view.get("crm:P3_has_note")) for view in same),
+        "source": "record" if stated else None,
+    }
+
+
+def _documents(record: Node) -> dict[str, Any]:
+    manifest, others = crm.subjects(record)
+    return {
+        "iiif_manifest": manifest,
+        "media": ids(others),
+        "projects": unique(map(_project, nodes(record, "crm:P15i_was_motivation_of"))),
+    }
+
+
+def _project(node: Node) -> str | None:
+    page = first(ids(nodes(node, "crm:P129i_is_subject_of")))
+    return crm.citation(node, page or uri_of(node))
+
+
+def _colors(record: Node) -> dict[str, list[str]]:
+    pictures = nodes(record, "crm:P65_shows_visual_item")
+    if not pictures:
+        return {"colors": [], "color_codes": []}
+    notes = each(each(pictures, "crm:P56_bears_feature"), "crm:P3_has_note")
+    values = unique(text(note.get("rdf:value")) for note in notes)
+    return {
+        "colors": [value for value in values if not value.startswith("#")],
+        "color_codes": [value for value in values if value.startswith("#")],
+    }

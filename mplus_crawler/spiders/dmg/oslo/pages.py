@@ -1,0 +1,76 @@
+"""One page of a collection of version 1: read strictly, as version 2's are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mplus_crawler.errors import PageFault
+from mplus_crawler.protocols.hydra.collections import page_number, read_record
+
+MEMBERS = "GecureerdeCollectie.bestaatUit"
+NUMBER = "pageNumber"
+SIZE = "itemsPerPage"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as the museum gave it.
+
+    *size* is the page size that the museum works with, *total* is ``None`` where it doesn't say,
+    *last* the number of the last page, by all that it says.
+    """
+
+    number: int
+    size: int
+    total: int | None
+    last: int
+    members: list[Any]
+
+    @property
+    def first_row(self) -> int:
+        """How many rows stand before this page."""
+        return (self.number - 1) * self.size
+
+    @property
+    def due(self) -> int:
+        """How many rows it must have at least."""
+        if self.total is not None:
+            return min(self.size, max(0, self.total - self.first_row))
+        return self.size if self.number < self.last else 1
+
+
+def read_page(body: bytes, number: int, size: int) -> Page:
+    """The page *number* in *body*, *size* rows having been asked for.
+
+    Links may be malformed, so that only their parameters are read. Raises :class:`PageFault`
+    when it is no collection page, and when rows are missing before the end.
+    """
+    document = read_record(body)
+    members = document.get(MEMBERS)
+    if not isinstance(members, list):
+        raise PageFault("the answer has no list of members")
+    view = document.get("hydra:view")
+    links = view if isinstance(view, dict) else {}
+    total = document.get("hydra:totalItems")
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        total = None
+    size = _parameter(links.get("@id"), SIZE) or _parameter(links.get("hydra:first"), SIZE) or size
+    last = _parameter(links.get("hydra:last"), NUMBER)
+    if total is None and last is None:
+        raise PageFault("the answer has no count of all records, nor of pages")
+    following = number + 1 if links.get("hydra:next") else number
+    last = max(last or 0, -(-(total or 0) // size), following)
+    page = Page(number, size, total, last, members)
+    if not members and page.due:
+        raise PageFault("the page is empty before the end", page)
+    if len(members) < page.due:
+        raise PageFault(f"the page has {len(members)} of {page.due} records", page)
+    return page
+
+
+def _parameter(link: Any, name: str) -> int | None:
+    try:
+        return (page_number(link, name) or None) if isinstance(link, str) else None
+    except ValueError:
+        return None

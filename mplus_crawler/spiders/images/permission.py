@@ -1,0 +1,106 @@
+"""What a record of a feed says of its images, and the term that it amounts to.
+
+A missing statement is no permission, and neither is a contradiction: everything that a record
+says of an image must mean one and the same of the museum's terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mplus_crawler.policies.policy import Term
+from mplus_crawler.protocols.iiif import image_key
+from mplus_crawler.records.rights import UNKNOWN, Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one record says of one image; *term* is a term's slug, or ``unknown``.
+
+    *attribution* is ready to print, *note* what the museum itself writes beside the image.
+    """
+
+    key: str
+    image: str
+    term: str
+    object: str
+    label: str | None
+    licence_uri: str | None
+    attribution: str | None
+    note: str | None
+
+
+def statements(record: dict[str, Any], rights: Rights) -> Iterator[Statement]:
+    """A statement for each image that *record*, a line of a feed, names."""
+    entries = [entry for entry in _list(record.get("image_rights")) if isinstance(entry, dict)]
+    named = [record.get("image"), *_list(record.get("images"))]
+    images: dict[str, str] = {}
+    for image in [*named, *(entry.get("image") for entry in entries)]:
+        if isinstance(image, str) and image.strip():
+            images.setdefault(_key(image), image.strip())
+    for key, image in images.items():
+        mine = [entry for entry in entries if _key(entry.get("image")) == key]
+        said = _said(record, key, mine)
+        term = _agreed(said, rights)
+        note = next((entry.get("attribution") for entry in mine), record.get("image_attribution"))
+        yield Statement(
+            key=key,
+            image=image,
+            term=term.slug if term else UNKNOWN,
+            object=_text(record.get("id")) or "",
+            label=_text(record.get("label")),
+            licence_uri=next(filter(_is_uri, said), term.url if term else None),
+            attribution=_credit(record, term, rights) if term else None,
+            note=_text(note),
+        )
+
+
+def _said(record: dict[str, Any], key: str, mine: list[dict[str, Any]]) -> list[Any]:
+    """All that *record* says of the licence of the image *key*; ``None`` where it is silent.
+
+    The rights of each image are in ``image_rights``; a feed without that column may have those
+    of the first image, in ``image_licence``.
+    """
+    said = [entry.get(name) for entry in mine for name in ("licence_uri", "licence")]
+    if "image_licence" in record and key == _key(record.get("image")):
+        said.append(record["image_licence"])
+    if "image_rights" in record and not mine:
+        said.append(None)
+    return said
+
+
+def _agreed(said: list[Any], rights: Rights) -> Term | None:
+    """The one term that everything *said* means."""
+    terms = {rights.term(text) if isinstance(text, str) else None for text in said}
+    return terms.pop() if len(terms) == 1 else None
+
+
+def _credit(record: dict[str, Any], term: Term, rights: Rights) -> str:
+    """The record's line of credit, with the licence of this image."""
+    names = {
+        column: [name for name in _list(record.get(column)) if isinstance(name, str)]
+        for column in ("designers", "makers")
+    }
+    return rights.credit({**record, **names, "image_licence": term.name})
+
+
+def _is_uri(text: Any) -> bool:
+    return isinstance(text, str) and text.strip().lower().startswith(("http://", "https://"))
+
+
+def _key(image: Any) -> str:
+    """The key of an image; of what is no URL, itself."""
+    try:
+        return image_key(image) if isinstance(image, str) else ""
+    except ValueError:
+        return str(image).strip()
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if isinstance(value, str) else []

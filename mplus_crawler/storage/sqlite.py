@@ -1,0 +1,59 @@
+"""SQLite files that survive damage, and temporary databases for what does not fit in memory."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+def connect(path: Path, schema: str) -> sqlite3.Connection:
+    """The SQLite file *path* with the tables of *schema*; a damaged one is set aside.
+
+    Raises OSError and :class:`sqlite3.OperationalError` where there is no place to write.
+    """
+    try:
+        return _connect(path, schema)
+    except sqlite3.OperationalError:
+        raise  # the disk is full, or not ours: that is no damage
+    except sqlite3.DatabaseError as error:
+        aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+        logger.warning("%s is damaged (%s): set aside as %s", path, error, aside.name)
+        path.rename(aside)
+        remove(path)
+        return _connect(path, schema)
+
+
+def remove(path: Path) -> None:
+    """Delete the SQLite file *path*, and what SQLite keeps beside it."""
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        file.unlink(missing_ok=True)
+
+
+def scratch(schema: str) -> sqlite3.Connection:
+    """SQLite's own temporary database with the tables of *schema*: flat memory, gone at the end."""
+    db = sqlite3.connect("", isolation_level=None)
+    db.execute("PRAGMA journal_mode=OFF")
+    db.executescript(schema)
+    db.execute("BEGIN")
+    return db
+
+
+def _connect(path: Path, schema: str) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute("PRAGMA page_size=65536")  # answers are large: half the work of 4096
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.executescript(schema)
+        fault = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if fault != "ok":
+            raise sqlite3.DatabaseError(fault)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db

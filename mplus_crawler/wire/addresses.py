@@ -1,0 +1,85 @@
+"""Where a URL leads: its origin, and whether that is on the web or near this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import unicodedata
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+# Names that never leave a machine or a network (RFC 6761, RFC 6762, RFC 8375, ICANN's "internal").
+_LOCAL_NAMES = ("localhost", "local", "localdomain", "internal", "home.arpa")
+# Addresses that carry an IPv4 address inside (RFC 6052, RFC 3056, RFC 4380).
+_CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/32", "2002::/16", "2001::/32")))
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of *url* (RFC 6454), the scheme's own port filled in."""
+    split = urlsplit(url)
+    port = split.port or {"https": 443, "http": 80}.get(split.scheme)
+    return split.scheme, (split.hostname or "").lower(), port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* names this machine: localhost or a loopback address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def is_public_address(address: str) -> bool:
+    """Whether *address* is an IP address, in its usual spelling, of a host on the internet.
+
+    Not loopback, private, link-local, shared (CGNAT), multicast or reserved ones, nor IPv6
+    addresses that stand for an IPv4 address.
+    """
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and (
+        ip.ipv4_mapped or ip.is_site_local or any(ip in carrier for carrier in _CARRIERS)
+    ):
+        return False
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def is_public_name(host: str) -> bool:
+    """Whether *host* is a public address, or a name that may be one's of a host on the internet.
+
+    What a name resolves to is seen at connection time (:mod:`mplus_crawler.wire.resolver`). Other
+    spellings of IP addresses (decimal, octal, hexadecimal, shortened) are refused.
+    """
+    # Browsers and resolvers read full-width letters, digits and dots as plain ones.
+    name = unicodedata.normalize("NFKC", host).lower().removesuffix(".")
+    with suppress(ValueError):
+        ipaddress.ip_address(name)
+        return is_public_address(name)
+    if _is_numeric(name) or "." not in name or not all(name.split(".")):
+        return False
+    if any(character.isspace() or character in "%/\\@:?#[]" for character in name):
+        return False
+    return not any(name == local or name.endswith(f".{local}") for local in _LOCAL_NAMES)
+
+
+def is_public(url: str) -> bool:
+    """Whether *url* is one of the web: http or https, no user named, a public host."""
+    try:
+        split = urlsplit(url)
+        _ = split.port  # raises ValueError where there is none
+    except ValueError:
+        return False
+    if split.scheme not in ("http", "https") or "@" in split.netloc or "\\" in url:
+        return False
+    return bool(split.hostname) and is_public_name(split.hostname or "")
+
+
+def _is_numeric(name: str) -> bool:
+    """Whether the system reads *name* as an IPv4 address, or may (its last label is a number)."""
+    with suppress(OSError, UnicodeError, ValueError):
+        socket.inet_aton(name)
+        return True
+    last = name.rpartition(".")[2]
+    return last.isdigit() or last.startswith("0x")

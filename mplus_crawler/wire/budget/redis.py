@@ -1,0 +1,129 @@
+"""Budgets in Redis or Valkey, shared by all processes of all hosts, by the server's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit
+
+from mplus_crawler.errors import UsageFault
+from mplus_crawler.wire.budget.budget import (
+    PROBE_SECONDS,
+    STRETCH,
+    Account,
+    BudgetUnavailable,
+    Evidence,
+    Grant,
+    Usage,
+)
+
+_PREFIX = "mplus_crawler:"
+_ACCOUNTS = f"{_PREFIX}accounts"
+# A store that doesn't answer within this many seconds is not there.
+_TIMEOUT = 5.0
+
+
+class RedisBudget:
+    """Budgets at *url* (``redis://`` or ``rediss://``); each answer is one script on the server."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            import redis
+        except ImportError:
+            raise UsageFault(
+                "BUDGET_URL=redis://… needs the package redis: pip install redis"
+            ) from None
+        self._place = urlsplit(url).netloc.rpartition("@")[2]
+        self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError, ValueError)
+        with self._reachable():
+            self._client: Any = redis.Redis.from_url(
+                url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, decode_responses=True
+            )
+            self._client.ping()
+            self._reserve: Callable[..., Any] = self._client.register_script(_script("reserve"))
+            self._settle: Callable[..., Any] = self._client.register_script(_script("settle"))
+        self._known: set[str] = set()
+
+    def reserve(self, account: Account, who: str = "") -> Grant:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        limits = [part for limit in account.limits for part in (limit.requests, limit.seconds)]
+        with self._reachable():
+            if account.key not in self._known:
+                self._client.sadd(_ACCOUNTS, account.key)
+                self._known.add(account.key)
+            ticket, wait = self._reserve(
+                [_PREFIX + account.key], [who, STRETCH, PROBE_SECONDS, *limits]
+            )
+        return Grant(ticket or None, wait / 1e6)
+
+    def hold(self, account: Account, ticket: int) -> None:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        with self._reachable():
+            now = self._now()
+            for limit in account.limits:
+                spent = f"{_PREFIX}{account.key}:spent:{limit.seconds}"
+                self._client.zadd(spent, {str(ticket): now + limit.seconds * STRETCH})
+
+    def settle(self, account: Account, ticket: int, evidence: Evidence) -> None:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        windows = [limit.seconds for limit in account.limits]
+        counts = [
+            part
+            for quota in evidence.quotas
+            for part in (quota.window_among(windows), quota.remaining, quota.reset)
+        ]
+        park = "" if evidence.park is None else evidence.park
+        with self._reachable():
+            self._settle([_PREFIX + account.key], [ticket, park, len(windows), *windows, *counts])
+
+    def usage(self) -> Sequence[Usage]:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        with self._reachable():
+            now = self._now()
+            return [
+                usage
+                for key in sorted(self._client.smembers(_ACCOUNTS))
+                for usage in self._windows(key, now)
+            ]
+
+    def close(self) -> None:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        self._client.close()
+
+    def _now(self) -> float:
+        seconds, microseconds = self._client.time()
+        return float(seconds + microseconds / 1e6)
+
+    def _windows(self, key: str, now: float) -> Iterator[Usage]:
+        prefix = _PREFIX + key
+        waiting = tuple(self._client.zrangebyscore(f"{prefix}:waiting", now - 1, "+inf"))
+        parked = float(self._client.hget(f"{prefix}:park", "until") or 0)
+        for name in sorted(self._client.scan_iter(f"{prefix}:window:*")):
+            seconds = name.rpartition(":")[2]
+            spent = f"{prefix}:spent:{seconds}"
+            last = self._client.zrange(spent, -1, -1, withscores=True)
+            yield Usage(
+                key=key,
+                window=float(seconds),
+                limit=int(self._client.hget(name, "requests") or 0),
+                used=self._client.zcount(spent, f"({now}", "+inf"),
+                resets_in=max(0.0, last[0][1] - now) if last else 0.0,
+                parked_for=max(0.0, parked - now),
+                waiting=waiting,
+            )
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            raise BudgetUnavailable(
+                f"the budget store at {self._place} cannot be used ({type(error).__name__}); "
+                "nothing is sent without it: start it, or name another with BUDGET_URL"
+            ) from None
+
+
+def _script(name: str) -> str:
+    return (resources.files("mplus_crawler.wire.budget") / f"{name}.lua").read_text("utf-8")

@@ -1,0 +1,279 @@
+"""Budgets in one SQLite file, shared by all processes of a host."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mplus_crawler.wire.budget.budget import (
+    PROBE_SECONDS,
+    STRETCH,
+    Account,
+    BudgetUnavailable,
+    Evidence,
+    Grant,
+    Quota,
+    Usage,
+)
+from mplus_crawler.wire.budget.clock import boot, uptime
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS clock (boot TEXT, ahead REAL);
+CREATE TABLE IF NOT EXISTS ticket (number INTEGER PRIMARY KEY AUTOINCREMENT);
+CREATE TABLE IF NOT EXISTS spent (
+    account TEXT, seconds REAL, ticket INTEGER, expires REAL,
+    PRIMARY KEY (account, seconds, ticket)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS spent_expires ON spent (account, seconds, expires);
+CREATE TABLE IF NOT EXISTS window (
+    account TEXT, seconds REAL, requests INTEGER, ceiling INTEGER, until REAL,
+    PRIMARY KEY (account, seconds)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS park (account TEXT PRIMARY KEY, until REAL, probe REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS waiting (
+    account TEXT, who TEXT, until REAL, PRIMARY KEY (account, who)) WITHOUT ROWID;
+"""
+
+
+class SqliteBudget:
+    """Budgets in the SQLite file *path*; *uptime* and *wall* are clocks in seconds."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        uptime: Callable[[], float] = uptime,
+        wall: Callable[[], float] = time.time,
+        boot: Callable[[], str] = boot,
+    ) -> None:
+        self._path = path
+        self._uptime = uptime
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _lock(path):
+                self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.executescript(_SCHEMA)
+                self._ahead = self._set_clock(boot(), wall())
+        except (OSError, sqlite3.Error) as error:
+            raise self._unavailable(error) from None
+
+    def reserve(self, account: Account, who: str = "") -> Grant:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        with self._transaction() as (db, now):
+            wait = max(
+                self._parked(db, account, now),
+                *(
+                    self._full(db, account.key, limit.requests, limit.seconds, now)
+                    for limit in account.limits
+                ),
+            )
+            if wait > 0:
+                db.execute(
+                    "INSERT OR REPLACE INTO waiting VALUES (?, ?, ?)",
+                    (account.key, who or str(os.getpid()), now + wait),
+                )
+                return Grant(None, wait)
+            return Grant(self._spend(db, account, now, who))
+
+    def hold(self, account: Account, ticket: int) -> None:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        with self._transaction() as (db, now):
+            _count(db, account, ticket, now, STRETCH)
+
+    def settle(self, account: Account, ticket: int, evidence: Evidence) -> None:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        with self._transaction() as (db, now):
+            _count(db, account, ticket, now, 1.0)
+            for quota in evidence.quotas:
+                self._tighten(db, account, quota, now)
+            if evidence.park is not None:
+                self._park(db, account.key, now + evidence.park)
+            else:
+                db.execute("DELETE FROM park WHERE account = ? AND until <= ?", (account.key, now))
+
+    def usage(self) -> Sequence[Usage]:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        with self._transaction() as (db, now):
+            rows = db.execute(
+                "SELECT w.account, w.seconds, w.requests, count(s.ticket), max(s.expires),"
+                " coalesce((SELECT until FROM park WHERE account = w.account), 0)"
+                " FROM window w LEFT JOIN spent s ON s.account = w.account"
+                " AND s.seconds = w.seconds AND s.expires > ?"
+                " GROUP BY w.account, w.seconds ORDER BY w.account, w.seconds",
+                (now,),
+            ).fetchall()
+            waiting = db.execute(
+                "SELECT account, who FROM waiting WHERE until > ?", (now - 1,)
+            ).fetchall()
+        return [
+            Usage(
+                key=key,
+                window=seconds,
+                limit=requests,
+                used=used,
+                resets_in=max(0.0, (last or now) - now),
+                parked_for=max(0.0, until - now),
+                waiting=tuple(who for account, who in waiting if account == key),
+            )
+            for key, seconds, requests, used, last, until in rows
+        ]
+
+    def close(self) -> None:
+        """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        self._db.close()
+
+    def _full(
+        self, db: sqlite3.Connection, key: str, requests: int, seconds: float, now: float
+    ) -> float:
+        """Seconds until this window has room for one more; 0 when it has."""
+        ceiling, until = db.execute(
+            "SELECT ceiling, until FROM window WHERE account = ? AND seconds = ?", (key, seconds)
+        ).fetchone() or (None, 0.0)
+        used = db.execute(
+            "SELECT count(*) FROM spent WHERE account = ? AND seconds = ? AND expires > ?",
+            (key, seconds, now),
+        ).fetchone()[0]
+        wait = 0.0
+        if used >= requests:
+            wait = _nth_expiry(db, key, seconds, now, used - requests) - now
+        if ceiling is not None and now < until and _rows(db, key, seconds) >= ceiling:
+            wait = max(wait, until - now)
+        return wait
+
+    def _parked(self, db: sqlite3.Connection, account: Account, now: float) -> float:
+        """Seconds until a parked tier may be tried again; one request goes ahead as the probe."""
+        row = db.execute(
+            "SELECT until, probe FROM park WHERE account = ?", (account.key,)
+        ).fetchone()
+        if row is None:
+            return 0.0
+        until, probe = row
+        if now < until:
+            return float(until - now)
+        if probe is not None and now < probe + PROBE_SECONDS:
+            return min(0.1, float(probe + PROBE_SECONDS - now))
+        return 0.0
+
+    def _spend(self, db: sqlite3.Connection, account: Account, now: float, who: str) -> int:
+        ticket = db.execute("INSERT INTO ticket DEFAULT VALUES").lastrowid
+        assert ticket is not None
+        db.execute("DELETE FROM ticket WHERE number < ?", (ticket,))
+        for limit in account.limits:
+            window = (account.key, limit.seconds)
+            expired = db.execute(
+                "DELETE FROM spent WHERE account = ? AND seconds = ? AND expires <= ?",
+                (*window, now),
+            ).rowcount
+            # What we count no more makes no room at the server before its window ends.
+            db.execute(
+                "UPDATE window SET ceiling = ceiling - ? WHERE account = ? AND seconds = ?",
+                (expired, *window),
+            )
+            db.execute(
+                "INSERT INTO window VALUES (?, ?, ?, NULL, 0)"
+                " ON CONFLICT DO UPDATE SET requests = excluded.requests",
+                (*window, limit.requests),
+            )
+        _count(db, account, ticket, now, STRETCH)
+        db.execute("UPDATE park SET probe = ? WHERE account = ?", (now, account.key))
+        db.execute(
+            "DELETE FROM waiting WHERE account = ? AND who = ?",
+            (account.key, who or str(os.getpid())),
+        )
+        return ticket
+
+    def _tighten(self, db: sqlite3.Connection, account: Account, quota: Quota, now: float) -> None:
+        """Take over a server's count that is lower than ours: somebody else spends there too.
+
+        Ours may count requests that the server hasn't seen yet, so the ceiling errs towards
+        ours and gets exact as answers come in.
+        """
+        seconds = quota.window_among([limit.seconds for limit in account.limits])
+        used = _rows(db, account.key, seconds)
+        db.execute(
+            "UPDATE window SET ceiling = CASE WHEN until > ?1 THEN min(ceiling, ?2) ELSE ?2 END,"
+            " until = CASE WHEN until > ?1 THEN until ELSE ?3 END"
+            " WHERE account = ?4 AND seconds = ?5",
+            (now, quota.remaining + used, now + min(quota.reset, seconds), account.key, seconds),
+        )
+
+    def _park(self, db: sqlite3.Connection, key: str, until: float) -> None:
+        db.execute(
+            "INSERT INTO park VALUES (?, ?, NULL) ON CONFLICT DO UPDATE"
+            " SET until = max(until, excluded.until), probe = NULL",
+            (key, until),
+        )
+
+    def _set_clock(self, boot: str, wall: float) -> float:
+        """What to add to the uptime: kept for this boot, and never before the last stamp."""
+        self._db.execute("BEGIN IMMEDIATE")
+        row = self._db.execute("SELECT boot, ahead FROM clock").fetchone()
+        if row is None or not boot or row[0] != boot:
+            last = self._db.execute("SELECT max(expires - seconds * ?) FROM spent", (STRETCH,))
+            ahead = max(wall, last.fetchone()[0] or 0.0) - self._uptime()
+            self._db.execute("DELETE FROM clock")
+            self._db.execute("INSERT INTO clock VALUES (?, ?)", (boot, ahead))
+        else:
+            ahead = float(row[1])
+        self._db.execute("COMMIT")
+        return ahead
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db, self._uptime() + self._ahead
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from None
+
+    def _unavailable(self, error: Exception) -> BudgetUnavailable:
+        return BudgetUnavailable(
+            f"the budget store {self._path} cannot be used ({error}); nothing is sent without it: "
+            "mend it, or name another with BUDGET_URL=sqlite:///FILE"
+        )
+
+
+def _count(
+    db: sqlite3.Connection, account: Account, ticket: int, now: float, windows: float
+) -> None:
+    """Let *ticket* count for so many windows from now."""
+    db.executemany(
+        "INSERT OR REPLACE INTO spent VALUES (?, ?, ?, ?)",
+        [
+            (account.key, limit.seconds, ticket, now + limit.seconds * windows)
+            for limit in account.limits
+        ],
+    )
+
+
+def _rows(db: sqlite3.Connection, key: str, seconds: float) -> int:
+    """How many requests are on file: ceilings are counted by these, expired or not."""
+    counted = "SELECT count(*) FROM spent WHERE account = ? AND seconds = ?"
+    return int(db.execute(counted, (key, seconds)).fetchone()[0])
+
+
+def _nth_expiry(db: sqlite3.Connection, key: str, seconds: float, now: float, offset: int) -> float:
+    row = db.execute(
+        "SELECT expires FROM spent WHERE account = ? AND seconds = ? AND expires > ?"
+        " ORDER BY expires LIMIT 1 OFFSET ?",
+        (key, seconds, now, offset),
+    ).fetchone()
+    return float(row[0])
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Opening a fresh file at the same time fails in SQLite: one after the other."""
+    with open(f"{path}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,243 @@
+"""The throttle: the only code that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from time import monotonic
+from typing import Self
+
+from scrapy import Request, signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import CloseSpider, IgnoreRequest
+from scrapy.http import Response
+
+from mplus_crawler.census import Census, Verdict
+from mplus_crawler.errors import Fault
+from mplus_crawler.museum.components import Component, Extension
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.policies.policy import Tier
+from mplus_crawler.wire.budget.budget import HOLD, Account, Budget, Evidence
+from mplus_crawler.wire.budget.stores import open_budget
+from mplus_crawler.wire.rate_limits import read_evidence
+
+logger = logging.getLogger(__name__)
+
+# How soon a waiting request notices that the crawl is stopping or the tier was parked.
+_LOOK_UP = 1.0
+# An overloaded server that names no time is left alone for so many seconds.
+_MOMENT = 1.0
+# The first delay, in seconds, between requests to a server in distress; then it doubles.
+_SLOWER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that may go on the wire now; to be settled when its answer is in."""
+
+    account: Account
+    ticket: int
+    tier: Tier
+
+
+class Throttle(Extension):
+    """Keeps every request within its tier's budget, whichever component sends it.
+
+    Spiders' ``policy`` and ``base_url`` say what is counted; ``RATE_SHARE`` how much of it may
+    be used; a wait longer than ``THROTTLE_MAX_WAIT`` seconds stops the crawl (exit 11).
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._share = crawler.settings.getfloat("RATE_SHARE")
+        self._patience = crawler.settings.getfloat("THROTTLE_MAX_WAIT")
+        self._queues: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: dict[str, float] = {}
+        self._peaks: dict[str, _Peak] = {}
+        self.statuses: Counter[str] = Counter()
+        self._budget: Budget | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """The throttle of *crawler*, open while its spider is."""
+        throttle = cls(crawler)
+        crawler.signals.connect(throttle.open, signals.spider_opened)
+        crawler.signals.connect(throttle.close, signals.engine_stopped)
+        return throttle
+
+    @cached_property
+    def _census(self) -> Census:
+        return Census.of(self._crawler)
+
+    def open(self) -> None:
+        """Open the store; without it nothing may be sent."""
+        try:
+            self._budget = open_budget(self._crawler.settings.get("BUDGET_URL"))
+        except Fault as fault:
+            self._census.end(Verdict.FAILED, str(fault))
+            raise CloseSpider("budget_unavailable") from None
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._budget is not None:
+            self._budget.close()
+
+    @property
+    def peaks(self) -> dict[str, int]:
+        """By tier, the highest number of requests sent in any window of its first limit."""
+        return {name: peak.highest for name, peak in sorted(self._peaks.items())}
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next request that waits for its turn may go; 0 if none waits."""
+        return max(0.0, min(self._turns.values(), default=0.0) - monotonic())
+
+    def account(self, request: Request) -> Account:
+        """What *request* is counted in, and the limits that hold there."""
+        spider = Museum.of(self._crawler)
+        api, tier = spider.counted(request)
+        return Account.of(api, tier, spider.identity, self._share)
+
+    async def admit(self, request: Request) -> Admission:
+        """Wait until *request* may go, and take it from the budget."""
+        self._turn_away()
+        spider = Museum.of(self._crawler)
+        _, tier = spider.counted(request)
+        account = self.account(request)
+        who = f"{spider.name} (process {os.getpid()})"
+        waited = 0.0
+        async with self._queues[account.key]:
+            while True:
+                assert self._budget is not None
+                try:
+                    grant = self._budget.reserve(account, who)
+                except Fault as fault:
+                    self._stop(Verdict.FAILED, str(fault))
+                self._turns.pop(account.key, None)
+                if grant.ticket is not None:
+                    self._peak(tier).sent()
+                    return Admission(account, grant.ticket, tier)
+                if waited + grant.wait > self._patience:
+                    if request.meta.get("elsewhere"):
+                        raise IgnoreRequest(self._patience_over(tier, grant.wait))
+                    self._stop(Verdict.STOPPED, self._patience_over(tier, grant.wait))
+                self._turns[account.key] = monotonic() + grant.wait
+                waited += await self._sleep(min(grant.wait, _LOOK_UP))
+
+    async def hold(self, admission: Admission) -> None:
+        """Keep telling the budget that there is no answer yet, until cancelled."""
+        assert self._budget is not None
+        shortest = min(limit.seconds for limit in admission.account.limits)
+        while True:
+            await asyncio.sleep(shortest * HOLD)
+            try:
+                self._budget.hold(admission.account, admission.ticket)
+            except Fault as fault:
+                self._census.stop(Verdict.FAILED, str(fault))
+                return
+
+    def settle(self, admission: Admission, response: Response | None) -> None:
+        """Take over what *response* (``None``: there was none) says of the tier."""
+        evidence = Evidence() if response is None else read_evidence(response)
+        self.statuses["none" if response is None else str(response.status)] += 1
+        if response is not None and evidence.park == 0.0:
+            evidence = Evidence(evidence.quotas, park=_usual_park(response, admission))
+        if evidence.park:
+            logger.warning(
+                "the museum asks for %.0f s of silence on the tier %s",
+                evidence.park,
+                admission.tier.name,
+            )
+        assert self._budget is not None
+        try:
+            self._budget.settle(admission.account, admission.ticket, evidence)
+        except Fault as fault:
+            self._stop(Verdict.FAILED, str(fault))
+
+    async def pause(self, seconds: float) -> None:
+        """Wait *seconds* before a retry."""
+        end = monotonic() + seconds
+        while (left := end - monotonic()) > 0:
+            await self._sleep(min(left, _LOOK_UP))
+
+    async def _sleep(self, seconds: float) -> float:
+        await asyncio.sleep(seconds)
+        self._turn_away()
+        return seconds
+
+    def _turn_away(self) -> None:
+        """Nothing goes out once the crawl is stopping; what queues behind is told at once."""
+        if not self._crawler.crawling or self._census.ended:
+            for slot in self._crawler.engine.downloader.slots.values():
+                slot.delay = 0  # a server in distress has made it long
+            raise IgnoreRequest("the crawl is stopping")
+
+    def _stop(self, verdict: Verdict, reason: str) -> None:
+        self._census.stop(verdict, reason)
+        raise IgnoreRequest(reason)
+
+    def _patience_over(self, tier: Tier, wait: float) -> str:
+        then = datetime.now().astimezone() + timedelta(seconds=wait)
+        return (
+            f"the budget of the tier {tier.name} is spent until {then:%Y-%m-%d %H:%M:%S %Z}, "
+            f"{wait:.0f} s from now, longer than THROTTLE_MAX_WAIT ({self._patience:.0f} s)"
+        )
+
+    def _peak(self, tier: Tier) -> _Peak:
+        if tier.name not in self._peaks:
+            self._peaks[tier.name] = _Peak(tier.limits[0].seconds)
+        return self._peaks[tier.name]
+
+
+def _usual_park(response: Response, admission: Admission) -> float:
+    """Seconds of silence where the museum names none: a window after 429, a moment after 503."""
+    if response.status == 429:
+        return min(limit.seconds for limit in admission.account.limits)
+    return _MOMENT
+
+
+class _Peak:
+    """The highest number of requests in any window of so many seconds."""
+
+    def __init__(self, window: float) -> None:
+        self.highest = 0
+        self._window = window
+        self._times: deque[float] = deque()
+
+    def sent(self) -> None:
+        now = monotonic()
+        self._times.append(now)
+        while self._times[0] <= now - self._window:
+            self._times.popleft()
+        self.highest = max(self.highest, len(self._times))
+
+
+class ThrottleMiddleware(Component):
+    """Gives each tier a downloader slot of its own and lets a retry wait before it."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._throttle = Throttle.of(crawler)
+        self._slowest = crawler.settings.getfloat("AUTOTHROTTLE_MAX_DELAY")
+
+    async def process_request(self, request: Request) -> None:
+        """Name the slot by the tier; AutoThrottle works on slots."""
+        _, tier = Museum.of(self._crawler).counted(request)
+        request.meta["download_slot"] = tier.name
+        if pause := request.meta.pop("retry_pause", 0.0):
+            await self._throttle.pause(pause)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Slow the slot down for a server in distress, which AutoThrottle overlooks."""
+        # What has failed before has a pause of its own, and tells nothing new of the server's load.
+        again = request.meta.get("retry_times") or "most_errors" in request.meta
+        if response.status == 429 or (response.status >= 500 and not again):
+            slot = self._crawler.engine.downloader.slots.get(request.meta["download_slot"])
+            if slot is not None:
+                slot.delay = min(max(2 * slot.delay, _SLOWER), self._slowest)
+        return response
