@@ -27,7 +27,7 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return ExitCode.FAILED if ExitCode.FAILED in ended else max(ended, default=ExitCode.COMPLETE)
 
 
-class Fault(Exception):
+class HarvestError(Exception):
     """Something a person can cause and mend: one line for them, one exit code for scripts."""
 
     exit_code = ExitCode.FAILED
@@ -36,37 +36,37 @@ class Fault(Exception):
         return " ".join(super().__str__().split())
 
 
-def refused(fault: Fault) -> ExitCode:
+def refused(fault: HarvestError) -> ExitCode:
     """Say what is wrong on standard error; the exit code that goes with it."""
     print(f"error: {fault}", file=sys.stderr)
     return fault.exit_code
 
 
-class UndeliveredFault(Fault):
+class DeliveryError(HarvestError):
     """A place that output or state cannot be written to."""
 
     exit_code = ExitCode.UNDELIVERED
 
 
-class UsageFault(Fault):
+class UsageError(HarvestError):
     """A wrong argument, setting or policy file; nothing was requested."""
 
     exit_code = ExitCode.USAGE
 
 
-class RefusedFault(Fault):
+class AccessDeniedError(HarvestError):
     """The museum asks for a key that is not there; nothing was requested."""
 
     exit_code = ExitCode.REFUSED
 
 
-class StoppedFault(Fault):
+class StoppedError(HarvestError):
     """Ctrl-C, or whoever else wants an end; nothing was requested."""
 
     exit_code = ExitCode.STOPPED
 
 
-class PageFault(Exception):
+class InvalidResponseError(Exception):
     """An answer that is not what was asked for, and worth asking for again.
 
     *page* is what could be read of it all the same: worth having when asking again is no use.

@@ -124,7 +124,7 @@ def test_any_text_is_judged_without_an_error(text: str) -> None:
 
 
 @pytest.fixture
-def witness() -> Iterator[Server]:
+def health_check() -> Iterator[Server]:
     """A server on this machine that no answer may send us to."""
     with serving(lambda path: (200, [("Content-Type", "image/png")], png(path))) as server:
         yield server

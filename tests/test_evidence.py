@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy.http import Response
 
-from mplus_crawler.wire.budget.budget import Evidence, Quota
-from mplus_crawler.wire.rate_limits import LONGEST_WAIT, read_evidence
+from mplus_crawler.wire.budget.budget import Quota, RateLimits
+from mplus_crawler.wire.rate_limits import LONGEST_WAIT, read_rate_limits
 
 NOW = 1_800_000_000.0
 Fields = dict[str, str | list[str]]
 
 
-def read(status: int, fields: Fields) -> Evidence:
-    return read_evidence(Response("https://m/", status=status, headers=fields), now=lambda: NOW)
+def read(status: int, fields: Fields) -> RateLimits:
+    return read_rate_limits(Response("https://m/", status=status, headers=fields), now=lambda: NOW)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def read(status: int, fields: Fields) -> Evidence:
     ],
 )
 def test_counts(fields: Fields, quotas: list[Quota]) -> None:
-    assert read(200, fields) == Evidence(tuple(quotas))
+    assert read(200, fields) == RateLimits(tuple(quotas))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy.settings import Settings
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
@@ -323,5 +323,5 @@ def test_a_colour_whose_dominant_objects_cannot_be_had_is_named(scrapy: Scrapy) 
 def test_arguments_that_the_index_has_not_are_refused(
     spider: type[MuseumSpider], arguments: dict[str, str]
 ) -> None:
-    with pytest.raises(UsageFault, match=re.escape(next(iter(arguments)))):
+    with pytest.raises(UsageError, match=re.escape(next(iter(arguments)))):
         spider.check(Settings(), arguments)

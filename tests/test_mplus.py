@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.protocols.graphql.calls import read_answer
+from mplus_crawler.protocols.graphql.id_list import IdList
 from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome
+from mplus_crawler.protocols.graphql.planner import Planner
 from mplus_crawler.protocols.graphql.questions import Fetch, Listing, Question
 from mplus_crawler.protocols.graphql.reading import Reader
-from mplus_crawler.protocols.graphql.roll import Roll
-from mplus_crawler.protocols.graphql.walk import Walk
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.mplus.calls import Asked
 from mplus_crawler.sandbox.mplus.data import Collection
@@ -53,17 +53,17 @@ checked = 2026-11-22
 name = "objects"
 per_page = 10
 listed = 40
-salts = ["publicAccess", "area", "category"]
+cache_busters = ["publicAccess", "area", "category"]
 [[root]]
 name = "constituents"
 per_page = 9
 listed = 20
-salts = ["publicAccess"]
+cache_busters = ["publicAccess"]
 [[root]]
 name = "exhibitions"
 per_page = 50
 listed = 20
-salts = []
+cache_busters = []
 """
 Museums = Callable[..., Sandbox]
 
@@ -215,7 +215,7 @@ def test_a_bad_record_among_a_handful_hides_none_of_them(
 
 
 def walked(
-    walk: Walk,
+    walk: Planner,
     there: set[int],
     broken: set[int],
     leaves: Mapping[int, int] | None = None,
@@ -259,19 +259,19 @@ def walked(
 
 def test_long_ids_fit_into_a_call() -> None:
     there = {2_000_000_000 + 60 * row for row in range(20_500)}
-    calls = walked(Walk(size=100, listed=2500, window=10_000), there, set())
+    calls = walked(Planner(size=100, listed=2500, window=10_000), there, set())
     assert max(sum(len(json.dumps(q.ids)) for q in questions) for questions in calls) < 100_000
 
 
 @pytest.mark.parametrize("leaving", [0, 100, 240, 280])
 def test_a_withdrawal_beside_a_bad_record_leaves_no_gap(leaving: int) -> None:
-    walk = Walk(size=10, listed=50, window=200, salts=1)
+    walk = Planner(size=10, listed=50, window=200, cache_busters=1)
     walked(walk, {*range(300)}, {270}, leaves={20: leaving})
     assert walk.drifted
 
 
 def test_a_cap_on_pages_is_found_behind_a_bad_record_too() -> None:
-    walk = Walk(size=10, listed=250, window=1_000, salts=4)
+    walk = Planner(size=10, listed=250, window=1_000, cache_busters=4)
     walked(walk, {*range(250)}, {51, 222}, leaves={20: 100}, cap=100)
     assert (walk.drifted, walk.notes) == (True, [])
 
@@ -279,15 +279,15 @@ def test_a_cap_on_pages_is_found_behind_a_bad_record_too() -> None:
 def test_a_fault_and_then_nothing_is_not_nothing_twice() -> None:
     asked = Listing(0, 10, ids=(7,))
     with pytest.raises(ValueError, match="seen twice"):
-        Roll(10, 100).take(asked.failed(), (), None)
-    assert Roll(10, 100).take(replace(asked, empty=True), (), None) == []
+        IdList(10, 100).take(asked.failed(), (), None)
+    assert IdList(10, 100).take(replace(asked, empty=True), (), None) == []
 
 
 @pytest.mark.parametrize(("came", "whole"), [((1, 3), False), ((1, 2, 3), True)])
 def test_ranges_alone_prove_a_list_where_they_agree_with_the_former(
     came: tuple[int, ...], whole: bool
 ) -> None:
-    former, roll = Roll(10, 100), Roll(10, 100)
+    former, roll = IdList(10, 100), IdList(10, 100)
     (page,) = former.begin()
     former.take(page, (1, 2, 3, 4), 4)
     former.broken(Listing(0, 1, ids=(4,)))
@@ -299,13 +299,13 @@ def test_ranges_alone_prove_a_list_where_they_agree_with_the_former(
 
 @pytest.mark.parametrize("bad", [0, 99, 110, 135, 229])
 def test_a_bad_record_past_the_window_leaves_no_gap(bad: int) -> None:
-    walked(Walk(size=10, listed=50, window=100, salts=1), {*range(230)}, {bad})
+    walked(Planner(size=10, listed=50, window=100, cache_busters=1), {*range(230)}, {bad})
 
 
 @pytest.mark.parametrize(("count", "size", "most"), [(1_886, 97, 21), (13_412, 100, 140)])
 @pytest.mark.parametrize("place", [0.02, 0.5, 0.9])
 def test_a_bad_record_costs_hardly_a_call(count: int, size: int, most: int, place: float) -> None:
-    walk = Walk(size=size, listed=2400, window=10_000, salts=1)
+    walk = Planner(size=size, listed=2400, window=10_000, cache_busters=1)
     there = {5 * row + 1 for row in range(count)}
     assert len(walked(walk, there, {5 * round(place * count) + 1})) <= most
 
@@ -656,7 +656,7 @@ def test_no_answer_is_an_error_of_ours(document: dict[str, Any], row: Any) -> No
     for body in (document, {**document, "data": rows}):
         try:
             answer = read_answer(json.dumps(body).encode())
-        except PageFault:
+        except InvalidResponseError:
             continue
         reader = Reader(("id",), "constituents", 200)
         for question in (Fetch((1,)), Listing(0, 10)):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.policy import Limit
 from mplus_crawler.policies.reading import load_policy, policy_keys
 from tests.conftest import ROOT, limit
@@ -98,7 +98,7 @@ def test_a_host_of_images_has_a_limit_of_its_own(tmp_path: Path) -> None:
     assert images.tier("other.example").name == "other.example"
     assert images.licences == ("public-domain",)
     (tmp_path / "dmg.toml").write_text("[images]\nlimits = [{ requests = 5, seconds = 1 }]\n")
-    with pytest.raises(UsageFault, match="source"):
+    with pytest.raises(UsageError, match="source"):
         load_policy("dmg", tmp_path)
 
 
@@ -117,14 +117,14 @@ def test_a_host_of_images_has_a_limit_of_its_own(tmp_path: Path) -> None:
 )
 def test_a_policy_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "dmg.toml").write_text(text)
-    with pytest.raises(UsageFault, match=r"dmg\.toml"):
+    with pytest.raises(UsageError, match=r"dmg\.toml"):
         load_policy("dmg", tmp_path)
 
 
 def test_a_new_museum_is_one_policy_file(tmp_path: Path) -> None:
     (tmp_path / "louvre.toml").write_text('name = "Louvre"')
     assert "louvre" in policy_keys(tmp_path)
-    with pytest.raises(UsageFault, match="base_url"):
+    with pytest.raises(UsageError, match="base_url"):
         load_policy("louvre", tmp_path)
 
 

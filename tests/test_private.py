@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy import Request
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.credentials import check_key, signed
@@ -297,7 +297,7 @@ def test_a_key_that_no_header_carries_is_not_sent(
     monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("DMG_API_KEY", key)
-    with pytest.raises(UsageFault, match="cannot be sent") as refused:
+    with pytest.raises(UsageError, match="cannot be sent") as refused:
         check_key(load_policy("dmg"), "private_objects")
     assert key not in str(refused.value)
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy.settings import Settings
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.dmg.cidoc import canonical_id, pid
@@ -521,7 +521,7 @@ def test_a_list_that_cannot_be_read_is_a_usage_error(
 ) -> None:
     file = tmp_path / "list"
     file.write_bytes(content)
-    with pytest.raises(UsageFault, match=words):
+    with pytest.raises(UsageError, match=words):
         ObjectSpider.check(Settings(), {"pids_file": str(file)})
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.dmg.oslo.columns import columns
@@ -293,7 +293,7 @@ def test_a_recorded_record_gives_its_columns_and_is_no_page(
     found = columns(orjson.loads(body))
     assert found["id"] == orjson.loads(body)["@id"]
     assert {column: found[column] for column in told} == told
-    with pytest.raises(PageFault, match="no list of members"):
+    with pytest.raises(InvalidResponseError, match="no list of members"):
         read_page(body, 1, 100)
 
 
@@ -333,7 +333,7 @@ def test_no_page_is_too_odd_to_be_judged(
     body = orjson.dumps({"hydra:totalItems": total, "hydra:view": view, MEMBERS: rows})
     try:
         found = read_page(body, number, 2)
-    except PageFault:
+    except InvalidResponseError:
         return
     assert found.members == orjson.loads(body)[MEMBERS]
     assert found.last >= number

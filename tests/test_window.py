@@ -11,8 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome
-from mplus_crawler.protocols.graphql.questions import Fetch, Listing, Question, repeated, salted
-from mplus_crawler.protocols.graphql.walk import Walk
+from mplus_crawler.protocols.graphql.planner import Planner
+from mplus_crawler.protocols.graphql.questions import (
+    Fetch,
+    Listing,
+    Question,
+    repeated,
+    with_cache_busters,
+)
 
 SALTS = ("publicAccess", "area", "category")
 
@@ -24,7 +30,7 @@ class Server:
     ids: set[int]
     window: int
     nested: bool = True
-    salts: tuple[str, ...] = SALTS
+    cache_busters: tuple[str, ...] = SALTS
     failing: set[int] = field(default_factory=set)
     poor: set[int] = field(default_factory=set)
     poison: set[int] = field(default_factory=set)
@@ -49,8 +55,8 @@ class Server:
             self.sizes.add(question.size)
             self.last_roll = self.calls
         body = (
-            salted(question, self.salts),
-            repeated(question, self.salts),
+            with_cache_busters(question, self.cache_busters),
+            repeated(question, self.cache_busters),
             (question.page, question.size, question.descending)
             if isinstance(question, Listing)
             else question.witness,
@@ -89,7 +95,7 @@ class Server:
         return Listed(tuple(rows), total if rows else None)
 
 
-def walked(server: Server, walk: Walk, flight: int = 2, most: int = 3000) -> Walk:
+def walked(server: Server, walk: Planner, flight: int = 2, most: int = 3000) -> Planner:
     """*walk*, walked to its end with so many calls in flight."""
     under_way: deque[tuple[list[Question], list[Outcome]]] = deque()
     while not walk.over:
@@ -105,9 +111,9 @@ def walked(server: Server, walk: Walk, flight: int = 2, most: int = 3000) -> Wal
     return walk
 
 
-def a_walk(**more: object) -> Walk:
-    facts = {"size": 10, "listed": 40, "window": 100, "salts": len(SALTS), **more}
-    return Walk(**facts)  # type: ignore[arg-type]
+def a_walk(**more: object) -> Planner:
+    facts = {"size": 10, "listed": 40, "window": 100, "cache_busters": len(SALTS), **more}
+    return Planner(**facts)  # type: ignore[arg-type]
 
 
 museums = st.integers(1, 400).flatmap(
@@ -223,6 +229,6 @@ def test_the_real_size_takes_the_calls_that_it_should() -> None:
         )
         <= 145
     )
-    few = Server(set(range(1, 1887)), 10_000, nested=False, salts=SALTS[:1])
-    walked(few, a_walk(size=97, listed=2400, window=10_000, salts=1))
+    few = Server(set(range(1, 1887)), 10_000, nested=False, cache_busters=SALTS[:1])
+    walked(few, a_walk(size=97, listed=2400, window=10_000, cache_busters=1))
     assert few.calls == 20

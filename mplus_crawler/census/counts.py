@@ -119,7 +119,7 @@ class Census(Extension):
         return True
 
     def lose(self, record_id: str, reason: str, message: str) -> None:
-        """A record that is missing, for a *reason* of :class:`~mplus_crawler.records.batch.Loss`."""
+        """Count a record that is missing, for a *reason* of :class:`.Loss`."""
         if reason == "vanished":
             self.vanished[record_id] = message
             self._ids.withdraw(record_id)

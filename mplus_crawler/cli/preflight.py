@@ -11,7 +11,7 @@ from scrapy import Spider
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.jobs import job_id
-from mplus_crawler.errors import UndeliveredFault, UsageFault
+from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.responses.ledger import Harvest, claim
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.storage.destination import check_s3
@@ -45,7 +45,7 @@ def check_launch(
     arguments: Mapping[str, str],
     given: Sequence[str] = (),
 ) -> None:
-    """Raise :class:`~mplus_crawler.errors.Fault` when the crawl cannot go well.
+    """Raise :class:`~mplus_crawler.errors.HarvestError` when the crawl cannot go well.
 
     *given* are the command line's ``NAME=VALUE`` settings: a secret among them, or among the
     spider's *arguments*, is refused.
@@ -70,13 +70,13 @@ def check_launch(
 def _refuse_secrets(names: Sequence[str]) -> None:
     for name in names:
         if name.upper() in SECRETS:
-            raise UsageFault(
+            raise UsageError(
                 f"{name.upper()} is a secret: set it in the environment, not on the command line"
             )
 
 
 def check_values(settings: BaseSettings) -> None:
-    """Raise :class:`UsageFault` where a number is none or out of its range, a switch neither."""
+    """Raise :class:`UsageError` where a number is none or out of its range, a switch neither."""
     for name, (least, most) in _NUMBERS.items():
         try:
             number = float(settings[name])
@@ -85,21 +85,21 @@ def check_values(settings: BaseSettings) -> None:
         if isinstance(least, int) and not number.is_integer():
             number = float("nan")
         if not least <= number <= most:
-            raise UsageFault(f"{name}={settings[name]} is not a number from {least:g} to {most:g}")
+            raise UsageError(f"{name}={settings[name]} is not a number from {least:g} to {most:g}")
     for name in _SWITCHES:
         try:
             settings.getbool(name)
         except ValueError:
-            raise UsageFault(f"{name}={settings[name]} is neither True nor False") from None
+            raise UsageError(f"{name}={settings[name]} is neither True nor False") from None
 
 
 def check_place(settings: BaseSettings) -> None:
-    """Raise :class:`UsageFault` where ``HARVEST_DIR`` is no place to put anything; look at none."""
+    """Raise :class:`UsageError` where ``HARVEST_DIR`` is no place to put anything; look at none."""
     place = settings["HARVEST_DIR"]
     if not place:
-        raise UsageFault("HARVEST_DIR is empty; name a folder, or s3://bucket/prefix")
+        raise UsageError("HARVEST_DIR is empty; name a folder, or s3://bucket/prefix")
     if "%(" in place:
-        raise UsageFault("HARVEST_DIR names one folder: leave %(…)s to the feeds' own paths")
+        raise UsageError("HARVEST_DIR names one folder: leave %(…)s to the feeds' own paths")
     if in_s3(place):
         check_s3(place)
 
@@ -110,21 +110,21 @@ def _check_feeds(settings: BaseSettings) -> None:
     files: set[Path] = set()
     for uri, options in settings.getdict("FEEDS").items():
         if options.get("format") not in formats:
-            raise UsageFault(
+            raise UsageError(
                 f"the feed {uri} has no known format; end it in one of "
                 f"{', '.join(f'.{name}' for name in sorted(formats))}"
             )
         if (scheme := urlsplit(str(uri)).scheme) not in schemes:
-            raise UsageFault(f"the feed {uri} has a scheme that is not known: {scheme}")
+            raise UsageError(f"the feed {uri} has a scheme that is not known: {scheme}")
         if in_s3(str(uri)):
             check_s3(str(uri))
             if str(uri).endswith("/"):
-                raise UsageFault(f"the feed {uri} names no object; write s3://bucket/name.jsonl")
+                raise UsageError(f"the feed {uri} names no object; write s3://bucket/name.jsonl")
         if scheme in ("", "file"):
             if (file := _local(uri)).exists() and not file.is_file():
-                raise UsageFault(f"the feed {uri} is no file; standard output is -o -:jsonl")
+                raise UsageError(f"the feed {uri} is no file; standard output is -o -:jsonl")
             if file.resolve() in files:
-                raise UsageFault(f"the feed {uri} is the same file as another")
+                raise UsageError(f"the feed {uri} is the same file as another")
             files.add(file.resolve())
 
 
@@ -138,7 +138,7 @@ def _check_places(settings: BaseSettings) -> None:
         try:
             try_folder(folder)
         except OSError as error:
-            raise UndeliveredFault(
+            raise DeliveryError(
                 f"the folder {folder} cannot be written to ({error.strerror}); "
                 "mend it, or name another"
             ) from None

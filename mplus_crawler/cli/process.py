@@ -14,7 +14,7 @@ from scrapy.crawler import Crawler, CrawlerProcessBase
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import ExitCode, Fault, UndeliveredFault, UsageFault, refused
+from mplus_crawler.errors import DeliveryError, ExitCode, HarvestError, UsageError, refused
 from mplus_crawler.feeds.publication import Publication
 
 # Scrapy's own reports of what it has loaded say nothing about the harvest.
@@ -32,22 +32,22 @@ _CHATTER = (
 def prepare_log(settings: BaseSettings) -> None:
     """Keep the log to what concerns the harvest, unless all of it is wanted.
 
-    Raises :class:`Fault` where there can be none as the settings want it.
+    Raises :class:`HarvestError` where there can be none as the settings want it.
     """
     level, file = settings.get("LOG_LEVEL"), settings.get("LOG_FILE")
     if level not in (levels := logging.getLevelNamesMapping()):
-        raise UsageFault(f"LOG_LEVEL={level} is not known; there are {', '.join(levels)}")
+        raise UsageError(f"LOG_LEVEL={level} is not known; there are {', '.join(levels)}")
     try:
         if file:
             open(file, "a").close()
     except OSError as error:
-        raise UndeliveredFault(f"the log {file} cannot be written ({error.strerror})") from None
+        raise DeliveryError(f"the log {file} cannot be written ({error.strerror})") from None
     if level != "DEBUG":
         for logger in _CHATTER:
             logging.getLogger(logger).addFilter(_warnings_only)
 
 
-def end_with(fault: Fault) -> None:
+def end_with(fault: HarvestError) -> None:
     """From now on, until crawls run, a signal that ends the command ends it with *fault*."""
 
     def end(*signalled: object) -> NoReturn:  # noqa: ARG001

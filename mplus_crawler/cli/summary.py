@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from mplus_crawler.errors import ExitCode, Fault
+from mplus_crawler.errors import ExitCode, HarvestError
 
 
 def tell(certificate: dict[str, Any]) -> None:
@@ -63,7 +63,7 @@ class Row:
         )
 
     @classmethod
-    def refused(cls, spider: str, fault: Fault) -> Self:
+    def refused(cls, spider: str, fault: HarvestError) -> Self:
         """The row of a spider that could not be started."""
         return cls(spider, fault.exit_code, "not started", str(fault))
 

@@ -11,7 +11,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.policies.policy import Policy, Tier
-from mplus_crawler.protocols.validators import Known
+from mplus_crawler.protocols.validators import StoredResponse
 
 # Answered by a museum's key or gate; asking again, or for something else, cannot help.
 _REFUSED = (401, 403, 410)
@@ -48,7 +48,7 @@ class Museum(Spider):
         """Whom the museum counts: the address that requests come from, or the key."""
 
     @abstractmethod
-    def counted(self, request: Request) -> tuple[str, Tier]:
+    def rate_limit_of(self, request: Request) -> tuple[str, Tier]:
         """Who counts *request*: the API in the budget's books, and the tier there."""
 
     @abstractmethod
@@ -71,10 +71,10 @@ class Museum(Spider):
         """Check that *response* is what *request* asked for.
 
         Hands on what it read in ``request.cb_kwargs``; raises
-        :class:`~mplus_crawler.errors.PageFault` when the answer is worth asking for again.
+        :class:`~mplus_crawler.errors.InvalidResponseError` when the request is worth retrying.
         """
 
-    def refusal(self, response: Response) -> str:
+    def access_denied(self, response: Response) -> str:
         """Why the museum gives nothing more to whoever asks, in words; empty where it may."""
         if response.status not in _REFUSED:
             return ""
@@ -82,18 +82,18 @@ class Museum(Spider):
         key = f": the key in {wanted.environment} is not accepted" if wanted else ""
         return f"{response.status} from {response.url}{key}"
 
-    def hopeless(self, response: Response) -> str:
+    def not_retryable(self, response: Response) -> str:
         """Why asking again for *response* cannot help, in words; empty where it may."""
         return ""
 
-    def witness(self) -> Request | None:
+    def health_check(self) -> Request | None:
         """What a server that is well answers even while it fails on records that break it."""
         return None
 
-    def known(self, request: Request) -> Known | None:
+    def stored_response(self, request: Request) -> StoredResponse | None:
         """The former answer to *request* that the spider has at hand, beside those on disk."""
         return None
 
-    def varied(self, request: Request) -> Request:
+    def retry_of(self, request: Request) -> Request:
         """*request* as it is to be asked again: the same, unless a cache is in the way."""
         return request

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +87,14 @@ class Quoted:
 class Root:
     """A root field of a GraphQL API, and how it is paged.
 
-    *per_page* records are asked for in a call, ids alone in lists of *listed*; *salts* are
+    *per_page* records are asked for in a call, ids alone in lists of *listed*; *cache_busters* are
     filters that change the key of the server's cache and not the result.
     """
 
     name: str
     per_page: int
     listed: int
-    salts: tuple[str, ...]
+    cache_busters: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +194,11 @@ class Policy:
         return ".." not in asked and any(asked[: len(place)] == place for place in places)
 
     def version(self, name: str) -> Version:
-        """The version of that name; raises :class:`UsageFault` where the policy lacks it."""
+        """The version of that name; raises :class:`UsageError` where the policy lacks it."""
         for version in self.versions:
             if version.name == name:
                 return version
-        raise UsageFault(f"the policy of {self.name} has no [[version]] {name!r}")
+        raise UsageError(f"the policy of {self.name} has no [[version]] {name!r}")
 
     @property
     def strictest(self) -> Tier:

@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.policy import (
     Credential,
     Dataset,
@@ -35,7 +35,7 @@ from mplus_crawler.policies.policy import (
 def load_policy(key: str, overlay: str | Path | None = None) -> Policy:
     """The policy of the museum *key* (``dmg``, ``mplus``), with ``POLICY_DIR`` laid over it.
 
-    Raises :class:`UsageFault` that names file and field when one is missing or wrong.
+    Raises :class:`UsageError` that names file and field when one is missing or wrong.
     """
     shipped = resources.files("mplus_crawler.policies") / f"{key}.toml"
     document = _read(shipped.read_text("utf-8"), f"{key}.toml") if shipped.is_file() else {}
@@ -43,7 +43,7 @@ def load_policy(key: str, overlay: str | Path | None = None) -> Policy:
     if overlay:
         folder = Path(overlay)
         if not folder.is_dir():
-            raise UsageFault(f"POLICY_DIR {folder} is not a folder; name one that holds {key}.toml")
+            raise UsageError(f"POLICY_DIR {folder} is not a folder; name one that holds {key}.toml")
         file = folder / f"{key}.toml"
         if file.is_file():
             source = f"policy {file}"
@@ -63,7 +63,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageFault(f"policy {file} cannot be read: {error}") from None
+        raise UsageError(f"policy {file} cannot be read: {error}") from None
 
 
 @cache  # a harvest asks for its policy some times, and a command for those of all spiders
@@ -71,7 +71,7 @@ def _read(text: str, source: str) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageFault(f"policy {source} is not TOML: {error}") from None
+        raise UsageError(f"policy {source} is not TOML: {error}") from None
 
 
 def _lay_over(shipped: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _policy(key: str, document: Mapping[str, Any], source: str) -> Policy:
     plain = orjson.loads(orjson.dumps(document))
     for error in _validator().iter_errors(plain):
         where = ".".join(str(part) for part in error.instance_path) or "top level"
-        raise UsageFault(f"{source}: {where}: {error.message}; see schemas/policy.schema.json")
+        raise UsageError(f"{source}: {where}: {error.message}; see schemas/policy.schema.json")
     facts = ("name", "base_url", "licence", "terms", "attribution", "contact", "retention_days")
     return Policy(
         key=key,

@@ -23,7 +23,7 @@ _DAMAGE = (
 )
 
 
-class DamagedArchive(Exception):
+class ArchiveError(Exception):
     """An archive that cannot be read, or not to its end."""
 
 
@@ -47,7 +47,7 @@ def is_archive(place: Path) -> bool:
 def members(place: Path, folder: str) -> Iterator[Member]:
     """The JSON files ``FOLDER/<thousand>/<id>.json`` of *place*, wherever its top folder is.
 
-    Raises :class:`DamagedArchive`, after what could be read of it.
+    Raises :class:`ArchiveError`, after what could be read of it.
     """
     # Hidden files are a Mac's notes on others.
     wanted = re.compile(rf"(?:.*/)?({re.escape(folder)}/[^/]+/[^/.][^/]*\.json)")
@@ -59,7 +59,7 @@ def members(place: Path, folder: str) -> Iterator[Member]:
         else:
             yield from _in_tar(place, wanted)
     except _DAMAGE as error:
-        raise DamagedArchive(f"cannot be read to its end: {error}") from None
+        raise ArchiveError(f"cannot be read to its end: {error}") from None
 
 
 def _in_folder(place: Path, wanted: re.Pattern[str]) -> Iterator[Member]:

@@ -13,7 +13,7 @@ CONDITIONS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredResponse:
     """A former answer: its *body*, and the validators that it came with (empty: none)."""
 
     body: bytes
@@ -31,14 +31,14 @@ class Known:
         """The validators, as headers of a request."""
         return {CONDITIONS[name]: value for name, value in self.validators.items()}
 
-    def agrees(self, other: Known) -> bool:
+    def agrees(self, other: StoredResponse) -> bool:
         """Whether both can be the same answer: no validator that both have tells them apart."""
         tags = {tag.removeprefix("W/") for tag in (self.etag, other.etag) if tag}
         dates = {date for date in (self.last_modified, other.last_modified) if date}
         return len(tags) <= 1 and len(dates) <= 1
 
 
-def read_known(headers: Mapping[str, list[str]], body: bytes) -> Known:
+def read_stored_response(headers: Mapping[str, list[str]], body: bytes) -> StoredResponse:
     """The answer of *headers* and *body*; validators that are malformed or doubled are none."""
     fields = {name.lower(): values for name, values in headers.items()}
 
@@ -46,4 +46,4 @@ def read_known(headers: Mapping[str, list[str]], body: bytes) -> Known:
         values = fields.get(name, [])
         return values[0] if len(values) == 1 and shape.fullmatch(values[0]) else ""
 
-    return Known(body, only("etag", _ETAG), only("last-modified", _DATE))
+    return StoredResponse(body, only("etag", _ETAG), only("last-modified", _DATE))

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.records.batch import SEVERAL
 
 # Columns that hold several values or JSON; the others are read as they stand.
@@ -20,13 +20,13 @@ _JSON = ("image_rights",)
 
 
 def check_feed(path: Path) -> None:
-    """Raise :class:`UsageFault` where *path* is no feed that can be read."""
+    """Raise :class:`UsageError` where *path* is no feed that can be read."""
     try:
         first = next(read_feed(path), {})
     except OSError as error:
-        raise UsageFault(f"the feed {path} cannot be read: {error.strerror or error}") from None
+        raise UsageError(f"the feed {path} cannot be read: {error.strerror or error}") from None
     if isinstance(first, str):
-        raise UsageFault(f"{path} is no feed of JSON lines or CSV: {first}")
+        raise UsageError(f"{path} is no feed of JSON lines or CSV: {first}")
 
 
 def read_feed(path: Path) -> Iterator[dict[str, Any] | str]:

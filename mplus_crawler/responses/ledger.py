@@ -27,7 +27,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.errors import Fault, UndeliveredFault, UsageFault
+from mplus_crawler.errors import DeliveryError, HarvestError, UsageError
 from mplus_crawler.museum.components import Component, Extension
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.storage.folders import state_folder
@@ -84,7 +84,7 @@ _claims: dict[Path, IO[str]] = {}
 def claim(harvest: Harvest, job: str | None = None) -> None:
     """Make *harvest* this process's own until it ends; *job* is a scheduler's id of it.
 
-    Raises :class:`UsageFault` that names the process which has it already.
+    Raises :class:`UsageError` that names the process which has it already.
     """
     path = harvest.ledger.with_suffix(".lock")
     if path in _claims:
@@ -93,7 +93,7 @@ def claim(harvest: Harvest, job: str | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("a+", errors="surrogateescape")
     except OSError as error:
-        raise UndeliveredFault(
+        raise DeliveryError(
             f"the state folder {path.parent} cannot be written ({error.strerror}); "
             "mend it, or name another with HARVEST_DIR or HARVEST_STATE_DIR"
         ) from None
@@ -103,7 +103,7 @@ def claim(harvest: Harvest, job: str | None = None) -> None:
         lock.seek(0)
         first = lock.read().strip() or "another process"
         lock.close()
-        raise UsageFault(f"this harvest is already under way: {first}; wait, or stop it") from None
+        raise UsageError(f"this harvest is already under way: {first}; wait, or stop it") from None
     lock.truncate(0)
     name = f"job {job}, process {os.getpid()}" if job else f"process {os.getpid()}"
     lock.write(f"{name}, since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}")
@@ -135,7 +135,7 @@ class Ledger(Extension):
         try:
             claim(self.harvest)
             self._take_up()
-        except Fault as fault:
+        except HarvestError as fault:
             Census.of(self._crawler).end(Verdict.UNDELIVERED, str(fault))
             raise CloseSpider("no_ledger") from None
         except (OSError, sqlite3.Error) as error:

@@ -19,7 +19,7 @@ from scrapy.http import Response
 from mplus_crawler.census import Census
 from mplus_crawler.museum.components import Component, Extension
 from mplus_crawler.museum.contract import Museum
-from mplus_crawler.protocols.validators import CONDITIONS, Known, read_known
+from mplus_crawler.protocols.validators import CONDITIONS, StoredResponse, read_stored_response
 from mplus_crawler.responses.ledger import Ledger, fields_of
 from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.sqlite import connect
@@ -47,7 +47,7 @@ class Revalidation(Extension):
         crawler.signals.connect(revalidation._close, signals.spider_closed)
         return revalidation
 
-    def find(self, url: str) -> Known | None:
+    def find(self, url: str) -> StoredResponse | None:
         """The former answer of *url*, unless it is damaged."""
         if self._db is None:
             return None
@@ -63,7 +63,9 @@ class Revalidation(Extension):
         if not isinstance(body, bytes) or hashlib.sha256(body).hexdigest() != checksum:
             Census.of(self._crawler).note("a former answer was damaged: asked for anew")
             return None
-        return read_known({"etag": [str(etag)], "last-modified": [str(last_modified)]}, body)
+        return read_stored_response(
+            {"etag": [str(etag)], "last-modified": [str(last_modified)]}, body
+        )
 
     def forget(self, url: str) -> None:
         """Drop the former answer of *url*: the record is not there any more."""
@@ -100,7 +102,7 @@ class Revalidation(Extension):
         db.execute("BEGIN")
         for url, headers, body in Ledger.of(self._crawler).answers():
             Census.of(self._crawler).revalidated += _MARK in headers
-            known = read_known(headers, body)
+            known = read_stored_response(headers, body)
             if complete and known.validators:
                 checksum = hashlib.sha256(body).hexdigest()
                 row = (url, known.etag, known.last_modified, body, checksum)
@@ -148,15 +150,15 @@ class RevalidationMiddleware(Component):
         headers = {**known.validators, **now.validators, _MARK: "304"}
         return Response(request.url, headers=headers, body=known.body, request=request)
 
-    def _known(self, request: Request) -> Known | None:
+    def _known(self, request: Request) -> StoredResponse | None:
         """What may stand in for the answer to *request*."""
         spider = Museum.of(self._crawler)
         anew = request.meta.get("unconditional") or request.meta.get("unledgered")
         if not spider.revalidates or spider.fresh or anew:
             return None
-        known = self._former.find(request.url) or spider.known(request)
+        known = self._former.find(request.url) or spider.stored_response(request)
         return known if known and known.conditions else None
 
 
-def _received(response: Response) -> Known:
-    return read_known(fields_of(response), b"")
+def _received(response: Response) -> StoredResponse:
+    return read_stored_response(fields_of(response), b"")

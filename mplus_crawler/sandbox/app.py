@@ -11,11 +11,11 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from mplus_crawler.sandbox.dmg.facts import Json
 from mplus_crawler.sandbox.dmg.front import Front as Gent
 from mplus_crawler.sandbox.dmg.routes import ROOT
+from mplus_crawler.sandbox.facts.dmg import Json
+from mplus_crawler.sandbox.facts.mplus import FACTS
 from mplus_crawler.sandbox.mplus.calls import is_here
-from mplus_crawler.sandbox.mplus.facts import FACTS
 from mplus_crawler.sandbox.mplus.front import Front as Mplus
 from mplus_crawler.sandbox.options import Options
 

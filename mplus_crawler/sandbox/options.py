@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from mplus_crawler.sandbox.dmg.facts import FACTS
-from mplus_crawler.sandbox.mplus.facts import LIMIT
+from mplus_crawler.sandbox.facts.dmg import FACTS
+from mplus_crawler.sandbox.facts.mplus import LIMIT
 
 LOOPBACK = ("127.0.0.1", "::1")
 

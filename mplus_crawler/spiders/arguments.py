@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 
 Parser = Callable[[str], str]
 
@@ -16,7 +16,7 @@ def parse_arguments(
 ) -> dict[str, str]:
     """*given* arguments in the museum's spelling.
 
-    Raises :class:`UsageFault` that names the allowed ones for one that is unknown, and what
+    Raises :class:`UsageError` that names the allowed ones for one that is unknown, and what
     is wrong for one that is malformed. Names that begin with ``_`` are a scheduler's own
     (Scrapyd passes ``_job``) and are passed over.
     """
@@ -25,14 +25,14 @@ def parse_arguments(
         if name.startswith("_"):
             continue
         if name not in allowed:
-            raise UsageFault(
+            raise UsageError(
                 f"{spider} has no argument {name!r}; it takes {', '.join(sorted(allowed))}"
             )
         try:
             value.encode()
             parsed[name] = allowed[name](value)
         except ValueError as error:
-            raise UsageFault(f"{spider}: {name}={value} is not valid: {error}") from None
+            raise UsageError(f"{spider}: {name}={value} is not valid: {error}") from None
     return parsed
 
 

@@ -12,7 +12,7 @@ from scrapy.crawler import Crawler
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.policies.policy import Policy, Tier
 from mplus_crawler.policies.reading import load_policy
@@ -47,7 +47,7 @@ class MuseumSpider(Museum):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, its arguments checked; raises :class:`UsageFault`."""
+        """The spider, its arguments checked; raises :class:`UsageError`."""
         spider = super().from_crawler(crawler, *args)
         spider.arguments = cls.check(crawler.settings, kwargs)
         spider.fresh = spider.arguments.pop("fresh", "false") == "true"
@@ -59,10 +59,10 @@ class MuseumSpider(Museum):
 
     @classmethod
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
-        """The arguments in the museum's spelling; :class:`UsageFault` on any that is wrong.
+        """The arguments in the museum's spelling; :class:`UsageError` on any that is wrong.
 
         Also checks policy, base URL and key, so that nothing is left to fail after the first
-        request; :class:`RefusedFault` where a key is wanted and not there.
+        request; :class:`AccessDeniedError` where a key is wanted and not there.
         """
         policy = cls.load_policy(settings)
         cls.base(settings, policy)
@@ -91,7 +91,7 @@ class MuseumSpider(Museum):
         """Where the API is, with a slash at the end: the setting's, else the policy's."""
         url = settings.get(cls.base_setting) or policy.base_url
         if "@" in url.partition("://")[2].partition("/")[0]:
-            raise UsageFault(f"{cls.base_setting} must hold no user or password: write https://…/")
+            raise UsageError(f"{cls.base_setting} must hold no user or password: write https://…/")
         try:
             split = urlsplit(url)
             usable = split.scheme in ("http", "https") and split.hostname and not split.query
@@ -100,9 +100,9 @@ class MuseumSpider(Museum):
         except ValueError:
             usable = False
         if not usable:
-            raise UsageFault(f"{cls.base_setting} is no URL of an API: {url!r}; write https://…/")
+            raise UsageError(f"{cls.base_setting} is no URL of an API: {url!r}; write https://…/")
         if split.scheme == "http" and not is_loopback(split.hostname or ""):
-            raise UsageFault(f"{cls.base_setting} must be https (http is for loopback only): {url}")
+            raise UsageError(f"{cls.base_setting} must be https (http is for loopback only): {url}")
         return url if url.endswith("/") else f"{url}/"
 
     @property
@@ -122,17 +122,17 @@ class MuseumSpider(Museum):
         wanted = self.policy.credential
         return f"key {fingerprint(self.policy)}" if wanted and wanted.counted else "address"
 
-    def counted(self, request: Request) -> tuple[str, Tier]:
+    def rate_limit_of(self, request: Request) -> tuple[str, Tier]:
         """Who counts *request*: the API in the budget's books, and the tier there."""
         if request.meta.get("elsewhere"):
-            return self.counted_elsewhere(request.url)
+            return self.rate_limit_elsewhere(request.url)
         return self.api, self.policy.tier(request.url, self.base_url)
 
     def allows(self, url: str) -> bool:
         """Whether *url* may be requested: only what stays on the API's own origin."""
         return origin(url) == origin(self.base_url)
 
-    def counted_elsewhere(self, url: str) -> tuple[str, Tier]:
+    def rate_limit_elsewhere(self, url: str) -> tuple[str, Tier]:
         """Who counts a request for something that records name, such as an image.
 
         Each host on its own, whatever its port; the API's own tier where the path is one of its.

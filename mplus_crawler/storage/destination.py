@@ -9,7 +9,7 @@ from typing import Protocol
 
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.storage.folders import bucket_and_prefix, in_s3, state_folder
 from mplus_crawler.storage.staging import StagedFile, write_whole
 
@@ -49,20 +49,20 @@ def destination(settings: BaseSettings) -> Destination:
 
 
 def check_s3(place: str) -> None:
-    """Raise :class:`UsageFault` where nothing can be put at *place*, a URI in S3; nobody is asked.
+    """Raise :class:`UsageError` where nothing can be put at *place*, a URI in S3; nobody is asked.
 
     The message holds nothing of a password.
     """
     if not bucket_and_prefix(place)[0]:
-        raise UsageFault(f"{place} names no bucket; write s3://bucket/prefix")
+        raise UsageError(f"{place} names no bucket; write s3://bucket/prefix")
     if "@" in place[5:].partition("/")[0]:
-        raise UsageFault("credentials are not for a URI: write s3://bucket, boto3 reads them")
+        raise UsageError("credentials are not for a URI: write s3://bucket, boto3 reads them")
     from mplus_crawler.storage.s3 import client  # boto3 is slow to import, and an extra
 
     try:
         client()
     except OSError as error:
-        raise UsageFault(f"nothing can be put into {place}: {error}") from None
+        raise UsageError(f"nothing can be put into {place}: {error}") from None
 
 
 class Folder:

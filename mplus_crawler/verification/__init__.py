@@ -26,7 +26,7 @@ def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Findi
     """What is to be told of *file*, a feed or a certificate with all its feeds.
 
     A feed's certificate is *certificate*, or else looked for beside it and in *folder*. Raises
-    :class:`~mplus_crawler.errors.Fault` when there is none, or none that can be read.
+    :class:`~mplus_crawler.errors.HarvestError` when there is none, or none that can be read.
     """
     if file.name.endswith(CERTIFICATE):
         yield from _verify_certificate(Certificate.read(file))

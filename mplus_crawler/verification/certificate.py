@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from mplus_crawler.errors import Fault, UsageFault
+from mplus_crawler.errors import HarvestError, UsageError
 from mplus_crawler.verification.records import worded
 from mplus_crawler.verification.seal import seal
 from mplus_crawler.verification.strict_json import is_object, lines, parse, without_doubles
@@ -92,18 +92,18 @@ class Certificate:
 
     @classmethod
     def read(cls, path: Path) -> Certificate:
-        """The certificate *path*; raises :class:`Fault` when it is none."""
+        """The certificate *path*; raises :class:`HarvestError` when it is none."""
         try:
             document = parse(path.read_bytes(), object_pairs_hook=without_doubles)
             if not isinstance(document, dict):
-                raise Fault(f"{path} is no certificate: no JSON object")
+                raise HarvestError(f"{path} is no certificate: no JSON object")
             return cls(path, document)
         except FileNotFoundError:
-            raise UsageFault(f"there is no certificate {path}") from None
+            raise UsageError(f"there is no certificate {path}") from None
         except OSError as error:
-            raise Fault(f"{path} cannot be read: {error.strerror or error}") from None
+            raise HarvestError(f"{path} cannot be read: {error.strerror or error}") from None
         except (ValueError, RecursionError) as error:
-            raise Fault(f"{path} is no certificate: {error}") from None
+            raise HarvestError(f"{path} is no certificate: {error}") from None
 
     def __getitem__(self, name: str) -> Any:
         return self.document[name]
@@ -156,7 +156,7 @@ class Certificate:
         if feed is None and alone and len(self.feeds) == 1:
             feed = self.feeds[0]
         if feed is None:
-            raise UsageFault(f"{self.path} says nothing of {file}")
+            raise UsageError(f"{self.path} says nothing of {file}")
         return feed
 
     def differences(self) -> Iterator[Finding]:
@@ -228,7 +228,7 @@ class Certificate:
 
 
 def find_certificate(file: Path, folder: Path) -> Certificate:
-    """The certificate that names *file*, beside it or in *folder*; raises :class:`Fault`.
+    """The certificate that names *file*, beside it or in *folder*; raises :class:`HarvestError`.
 
     Of several, one that holds a checksum, and of those the latest; then the one that bears the
     file's name. Where none names its path, the file may have moved together with its own.
@@ -245,18 +245,18 @@ def find_certificate(file: Path, folder: Path) -> Certificate:
         if path in faults:
             raise faults[path]
     missing = "" if _exists(file) else "there is no such file, and "
-    raise UsageFault(f"{file}: {missing}no certificate names it; --certificate FILE does")
+    raise UsageError(f"{file}: {missing}no certificate names it; --certificate FILE does")
 
 
-def _read_all(paths: list[Path]) -> tuple[list[Certificate], dict[Path, Fault]]:
+def _read_all(paths: list[Path]) -> tuple[list[Certificate], dict[Path, HarvestError]]:
     certificates: list[Certificate] = []
-    faults: dict[Path, Fault] = {}
+    faults: dict[Path, HarvestError] = {}
     for path in paths:
         try:
             certificates.append(Certificate.read(path))
-        except UsageFault:
+        except UsageError:
             continue
-        except Fault as fault:
+        except HarvestError as fault:
             faults[path] = fault
     return certificates, faults
 

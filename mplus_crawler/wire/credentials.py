@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from scrapy import Request
 
-from mplus_crawler.errors import RefusedFault, UsageFault
+from mplus_crawler.errors import AccessDeniedError, UsageError
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.wire.addresses import origin
 
@@ -32,7 +32,7 @@ def is_sendable(key: str) -> bool:
 
 
 def check_key(policy: Policy, spider: str) -> None:
-    """Raise :class:`RefusedFault` where *spider* has no key, :class:`UsageFault` for none at all.
+    """Raise :class:`AccessDeniedError` for a missing key, :class:`UsageError` for a malformed one.
 
     Neither says what the key is.
     """
@@ -40,9 +40,9 @@ def check_key(policy: Policy, spider: str) -> None:
     if wanted is None:
         return
     if not key:
-        raise RefusedFault(f"{spider} needs a key: {wanted.ask}")
+        raise AccessDeniedError(f"{spider} needs a key: {wanted.ask}")
     if not is_sendable(key):
-        raise UsageFault(
+        raise UsageError(
             f"{wanted.environment} holds no key: it has a space, a line break or another "
             "character that cannot be sent; set it anew"
         )

@@ -1,4 +1,4 @@
-"""What a server says of its limits, in every dialect seen, as one :class:`Evidence`.
+"""What a server says of its limits, in every dialect seen, as one :class:`RateLimits`.
 
 RateLimit and RateLimit-Policy (IETF draft-ietf-httpapi-ratelimit-headers 7, and 8 and
 later), RateLimit-Limit/-Remaining/-Reset (drafts up to 6), X-RateLimit-*, and
@@ -17,7 +17,7 @@ from http_sf.errors import StructuredFieldError
 from scrapy.http import Response
 from scrapy.http.headers import Headers
 
-from mplus_crawler.wire.budget.budget import Evidence, Quota
+from mplus_crawler.wire.budget.budget import Quota, RateLimits
 
 # Nobody is believed to ask for more than a day.
 LONGEST_WAIT = 86_400.0
@@ -27,7 +27,7 @@ _LONGEST_FIELD = 1024
 _EPOCH = 1_000_000_000
 
 
-def read_evidence(response: Response, now: Callable[[], float] = time.time) -> Evidence:
+def read_rate_limits(response: Response, now: Callable[[], float] = time.time) -> RateLimits:
     """What *response* says of its tier's limits.
 
     A 429, and a 503 that says how long, parks the tier for the longest time that any header
@@ -39,11 +39,11 @@ def read_evidence(response: Response, now: Callable[[], float] = time.time) -> E
     now = now if served is None else lambda: served
     quotas = tuple(_quotas(fields, now))
     if response.status not in (429, 503):
-        return Evidence(quotas)
+        return RateLimits(quotas)
     waits = [quota.reset for quota in quotas if quota.remaining == 0 or response.status == 429]
     if (after := _retry_after(_field(fields, "Retry-After"), now)) is not None:
         waits.append(after)
-    return Evidence(quotas, park=max(waits, default=0.0))
+    return RateLimits(quotas, park=max(waits, default=0.0))
 
 
 def _quotas(fields: Headers, now: Callable[[], float]) -> Iterable[Quota]:

@@ -13,7 +13,7 @@ from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.museum.components import Component
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
@@ -24,16 +24,18 @@ logger = logging.getLogger(__name__)
 _PARKED = (429,)
 
 
-class GaveUp(IgnoreRequest):
+class RetriesExhaustedError(IgnoreRequest):
     """A request that failed as often as patience allows; *status* is that of the last answer.
 
-    *hopeless*: any other one like it would fail, too.
+    *not_retryable*: any other one like it would fail, too.
     """
 
-    def __init__(self, reason: str, status: int | None = None, *, hopeless: bool = False) -> None:
+    def __init__(
+        self, reason: str, status: int | None = None, *, not_retryable: bool = False
+    ) -> None:
         super().__init__(reason)
         self.status = status
-        self.hopeless = hopeless
+        self.not_retryable = not_retryable
 
 
 class RetryMiddleware(Component):
@@ -72,18 +74,18 @@ class RetryMiddleware(Component):
         if response.status in request.meta.get("handle_httpstatus_list", ()):
             return response
         spider = Museum.of(self._crawler)
-        if reason := spider.refusal(response):
+        if reason := spider.access_denied(response):
             self._census.stop(Verdict.REFUSED, reason)
             raise IgnoreRequest(f"{response.status}")
         if response.status in _PARKED:
             return self._again_when_free(request, response)
-        if reason := spider.hopeless(response):
-            raise GaveUp(reason, hopeless=True)
+        if reason := spider.not_retryable(response):
+            raise RetriesExhaustedError(reason, not_retryable=True)
         if response.status in self._codes:
             await self._break_circuit(response.status)
             return self._again(request, f"the museum answered {response.status}", response.status)
         self._errors_in_a_row = 0
-        self._vouched = 0 if not request.meta.get("witness") else self._vouched + 1
+        self._vouched = 0 if not request.meta.get("health_check") else self._vouched + 1
         if response.status == 304:  # one that was asked for has become the former answer by now
             return self._again(request, "the museum answered 304, unasked")
         if response.status != 200:
@@ -91,7 +93,7 @@ class RetryMiddleware(Component):
         request.meta.setdefault("retrieved_at", _now())
         try:
             spider.accept(request, response)
-        except PageFault as fault:
+        except InvalidResponseError as fault:
             return self._faulty(request, response, fault)
         return response
 
@@ -101,7 +103,9 @@ class RetryMiddleware(Component):
             return self._again(request, _told(exception))
         return None
 
-    def _faulty(self, request: Request, response: Response, fault: PageFault) -> Request | Response:
+    def _faulty(
+        self, request: Request, response: Response, fault: InvalidResponseError
+    ) -> Request | Response:
         """Ask again; in the end take what could be read, and say what is missing."""
         try:
             request.meta.pop("retrieved_at")
@@ -125,10 +129,10 @@ class RetryMiddleware(Component):
 
     async def _is_well(self) -> bool:
         """Whether the server answers what the spider has for a witness."""
-        witness = Museum.of(self._crawler).witness()
+        witness = Museum.of(self._crawler).health_check()
         if witness is None or self._vouched >= self._most_vouched:
             return False
-        meta = {**witness.meta, "witness": True, "unledgered": True, "most_retries": 0}
+        meta = {**witness.meta, "health_check": True, "unledgered": True, "max_retry_times": 0}
         try:
             await self._crawler.engine.download_async(witness.replace(meta=meta))
         except Exception as error:  # whatever it is, nobody vouches
@@ -138,9 +142,9 @@ class RetryMiddleware(Component):
 
     def _again(self, request: Request, reason: str, status: int | None = None) -> Request:
         tried = request.meta.get("retry_times", 0)
-        most = request.meta.get("most_retries", self._times)
+        most = request.meta.get("max_retry_times", self._times)
         if tried >= (most if status is None else request.meta.get("most_errors", most)):
-            raise GaveUp(f"{reason}, {tried + 1} times", status)
+            raise RetriesExhaustedError(f"{reason}, {tried + 1} times", status)
         pause = random.uniform(0, min(self._longest, self._base * 2**tried))
         logger.info("%s: %s; again in %.1f s", request.url, reason, pause)
         return self._copy(request, retry_times=tried + 1, retry_pause=pause)
@@ -155,7 +159,7 @@ class RetryMiddleware(Component):
 
     def _copy(self, request: Request, **meta: float) -> Request:
         self._crawler.stats.inc_value("retry/count")
-        request = Museum.of(self._crawler).varied(request)
+        request = Museum.of(self._crawler).retry_of(request)
         return request.replace(
             dont_filter=True,
             priority=request.priority + 1,

@@ -18,13 +18,13 @@ from scrapy.exceptions import CloseSpider, IgnoreRequest
 from scrapy.http import Response
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.errors import Fault
+from mplus_crawler.errors import HarvestError
 from mplus_crawler.museum.components import Component, Extension
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.policies.policy import Tier
-from mplus_crawler.wire.budget.budget import HOLD, Account, Budget, Evidence
+from mplus_crawler.wire.budget.budget import HOLD, Account, Budget, RateLimits
 from mplus_crawler.wire.budget.stores import open_budget
-from mplus_crawler.wire.rate_limits import read_evidence
+from mplus_crawler.wire.rate_limits import read_rate_limits
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Throttle(Extension):
         """Open the store; without it nothing may be sent."""
         try:
             self._budget = open_budget(self._crawler.settings.get("BUDGET_URL"))
-        except Fault as fault:
+        except HarvestError as fault:
             self._census.end(Verdict.FAILED, str(fault))
             raise CloseSpider("budget_unavailable") from None
 
@@ -100,14 +100,14 @@ class Throttle(Extension):
     def account(self, request: Request) -> Account:
         """What *request* is counted in, and the limits that hold there."""
         spider = Museum.of(self._crawler)
-        api, tier = spider.counted(request)
+        api, tier = spider.rate_limit_of(request)
         return Account.of(api, tier, spider.identity, self._share)
 
     async def admit(self, request: Request) -> Admission:
         """Wait until *request* may go, and take it from the budget."""
         self._turn_away()
         spider = Museum.of(self._crawler)
-        _, tier = spider.counted(request)
+        _, tier = spider.rate_limit_of(request)
         account = self.account(request)
         who = f"{spider.name} (process {os.getpid()})"
         waited = 0.0
@@ -116,7 +116,7 @@ class Throttle(Extension):
                 assert self._budget is not None
                 try:
                     grant = self._budget.reserve(account, who)
-                except Fault as fault:
+                except HarvestError as fault:
                     self._stop(Verdict.FAILED, str(fault))
                 self._turns.pop(account.key, None)
                 if grant.ticket is not None:
@@ -137,16 +137,16 @@ class Throttle(Extension):
             await asyncio.sleep(shortest * HOLD)
             try:
                 self._budget.hold(admission.account, admission.ticket)
-            except Fault as fault:
+            except HarvestError as fault:
                 self._census.stop(Verdict.FAILED, str(fault))
                 return
 
     def settle(self, admission: Admission, response: Response | None) -> None:
         """Take over what *response* (``None``: there was none) says of the tier."""
-        evidence = Evidence() if response is None else read_evidence(response)
+        evidence = RateLimits() if response is None else read_rate_limits(response)
         self.statuses["none" if response is None else str(response.status)] += 1
         if response is not None and evidence.park == 0.0:
-            evidence = Evidence(evidence.quotas, park=_usual_park(response, admission))
+            evidence = RateLimits(evidence.quotas, park=_usual_park(response, admission))
         if evidence.park:
             logger.warning(
                 "the museum asks for %.0f s of silence on the tier %s",
@@ -156,7 +156,7 @@ class Throttle(Extension):
         assert self._budget is not None
         try:
             self._budget.settle(admission.account, admission.ticket, evidence)
-        except Fault as fault:
+        except HarvestError as fault:
             self._stop(Verdict.FAILED, str(fault))
 
     async def pause(self, seconds: float) -> None:
@@ -227,7 +227,7 @@ class ThrottleMiddleware(Component):
 
     async def process_request(self, request: Request) -> None:
         """Name the slot by the tier; AutoThrottle works on slots."""
-        _, tier = Museum.of(self._crawler).counted(request)
+        _, tier = Museum.of(self._crawler).rate_limit_of(request)
         request.meta["download_slot"] = tier.name
         if pause := request.meta.pop("retry_pause", 0.0):
             await self._throttle.pause(pause)

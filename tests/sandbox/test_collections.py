@@ -7,7 +7,7 @@ from math import ceil
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
-from mplus_crawler.sandbox.dmg.facts import FACTS
+from mplus_crawler.sandbox.facts.dmg import FACTS
 from tests.sandbox.wire import BASE, KEY, PUBLIC, RANGE, canonical, get, is_spoilt, pid_of, walk
 
 

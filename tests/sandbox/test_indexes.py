@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
-from mplus_crawler.sandbox.dmg.facts import FACTS
 from mplus_crawler.sandbox.dmg.retired import retired
+from mplus_crawler.sandbox.facts.dmg import FACTS
 from tests.sandbox.wire import (
     BASE,
     a_pid,

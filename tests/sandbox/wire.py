@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from mplus_crawler.sandbox.app import Sandbox
-from mplus_crawler.sandbox.dmg.facts import FACTS
+from mplus_crawler.sandbox.facts.dmg import FACTS
 
 BASE: str = FACTS["base_url"]
 PUBLIC = ("objects", "agents", "exhibitions", "concepts")

@@ -6,7 +6,7 @@ import argparse
 
 from scrapy.commands import ScrapyCommand
 
-from mplus_crawler.errors import Fault, refused
+from mplus_crawler.errors import HarvestError, refused
 from mplus_crawler.wire.budget.stores import open_budget
 
 
@@ -35,5 +35,5 @@ class Command(ScrapyCommand):
 
             budget = open_budget(self.settings.get("BUDGET_URL"))
             (watch if opts.watch else show)(budget)
-        except Fault as fault:
+        except HarvestError as fault:
             self.exitcode = refused(fault)

@@ -6,13 +6,13 @@ import argparse
 from typing import Any
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
-from scrapy.exceptions import UsageError
+from scrapy.exceptions import UsageError as ScrapyUsageError
 
 from mplus_crawler.cli import process
 from mplus_crawler.cli.jobs import Job
 from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.summary import tell
-from mplus_crawler.errors import Fault, StoppedFault, UsageFault, refused
+from mplus_crawler.errors import HarvestError, StoppedError, UsageError, refused
 
 
 class Command(ScrapyCrawl):
@@ -22,12 +22,12 @@ class Command(ScrapyCrawl):
         """As Scrapy does, and keep the log to what concerns the harvest."""
         assert self.settings is not None
         arguments = dict(pair.partition("=")[::2] for pair in opts.spargs)
-        process.end_with(StoppedFault("stopped before the first request"))
+        process.end_with(StoppedError("stopped before the first request"))
         try:
             super().process_options(args, opts)
             process.prepare_log(self.settings)
-        except (UsageError, Fault) as error:
-            fault = error if isinstance(error, Fault) else UsageFault(str(error))
+        except (ScrapyUsageError, HarvestError) as error:
+            fault = error if isinstance(error, HarvestError) else UsageError(str(error))
             if job := Job.of(" ".join(args), arguments, self.settings):
                 job.uncertified(fault.exit_code, "not_started", str(fault))
             raise SystemExit(refused(fault)) from None
@@ -38,7 +38,7 @@ class Command(ScrapyCrawl):
         job = Job.of(" ".join(args), opts.spargs, self.settings)
         try:
             certificate = self._crawl(args, opts)
-        except Fault as fault:
+        except HarvestError as fault:
             self.exitcode = refused(fault)
             if job:
                 job.uncertified(fault.exit_code, "not_started", str(fault))
@@ -52,11 +52,11 @@ class Command(ScrapyCrawl):
         """Run the spider, set the exit code, and tell what it came to: its certificate, if any."""
         assert self.crawler_process is not None
         if len(args) != 1:
-            raise UsageFault("name one spider: scrapy crawl SPIDER; `scrapy list` shows them")
+            raise UsageError("name one spider: scrapy crawl SPIDER; `scrapy list` shows them")
         name = args[0]
         loader = self.crawler_process.spider_loader
         if name not in loader.list():
-            raise UsageFault(f"there is no spider {name!r}; there are {', '.join(loader.list())}")
+            raise UsageError(f"there is no spider {name!r}; there are {', '.join(loader.list())}")
         crawler = self._create_crawler(name)
         check_launch(crawler.spidercls, crawler.settings, opts.spargs, opts.set)
         self.crawler_process.crawl(crawler, **opts.spargs)

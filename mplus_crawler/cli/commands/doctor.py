@@ -8,7 +8,7 @@ from typing import ClassVar
 from scrapy.commands import ScrapyCommand
 
 from mplus_crawler.cli.process import end_with
-from mplus_crawler.errors import ExitCode, Fault, UsageFault, refused
+from mplus_crawler.errors import ExitCode, HarvestError, UsageError, refused
 from mplus_crawler.policies.reading import policy_keys
 
 
@@ -37,10 +37,10 @@ class Command(ScrapyCommand):
         from mplus_crawler.cli.diagnosis import diagnose  # Scrapy imports every command for any
 
         assert self.settings is not None
-        end_with(Fault("stopped before it had looked at everything"))
+        end_with(HarvestError("stopped before it had looked at everything"))
         known = policy_keys(self.settings.get("POLICY_DIR"))
         if strange := set(args) - set(known):
-            fault = UsageFault(f"there is no museum {min(strange)!r}; there are {', '.join(known)}")
+            fault = UsageError(f"there is no museum {min(strange)!r}; there are {', '.join(known)}")
             self.exitcode = refused(fault)
             return
         for finding in diagnose(self.settings, args or known, offline=opts.offline):

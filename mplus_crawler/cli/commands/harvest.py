@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from scrapy.commands import ScrapyCommand
 from scrapy.crawler import Crawler
-from scrapy.exceptions import UsageError
+from scrapy.exceptions import UsageError as ScrapyUsageError
 
 from mplus_crawler.cli import process
 from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.summary import Row, table
-from mplus_crawler.errors import Fault, StoppedFault, UsageFault, refused, worst
+from mplus_crawler.errors import HarvestError, StoppedError, UsageError, refused, worst
 from mplus_crawler.spiders.base import MuseumSpider
 
 
@@ -33,13 +33,13 @@ class Command(ScrapyCommand):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """As Scrapy does, and keep the log to what concerns the harvest."""
         assert self.settings is not None
-        process.end_with(StoppedFault("stopped before the first request"))
+        process.end_with(StoppedError("stopped before the first request"))
         try:
             super().process_options(args, opts)
             process.prepare_log(self.settings)
-        except UsageError as error:
-            raise SystemExit(refused(UsageFault(str(error)))) from None
-        except Fault as fault:
+        except ScrapyUsageError as error:
+            raise SystemExit(refused(UsageError(str(error)))) from None
+        except HarvestError as fault:
             raise SystemExit(refused(fault)) from None
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
@@ -48,7 +48,7 @@ class Command(ScrapyCommand):
         try:
             spiders = self._spiders(args)
             self._check_feeds(spiders)
-        except Fault as fault:
+        except HarvestError as fault:
             self.exitcode = refused(fault)
             return
         crawlers: dict[str, Crawler] = {}
@@ -56,7 +56,7 @@ class Command(ScrapyCommand):
         for name in spiders:
             try:
                 crawlers[name] = self._checked(name, opts)
-            except Fault as fault:
+            except HarvestError as fault:
                 rows.append(Row.refused(name, fault))
         for crawler in crawlers.values():
             self.crawler_process.crawl(crawler)
@@ -78,7 +78,7 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         for uri in map(str, self.settings.getdict("FEEDS")):
             if len(spiders) > 1 and "%(name)s" not in uri and not uri.startswith("stdout:"):
-                raise UsageFault(f"the spiders have one feed, {uri}: put %(name)s into its path")
+                raise UsageError(f"the spiders have one feed, {uri}: put %(name)s into its path")
 
     def _spiders(self, args: list[str]) -> list[str]:
         """The spiders of the museums that are named."""
@@ -93,6 +93,6 @@ class Command(ScrapyCommand):
         if not args or not {*args} <= {*spiders, "all"}:
             known = ", ".join([*sorted(spiders), "all"])
             strange = [arg for arg in args if arg not in (*spiders, "all")]
-            raise UsageFault(f"name a museum to harvest: {', not '.join([known, *strange[:1]])}")
+            raise UsageError(f"name a museum to harvest: {', not '.join([known, *strange[:1]])}")
         wanted = spiders if "all" in args else args
         return [name for museum in dict.fromkeys(wanted) for name in spiders[museum]]

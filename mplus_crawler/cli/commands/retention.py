@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from scrapy.commands import ScrapyCommand
 
-from mplus_crawler.errors import ExitCode, Fault, UndeliveredFault, UsageFault, refused
+from mplus_crawler.errors import DeliveryError, ExitCode, HarvestError, UsageError, refused
 
 if TYPE_CHECKING:
     from mplus_crawler.feeds.retention.holdings import Holding
@@ -47,10 +47,10 @@ class Command(ScrapyCommand):
         """List, and do what is asked."""
         try:
             self._run(args, opts)
-        except Fault as fault:
+        except HarvestError as fault:
             self.exitcode = refused(fault)
         except OSError as error:
-            self.exitcode = refused(UndeliveredFault(f"the state folder cannot be used: {error}"))
+            self.exitcode = refused(DeliveryError(f"the state folder cannot be used: {error}"))
 
     def _run(self, args: list[str], opts: argparse.Namespace) -> None:
         # Scrapy imports every command for any of them; only this one needs these.
@@ -59,7 +59,7 @@ class Command(ScrapyCommand):
 
         assert self.settings is not None
         if args:
-            raise UsageFault(f"scrapy retention takes options only, not {args[0]!r}")
+            raise UsageError(f"scrapy retention takes options only, not {args[0]!r}")
         at = _moment(opts.at)
         with Register(state_folder(self.settings)).opened() as register:
             if register.damaged:
@@ -112,12 +112,12 @@ class Command(ScrapyCommand):
 
 def _forget(uri: str, register: Register) -> None:
     if uri not in register.entries:
-        raise UsageFault(f"nothing is known of {uri}; scrapy retention lists the places")
+        raise UsageError(f"nothing is known of {uri}; scrapy retention lists the places")
     register.strike(uri)
 
 
 def _moment(text: str) -> datetime:
-    """The moment that ``--at`` names; raises :class:`UsageFault`."""
+    """The moment that ``--at`` names; raises :class:`UsageError`."""
     from mplus_crawler.feeds.retention.contents import moment
 
     try:
@@ -125,7 +125,7 @@ def _moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         found = None
     if found is None:
-        raise UsageFault(f"--at {text} is no moment; write YYYY-MM-DD[THH:MM:SS] or +DAYS")
+        raise UsageError(f"--at {text} is no moment; write YYYY-MM-DD[THH:MM:SS] or +DAYS")
     return found
 
 

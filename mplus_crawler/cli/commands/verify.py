@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scrapy.commands import ScrapyCommand
 
-from mplus_crawler.errors import ExitCode, Fault, UsageFault, refused
+from mplus_crawler.errors import ExitCode, HarvestError, UsageError, refused
 from mplus_crawler.storage.folders import in_s3
 from mplus_crawler.verification import verify
 
@@ -41,7 +41,7 @@ class Command(ScrapyCommand):
         """Check each file; exit 1 when one differs, 2 when one cannot be checked."""
         codes = [self._verify(name, opts.certificate) for name in args]
         if not codes:
-            codes = [refused(UsageFault("name a feed or a certificate: scrapy verify FILE"))]
+            codes = [refused(UsageError("name a feed or a certificate: scrapy verify FILE"))]
         self.exitcode = max(codes)
 
     def _verify(self, file: str, certificate: Path | None) -> int:
@@ -49,11 +49,11 @@ class Command(ScrapyCommand):
         code = ExitCode.COMPLETE
         try:
             if in_s3(file):
-                raise UsageFault(f"{file} is in S3: copy it here, with its certificate")
+                raise UsageError(f"{file} is in S3: copy it here, with its certificate")
             for finding in verify(Path(file), certificate, Path(self.settings["HARVEST_DIR"])):
                 print(finding, flush=True)
                 if not finding.agrees:
                     code = ExitCode.FAILED
-        except Fault as fault:
+        except HarvestError as fault:
             code = max(code, refused(fault))
         return code

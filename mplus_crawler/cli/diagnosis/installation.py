@@ -12,7 +12,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.diagnosis.finding import Finding
 from mplus_crawler.cli.preflight import check_values
-from mplus_crawler.errors import Fault
+from mplus_crawler.errors import HarvestError
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.wire.credentials import is_sendable, secret
@@ -39,7 +39,7 @@ def versions() -> Iterator[Finding]:
 def policies(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
     """Each museum's policy: valid, and when its limits were last compared with their sources."""
     for key, policy in _policies(settings, museums):
-        if isinstance(policy, Fault):
+        if isinstance(policy, HarvestError):
             yield Finding(f"policy {key}", str(policy), "mend the file, or unset POLICY_DIR")
         else:
             checked = min(tier.checked for tier in policy.tiers)
@@ -58,7 +58,7 @@ def clock(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
 def keys(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
     """Whether keys are there; never what they are."""
     for _, policy in _policies(settings, museums):
-        if isinstance(policy, Fault) or policy.credential is None:
+        if isinstance(policy, HarvestError) or policy.credential is None:
             continue
         wanted, found = policy.credential, secret(policy)
         cure = ""
@@ -95,16 +95,16 @@ def values(settings: BaseSettings) -> Iterator[Finding]:
     try:
         check_values(settings)
         yield Finding("settings", "numbers are in their ranges, switches on or off")
-    except Fault as fault:
+    except HarvestError as fault:
         yield Finding("settings", str(fault), "mend that setting, or unset it")
 
 
 def _policies(
     settings: BaseSettings, museums: Sequence[str]
-) -> Iterator[tuple[str, Policy | Fault]]:
+) -> Iterator[tuple[str, Policy | HarvestError]]:
     overlay = settings.get("POLICY_DIR")
     for key in museums:
         try:
             yield key, load_policy(key, overlay)
-        except Fault as fault:
+        except HarvestError as fault:
             yield key, fault

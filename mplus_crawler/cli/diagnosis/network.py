@@ -14,10 +14,10 @@ from scrapy.settings import BaseSettings
 from scrapy.spiderloader import get_spider_loader
 
 from mplus_crawler.cli.diagnosis.finding import Finding
-from mplus_crawler.errors import Fault
+from mplus_crawler.errors import HarvestError
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.spiders.base import MuseumSpider
-from mplus_crawler.wire.budget.budget import Account, BudgetUnavailable, Evidence
+from mplus_crawler.wire.budget.budget import Account, BudgetUnavailableError, RateLimits
 from mplus_crawler.wire.budget.stores import open_budget
 
 _TIMEOUT = 20.0
@@ -32,11 +32,11 @@ def addresses(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Findin
         what = f"address of {spider.museum}"
         try:
             policy = spider.load_policy(settings)
-        except Fault:
+        except HarvestError:
             continue  # has been told
         try:
             yield Finding(what, spider.base(settings, policy))
-        except Fault as fault:
+        except HarvestError as fault:
             yield Finding(what, str(fault), f"mend or unset {spider.base_setting}")
 
 
@@ -44,7 +44,7 @@ def apis(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
     """One request to each museum's API, out of its budget and without a key."""
     for spider in _one_of_each(settings, museums):
         # What is wrong with policy, address or budget has been told.
-        with suppress(Fault, ValueError):
+        with suppress(HarvestError, ValueError):
             policy = spider.load_policy(settings)
             yield from _ask(spider, policy, spider.base(settings, policy), settings)
 
@@ -68,7 +68,7 @@ def _ask(
         )
         try:
             grant = store.reserve(account, "doctor")
-        except BudgetUnavailable as fault:  # it opens, but takes nothing
+        except BudgetUnavailableError as fault:  # it opens, but takes nothing
             yield Finding("budget", str(fault), "mend it, or name another with BUDGET_URL")
             return
         if grant.ticket is None:
@@ -81,7 +81,7 @@ def _ask(
             yield Finding(what, f"{url} cannot be reached ({said})", cure)
             return
         finally:
-            store.settle(account, grant.ticket, Evidence())
+            store.settle(account, grant.ticket, RateLimits())
     yield Finding(what, f"{url} answers")
     yield _clock(date)
 

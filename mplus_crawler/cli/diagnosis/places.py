@@ -11,7 +11,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.diagnosis.finding import Finding
 from mplus_crawler.cli.preflight import check_place
-from mplus_crawler.errors import Fault
+from mplus_crawler.errors import HarvestError
 from mplus_crawler.storage.destination import destination
 from mplus_crawler.storage.folders import in_s3, state_folder, try_folder
 from mplus_crawler.wire.budget.stores import open_budget
@@ -25,7 +25,7 @@ def folders(settings: BaseSettings) -> Iterator[Finding]:
     """The state folder, and ``HARVEST_DIR`` where that is on this machine."""
     try:
         check_place(settings)
-    except Fault as fault:
+    except HarvestError as fault:
         yield Finding("HARVEST_DIR", str(fault), "mend HARVEST_DIR; for S3, what boto3 reads")
         return
     wanted = {"state folder": (state_folder(settings), "HARVEST_STATE_DIR")}
@@ -58,7 +58,7 @@ def budget(settings: BaseSettings, *, offline: bool) -> Iterator[Finding]:
         return
     try:
         open_budget(url).close()
-    except Fault as fault:
+    except HarvestError as fault:
         yield Finding("budget", str(fault), "mend it, or name another with BUDGET_URL")
         return
     scheme = urlsplit(url or "").scheme
@@ -77,7 +77,7 @@ def s3(settings: BaseSettings) -> Iterator[Finding]:
         bucket.write(_PROBE, b"")
         bucket.remove(_PROBE)
         yield Finding("S3", f"{place} can be written")
-    except Fault:
+    except HarvestError:
         return  # has been told
     except OSError as error:
         cure = "mend bucket, endpoint or credentials, where boto3 looks for them"

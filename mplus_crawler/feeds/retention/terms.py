@@ -20,7 +20,7 @@ class Term:
 
 
 def terms(settings: BaseSettings) -> dict[str, Term]:
-    """The terms by spider, of those whose museum sets one; raises :class:`UsageFault`."""
+    """The terms by spider, of those whose museum sets one; raises :class:`UsageError`."""
     loader = get_spider_loader(settings)
     found = {}
     for name in loader.list():

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.protocols.graphql.questions import Operation
 
 
@@ -42,22 +42,22 @@ class Answer:
 
 
 def read_answer(body: bytes) -> Answer:
-    """The answer in *body*; raises :class:`PageFault` where it is none."""
+    """The answer in *body*; raises :class:`InvalidResponseError` where it is none."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         what = "HTML" if body.lstrip()[:1] == b"<" else f"no whole JSON ({error})"
-        raise PageFault(f"the answer is {what}") from None
+        raise InvalidResponseError(f"the answer is {what}") from None
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict):
         said = first_error(body) or "the answer has no data"
-        raise PageFault(said)
+        raise InvalidResponseError(said)
     errors: dict[str, str] = {}
     told = document.get("errors")
     for fault in told if isinstance(told, list) else [told] if told else []:
         path = fault.get("path") if isinstance(fault, dict) else None
         if not isinstance(path, list) or not path:
-            raise PageFault(first_error(body) or "the answer has errors")
+            raise InvalidResponseError(first_error(body) or "the answer has errors")
         errors.setdefault(str(path[0]), str(fault.get("message")))
     return Answer(data, errors)
 

@@ -128,19 +128,19 @@ class Operation:
     prefix: str = ""
 
 
-def salted(question: Question, salts: Sequence[str]) -> dict[str, object]:
+def with_cache_busters(question: Question, cache_busters: Sequence[str]) -> dict[str, object]:
     """The filters that give *question* another key in the server's cache, and no other answer.
 
-    Each try has another combination of *salts*; all of them take an empty list but
+    Each try has another combination of *cache_busters*; all of them take an empty list but
     ``publicAccess``, since only public records are there to be had.
     """
-    chosen = [salt for place, salt in enumerate(salts) if question.tries >> place & 1]
+    chosen = [salt for place, salt in enumerate(cache_busters) if question.tries >> place & 1]
     return {salt: True if salt == "publicAccess" else [] for salt in chosen}
 
 
-def repeated(question: Question, salts: Sequence[str]) -> list[int]:
-    """The ids of *question*; one of them more than once where the salts are used up."""
-    times = question.tries >> len(salts)
+def repeated(question: Question, cache_busters: Sequence[str]) -> list[int]:
+    """The ids of *question*; one of them more than once where the cache_busters are used up."""
+    times = question.tries >> len(cache_busters)
     return [*question.ids, *question.ids[:1] * times]
 
 

@@ -19,11 +19,11 @@ _ALIASES: dict[type[Question], tuple[str, ...]] = {Listing: ("list",), Fetch: ("
 class Reader:
     """Reads answers of one root field.
 
-    Any of its records has one of the fields *telltales*; other records are nested in the field
-    *inner*, where there is one, at most *most* distinct ones in a page.
+    Any of its records has one of the *discriminating_fields*; other records are nested in the
+    field *inner*, where there is one, at most *most* distinct ones in a page.
     """
 
-    telltales: tuple[str, ...]
+    discriminating_fields: tuple[str, ...]
     inner: str
     most: int
 
@@ -76,7 +76,8 @@ class Reader:
         return sorted(str(node.get("id")) for node in nodes if isinstance(node, dict))
 
     def _is_ours(self, row: Row) -> bool:
-        return not self.telltales or any(row.get(name) is not None for name in self.telltales)
+        names = self.discriminating_fields
+        return not names or any(row.get(name) is not None for name in names)
 
 
 def _id(row: Row) -> int | None:

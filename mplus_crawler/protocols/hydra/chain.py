@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 from mplus_crawler.protocols.hydra.collections import Page, page_number
 
 
-class BadNext(Exception):
+class NextLinkError(Exception):
     """A next link that may not be followed; the message says why."""
 
 
@@ -68,7 +68,7 @@ class Chain:
     def arrived(self, page: Page) -> list[str]:
         """The pages to ask for now that *page* is in.
 
-        Raises :class:`BadNext` when the page names a next one that may not be followed.
+        Raises :class:`NextLinkError` when the page names a next one that may not be followed.
         """
         self._arrived.add(page.number)
         if page.is_last or page.is_beyond:  # else links that never end would be followed for ever
@@ -78,7 +78,9 @@ class Chain:
         try:
             following = self._next(page)
         except ValueError as error:
-            raise BadNext(f"page {page.number} names a next page that is no URL: {error}") from None
+            raise NextLinkError(
+                f"page {page.number} names a next page that is no URL: {error}"
+            ) from None
         if self._template is None:
             self._template, self._end = following, self._known_end(page)
         elif self._predicting and not _same_query(following, self._predicted(page.number + 1)):
@@ -145,7 +147,7 @@ class Chain:
         faults = [self._fault(url, page) for url in told]
         good = [url for url, fault in zip(told, faults, strict=True) if not fault]
         if not good or faults[0]:
-            raise BadNext(faults[0])
+            raise NextLinkError(faults[0])
         return min(good, key=lambda url: page_number(url) or 0)
 
     def _fault(self, url: str, page: Page) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.protocols.links import parse_links
 
 # More digits are no page of any museum, and cost quadratic time.
@@ -60,13 +60,13 @@ class Listing:
 def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) -> Page:
     """The page *number* of *size* rows in *body* and its ``Link`` headers.
 
-    Raises :class:`PageFault` when it is no collection page, when rows are missing before the
-    end, and when the next page is missing although the total says that there is one.
+    Raises :class:`InvalidResponseError` when it is no collection page, when rows are missing
+    before the end, and when the next page is missing although the total says that there is one.
     """
     document = _document(body)
     members = document.get("hydra:member")
     if not isinstance(members, list):
-        raise PageFault("the answer has no list of members")
+        raise InvalidResponseError("the answer has no list of members")
     total = _total(document)
     view = document.get("hydra:view")
     view = view if isinstance(view, dict) else {}
@@ -76,7 +76,7 @@ def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) 
         last = links.get("last") or _link(view, "hydra:last")
         last_number = page_number(last) if last else None
     except ValueError as error:
-        raise PageFault(f"the page has links that are no URLs ({error})") from None
+        raise InvalidResponseError(f"the page has links that are no URLs ({error})") from None
     page = Page(
         number=number,
         size=given,
@@ -93,37 +93,37 @@ def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) 
 def read_listing(body: bytes, most: int | None = None) -> Listing:
     """The collection without pages in *body*, of which *most* members were asked for.
 
-    Raises :class:`PageFault` when it is none, and when it lists less than it counts.
+    Raises :class:`InvalidResponseError` when it is none, and when it lists less than it counts.
     """
     document = _document(body)
     members = document.get("hydra:member")
     if not isinstance(members, list):
-        raise PageFault("the answer has no list of members")
+        raise InvalidResponseError("the answer has no list of members")
     total = _total(document)
     listing = Listing(document, members, total)
     due = total if most is None else min(most, total)
     if len(members) < due:
-        raise PageFault(f"the answer has {len(members)} of {due} members", listing)
+        raise InvalidResponseError(f"the answer has {len(members)} of {due} members", listing)
     return listing
 
 
 def read_lists(body: bytes, *names: str) -> Listing:
     """The lists of these *names* in *body*, one after the other; nothing counts them.
 
-    Raises :class:`PageFault` where one is missing.
+    Raises :class:`InvalidResponseError` where one is missing.
     """
     document = _document(body)
     members: list[Any] = []
     for name in names:
         listed = document.get(name)
         if not isinstance(listed, list):
-            raise PageFault(f"the answer has no list of {name}")
+            raise InvalidResponseError(f"the answer has no list of {name}")
         members += listed
     return Listing(document, members, None)
 
 
 def read_record(body: bytes) -> dict[str, Any]:
-    """The single record in *body*; raises :class:`PageFault` when it is none."""
+    """The single record in *body*; raises :class:`InvalidResponseError` when it is none."""
     return _document(body)
 
 
@@ -138,16 +138,16 @@ def _document(body: bytes) -> dict[str, Any]:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         what = "HTML" if body.lstrip()[:1] == b"<" else f"no whole JSON ({error})"
-        raise PageFault(f"the answer is {what}") from None
+        raise InvalidResponseError(f"the answer is {what}") from None
     if not isinstance(document, dict):
-        raise PageFault("the answer is no JSON object")
+        raise InvalidResponseError("the answer is no JSON object")
     return document
 
 
 def _total(document: dict[str, Any]) -> int:
     total = document.get("hydra:totalItems")
     if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-        raise PageFault("the answer has no count of all records")
+        raise InvalidResponseError("the answer has no count of all records")
     return total
 
 
@@ -173,9 +173,9 @@ def _check_rows(page: Page) -> None:
     if rows >= due:
         return
     if rows == 0:
-        raise PageFault("the page is empty before the end", page)
+        raise InvalidResponseError("the page is empty before the end", page)
     if page.is_last and rows >= page.size:
-        raise PageFault(
+        raise InvalidResponseError(
             f"no next page is named after {page.first_row + rows} of {page.total}", page
         )
-    raise PageFault(f"the page has {rows} of {min(due, page.size)} records", page)
+    raise InvalidResponseError(f"the page has {rows} of {min(due, page.size)} records", page)

@@ -6,7 +6,6 @@ from random import Random
 from urllib.parse import quote
 
 from mplus_crawler.sandbox.dmg.data import AgentRow, Collection
-from mplus_crawler.sandbox.dmg.facts import BASE, FACTS, URI, WORDS, Json, context, iri
 from mplus_crawler.sandbox.dmg.names import agent_type
 from mplus_crawler.sandbox.dmg.shapes import (
     SHORT_LANGUAGES,
@@ -19,6 +18,7 @@ from mplus_crawler.sandbox.dmg.shapes import (
     span,
     text,
 )
+from mplus_crawler.sandbox.facts.dmg import BASE, FACTS, URI, WORDS, Json, context, iri
 
 AGENT_TYPES = {
     "individual": "crm:E21_Person",

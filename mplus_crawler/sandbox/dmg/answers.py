@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import orjson
 
 from mplus_crawler.sandbox.answers import JSON, Answer, error_page, tagged
-from mplus_crawler.sandbox.dmg.facts import FACTS, Json
+from mplus_crawler.sandbox.facts.dmg import FACTS, Json
 
 LD_JSON = "application/ld+json; charset=utf-8"
 

@@ -10,7 +10,6 @@ from random import Random
 from typing import TypeVar
 from zlib import crc32
 
-from mplus_crawler.sandbox.dmg.facts import FACTS, WORDS
 from mplus_crawler.sandbox.dmg.names import (
     AgentNumbers,
     ExhibitionNumbers,
@@ -22,6 +21,7 @@ from mplus_crawler.sandbox.dmg.names import (
     exhibition_titles,
 )
 from mplus_crawler.sandbox.dmg.shelf import Shelf
+from mplus_crawler.sandbox.facts.dmg import FACTS, WORDS
 
 T = TypeVar("T")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from mplus_crawler.sandbox.dmg.facts import FACTS
 from mplus_crawler.sandbox.dmg.limits import UNLIMITED
 from mplus_crawler.sandbox.dmg.museum import Museum
 from mplus_crawler.sandbox.dmg.query import leading_int
 from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, NAMES, Place
 from mplus_crawler.sandbox.dmg.shelf import Shelf
+from mplus_crawler.sandbox.facts.dmg import FACTS
 from mplus_crawler.sandbox.faults import (
     STATUS,
     WIRE,

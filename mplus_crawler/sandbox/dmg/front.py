@@ -12,11 +12,11 @@ from mplus_crawler.sandbox.answers import Answer, unless_fresh
 from mplus_crawler.sandbox.dmg import spoilt
 from mplus_crawler.sandbox.dmg.answers import page_of_html, plain_json
 from mplus_crawler.sandbox.dmg.data import Collection, Sizes
-from mplus_crawler.sandbox.dmg.facts import FACTS
 from mplus_crawler.sandbox.dmg.faults import Faults
 from mplus_crawler.sandbox.dmg.limits import UNLIMITED, Statistics, Tier, read_tiers
 from mplus_crawler.sandbox.dmg.museum import Museum
 from mplus_crawler.sandbox.dmg.routes import Place, locate
+from mplus_crawler.sandbox.facts.dmg import FACTS
 from mplus_crawler.sandbox.faults import Due, delay
 from mplus_crawler.sandbox.options import Options
 from mplus_crawler.sandbox.wire import Delivery

@@ -8,8 +8,8 @@ from zlib import compress, crc32
 from mplus_crawler.sandbox.answers import Answer
 from mplus_crawler.sandbox.dmg.answers import page_of_html
 from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow
-from mplus_crawler.sandbox.dmg.facts import FACTS, URI, WORDS, Json
 from mplus_crawler.sandbox.dmg.routes import IMAGES
+from mplus_crawler.sandbox.facts.dmg import FACTS, URI, WORDS, Json
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # One grey point: width and height 1, eight bits, greyscale.

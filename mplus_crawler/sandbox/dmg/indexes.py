@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import parse_qs, quote
 
 from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow
-from mplus_crawler.sandbox.dmg.facts import FACTS, URI, Json, context, iri
 from mplus_crawler.sandbox.dmg.names import concept_key, concept_number
 from mplus_crawler.sandbox.dmg.objects import dominant_member
 from mplus_crawler.sandbox.dmg.query import Refusal, leading_int
+from mplus_crawler.sandbox.facts.dmg import FACTS, URI, Json, context, iri
 
 _CONTEXT = ("crm", "rdfs", "hydra")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from math import ceil, inf
 
-from mplus_crawler.sandbox.dmg.facts import FACTS, Json
+from mplus_crawler.sandbox.facts.dmg import FACTS, Json
 
 UNLIMITED = "unlimited"
 

@@ -16,7 +16,6 @@ from mplus_crawler.sandbox.dmg.answers import (
     validators,
 )
 from mplus_crawler.sandbox.dmg.data import AgentRow, Collection, ObjectRow
-from mplus_crawler.sandbox.dmg.facts import BASE, FACTS, Json, context, iri
 from mplus_crawler.sandbox.dmg.filters import Selector
 from mplus_crawler.sandbox.dmg.images import picture
 from mplus_crawler.sandbox.dmg.indexes import Indexes, catalogue, description
@@ -26,6 +25,7 @@ from mplus_crawler.sandbox.dmg.retired import retired
 from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place
 from mplus_crawler.sandbox.dmg.shelf import Shelf
 from mplus_crawler.sandbox.dmg.version1 import Version1
+from mplus_crawler.sandbox.facts.dmg import BASE, FACTS, Json, context, iri
 
 _SERVER_ERROR = {"error": "Internal Server Error"}
 

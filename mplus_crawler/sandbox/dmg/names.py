@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from mplus_crawler.sandbox.dmg.facts import WORDS
+from mplus_crawler.sandbox.facts.dmg import WORDS
 
 # Beside plain numbers: whole sets, parts of sets, and what breaks careless URLs.
 _SUFFIXES = ("/A", " A", "&B", "_50%", "(a)", " (1/2)", "_1-3", "_2-3", "_1-5", "_0-3")

@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow, some
-from mplus_crawler.sandbox.dmg.facts import URI, WORDS, Json, context, iri
 from mplus_crawler.sandbox.dmg.images import has_rights, representation, rights
 from mplus_crawler.sandbox.dmg.names import agent_name, exhibition_titles
 from mplus_crawler.sandbox.dmg.shapes import (
@@ -26,6 +25,7 @@ from mplus_crawler.sandbox.dmg.shapes import (
     text,
     years,
 )
+from mplus_crawler.sandbox.facts.dmg import URI, WORDS, Json, context, iri
 
 _MEASURES = (("300055644", "hoogte"), ("300055645", "breedte"), ("300072633", "diepte"))
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl, quote_plus
 
-from mplus_crawler.sandbox.dmg.facts import FACTS, Json
+from mplus_crawler.sandbox.facts.dmg import FACTS, Json
 
 _FLAGS = {"fullRecord", "colors", "hasImages", "hasColors", "hasParts", "isPartOf", "hasBio"}
 _DISPLAY = {"true": "true", "1": "true", "false": "false", "0": "false"}

@@ -8,7 +8,6 @@ import orjson
 
 from mplus_crawler.sandbox.dmg.agents import AGENT_TYPES, add_to_agent, agent_record
 from mplus_crawler.sandbox.dmg.data import ROWS_KEPT, AgentRow, Collection, ObjectRow, Row, some
-from mplus_crawler.sandbox.dmg.facts import URI, Json, context, iri
 from mplus_crawler.sandbox.dmg.names import ExhibitionNumbers, concept_number
 from mplus_crawler.sandbox.dmg.objects import add_to_object, object_record, object_stub, visual_item
 from mplus_crawler.sandbox.dmg.shapes import (
@@ -25,6 +24,7 @@ from mplus_crawler.sandbox.dmg.shapes import (
     span,
     text,
 )
+from mplus_crawler.sandbox.facts.dmg import URI, Json, context, iri
 
 
 class Records:

@@ -6,7 +6,7 @@ import re
 
 from mplus_crawler.sandbox.answers import HTML, Answer
 from mplus_crawler.sandbox.dmg.answers import plain_json
-from mplus_crawler.sandbox.dmg.facts import BASE, FACTS
+from mplus_crawler.sandbox.facts.dmg import BASE, FACTS
 
 _HTML_PAGE = b"<!doctype html><title>Retired</title><p>API v1 has been retired.</p>"
 

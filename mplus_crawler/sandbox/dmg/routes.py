@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from mplus_crawler.sandbox.dmg.facts import BASE, FACTS
+from mplus_crawler.sandbox.facts.dmg import BASE, FACTS
 
 COLLECTIONS: tuple[str, ...] = tuple(FACTS["collection"])
 INDEXES: tuple[str, ...] = tuple(FACTS["index"])

@@ -7,8 +7,8 @@ from random import Random
 from typing import Any
 
 from mplus_crawler.sandbox.dmg.data import Row
-from mplus_crawler.sandbox.dmg.facts import BASE, URI, WORDS, Json, iri
 from mplus_crawler.sandbox.dmg.names import concept_key, concept_number
+from mplus_crawler.sandbox.facts.dmg import BASE, URI, WORDS, Json, iri
 
 OBJECT = "crm:E22_Human-Made_Object"
 STORED = ("owl", "crm", "rdfs", "xsd", "prov")

@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl, unquote, urlencode, urljoin
 from mplus_crawler.sandbox.answers import Answer
 from mplus_crawler.sandbox.dmg.answers import linked_data, page_of_html
 from mplus_crawler.sandbox.dmg.data import AgentRow, Collection, ObjectRow, Row
-from mplus_crawler.sandbox.dmg.facts import BASE, FACTS, URI, WORDS, Json, iri
 from mplus_crawler.sandbox.dmg.query import leading_int
 from mplus_crawler.sandbox.dmg.routes import Place
 from mplus_crawler.sandbox.dmg.shapes import SHORT_LANGUAGES, in_languages, sentence
+from mplus_crawler.sandbox.facts.dmg import BASE, FACTS, URI, WORDS, Json, iri
 
 _FACTS = FACTS["v1"]
 _ROOT = urljoin(BASE, _FACTS["root"])

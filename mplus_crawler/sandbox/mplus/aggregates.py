@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mplus_crawler.sandbox.facts.mplus import LANGUAGES, LIMIT, Json
 from mplus_crawler.sandbox.mplus.data import Collection, Document, tags
-from mplus_crawler.sandbox.mplus.facts import LANGUAGES, LIMIT, Json
 from mplus_crawler.sandbox.mplus.search import is_one_of
 from mplus_crawler.sandbox.mplus.views import is_maker
 

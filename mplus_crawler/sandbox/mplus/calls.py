@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from mplus_crawler.sandbox.mplus.facts import FACTS, LIMIT, MESSAGE, Json
+from mplus_crawler.sandbox.facts.mplus import FACTS, LIMIT, MESSAGE, Json
 from mplus_crawler.sandbox.mplus.schema import Refused
 
 

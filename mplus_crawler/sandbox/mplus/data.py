@@ -16,8 +16,8 @@ from zlib import crc32
 
 import orjson
 
-from mplus_crawler.protocols.archive import DamagedArchive, is_archive, members
-from mplus_crawler.sandbox.mplus.facts import CHINESE, ENGLISH, FACTS, Json
+from mplus_crawler.protocols.archive import ArchiveError, is_archive, members
+from mplus_crawler.sandbox.facts.mplus import CHINESE, ENGLISH, FACTS, Json
 
 _MADE_UP: Json = FACTS["made_up"]
 _FOLDERS = {"objects": "objects_JSON", "constituents": "constituents_JSON"}
@@ -129,7 +129,7 @@ def _published(place: Path) -> Iterator[tuple[str, Json]]:
                 if not isinstance(record, dict) or "id" not in record:
                     raise ValueError(f"mplus-data: {member.name} holds no record")
                 yield index, record
-    except (DamagedArchive, orjson.JSONDecodeError) as problem:
+    except (ArchiveError, orjson.JSONDecodeError) as problem:
         raise ValueError(f"mplus-data: {problem}") from None
 
 

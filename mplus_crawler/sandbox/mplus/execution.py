@@ -23,7 +23,7 @@ from graphql import (
 )
 from graphql.execution.values import get_argument_values, get_directive_values, get_variable_values
 
-from mplus_crawler.sandbox.mplus.facts import MESSAGE, Json
+from mplus_crawler.sandbox.facts.mplus import MESSAGE, Json
 from mplus_crawler.sandbox.mplus.schema import QUERY, SCHEMA, Refused, formatted, read
 from mplus_crawler.sandbox.mplus.views import ResolverError
 

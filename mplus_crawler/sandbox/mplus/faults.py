@@ -6,6 +6,7 @@ from collections.abc import Collection as Some
 from collections.abc import Iterable
 from http import HTTPStatus
 
+from mplus_crawler.sandbox.facts.mplus import ENGLISH, FACTS
 from mplus_crawler.sandbox.faults import (
     STATUS,
     WIRE,
@@ -18,7 +19,6 @@ from mplus_crawler.sandbox.faults import (
     status_code,
 )
 from mplus_crawler.sandbox.mplus.data import Collection, Document
-from mplus_crawler.sandbox.mplus.facts import ENGLISH, FACTS
 from mplus_crawler.sandbox.mplus.schema import ROOTS
 
 # Counted over calls.

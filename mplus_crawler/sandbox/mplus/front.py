@@ -12,10 +12,10 @@ from typing import Any
 from aiohttp import web
 
 from mplus_crawler.sandbox.answers import HTML, Answer, tagged, unless_fresh
+from mplus_crawler.sandbox.facts.mplus import FACTS, MESSAGE
 from mplus_crawler.sandbox.faults import Due, delay
 from mplus_crawler.sandbox.mplus.calls import Asked
 from mplus_crawler.sandbox.mplus.execution import Operation
-from mplus_crawler.sandbox.mplus.facts import FACTS, MESSAGE
 from mplus_crawler.sandbox.mplus.faults import Faults
 from mplus_crawler.sandbox.mplus.gate import instead
 from mplus_crawler.sandbox.mplus.museum import Museum, refused

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from mplus_crawler.sandbox.answers import HTML, Answer
+from mplus_crawler.sandbox.facts.mplus import FACTS
 from mplus_crawler.sandbox.faults import Due
-from mplus_crawler.sandbox.mplus.facts import FACTS
 from mplus_crawler.sandbox.mplus.museum import refused
 
 

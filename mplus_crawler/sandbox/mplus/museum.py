@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 
 from mplus_crawler.sandbox.answers import JSON, Answer, error_page, tagged
+from mplus_crawler.sandbox.facts.mplus import CHINESE, ENGLISH, FACTS, MESSAGE, Json
 from mplus_crawler.sandbox.mplus.aggregates import Aggregates
 from mplus_crawler.sandbox.mplus.cache import Cache
 from mplus_crawler.sandbox.mplus.calls import Asked, Unreadable, read_call
 from mplus_crawler.sandbox.mplus.data import Collection, Document
 from mplus_crawler.sandbox.mplus.execution import Operation
-from mplus_crawler.sandbox.mplus.facts import CHINESE, ENGLISH, FACTS, MESSAGE, Json
 from mplus_crawler.sandbox.mplus.faults import Faults
 from mplus_crawler.sandbox.mplus.roots import Call, Roots
 from mplus_crawler.sandbox.mplus.schema import Refused

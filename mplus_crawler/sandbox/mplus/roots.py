@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mplus_crawler.sandbox.facts.mplus import ENGLISH, FACTS, LIMIT, MESSAGE, Json
 from mplus_crawler.sandbox.mplus.aggregates import Aggregates
 from mplus_crawler.sandbox.mplus.cache import Cache
 from mplus_crawler.sandbox.mplus.data import Document
 from mplus_crawler.sandbox.mplus.execution import UNFIT
-from mplus_crawler.sandbox.mplus.facts import ENGLISH, FACTS, LIMIT, MESSAGE, Json
 from mplus_crawler.sandbox.mplus.faults import Faults
 from mplus_crawler.sandbox.mplus.search import Backend, Body, Clause, Hits
 from mplus_crawler.sandbox.mplus.views import ResolverError, constituents_of, view

@@ -16,7 +16,7 @@ from graphql import (
     validate,
 )
 
-from mplus_crawler.sandbox.mplus.facts import Json
+from mplus_crawler.sandbox.facts.mplus import Json
 
 SCHEMA = build_schema((files(__package__) / "schema.graphql").read_text("utf-8"))
 QUERY: GraphQLObjectType = SCHEMA.type_map["Query"]  # type: ignore[assignment]

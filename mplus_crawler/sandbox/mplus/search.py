@@ -9,8 +9,8 @@ from math import inf
 from typing import Any
 from zlib import crc32
 
+from mplus_crawler.sandbox.facts.mplus import ENGLISH, FACTS, LANGUAGES
 from mplus_crawler.sandbox.mplus.data import Collection, Document, tags
-from mplus_crawler.sandbox.mplus.facts import ENGLISH, FACTS, LANGUAGES
 from mplus_crawler.sandbox.mplus.views import is_maker, slug, slug_of
 
 Clause = tuple[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mplus_crawler.sandbox.mplus.facts import Json
+from mplus_crawler.sandbox.facts.mplus import Json
 
 # Older lines of the log are dropped, so that a long benchmark doesn't fill the memory.
 LOG_LINES = 20_000

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from mplus_crawler.sandbox.facts.mplus import ENGLISH, FACTS, LANGUAGES, MESSAGE, Json, other
 from mplus_crawler.sandbox.mplus.data import Document
-from mplus_crawler.sandbox.mplus.facts import ENGLISH, FACTS, LANGUAGES, MESSAGE, Json, other
 
 _OTHERS = frozenset(FACTS["roles"]["others"])
 _SEPARATORS = re.compile(r"[\s/_–—]+")  # noqa: RUF001

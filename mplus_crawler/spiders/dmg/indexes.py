@@ -14,7 +14,7 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.protocols.hydra.collections import Listing, read_listing, read_lists
 from mplus_crawler.records.batch import Records
 from mplus_crawler.responses.ledger import Ledger
@@ -55,7 +55,7 @@ class IndexSpider(GentSpider):
         request.cb_kwargs["page"] = self.read(response.body)
 
     def read(self, body: bytes) -> Listing:
-        """The list in *body*; raises :class:`PageFault` where there is none."""
+        """The list in *body*; raises :class:`InvalidResponseError` where there is none."""
         return read_listing(body)
 
     def parse(self, response: Response, page: Listing) -> Iterator[Request | Records]:
@@ -140,14 +140,14 @@ class ColorsSpider(IndexSpider):
             return
         page = read_listing(response.body, most)
         if not all(isinstance(member, dict) for member in page.members):
-            raise PageFault("the answer has members that are no records")
+            raise InvalidResponseError("the answer has members that are no records")
         request.cb_kwargs["page"] = page
 
     def read(self, body: bytes) -> Listing:
         """Both palettes; only the filter can leave nothing of them."""
         page = read_lists(body, "base_colors", "css_colors")
         if not page.members and "onDisplay" not in self.arguments:
-            raise PageFault("the answer has no colours")
+            raise InvalidResponseError("the answer has no colours")
         return page
 
     def items(self, retrieved_at: str, members: list[Any]) -> Iterator[Request | Records]:
@@ -228,5 +228,5 @@ class DcatSpider(IndexSpider):
         """The catalogue, then its data sets."""
         page = read_lists(body, "dcat:dataset")
         if not page.members:
-            raise PageFault("the answer has no data sets")
+            raise InvalidResponseError("the answer has no data sets")
         return Listing(page.document, [page.document, *page.members], None)

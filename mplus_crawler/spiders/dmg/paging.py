@@ -13,14 +13,14 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import UsageFault
-from mplus_crawler.protocols.hydra.chain import BadNext, Chain
+from mplus_crawler.errors import UsageError
+from mplus_crawler.protocols.hydra.chain import Chain, NextLinkError
 from mplus_crawler.protocols.hydra.collections import Page, page_number, read_page, read_record
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.arguments import Parser, day, whole
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
-from mplus_crawler.wire.retry import GaveUp
+from mplus_crawler.wire.retry import RetriesExhaustedError
 
 # Our arguments that the museum calls otherwise.
 _PARAMETERS = {"since": "modifiedSince"}
@@ -76,7 +76,7 @@ class CollectionSpider(GentSpider):
         if "agent" in arguments and (
             ignored := set(arguments) & {"since", *cls.filters} - {"agent"}
         ):
-            raise UsageFault(
+            raise UsageError(
                 f"{cls.name}: beside agent the museum ignores {', '.join(sorted(ignored))}; "
                 "leave one or the other out"
             )
@@ -109,7 +109,7 @@ class CollectionSpider(GentSpider):
         number, size = request.meta["page"], request.meta["size"]
         request.cb_kwargs["page"] = read_page(response.body, links, number, size)
 
-    def witness(self) -> Request:
+    def health_check(self) -> Request:
         """The first row's stub: no stored record can break it."""
         return Request(self.url(1, 1, full=False), meta={"page": 1, "size": 1}, dont_filter=True)
 
@@ -175,7 +175,7 @@ class CollectionSpider(GentSpider):
         request = request_of(failure)
         number, size = request.meta["page"], request.meta["size"]
         gave_up = failure.value
-        if not isinstance(gave_up, GaveUp) or gave_up.status is None:
+        if not isinstance(gave_up, RetriesExhaustedError) or gave_up.status is None:
             self.census.lost_page(f"page {number}: {failure.getErrorMessage()}")
         elif size > 1:
             for part, rows in halves(number, size):
@@ -210,7 +210,7 @@ class CollectionSpider(GentSpider):
         """Requests for the pages after *page*."""
         try:
             urls = self.chain.arrived(page)
-        except BadNext as bad:
+        except NextLinkError as bad:
             self.census.problem(str(bad))
             return
         self.census.pages.expected = self.chain.expected or page.number

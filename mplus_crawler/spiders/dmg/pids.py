@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import orjson
 
-from mplus_crawler.errors import UsageFault
-from mplus_crawler.protocols.validators import Known
+from mplus_crawler.errors import UsageError
+from mplus_crawler.protocols.validators import StoredResponse
 from mplus_crawler.storage.sqlite import scratch
 
 _SCHEMA = """
@@ -36,7 +36,7 @@ class Entry:
 
 
 def entries(arguments: Mapping[str, str]) -> Iterator[Entry]:
-    """What ``pids`` or ``pids_file`` names, in order; :class:`UsageFault` if it can't be read."""
+    """What ``pids`` or ``pids_file`` names, in order; :class:`UsageError` if it can't be read."""
     if "pids_file" in arguments:
         yield from _in_file(arguments["pids_file"])
     else:
@@ -45,12 +45,12 @@ def entries(arguments: Mapping[str, str]) -> Iterator[Entry]:
 
 
 def record_uri(entry: Entry, home: str, canonical: Callable[[str], str]) -> str:
-    """The canonical URI of a record below *home*; :class:`UsageFault` for any other URI."""
+    """The canonical URI of a record below *home*; :class:`UsageError` for any other URI."""
     if not entry.value.lower().startswith(("http://", "https://")):
         return home + quote(entry.value, safe="")
     uri = canonical(entry.value)
     if not is_record(uri, home):
-        raise UsageFault(f"{entry.where}: {entry.value} is not below {home}; give PIDs or URIs")
+        raise UsageError(f"{entry.where}: {entry.value} is not below {home}; give PIDs or URIs")
     return uri
 
 
@@ -82,11 +82,11 @@ class Asked:
         """A former feed has *body* for *uri*, last *modified* (an HTTP date)."""
         self._db.execute("INSERT OR REPLACE INTO former VALUES (?, ?, ?)", (uri, body, modified))
 
-    def former(self, uri: str) -> Known | None:
+    def former(self, uri: str) -> StoredResponse | None:
         """What a former feed has of *uri*."""
         query = "SELECT body, modified FROM former WHERE uri = ?"
         row = self._db.execute(query, (uri,)).fetchone()
-        return Known(row[0], last_modified=row[1]) if row else None
+        return StoredResponse(row[0], last_modified=row[1]) if row else None
 
 
 def http_date(modified: object) -> str:
@@ -101,7 +101,7 @@ def http_date(modified: object) -> str:
 
 def _in_file(name: str) -> Iterator[Entry]:
     if not Path(name).is_file():
-        raise UsageFault(f"pids_file={name}: there is no such file")
+        raise UsageError(f"pids_file={name}: there is no such file")
     found = False
     try:
         with Path(name).open(encoding="utf-8-sig", newline="") as file:
@@ -109,11 +109,11 @@ def _in_file(name: str) -> Iterator[Entry]:
                 found = True
                 yield entry
     except OSError as error:
-        raise UsageFault(f"pids_file={name} cannot be read: {error.strerror or error}") from None
+        raise UsageError(f"pids_file={name} cannot be read: {error.strerror or error}") from None
     except (ValueError, csv.Error) as error:
-        raise UsageFault(f"pids_file={name} cannot be read: {error}") from None
+        raise UsageError(f"pids_file={name} cannot be read: {error}") from None
     if not found:
-        raise UsageFault(f"pids_file={name} names no record: write one PID a line")
+        raise UsageError(f"pids_file={name} names no record: write one PID a line")
 
 
 def _read(file: TextIO, name: str) -> Iterator[Entry]:

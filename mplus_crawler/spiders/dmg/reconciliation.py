@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.museum.components import Component
-from mplus_crawler.protocols.hydra.chain import BadNext, Chain
+from mplus_crawler.protocols.hydra.chain import Chain, NextLinkError
 from mplus_crawler.protocols.hydra.collections import Page, page_number
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.base import request_of
@@ -205,7 +205,7 @@ class Reconciliation(Component):
         try:
             for url in self._chain.arrived(page):
                 yield self._page(url, page_number(url) or 0)
-        except BadNext as bad:
+        except NextLinkError as bad:
             self._fault = str(bad)
 
     def _lost(self, failure: Failure) -> None:

@@ -13,10 +13,10 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.protocols.hydra.collections import read_record
-from mplus_crawler.protocols.validators import Known
+from mplus_crawler.protocols.validators import StoredResponse
 from mplus_crawler.records.batch import Loss, Records, json_line
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.spiders.arguments import Parser, text, yes
@@ -24,7 +24,7 @@ from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
 from mplus_crawler.spiders.dmg.pids import Asked, Entry, entries, http_date, is_record, record_uri
 from mplus_crawler.spiders.dmg.single import MERGED, ask, is_doubtful, location, told
-from mplus_crawler.wire.retry import GaveUp
+from mplus_crawler.wire.retry import RetriesExhaustedError
 
 # Why a record is rejected that the museum does not give.
 _REASONS = {404: "not_found", 410: "gone"}
@@ -73,12 +73,12 @@ class RecordSpider(GentSpider):
         """As everywhere; the list is read through, so that nothing in it can fail later."""
         arguments = super().check(settings, given)
         if len({"pids", "pids_file"} & set(arguments)) != 1:
-            raise UsageFault(f"{cls.name} needs either pids=A,B,… or pids_file=FILE")
+            raise UsageError(f"{cls.name} needs either pids=A,B,… or pids_file=FILE")
         policy = cls.load_policy(settings)
         home, canonical = cls.home_at(policy), cls.spelling(policy, cls.base(settings, policy))
         uris = (record_uri(entry, home, canonical) for entry in entries(arguments))
         if not sum(1 for _ in uris):
-            raise UsageFault(f"{cls.name}: pids names no record")
+            raise UsageError(f"{cls.name}: pids names no record")
         return arguments
 
     @classmethod
@@ -102,7 +102,7 @@ class RecordSpider(GentSpider):
         """Whether *record* of a former feed has what is asked for now, no less and no more."""
         return True
 
-    def known(self, request: Request) -> Known | None:
+    def stored_response(self, request: Request) -> StoredResponse | None:
         """The former feed's copy of the record that *request* asks for."""
         return self.asked.former(self.canonical(request.url.partition("?")[0]))
 
@@ -196,7 +196,7 @@ class RecordSpider(GentSpider):
         """A record that the server cannot give; where there was no answer, it is missing."""
         id_, gave_up = request_of(failure).cb_kwargs["id_"], failure.value
         self.census.pages.failed += 1
-        if isinstance(gave_up, GaveUp) and gave_up.status is not None:
+        if isinstance(gave_up, RetriesExhaustedError) and gave_up.status is not None:
             yield Loss(id_, "unreadable", failure.getErrorMessage())
             return
         if not self.crawler.crawling or self.census.ended:

@@ -27,7 +27,7 @@ from mplus_crawler.spiders.dmg.base import GentSpider
 from mplus_crawler.spiders.dmg.oslo.columns import columns
 from mplus_crawler.spiders.dmg.oslo.pages import NUMBER, SIZE, Page, read_page
 from mplus_crawler.spiders.dmg.single import APART
-from mplus_crawler.wire.retry import GaveUp
+from mplus_crawler.wire.retry import RetriesExhaustedError
 
 
 class V1Spider(GentSpider):
@@ -138,7 +138,7 @@ class V1Spider(GentSpider):
     def lost(self, failure: Failure) -> Iterator[Request]:
         """A page that cannot be had, or that is none: asked for once more, and then the end."""
         number, again = (request_of(failure).meta[name] for name in ("page", "again"))
-        none = isinstance(failure.value, GaveUp) and failure.value.hopeless
+        none = isinstance(failure.value, RetriesExhaustedError) and failure.value.not_retryable
         if none and not again and self.crawler.crawling:
             yield self.page_request(number, again=True)
             return
@@ -162,16 +162,16 @@ class V1Spider(GentSpider):
         else:
             self.census.note(remark)
 
-    def hopeless(self, response: Response) -> str:
+    def not_retryable(self, response: Response) -> str:
         """A page that is none."""
         return "the museum answered 404" if response.status == 404 else ""
 
-    def refusal(self, response: Response) -> str:
+    def access_denied(self, response: Response) -> str:
         """The version is gone: 410, or 404 before it has answered anything."""
         missing = response.status == 404 and not self.census.pages.fetched
         if response.status == 410 or (missing and not _names_page(response)):
             return f"{response.status} from {response.url}: {self.retirement(response)}"
-        return super().refusal(response)
+        return super().access_denied(response)
 
     def retirement(self, response: Response) -> str:
         """When the version was retired, by the answer or else the policy, and what to use."""

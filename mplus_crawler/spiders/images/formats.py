@@ -24,18 +24,20 @@ _FORMATS = (
 )
 
 
-class NoImage(Exception):
+class NotAnImageError(Exception):
     """What came is no image; says what it is."""
 
 
 def read_format(content_type: str, body: bytes) -> Format:
-    """The format of *body*, which came as *content_type*; raises :class:`NoImage`."""
+    """The format of *body*, which came as *content_type*; raises :class:`NotAnImageError`."""
     named = content_type.partition(";")[0].strip().lower()
     if not named.startswith("image/"):
-        raise NoImage(f"it is no image but {named or 'of no type'}")
+        raise NotAnImageError(f"it is no image but {named or 'of no type'}")
     if not body:
-        raise NoImage("it is empty")
+        raise NotAnImageError("it is empty")
     for magic, found in _FORMATS:
         if re.match(magic, body, re.DOTALL):
             return found
-    raise NoImage(f"it is called {named}, but is no JPEG, PNG, GIF, TIFF, WebP or JPEG 2000")
+    raise NotAnImageError(
+        f"it is called {named}, but is no JPEG, PNG, GIF, TIFF, WebP or JPEG 2000"
+    )

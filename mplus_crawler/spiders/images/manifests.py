@@ -34,7 +34,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
 Stated = dict[str, tuple[list[Any], list[Any]]]
 
 
-class Unread(Exception):
+class ManifestError(Exception):
     """A manifest that cannot be had; says why."""
 
 
@@ -89,24 +89,24 @@ class ManifestPipeline(Component):
     async def _look_up(self, row: Row) -> None:
         try:
             fill_in(row, await self._manifest(row["iiif_manifest"]))
-        except Unread as reason:
+        except ManifestError as reason:
             if not self._census.ended and self._crawler.crawling:
                 self._census.note(f"a IIIF manifest was not read: {reason}")
 
     async def _manifest(self, url: str) -> Stated:
         if not self._spider.allows_elsewhere(url):
-            raise Unread("its address is none that may be asked")
-        request = Request(url, meta={"elsewhere": True, "most_retries": 1})
+            raise ManifestError("its address is none that may be asked")
+        request = Request(url, meta={"elsewhere": True, "max_retry_times": 1})
         try:
             response = await self._crawler.engine.download_async(request)
         except Exception:  # a connection may end in many ways, a redirect anywhere
-            raise Unread("its host gave no answer") from None
+            raise ManifestError("its host gave no answer") from None
         if response.status != 200:
-            raise Unread(f"its host answered {response.status}")
+            raise ManifestError(f"its host answered {response.status}")
         try:
             return read_manifest(response.body)
         except (ValueError, RecursionError):
-            raise Unread("it is no manifest") from None
+            raise ManifestError("it is no manifest") from None
 
 
 def _lacks(row: Row) -> bool:

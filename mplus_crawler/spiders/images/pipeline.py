@@ -18,10 +18,10 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.records.batch import Loss, Records, stamp
-from mplus_crawler.spiders.images.formats import NoImage, read_format
+from mplus_crawler.spiders.images.formats import NotAnImageError, read_format
 from mplus_crawler.spiders.images.queue import Picture
 from mplus_crawler.spiders.images.spider import ImagesSpider
-from mplus_crawler.spiders.images.store import Kept, Shelf
+from mplus_crawler.spiders.images.store import ImageStore, Kept
 
 # Asking again brings no other answer; 408 and 429 are the retry middleware's concern.
 _FINAL = [status for status in range(400, 500) if status not in (408, 429)]
@@ -44,7 +44,7 @@ class ImagesPipeline(FilesPipeline):
         super().__init__(store_uri, crawler=crawler)
         self.handle_httpstatus_list = _FINAL  # type: ignore[assignment]  # any container will do
         self._census = Census.of(crawler)
-        self._shelf = Shelf(Path(store_uri))
+        self._shelf = ImageStore(Path(store_uri))
 
     def open_spider(self) -> None:  # type: ignore[override]  # Scrapy passes no spider any more
         """See what is on the shelf."""
@@ -105,7 +105,7 @@ class ImagesPipeline(FilesPipeline):
             form = read_format(content_type, response.body)
             uses = self._spider.uses(item, request.url, retrieved_at)
             kept = self._shelf.put(response.body, form, uses)
-        except NoImage as refusal:
+        except NotAnImageError as refusal:
             raise IgnoreRequest(str(refusal)) from None
         except OSError as error:
             self._undelivered(error)

@@ -66,7 +66,7 @@ class Picture:
     uses: tuple[dict[str, Any], ...]
 
 
-class Worklist:
+class ImageQueue:
     """The images of a feed; those of this *shard* under one of *terms* (slugs) may be fetched.
 
     Statements of several records about one image must agree; where they don't, it is unknown.

@@ -14,7 +14,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.policy import Images, Term, Tier
 from mplus_crawler.protocols.iiif import read_size, resized
 from mplus_crawler.records.batch import Loss
@@ -23,7 +23,7 @@ from mplus_crawler.records.rights import UNKNOWN, Rights
 from mplus_crawler.spiders.arguments import Parser, some_of, text
 from mplus_crawler.spiders.dmg.base import GentSpider
 from mplus_crawler.spiders.images.permission import statements
-from mplus_crawler.spiders.images.queue import Picture, Shard, Worklist
+from mplus_crawler.spiders.images.queue import ImageQueue, Picture, Shard
 from mplus_crawler.spiders.images.store import Kept
 from mplus_crawler.storage.folders import in_s3
 
@@ -59,7 +59,7 @@ class ImagesSpider(GentSpider):
     kind = "image"
 
     feed: Path
-    worklist: Worklist
+    queue: ImageQueue
     _terms: Mapping[str, Term]
     _busy: Counter[str]
     _freed: asyncio.Event
@@ -78,11 +78,11 @@ class ImagesSpider(GentSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, its worklist still empty."""
+        """The spider, its queue still empty."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         named = spider.arguments.get("licences")
         wanted = named.split(",") if named else spider.images.licences
-        spider.worklist = Worklist(Shard.read(spider.arguments.get("shard", "1/1")), wanted)
+        spider.queue = ImageQueue(Shard.read(spider.arguments.get("shard", "1/1")), wanted)
         spider.feed = Path(spider.arguments["feed"]).absolute()
         spider._terms = {term.slug: term for term in spider.policy.licences}
         spider._busy, spider._freed = Counter(), asyncio.Event()
@@ -100,11 +100,11 @@ class ImagesSpider(GentSpider):
         """As everywhere; and there must be a feed to read, and a folder to write to."""
         arguments = super().check(settings, given)
         if in_s3(settings["HARVEST_DIR"]):
-            raise UsageFault("images are kept in a folder: name one with HARVEST_DIR")
+            raise UsageError("images are kept in a folder: name one with HARVEST_DIR")
         if "feed" not in arguments:
-            raise UsageFault(f"{cls.name} needs a feed to read: -a feed=data/objects.jsonl")
+            raise UsageError(f"{cls.name} needs a feed to read: -a feed=data/objects.jsonl")
         if in_s3(arguments["feed"]):
-            raise UsageFault(f"{arguments['feed']} is in S3: copy it here, and name that")
+            raise UsageError(f"{arguments['feed']} is in S3: copy it here, and name that")
         check_feed(Path(arguments["feed"]))
         return arguments
 
@@ -127,14 +127,14 @@ class ImagesSpider(GentSpider):
         """Read the feed; then the images, host by host in turn, as places come free."""
         await self._read()
         census = Census.of(self.crawler)
-        census.total(self.worklist.allowed())
-        hosts = self.worklist.hosts()
+        census.total(self.queue.allowed())
+        hosts = self.queue.hosts()
         while hosts and self.crawler.crawling and not census.ended:
             host = min(hosts, key=self._busy.__getitem__)
             if self._busy[host] >= self.policy.in_flight:
                 self._freed.clear()
                 await self._freed.wait()
-            elif (picture := self.worklist.take(host)) is None:
+            elif (picture := self.queue.take(host)) is None:
                 hosts.remove(host)
             elif self.allows(self.address(picture)):
                 self._busy[host] += 1
@@ -143,19 +143,19 @@ class ImagesSpider(GentSpider):
                 yield self.loss(picture, "its address is none that may be asked")
 
     async def _read(self) -> None:
-        """Put the feed's images on the worklist."""
+        """Put the feed's images on the queue."""
         census, rights = Census.of(self.crawler), Rights(self.policy)
         for number, record in enumerate(read_feed(self.feed)):
             if isinstance(record, str):
                 census.problem(f"{self.feed}: {record}")
                 continue
             for said in statements(record, rights):
-                self.worklist.add(said)
+                self.queue.add(said)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        if not self.worklist.named:
+        if not self.queue.named:
             census.note(f"{self.feed} names no image: is it a feed of objects?")
-        if denied := self.worklist.denied():
+        if denied := self.queue.denied():
             parts = ", ".join(f"{n:,} {self._named(term)}" for term, n in sorted(denied.items()))
             census.note(f"images that may not be fetched, or are not wanted: {parts}")
 
@@ -208,18 +208,18 @@ class ImagesSpider(GentSpider):
             "content_type": kept.content_type,
         }
 
-    def counted(self, request: Request) -> tuple[str, Tier]:
+    def rate_limit_of(self, request: Request) -> tuple[str, Tier]:
         """The host of the image."""
-        return self.counted_elsewhere(request.url)
+        return self.rate_limit_elsewhere(request.url)
 
     def allows(self, url: str) -> bool:
         """Whether *url* may be requested; no redirect leads to an image that is denied."""
-        return self.allows_elsewhere(url) and not self.worklist.denies(url)
+        return self.allows_elsewhere(url) and not self.queue.denies(url)
 
     def certified(self) -> dict[str, Any]:
         """How many images there are under each licence, and which were wanted."""
-        counts = {self._named(term): number for term, number in self.worklist.counts().items()}
-        wanted = [self._named(term) for term in self.worklist.terms]
+        counts = {self._named(term): number for term, number in self.queue.counts().items()}
+        wanted = [self._named(term) for term in self.queue.terms]
         return {"images": {"by_licence": counts, "wanted": wanted}}
 
     def _named(self, term: str) -> str:

@@ -39,7 +39,7 @@ class Kept:
 _CONTENT = ("sha256", "file", "bytes", "content_type")
 
 
-class Shelf:
+class ImageStore:
     """The images in *folder*, found by the URL that they were requested under.
 
     A use says which object shows an image: ``object``, ``url``, ``retrieved_at``, its licence

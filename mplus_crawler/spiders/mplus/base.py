@@ -12,7 +12,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.protocols.graphql.calls import Answer, call, first_error, read_answer
 from mplus_crawler.protocols.graphql.questions import Operation
 from mplus_crawler.spiders.base import MuseumSpider
@@ -80,16 +80,16 @@ class MplusSpider(MuseumSpider):
         return Operation(__package__, self.document, name, variables, prefix)
 
     def read(self, request: Request, response: Response) -> Answer:
-        """The answer in *response*; raises :class:`PageFault` for what is none."""
+        """The answer in *response*; raises :class:`InvalidResponseError` for what is none."""
         if response.body.lstrip()[:1] == b"<":
             if not Census.of(self.crawler).pages.fetched:  # it is no API that is asked
-                request.meta["most_retries"] = _PATIENCE
-            raise PageFault(
+                request.meta["max_retry_times"] = _PATIENCE
+            raise InvalidResponseError(
                 "the answer is a page in HTML, not data: look at MPLUS_URL and MPLUS_API_KEY"
             )
         return read_answer(response.body)
 
-    def hopeless(self, response: Response) -> str:
+    def not_retryable(self, response: Response) -> str:
         """Refusals of the question itself, and redirects, which would lose it."""
         advice = "the call is too large for it" if response.status == 413 else "look at MPLUS_URL"
         said = first_error(response.body) or advice

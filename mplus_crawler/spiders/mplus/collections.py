@@ -14,20 +14,20 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.policies.policy import Root
 from mplus_crawler.protocols.graphql.calls import Answer, call
 from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
+from mplus_crawler.protocols.graphql.planner import Planner
 from mplus_crawler.protocols.graphql.questions import (
     Fetch,
     Listing,
     Operation,
     Question,
     repeated,
-    salted,
+    with_cache_busters,
 )
 from mplus_crawler.protocols.graphql.reading import Reader
-from mplus_crawler.protocols.graphql.walk import Walk
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import request_of
@@ -52,17 +52,18 @@ class RootSpider(MplusSpider):
     """Every record of one root field of the API.
 
     Leaves name the field (:attr:`root`) and the fields that any of its records has
-    (:attr:`telltales`): one that has none of them is another root's, out of the server's cache.
+    (:attr:`discriminating_fields`): one that has none of them is
+    another root's, out of the server's cache.
     :attr:`inner` is the field that other records are nested in.
     """
 
     root: ClassVar[str]
-    telltales: ClassVar[tuple[str, ...]] = ()
+    discriminating_fields: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[str] = ""
 
     facts: Root
     reader: Reader
-    walk: Walk
+    walk: Planner
     census: Census
     flight: int
     in_session = False
@@ -78,15 +79,15 @@ class RootSpider(MplusSpider):
         policy = spider.policy
         spider.facts = policy.roots[cls.root]
         limit = spider.arguments.get("limit")
-        spider.walk = Walk(
+        spider.walk = Planner(
             size=spider.facts.per_page,
             listed=spider.facts.listed,
             window=policy.window,
-            salts=len(spider.facts.salts),
+            cache_busters=len(spider.facts.cache_busters),
             limit=int(limit) if limit else None,
             avoid=(*policy.taken, *(root.per_page for root in policy.roots.values())),
         )
-        spider.reader = Reader(cls.telltales, cls.inner, policy.nested)
+        spider.reader = Reader(cls.discriminating_fields, cls.inner, policy.nested)
         spider.flight = min(crawler.settings.getint("LOOKAHEAD"), policy.in_flight)
         return spider
 
@@ -122,11 +123,11 @@ class RootSpider(MplusSpider):
                 "questions": questions,
                 "asks_for": f"{self.root} {questions[0].key}",
                 "unledgered": self.walk.rolls > 1,  # a list that proves must be new
-                **({"most_retries": _PATIENCE} if self.lost_calls else {}),
+                **({"max_retry_times": _PATIENCE} if self.lost_calls else {}),
             },
         )
 
-    def varied(self, request: Request) -> Request:
+    def retry_of(self, request: Request) -> Request:
         """The same questions, past what the server's cache holds of them."""
         questions = [question.again() for question in request.meta["questions"]]
         meta = {**request.meta, "questions": questions}
@@ -134,17 +135,17 @@ class RootSpider(MplusSpider):
 
     def operations(self, questions: Sequence[Question]) -> Iterator[Operation]:
         """*questions* in the API's words."""
-        salts = self.facts.salts
+        cache_busters = self.facts.cache_busters
         for place, question in enumerate(questions):
             prefix = _prefix(question, place)
-            filters = salted(question, salts)
+            filters = with_cache_busters(question, cache_busters)
             if isinstance(question, Fetch):
-                ids = [*repeated(question, salts), *question.beside]
+                ids = [*repeated(question, cache_busters), *question.beside]
                 size = self.facts.per_page
                 yield self.operation("Records", prefix, per_page=size, ids=ids, **filters)
                 continue
             if question.ids:
-                filters["ids"] = repeated(question, salts)
+                filters["ids"] = repeated(question, cache_busters)
             if question.descending:
                 filters |= {"sort_field": "id", "sort": "desc"}
             yield self.operation(
@@ -168,7 +169,7 @@ class RootSpider(MplusSpider):
             self.broken, self.barren = True, 0.0  # there is something, which broke it
         if not came and self.barren >= _BARREN:
             why = next((o.reason for o in outcomes if isinstance(o, Broken | Wrong)), "")
-            raise PageFault(f"nothing that was asked for came{why and f': {why}'}")
+            raise InvalidResponseError(f"nothing that was asked for came{why and f': {why}'}")
         self.barren = 0 if came else self.barren + self.weight(questions, outcomes)
         if not _is_whole(questions[0], outcomes[0]):
             request.meta["unledgered"] = True
@@ -206,8 +207,10 @@ class RootSpider(MplusSpider):
         self.lost_calls += 1
         reason = failure.getErrorMessage()
         gave_up = failure.value
-        hopeless = isinstance(gave_up, IgnoreRequest) and getattr(gave_up, "hopeless", True)
-        if hopeless or not self.walk.begun or self.lost_calls >= _LOST:
+        not_retryable = isinstance(gave_up, IgnoreRequest) and getattr(
+            gave_up, "not_retryable", True
+        )
+        if not_retryable or not self.walk.begun or self.lost_calls >= _LOST:
             self.walk.stop(reason)
         else:
             self.walk.lost(request_of(failure).meta["questions"], reason)
@@ -256,7 +259,7 @@ class MplusObjectsSpider(RootSpider):
     kind = "mplus_object"
     root = "objects"
     document = "objects.graphql"
-    telltales = ("objectNumber",)
+    discriminating_fields = ("objectNumber",)
     inner = "constituents"
 
 
@@ -267,7 +270,7 @@ class MplusConstituentsSpider(RootSpider):
     kind = "mplus_constituent"
     root = "constituents"
     document = "constituents.graphql"
-    telltales = ("name", "type")
+    discriminating_fields = ("name", "type")
 
 
 class MplusExhibitionsSpider(RootSpider):

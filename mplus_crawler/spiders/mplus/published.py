@@ -18,9 +18,9 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.policies.policy import Policy
-from mplus_crawler.protocols.archive import DamagedArchive, Member, is_archive, members
+from mplus_crawler.protocols.archive import ArchiveError, Member, is_archive, members
 from mplus_crawler.records.batch import Loss, Records, stamp
 from mplus_crawler.spiders.arguments import Parser, text, whole
 from mplus_crawler.spiders.base import MuseumSpider
@@ -94,12 +94,12 @@ class PublishedSpider(MuseumSpider):
             yield item
 
     def accept(self, request: Request, response: Response) -> None:
-        """Put the archive into a file of its own; raise PageFault where it is none."""
+        """Put the archive into a file of its own; raise InvalidResponseError where it is none."""
         with tempfile.NamedTemporaryFile(delete=False) as file:
             file.write(response.body)
         if not is_archive(Path(file.name)):
             Path(file.name).unlink()
-            raise PageFault("the answer is no archive")
+            raise InvalidResponseError("the answer is no archive")
         request.cb_kwargs["archive"] = Path(file.name)
 
     def parse(self, response: Response, archive: Path) -> Iterator[Records | Loss]:
@@ -133,7 +133,7 @@ class PublishedSpider(MuseumSpider):
         """The files of *folder* in *place*, as far as it can be read."""
         try:
             yield from members(place, folder)
-        except DamagedArchive as damage:
+        except ArchiveError as damage:
             Census.of(self.crawler).problem(f"{self.source} {damage}")
 
     def batches(self, files: Iterator[Member]) -> Iterator[Records | Loss]:

@@ -11,7 +11,7 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.records.batch import Records
 from mplus_crawler.spiders.arguments import Parser
 from mplus_crawler.spiders.base import request_of
@@ -58,7 +58,7 @@ class MplusTermsSpider(MplusSpider):
             meta={"list": list_, "tries": tries, "asks_for": f"terms {list_}"},
         )
 
-    def varied(self, request: Request) -> Request:
+    def retry_of(self, request: Request) -> Request:
         """The same list, past what the server's cache holds of it."""
         tries = request.meta["tries"] + 1
         again = self.request(request.meta["list"], tries)
@@ -71,13 +71,13 @@ class MplusTermsSpider(MplusSpider):
         """
         answer = self.read(request, response)
         for alias, reason in answer.errors.items():
-            raise PageFault(f"{alias}: {reason}")
+            raise InvalidResponseError(f"{alias}: {reason}")
         lists = {alias: answer.rows(alias) for alias in answer.data}
         if not lists or None in lists.values():
-            raise PageFault("the list is not in the answer")
+            raise InvalidResponseError("the list is not in the answer")
         if not all(lists.values()) and not request.meta.get("empty"):
             request.meta["empty"] = True
-            raise PageFault("a list is empty, which is to be seen twice")
+            raise InvalidResponseError("a list is empty, which is to be seen twice")
         request.cb_kwargs["lists"] = lists
 
     def parse(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Protocol
 
-from mplus_crawler.errors import ExitCode, Fault
+from mplus_crawler.errors import ExitCode, HarvestError
 from mplus_crawler.policies.policy import Limit, Tier
 
 # What nobody holds is counted by the server well within 15 % of its window.
@@ -25,7 +25,7 @@ HOLD = 0.05
 PROBE_SECONDS = 10.0
 
 
-class BudgetUnavailable(Fault):
+class BudgetUnavailableError(HarvestError):
     """The store cannot be opened or written: nothing may be sent."""
 
     exit_code = ExitCode.USAGE
@@ -85,7 +85,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class RateLimits:
     """What an answer said of its tier: its counts, and a *park* in seconds (429 or 503).
 
     While a tier is parked nothing goes; then one request does, as a probe.
@@ -109,7 +109,7 @@ class Usage:
 
 
 class Budget(Protocol):
-    """A store of budgets. Every method raises :class:`BudgetUnavailable` when the store fails."""
+    """A store of budgets. Every method may raise :class:`BudgetUnavailableError`."""
 
     def reserve(self, account: Account, who: str = "") -> Grant:
         """Take one request from every window of *account* at once, or say how long to wait."""
@@ -117,7 +117,7 @@ class Budget(Protocol):
     def hold(self, account: Account, ticket: int) -> None:
         """The request of *ticket* is still without an answer."""
 
-    def settle(self, account: Account, ticket: int, evidence: Evidence) -> None:
+    def settle(self, account: Account, ticket: int, evidence: RateLimits) -> None:
         """An answer (or none) came for *ticket*; take over what it says."""
 
     def usage(self) -> Sequence[Usage]:

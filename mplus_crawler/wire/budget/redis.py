@@ -8,14 +8,14 @@ from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
-from mplus_crawler.errors import UsageFault
+from mplus_crawler.errors import UsageError
 from mplus_crawler.wire.budget.budget import (
     PROBE_SECONDS,
     STRETCH,
     Account,
-    BudgetUnavailable,
-    Evidence,
+    BudgetUnavailableError,
     Grant,
+    RateLimits,
     Usage,
 )
 
@@ -32,7 +32,7 @@ class RedisBudget:
         try:
             import redis
         except ImportError:
-            raise UsageFault(
+            raise UsageError(
                 "BUDGET_URL=redis://… needs the package redis: pip install redis"
             ) from None
         self._place = urlsplit(url).netloc.rpartition("@")[2]
@@ -66,7 +66,7 @@ class RedisBudget:
                 spent = f"{_PREFIX}{account.key}:spent:{limit.seconds}"
                 self._client.zadd(spent, {str(ticket): now + limit.seconds * STRETCH})
 
-    def settle(self, account: Account, ticket: int, evidence: Evidence) -> None:
+    def settle(self, account: Account, ticket: int, evidence: RateLimits) -> None:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
         windows = [limit.seconds for limit in account.limits]
         counts = [
@@ -119,7 +119,7 @@ class RedisBudget:
         try:
             yield
         except self._errors as error:
-            raise BudgetUnavailable(
+            raise BudgetUnavailableError(
                 f"the budget store at {self._place} cannot be used ({type(error).__name__}); "
                 "nothing is sent without it: start it, or name another with BUDGET_URL"
             ) from None

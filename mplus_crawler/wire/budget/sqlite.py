@@ -14,10 +14,10 @@ from mplus_crawler.wire.budget.budget import (
     PROBE_SECONDS,
     STRETCH,
     Account,
-    BudgetUnavailable,
-    Evidence,
+    BudgetUnavailableError,
     Grant,
     Quota,
+    RateLimits,
     Usage,
 )
 from mplus_crawler.wire.budget.clock import boot, uptime
@@ -85,7 +85,7 @@ class SqliteBudget:
         with self._transaction() as (db, now):
             _count(db, account, ticket, now, STRETCH)
 
-    def settle(self, account: Account, ticket: int, evidence: Evidence) -> None:
+    def settle(self, account: Account, ticket: int, evidence: RateLimits) -> None:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
         with self._transaction() as (db, now):
             _count(db, account, ticket, now, 1.0)
@@ -236,8 +236,8 @@ class SqliteBudget:
         except sqlite3.Error as error:
             raise self._unavailable(error) from None
 
-    def _unavailable(self, error: Exception) -> BudgetUnavailable:
-        return BudgetUnavailable(
+    def _unavailable(self, error: Exception) -> BudgetUnavailableError:
+        return BudgetUnavailableError(
             f"the budget store {self._path} cannot be used ({error}); nothing is sent without it: "
             "mend it, or name another with BUDGET_URL=sqlite:///FILE"
         )

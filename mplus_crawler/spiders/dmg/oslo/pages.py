@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mplus_crawler.errors import PageFault
+from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.protocols.hydra.collections import page_number, read_record
 
 MEMBERS = "GecureerdeCollectie.bestaatUit"
@@ -43,13 +43,14 @@ class Page:
 def read_page(body: bytes, number: int, size: int) -> Page:
     """The page *number* in *body*, *size* rows having been asked for.
 
-    Links may be malformed, so that only their parameters are read. Raises :class:`PageFault`
-    when it is no collection page, and when rows are missing before the end.
+    Links may be malformed, so that only their parameters are read. Raises
+    :class:`InvalidResponseError` for anything but a collection page, and for a page that is short
+    before the end.
     """
     document = read_record(body)
     members = document.get(MEMBERS)
     if not isinstance(members, list):
-        raise PageFault("the answer has no list of members")
+        raise InvalidResponseError("the answer has no list of members")
     view = document.get("hydra:view")
     links = view if isinstance(view, dict) else {}
     total = document.get("hydra:totalItems")
@@ -58,14 +59,14 @@ def read_page(body: bytes, number: int, size: int) -> Page:
     size = _parameter(links.get("@id"), SIZE) or _parameter(links.get("hydra:first"), SIZE) or size
     last = _parameter(links.get("hydra:last"), NUMBER)
     if total is None and last is None:
-        raise PageFault("the answer has no count of all records, nor of pages")
+        raise InvalidResponseError("the answer has no count of all records, nor of pages")
     following = number + 1 if links.get("hydra:next") else number
     last = max(last or 0, -(-(total or 0) // size), following)
     page = Page(number, size, total, last, members)
     if not members and page.due:
-        raise PageFault("the page is empty before the end", page)
+        raise InvalidResponseError("the page is empty before the end", page)
     if len(members) < page.due:
-        raise PageFault(f"the page has {len(members)} of {page.due} records", page)
+        raise InvalidResponseError(f"the page has {len(members)} of {page.due} records", page)
     return page
 
 

@@ -6,10 +6,10 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from mplus_crawler.protocols.graphql.id_list import IdList
+from mplus_crawler.protocols.graphql.nested_checks import NestedChecks
 from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
 from mplus_crawler.protocols.graphql.questions import Fetch, Listing, Question, batches
-from mplus_crawler.protocols.graphql.roll import Roll
-from mplus_crawler.protocols.graphql.witnesses import Witnesses
 
 # Root fields in a call: two languages of one page, and as much again for what went wrong; ids
 # alone are half as much work.
@@ -32,23 +32,23 @@ _CAPS = 2
 
 
 @dataclass
-class Walk:
+class Planner:
     """What is to be asked of one root field, in pages of *size*, ids in lists of *listed*.
 
     :meth:`call` gives the questions of the next call, :meth:`answered` takes what each has
     brought and says whether its records are good to keep. When :attr:`over`, what is in
     :attr:`got`, :attr:`unreadable` and :attr:`gone` is all there is, unless :attr:`problems`
-    say otherwise. *window* is how many records pages reach from either end, *salts* how many
-    filters there are to dodge a cache with, *avoid* which sizes of page not to ask for.
+    say otherwise. *window* is how many records pages reach from either end,
+    *cache_busters* how many filters bypass a cache, *avoid* which page sizes not to request.
     """
 
     size: int
     listed: int
     window: int
-    salts: int = 0
+    cache_busters: int = 0
     limit: int | None = None
     avoid: Sequence[int] = ()
-    roll: Roll = field(init=False)
+    roll: IdList = field(init=False)
     rolls: int = 0
     got: set[int] = field(default_factory=set)
     unreadable: dict[int, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Walk:
     _alone: set[str] = field(default_factory=set)
     _short: Counter[int] = field(default_factory=Counter)
     _looked: Counter[int] = field(default_factory=Counter)
-    _witnesses: Witnesses = field(default_factory=Witnesses)
+    _witnesses: NestedChecks = field(default_factory=NestedChecks)
     _reason: str = ""
     _idle: int = 0
     _over: bool = False
@@ -207,7 +207,7 @@ class Walk:
             return [part.failed()]
         if part.failures < _TRIES:
             # Under another key of the cache, and then smaller: perhaps the server caps pages.
-            fits = part.tries + 1 < min(_LOOKS, 2**self.salts)
+            fits = part.tries + 1 < min(_LOOKS, 2**self.cache_busters)
             return [part.failed()] if fits else self.roll.smaller(part)
         self.roll.give_up(part, f"a list of ids could not be had: {reason}")
         return []
@@ -221,7 +221,7 @@ class Walk:
             return []
         self.capped += 1
         self.size, self.listed = min(self.size, came), came
-        self.roll = Roll(came, self.window, self.limit, self.avoid)
+        self.roll = IdList(came, self.window, self.limit, self.avoid)
         self._again = deque(q for q in self._again if isinstance(q, Fetch))
         return self.roll.begin()
 
@@ -287,12 +287,12 @@ class Walk:
             self.problems.append(problem)
         self._over = True
 
-    def _call_roll(self, former: Roll | None) -> None:
+    def _call_roll(self, former: IdList | None) -> None:
         if former is not None:
             self.drifted |= not former.whole
         # Another size of page each time, so that no cache answers with the former roll.
         size = max(1, self.listed - self.rolls * self.listed // 20)
-        self.roll = Roll(size, self.window, self.limit, self.avoid)
+        self.roll = IdList(size, self.window, self.limit, self.avoid)
         self.rolls += 1
         self._again.extend(self.roll.begin(former))
 
@@ -312,7 +312,7 @@ class Walk:
 
     def _mend(self, fetch: Fetch, outcome: Fetched) -> bool:
         """Ask again for records that came without what is nested in them; whether that is done."""
-        if not self._witnesses.hopeless(fetch, outcome):
+        if not self._witnesses.not_retryable(fetch, outcome):
             self._again.extend(self._witnesses.beside(fetch))
             return True
         perhaps_none = not self._witnesses and not outcome.crowded

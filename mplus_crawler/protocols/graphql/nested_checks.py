@@ -1,4 +1,4 @@
-"""Witnesses: records that are known to have others nested in them.
+"""NestedChecks: records that are known to have others nested in them.
 
 A record that comes without may have none, or the server has failed to look them up, for all
 records of an answer at once: what a witness in the same answer has tells which.
@@ -22,7 +22,7 @@ _BARE = 12
 _BARE_BESIDE_WITNESSES = 30
 
 
-class Witnesses:
+class NestedChecks:
     """The witnesses of one walk, and what is to be asked again beside them."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Witnesses:
             if outcome.rich not in self._ids:
                 self._ids.appendleft(outcome.rich)
 
-    def hopeless(self, fetch: Fetch, outcome: Fetched) -> bool:
+    def not_retryable(self, fetch: Fetch, outcome: Fetched) -> bool:
         """Whether *fetch*, of which *outcome* came, is not to be asked again."""
         self._bare += outcome.bare
         crowd_of_one = outcome.crowded and fetch.single

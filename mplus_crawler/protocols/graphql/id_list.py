@@ -14,7 +14,7 @@ _WIDEST = 1_000
 _MOVED = 100
 
 
-class Roll:
+class IdList:
     """One pass over all ids, in parts of *size*.
 
     Pages from the low end reach *window* records, and pages from the high end as many; what is
@@ -44,7 +44,7 @@ class Roll:
         self._swept = False
         self._top = self._farther = 0
 
-    def begin(self, former: Roll | None = None) -> list[Listing]:
+    def begin(self, former: IdList | None = None) -> list[Listing]:
         """The parts to ask for at first; all of them where a *former* roll tells how many.
 
         Records that broke their part in the former roll are gone round.

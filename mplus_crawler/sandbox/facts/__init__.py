@@ -1,0 +1,1 @@
+"""Facts about the museums that the sandbox imitates, read from data files."""

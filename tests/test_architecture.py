@@ -1,0 +1,149 @@
+"""The package's structure: layers in order, and no circles."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "mplus_crawler"
+ROOT = Path(__file__).parents[1] / PACKAGE
+
+# From the top down: a room may import those below it. `verification` stands apart from all that
+# writes feeds; `sandbox` stands apart from everything but archives.
+LAYERS = (
+    "cli",
+    "spiders",
+    "feeds",
+    "responses",
+    "wire",
+    "census",
+    "records",
+    "museum",
+    "protocols",
+    "policies",
+    "storage",
+    "verification",
+    "errors",
+)
+APART = {"sandbox": {"protocols"}, "verification": {"errors"}, "settings": set[str]()}
+
+Graph = dict[str, set[str]]
+
+
+def imports(sources: Mapping[str, str]) -> Graph:
+    """By module, the modules of *sources* that it imports, wherever in the file it does."""
+    return {
+        module: {name for name in _imported(ast.parse(text), sources) if name in sources} - {module}
+        for module, text in sources.items()
+    }
+
+
+def _imported(tree: ast.AST, sources: Mapping[str, str]) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if submodule in sources else node.module
+
+
+def circle(graph: Graph) -> list[str]:
+    """The nodes of one circle in *graph*; empty where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def folders(graph: Graph, depth: int) -> Graph:
+    """*graph* between the folders and files that are *depth* levels below the package."""
+
+    def place(module: str) -> str:
+        return ".".join(module.split(".")[: depth + 1])
+
+    merged: Graph = {}
+    for module, targets in graph.items():
+        if module == PACKAGE:
+            continue
+        found = merged.setdefault(place(module), set())
+        found |= {place(target) for target in targets if target != PACKAGE} - {place(module)}
+    return merged
+
+
+def upward(graph: Graph) -> list[str]:
+    """The imports of *graph* between rooms that run against :data:`LAYERS`."""
+    wrong = []
+    for module, targets in sorted(graph.items()):
+        room = _room(module)
+        for target in sorted(targets):
+            other = _room(target)
+            if room == other or PACKAGE in (module, target):
+                continue
+            if room in APART:
+                allowed = other in APART[room]
+            else:
+                allowed = other == "sandbox" and room == "cli"
+                allowed |= other in LAYERS and LAYERS.index(room) < LAYERS.index(other)
+            if not allowed:
+                wrong.append(f"{module} imports {target}")
+    return wrong
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if "." in module else module
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    """The text of every module, by its dotted name."""
+    found = {}
+    for file in ROOT.rglob("*.py"):
+        parts = file.relative_to(ROOT.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file.read_text()
+    return found
+
+
+def test_imports_go_one_way(sources: dict[str, str]) -> None:
+    graph = imports(sources)
+    assert {_room(module) for module in graph} - {PACKAGE} <= {*LAYERS, *APART}
+    assert upward(graph) == []
+    assert circle(graph) == []
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_folders_form_no_circle(sources: dict[str, str], depth: int) -> None:
+    assert circle(folders(imports(sources), depth)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "found"),
+    [
+        ("errors", "from mplus_crawler.cli import preflight", "both"),
+        ("protocols.links", "import mplus_crawler.spiders.base", "upward"),
+        ("records.batch", "from mplus_crawler.feeds.publication import Publication", "both"),
+        ("verification.seal", "from mplus_crawler.verification import verify", "circle"),
+        ("verification.feed", "from mplus_crawler.records.batch import Records", "upward"),
+        ("protocols.hydra.chain", "from mplus_crawler.spiders.dmg.base import GentSpider", "both"),
+    ],
+)
+def test_one_line_that_closes_a_circle_is_found(
+    sources: dict[str, str], module: str, line: str, found: str
+) -> None:
+    name = f"{PACKAGE}.{module}"
+    graph = imports({**sources, name: f"{sources[name]}\n{line}\n"})
+    if found in ("circle", "both"):
+        assert circle(graph) or any(circle(folders(graph, depth)) for depth in (1, 2))
+    if found in ("upward", "both"):
+        assert any(wrong.startswith(f"{name} imports") for wrong in upward(graph))
+
+
+def test_the_top_level_fits_on_a_screen() -> None:
+    entries = {entry.name for entry in ROOT.iterdir() if not entry.name.startswith("__")}
+    assert len(entries) <= 15, sorted(entries)
