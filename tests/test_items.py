@@ -132,10 +132,8 @@ def test_no_reference_is_fetched() -> None:
 
 
 def test_schemas_are_read_out_of_a_zip(tmp_path: Path) -> None:
-    for package in ("schemas", "mplus_crawler/spiders/dmg/cidoc"):
+    for package in ("schemas", "mplus_crawler"):
         shutil.copytree(ROOT / package, tmp_path / "egg" / package)
-    for module in ("__init__.py", "items.py", "records.py"):
-        shutil.copy(ROOT / "mplus_crawler" / module, tmp_path / "egg/mplus_crawler")
     egg = shutil.make_archive(str(tmp_path / "project"), "zip", tmp_path / "egg")
     code = (
         "from mplus_crawler.records import items; from mplus_crawler.spiders.dmg import cidoc;"
