@@ -147,3 +147,57 @@ def test_one_line_that_closes_a_circle_is_found(
 def test_the_top_level_fits_on_a_screen() -> None:
     entries = {entry.name for entry in ROOT.iterdir() if not entry.name.startswith("__")}
     assert len(entries) <= 15, sorted(entries)
+
+
+def meddling(tree: ast.AST) -> list[int]:
+    """The lines that assign to a field of the census, or call a method of one of its fields."""
+    lines = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=owner, ctx=ast.Store() | ast.Del()):
+                found = _in_census(owner)
+            case ast.Subscript(value=ast.Attribute(value=owner), ctx=ast.Store() | ast.Del()):
+                found = _in_census(owner)
+            case ast.Call(func=ast.Attribute(value=ast.Attribute(value=owner))):
+                found = _in_census(owner)
+            case _:
+                continue
+        if found:
+            lines.append(node.lineno)
+    return lines
+
+
+def _in_census(node: ast.AST) -> bool:
+    """Whether *node* is the census, or a field in it."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name.strip("_") == "census":
+            return True
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="Census"), attr="of")):
+            return True
+        case ast.Attribute(value=value):
+            return _in_census(value)
+    return False
+
+
+def test_only_the_census_changes_its_fields(sources: dict[str, str]) -> None:
+    wrong = {
+        name: lines
+        for name, text in sources.items()
+        if not name.startswith(f"{PACKAGE}.census") and (lines := meddling(ast.parse(text)))
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "self.census.pages.failed += 1",
+        "Census.of(crawler).limit = 3",
+        "self._census.notes[remark] += 1",
+        "census.vanished.clear()",
+        "del census.limit",
+        "self.census.pages.expected, x = 1, 2",
+    ],
+)
+def test_a_line_that_changes_the_census_is_found(line: str) -> None:
+    assert meddling(ast.parse(line))

@@ -18,6 +18,7 @@ from scrapy.utils.defer import deferred_from_coro
 from mplus_crawler.census.ids import Ids
 from mplus_crawler.census.verdict import Verdict
 from mplus_crawler.museum.components import Extension
+from mplus_crawler.records.batch import Row
 from mplus_crawler.records.rights import LicenceCount
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Census(Extension):
     notes: Counter[str] = field(default_factory=Counter)
     doubts: Counter[str] = field(default_factory=Counter)
     vanished: dict[str, str] = field(default_factory=dict)
-    licences: LicenceCount = field(default_factory=LicenceCount)
+    _licences: LicenceCount = field(default_factory=LicenceCount)
     _ids: Ids = field(default_factory=Ids)
     _totals: set[int] = field(default_factory=set)
     _passes: int = 0
@@ -96,8 +97,16 @@ class Census(Extension):
         """Whether something has already put an end to the harvest."""
         return self._end is not None
 
+    def limit_to(self, records: int | None) -> None:
+        """Expect no more than *records*, as the argument ``limit`` does; ``None``: all."""
+        self.limit = records
+
+    def expect_pages(self, pages: int | None) -> None:
+        """Expect *pages* in all; ``None`` while that is not known."""
+        self.pages.expected = pages
+
     def total(self, records: int) -> None:
-        """The museum says that there are *records* in all."""
+        """Record the museum's total: *records* in all."""
         if self.expected_first is None:
             self.expected_first = records
         self.expected_last = records
@@ -133,6 +142,21 @@ class Census(Extension):
             self.pages.replayed += 1
         else:
             self.pages.fetched += 1
+
+    def failed_page(self) -> None:
+        """Count a page that could not be fetched; :meth:`problem` says what is missing for it."""
+        self.pages.failed += 1
+
+    def not_modified(self) -> None:
+        """Count a record that the museum has confirmed as unchanged (304)."""
+        self.revalidated += 1
+
+    def deliver(self, row: Row) -> bool:
+        """Whether *row* is new and goes to the feeds, where its licences count."""
+        if not self.admit(row["id"]):
+            return False
+        self._licences.add(row)
+        return True
 
     def knows(self, record_id: str) -> bool:
         """Whether *record_id* is accounted for."""
@@ -249,7 +273,7 @@ class Census(Extension):
             "problems": dict(self.problems),
             "notes": dict(self.notes),
             "id_digest": self.id_digest(),
-            "licences": self.licences.counts(),
+            "licences": self._licences.counts(),
         }
 
     def _missing(self) -> str:

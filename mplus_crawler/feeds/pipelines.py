@@ -93,9 +93,7 @@ class ValidatePipeline(Component):
         if isinstance(item, Loss):
             self._lose(item)
             raise DropItem(f"{item.reason}: {item.id}", log_level="DEBUG")
-        item.rows = [row for row in item.rows if self._valid(row) and self._census.admit(row["id"])]
-        for row in item.rows:
-            self._census.licences.add(row)
+        item.rows = [row for row in item.rows if self._valid(row) and self._census.deliver(row)]
         return item
 
     def _valid(self, row: Row) -> bool:

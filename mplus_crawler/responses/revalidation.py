@@ -101,7 +101,8 @@ class Revalidation(Extension):
         """
         db.execute("BEGIN")
         for url, headers, body in Ledger.of(self._crawler).answers():
-            Census.of(self._crawler).revalidated += _MARK in headers
+            if _MARK in headers:
+                Census.of(self._crawler).not_modified()
             known = read_stored_response(headers, body)
             if complete and known.validators:
                 checksum = hashlib.sha256(body).hexdigest()

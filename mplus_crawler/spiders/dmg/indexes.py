@@ -42,7 +42,7 @@ class IndexSpider(GentSpider):
     async def start(self) -> AsyncIterator[Request]:
         """Ask for the list."""
         self.census = Census.of(self.crawler)
-        self.census.pages.expected = 1
+        self.census.expect_pages(1)
         yield Request(self.url(), errback=self.lost, dont_filter=True)
 
     def url(self) -> str:
@@ -77,7 +77,7 @@ class IndexSpider(GentSpider):
 
     def lost(self, failure: Failure) -> None:
         """The list cannot be had."""
-        self.census.pages.failed += 1
+        self.census.failed_page()
         self.census.lost_page(f"the list {self.path}: {failure.getErrorMessage()}")
 
 
@@ -181,7 +181,7 @@ class ColorsSpider(IndexSpider):
 
     def tell(self, requests: Sequence[Request]) -> None:
         """Say what the dominant objects will cost, before the first of them is asked for."""
-        self.census.pages.expected = 1 + len(requests)
+        self.census.expect_pages(1 + len(requests))
         if "onDisplay" in self.arguments:
             self.census.note("dominant objects may be any of the collection, on display or not")
         ledger, throttle = Ledger.of(self.crawler), Throttle.of(self.crawler)
@@ -206,7 +206,7 @@ class ColorsSpider(IndexSpider):
     def lost_dominant(self, failure: Failure) -> Iterator[Records]:
         """The colour without its dominant objects, which cannot be had."""
         asked = request_of(failure).cb_kwargs
-        self.census.pages.failed += 1
+        self.census.failed_page()
         reason = failure.getErrorMessage()
         self.census.lost_page(f"the dominant objects of {asked['id_']}: {reason}")
         yield Records(asked["retrieved_at"], [(None, member) for member in asked["members"]])

@@ -97,7 +97,7 @@ class CollectionSpider(GentSpider):
     async def start(self) -> AsyncIterator[Request]:
         """Ask for the first page."""
         self.census = Census.of(self.crawler)
-        self.census.limit = self.chain.rows
+        self.census.limit_to(self.chain.rows)
         yield self.page_request(self.chain.start())
 
     def accept(self, request: Request, response: Response) -> None:
@@ -165,7 +165,7 @@ class CollectionSpider(GentSpider):
         """A page that cannot be had: read around a record that breaks it, else say so; go on."""
         request = request_of(failure)
         number = request.meta["page"]
-        self.census.pages.failed += 1
+        self.census.failed_page()
         yield from self.smaller(failure)
         for url in self.chain.lost(number):
             yield self.page_request(url)
@@ -213,7 +213,7 @@ class CollectionSpider(GentSpider):
         except NextLinkError as bad:
             self.census.problem(str(bad))
             return
-        self.census.pages.expected = self.chain.expected or page.number
+        self.census.expect_pages(self.chain.expected or page.number)
         for url in urls:
             yield self.page_request(url)
 

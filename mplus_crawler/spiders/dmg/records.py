@@ -110,7 +110,7 @@ class RecordSpider(GentSpider):
         """Ask for each record, no faster than there is room for requests."""
         self.census = Census.of(self.crawler)
         self.census.total(len(self.asked))
-        self.census.pages.expected = len(self.asked)
+        self.census.expect_pages(len(self.asked))
         for id_ in self.asked:
             if self.crawler.engine.needs_backout():
                 await self.crawler.signals.wait_for(signals.scheduler_empty)
@@ -195,7 +195,7 @@ class RecordSpider(GentSpider):
     def lost(self, failure: Failure) -> Iterator[Loss]:
         """A record that the server cannot give; where there was no answer, it is missing."""
         id_, gave_up = request_of(failure).cb_kwargs["id_"], failure.value
-        self.census.pages.failed += 1
+        self.census.failed_page()
         if isinstance(gave_up, RetriesExhaustedError) and gave_up.status is not None:
             yield Loss(id_, "unreadable", failure.getErrorMessage())
             return

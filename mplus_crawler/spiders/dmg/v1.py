@@ -84,7 +84,7 @@ class V1Spider(GentSpider):
     async def start(self) -> AsyncIterator[Request]:
         """Ask for the first page."""
         self.census = Census.of(self.crawler)
-        self.census.limit = self.rows
+        self.census.limit_to(self.rows)
         for request in self.next_pages():
             yield request
 
@@ -109,7 +109,7 @@ class V1Spider(GentSpider):
     def arrived(self) -> Iterator[Request]:
         """The pages to ask for now that one is in, or lost."""
         self._in_flight -= 1
-        self.census.pages.expected = self.end
+        self.census.expect_pages(self.end)
         yield from self.next_pages()
 
     def next_pages(self) -> Iterator[Request]:
@@ -146,7 +146,7 @@ class V1Spider(GentSpider):
             self._cut = number - 1
             self.past_the_end(number)
         elif not none:
-            self.census.pages.failed += 1
+            self.census.failed_page()
             self.census.lost_page(f"page {number}: {failure.getErrorMessage()}")
         yield from self.arrived()
 

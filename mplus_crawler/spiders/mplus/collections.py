@@ -99,7 +99,7 @@ class RootSpider(MplusSpider):
     async def start(self) -> AsyncIterator[Request | Loss]:
         """Ask for the first ids."""
         self.census = Census.of(self.crawler)
-        self.census.limit = self.walk.limit
+        self.census.limit_to(self.walk.limit)
         for request in self.calls():
             yield request
 
@@ -202,7 +202,7 @@ class RootSpider(MplusSpider):
         """A call that cannot be had: its questions in smaller ones, or nothing more at all."""
         if self.census.ended or not self.crawler.crawling:
             return
-        self.census.pages.failed += 1
+        self.census.failed_page()
         self.walk.under_way -= 1
         self.lost_calls += 1
         reason = failure.getErrorMessage()
@@ -223,7 +223,8 @@ class RootSpider(MplusSpider):
             return
         self.told = True
         self.census.total(total)
-        self.census.pages.expected = calls = self.walk.calls_expected
+        calls = self.walk.calls_expected
+        self.census.expect_pages(calls)
         quota = max(self.policy.strictest.limits, key=lambda limit: limit.seconds)
         logger.info(
             "%s: %s records, about %s calls, %.1f %% of the %s that the museum allows in %s h",

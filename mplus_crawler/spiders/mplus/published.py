@@ -118,12 +118,12 @@ class PublishedSpider(MuseumSpider):
         """All records in *place*, a batch at a time, and what is wrong with the others."""
         census = Census.of(self.crawler)
         limit = self.arguments.get("limit")
-        census.limit = int(limit) if limit else None
+        census.limit_to(int(limit) if limit else None)
         self.prepare(place)
         # A name that is there again stands for the file that was put in last, as in unpacking.
         last = {file.name: n for n, file in enumerate(self.files(place, self.folder))}
         census.total(len(last))
-        census.pages.expected = -(-(census.expected or 0) // _BATCH)
+        census.expect_pages(-(-(census.expected or 0) // _BATCH))
         files = enumerate(self.files(place, self.folder))
         yield from self.batches(file for n, file in files if last.get(file.name, n) == n)
         if not last:

@@ -42,7 +42,7 @@ class MplusTermsSpider(MplusSpider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Ask for the first list; the others follow in its session."""
-        Census.of(self.crawler).pages.expected = len(_LISTS)
+        Census.of(self.crawler).expect_pages(len(_LISTS))
         self.waiting = len(_LISTS)
         yield self.request(_LISTS[0])
 
