@@ -94,7 +94,7 @@ EXTENSIONS = {
     "mplus_crawler.responses.ledger.Ledger": -10,
     "mplus_crawler.responses.revalidation.Revalidation": -5,
     "mplus_crawler.responses.lifecycle.LifecycleWatch": 0,
-    "mplus_crawler.spiders.dmg.reconciliation.Reconciliation": 90,
+    "mplus_crawler.spiders.reconciliation.Reconciliation": 90,
     "mplus_crawler.feeds.publication.Publication": 100,
     "mplus_crawler.cli.progress.ProgressExtension": 110,
 }

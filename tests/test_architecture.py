@@ -130,7 +130,7 @@ def test_folders_form_no_circle(sources: dict[str, str], depth: int) -> None:
         ("records.batch", "from mplus_crawler.feeds.publication import Publication", "both"),
         ("verification.seal", "from mplus_crawler.verification import verify", "circle"),
         ("verification.feed", "from mplus_crawler.records.batch import Records", "upward"),
-        ("protocols.hydra.chain", "from mplus_crawler.spiders.dmg.base import GentSpider", "both"),
+        ("protocols.chain", "from mplus_crawler.spiders.dmg.base import GentSpider", "both"),
     ],
 )
 def test_one_line_that_closes_a_circle_is_found(

@@ -9,7 +9,7 @@ from typing import Any, Self
 from scrapy.crawler import Crawler
 
 from mplus_crawler.policies.policy import Policy
-from mplus_crawler.protocols.hydra.chain import Place
+from mplus_crawler.protocols.chain import Place
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
 

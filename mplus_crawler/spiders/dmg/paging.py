@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import UsageError
-from mplus_crawler.protocols.hydra.chain import Chain, NextLinkError
+from mplus_crawler.protocols.chain import Chain, NextLinkError
 from mplus_crawler.protocols.hydra.collections import Page, page_number, read_page, read_record
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.arguments import Parser, day, whole

@@ -23,7 +23,7 @@ from mplus_crawler.spiders.arguments import Parser, text, yes
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
 from mplus_crawler.spiders.dmg.pids import Asked, Entry, entries, http_date, is_record, record_uri
-from mplus_crawler.spiders.dmg.single import MERGED, ask, is_doubtful, location, told
+from mplus_crawler.spiders.single import MERGED, ask, is_doubtful, location, told
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
 # Why a record is rejected that the museum does not give.

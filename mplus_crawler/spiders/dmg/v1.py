@@ -26,7 +26,7 @@ from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider
 from mplus_crawler.spiders.dmg.oslo.columns import columns
 from mplus_crawler.spiders.dmg.oslo.pages import NUMBER, SIZE, Page, read_page
-from mplus_crawler.spiders.dmg.single import APART
+from mplus_crawler.spiders.single import APART
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
 

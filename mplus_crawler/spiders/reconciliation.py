@@ -19,13 +19,13 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.museum.components import Component
-from mplus_crawler.protocols.hydra.chain import Chain, NextLinkError
+from mplus_crawler.protocols.chain import Chain, NextLinkError
 from mplus_crawler.protocols.hydra.collections import Page, page_number
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import uri_of
 from mplus_crawler.spiders.dmg.paging import CollectionSpider
-from mplus_crawler.spiders.dmg.single import ask, is_doubtful, told
+from mplus_crawler.spiders.single import ask, is_doubtful, told
 
 logger = logging.getLogger(__name__)
 
