@@ -1,4 +1,4 @@
-"""The package's structure: layers in order, and no circles."""
+"""The package's structure: layers in order, no circles, one class for each name."""
 
 from __future__ import annotations
 
@@ -142,6 +142,47 @@ def test_one_line_that_closes_a_circle_is_found(
         assert circle(graph) or any(circle(folders(graph, depth)) for depth in (1, 2))
     if found in ("upward", "both"):
         assert any(wrong.startswith(f"{name} imports") for wrong in upward(graph))
+
+
+def classes(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """By class name, the modules of *sources* that define such a class.
+
+    Scrapy finds its commands by the name ``Command``; the sandbox is a program of its own.
+    """
+    found: dict[str, list[str]] = {}
+    for module, text in sorted(sources.items()):
+        if _room(module) != "sandbox":
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.ClassDef) and node.name != "Command":
+                    found.setdefault(node.name, []).append(module)
+    return found
+
+
+def test_no_two_classes_have_one_name(sources: dict[str, str]) -> None:
+    shared = {name: modules for name, modules in classes(sources).items() if len(modules) > 1}
+    assert shared == {}
+
+
+def test_a_second_class_of_one_name_is_found(sources: dict[str, str]) -> None:
+    name = f"{PACKAGE}.protocols.links"
+    known = classes({**sources, name: f"{sources[name]}\nclass Ledger: ...\n"})
+    assert known["Ledger"] == [name, f"{PACKAGE}.responses.ledger"]
+
+
+def test_names_of_exceptions_end_in_error(sources: dict[str, str]) -> None:
+    wrong = [
+        f"{module}.{node.name}"
+        for module, text in sources.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and _raises(base.id) for base in node.bases)
+        and not node.name.endswith("Error")
+    ]
+    assert wrong == []
+
+
+def _raises(base: str) -> bool:
+    return base == "Exception" or base.endswith("Error")
 
 
 def test_the_top_level_fits_on_a_screen() -> None:

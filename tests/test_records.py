@@ -20,7 +20,7 @@ from mplus_crawler.errors import UsageError
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.dmg.cidoc import canonical_id, pid
-from mplus_crawler.spiders.dmg.pids import Entry, entries, record_uri
+from mplus_crawler.spiders.dmg.pids import RecordReference, entries, record_uri
 from mplus_crawler.spiders.dmg.records import ObjectSpider
 from tests.conftest import Crawl, Scrapy, limit
 from tests.test_exchange import recorded
@@ -323,10 +323,10 @@ def test_a_pid_survives_its_uri(number: str) -> None:
 
     if number.lower().startswith(("http://", "https://")):
         return
-    uri = record_uri(Entry(number, "pids"), HOME, canonical)
+    uri = record_uri(RecordReference(number, "pids"), HOME, canonical)
     assert pid(uri) == number
     assert uri.isascii()
-    assert record_uri(Entry(uri, "a feed"), HOME, canonical) == uri
+    assert record_uri(RecordReference(uri, "a feed"), HOME, canonical) == uri
 
 
 def test_where_merges_lead(scrapy: Scrapy) -> None:

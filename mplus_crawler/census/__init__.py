@@ -1,4 +1,4 @@
-"""The census of a harvest: counts, completeness, verdict."""
+"""The verdict of a harvest: counts, ids, completeness."""
 
 from mplus_crawler.census.counts import Census
 from mplus_crawler.census.verdict import Verdict

@@ -1,1 +1,1 @@
-"""A crawl from the outside: checked before it starts, run, watched, and told of in the end."""
+"""The command line: the commands, what they check first, and what they print."""

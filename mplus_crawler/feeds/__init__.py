@@ -1,1 +1,1 @@
-"""Feeds: files that come out whole or not at all, the certificate last of them."""
+"""The files of a harvest: pipelines, exporters, publication, certificate, retention."""

@@ -1,1 +1,1 @@
-"""The museums' facts: limits, terms, licences, sunset dates, each with source and date checked."""
+"""The museums' facts as data: limits, terms, licences, sunset dates, each with source and date."""

@@ -57,7 +57,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class ImageLicence:
     """One of the museum's terms of use for images, and the URIs and labels that mean it.
 
     *slug* is its name in arguments. Only where *download* is true may an image be fetched.
@@ -154,7 +154,7 @@ class Policy:
     in_flight: int
     tiers: tuple[Tier, ...]
     credential: Credential | None
-    licences: tuple[Term, ...]
+    licences: tuple[ImageLicence, ...]
     quoted: tuple[Quoted, ...]
     link: str
     pages: Mapping[str, str]

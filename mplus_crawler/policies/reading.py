@@ -21,12 +21,12 @@ from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.policy import (
     Credential,
     Dataset,
+    ImageLicence,
     Images,
     Limit,
     Policy,
     Quoted,
     Root,
-    Term,
     Tier,
     Version,
 )
@@ -120,7 +120,7 @@ def _policy(key: str, document: Mapping[str, Any], source: str) -> Policy:
         page_size=plain.get("page_size", 100),
         in_flight=plain.get("in_flight", 8),
         credential=_credential(plain.get("credential")),
-        licences=tuple(Term(**_tuples(term)) for term in plain.get("term", [])),
+        licences=tuple(ImageLicence(**_tuples(term)) for term in plain.get("term", [])),
         quoted=tuple(Quoted(**_tuples(quoted)) for quoted in plain.get("quoted", [])),
         link=plain.get("link", ""),
         pages=plain.get("pages", {}),

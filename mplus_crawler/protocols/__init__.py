@@ -1,1 +1,1 @@
-"""How APIs list records, and how HTTP links and validates responses; knows no museum."""
+"""The protocols of APIs: Hydra, GraphQL, Link headers, validators, IIIF. Knows no museum."""

@@ -19,7 +19,7 @@ class NextLinkError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ApiBase:
     """Where an API is (*base_url*), and the canonical place that its links may name instead."""
 
     base_url: str
@@ -49,7 +49,7 @@ class Chain:
     """
 
     first: str
-    place: Place
+    place: ApiBase
     lookahead: int
     note: Callable[[str], None]
     rows: int | None = None

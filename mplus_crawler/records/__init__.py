@@ -1,1 +1,1 @@
-"""Records on their way from a response to a feed: batches, item classes, rights."""
+"""Records between response and feed: batches, item classes, rights."""

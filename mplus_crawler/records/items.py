@@ -24,7 +24,7 @@ MESSAGE_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
-class HarvestError:
+class SchemaViolation:
     """What is wrong with an instance, and where, named as stock jsonschema names it."""
 
     absolute_path: deque[str | int]
@@ -49,13 +49,13 @@ class Validator:
         """Raise ValueError where *schema* itself is wrong."""
         jsonschema_rs.meta.validate(schema)
 
-    def iter_errors(self, instance: Any) -> Iterator[HarvestError]:
+    def iter_errors(self, instance: Any) -> Iterator[SchemaViolation]:
         """Everything that is wrong with *instance*."""
         for error in self._compiled.iter_errors(instance):
             path = deque(error.instance_path)
             if error.kind.name == "required":
                 path.append(error.kind.value)
-            yield HarvestError(path, error.message)
+            yield SchemaViolation(path, error.message)
 
 
 class SchemaMeta(JsonSchemaMeta):  # type: ignore[misc]  # the library carries no types

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from mplus_crawler.policies.policy import Policy, Quoted, Term
+from mplus_crawler.policies.policy import ImageLicence, Policy, Quoted
 from mplus_crawler.records.batch import SEVERAL, Row
 
 UNKNOWN = "unknown"
@@ -48,7 +48,7 @@ class Rights:
         self._policy = policy
 
     @cached_property
-    def _terms(self) -> dict[str, Term]:
+    def _terms(self) -> dict[str, ImageLicence]:
         """By the spellings that mean them, terms of use for images."""
         return {
             spelled(sign): term
@@ -61,7 +61,7 @@ class Rights:
             )
         }
 
-    def term(self, written: str | None) -> Term | None:
+    def term(self, written: str | None) -> ImageLicence | None:
         """The term that *written*, a URI or a label, means; ``None`` for any other."""
         return self._terms.get(spelled(written)) if written else None
 

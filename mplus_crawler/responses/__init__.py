@@ -1,1 +1,1 @@
-"""Responses kept on disk, and what their headers say of the API's version."""
+"""Saved responses: the ledger of a harvest, revalidation, lifecycle headers."""

@@ -1,1 +1,1 @@
-"""The spiders: first request, next request, items."""
+"""The spiders: first request, next request, items. One folder per museum."""

@@ -1,1 +1,1 @@
-"""Storage: files and objects that are whole or not there, in a folder or in S3."""
+"""Folders, S3 and SQLite: files are written whole or not at all."""

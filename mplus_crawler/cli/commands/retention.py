@@ -94,7 +94,7 @@ class Command(ScrapyCommand):
 
     def _purge(self, holding: Holding, at: datetime, register: Register) -> bool:
         """Whether nothing of *holding* that is past its date is left, as far as one can say."""
-        from mplus_crawler.feeds.retention.purge import Kept, NotOurs, purge
+        from mplus_crawler.feeds.retention.purge import NotOursError, NotPurgedError, purge
         from mplus_crawler.feeds.retention.report import printable
         from mplus_crawler.storage.folders import state_folder
 
@@ -102,9 +102,9 @@ class Command(ScrapyCommand):
         uri = holding.place.uri
         try:
             print(printable(f"{uri}: {purge(holding, at, register, state_folder(self.settings))}"))
-        except NotOurs as told:
+        except NotOursError as told:
             _tell(uri, told)
-        except Kept as told:
+        except NotPurgedError as told:
             _tell(uri, told)
             return False
         return True

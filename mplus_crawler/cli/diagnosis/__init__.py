@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.diagnosis import installation, network, places, scrapyd
-from mplus_crawler.cli.diagnosis.finding import Finding
+from mplus_crawler.cli.diagnosis.check import Check
 
 
-def diagnose(settings: BaseSettings, museums: Sequence[str], *, offline: bool) -> Iterator[Finding]:
+def diagnose(settings: BaseSettings, museums: Sequence[str], *, offline: bool) -> Iterator[Check]:
     """All that *museums* (keys of policies) need; *offline* leaves out the network."""
     yield from installation.versions()
     yield from installation.policies(settings, museums)

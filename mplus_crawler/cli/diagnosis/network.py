@@ -13,7 +13,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from scrapy.settings import BaseSettings
 from scrapy.spiderloader import get_spider_loader
 
-from mplus_crawler.cli.diagnosis.finding import Finding
+from mplus_crawler.cli.diagnosis.check import Check
 from mplus_crawler.errors import HarvestError
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.spiders.base import MuseumSpider
@@ -26,7 +26,7 @@ _SKEW = 60.0
 _CLOCK = "clock against the museum's"
 
 
-def addresses(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
+def addresses(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
     """Where the museums' APIs are."""
     for spider in _one_of_each(settings, museums):
         what = f"address of {spider.museum}"
@@ -35,12 +35,12 @@ def addresses(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Findin
         except HarvestError:
             continue  # has been told
         try:
-            yield Finding(what, spider.base(settings, policy))
+            yield Check(what, spider.base(settings, policy))
         except HarvestError as fault:
-            yield Finding(what, str(fault), f"mend or unset {spider.base_setting}")
+            yield Check(what, str(fault), f"mend or unset {spider.base_setting}")
 
 
-def apis(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Finding]:
+def apis(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
     """One request to each museum's API, out of its budget and without a key."""
     for spider in _one_of_each(settings, museums):
         # What is wrong with policy, address or budget has been told.
@@ -60,7 +60,7 @@ def _one_of_each(settings: BaseSettings, museums: Sequence[str]) -> list[type[Mu
 
 def _ask(
     spider: type[MuseumSpider], policy: Policy, url: str, settings: BaseSettings
-) -> Iterator[Finding]:
+) -> Iterator[Check]:
     what = f"API of {policy.name}"
     with closing(open_budget(settings.get("BUDGET_URL"))) as store:
         account = Account.of(
@@ -69,20 +69,20 @@ def _ask(
         try:
             grant = store.reserve(account, "doctor")
         except BudgetUnavailableError as fault:  # it opens, but takes nothing
-            yield Finding("budget", str(fault), "mend it, or name another with BUDGET_URL")
+            yield Check("budget", str(fault), "mend it, or name another with BUDGET_URL")
             return
         if grant.ticket is None:
-            yield Finding(what, f"not asked: its budget is spent for {grant.wait:.0f} s")
+            yield Check(what, f"not asked: its budget is spent for {grant.wait:.0f} s")
             return
         try:
             date = _date(url, settings["USER_AGENT"])
         except (OSError, HTTPException, ValueError) as error:
             said, cure = getattr(error, "reason", None) or error, "mend network, proxy or address"
-            yield Finding(what, f"{url} cannot be reached ({said})", cure)
+            yield Check(what, f"{url} cannot be reached ({said})", cure)
             return
         finally:
             store.settle(account, grant.ticket, RateLimits())
-    yield Finding(what, f"{url} answers")
+    yield Check(what, f"{url} answers")
     yield _clock(date)
 
 
@@ -97,15 +97,15 @@ def _date(url: str, user_agent: str) -> str | None:
     return date
 
 
-def _clock(date: str | None) -> Finding:
+def _clock(date: str | None) -> Check:
     try:
         theirs = parsedate_to_datetime(date or "")
     except (ValueError, OverflowError):
-        return Finding(_CLOCK, "its answer has no date")
+        return Check(_CLOCK, "its answer has no date")
     skew = (datetime.now(UTC) - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
     if abs(skew) <= _SKEW:
-        return Finding(_CLOCK, "they agree")
-    return Finding(_CLOCK, f"ours is {skew:+.0f} s from it", "set the clock, by NTP for instance")
+        return Check(_CLOCK, "they agree")
+    return Check(_CLOCK, f"ours is {skew:+.0f} s from it", "set the clock, by NTP for instance")
 
 
 class _Stay(HTTPRedirectHandler):

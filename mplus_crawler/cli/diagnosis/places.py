@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.cli.diagnosis.finding import Finding
+from mplus_crawler.cli.diagnosis.check import Check
 from mplus_crawler.cli.preflight import check_place
 from mplus_crawler.errors import HarvestError
 from mplus_crawler.storage.destination import destination
@@ -21,12 +21,12 @@ _ROOM = 300 * 1024 * 1024
 _PROBE = ".doctor"
 
 
-def folders(settings: BaseSettings) -> Iterator[Finding]:
+def folders(settings: BaseSettings) -> Iterator[Check]:
     """The state folder, and ``HARVEST_DIR`` where that is on this machine."""
     try:
         check_place(settings)
     except HarvestError as fault:
-        yield Finding("HARVEST_DIR", str(fault), "mend HARVEST_DIR; for S3, what boto3 reads")
+        yield Check("HARVEST_DIR", str(fault), "mend HARVEST_DIR; for S3, what boto3 reads")
         return
     wanted = {"state folder": (state_folder(settings), "HARVEST_STATE_DIR")}
     if not in_s3(settings["HARVEST_DIR"]):
@@ -34,39 +34,39 @@ def folders(settings: BaseSettings) -> Iterator[Finding]:
     for what, (folder, setting) in wanted.items():
         try:
             try_folder(folder)
-            yield Finding(what, f"{folder} can be written")
+            yield Check(what, f"{folder} can be written")
         except OSError as error:
             cure = f"make it writable, or name another with {setting}"
-            yield Finding(what, f"{folder} cannot be written ({error.strerror})", cure)
+            yield Check(what, f"{folder} cannot be written ({error.strerror})", cure)
 
 
-def space(settings: BaseSettings) -> Iterator[Finding]:
+def space(settings: BaseSettings) -> Iterator[Check]:
     """Room for what a harvest has in hand."""
     folder = state_folder(settings)
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     cure = f"free {_ROOM // 1_000_000:,} MB, or name another disk with HARVEST_STATE_DIR"
-    yield Finding("space left", f"{free // 1_000_000:,} MB", cure if free < _ROOM else "")
+    yield Check("space left", f"{free // 1_000_000:,} MB", cure if free < _ROOM else "")
 
 
-def budget(settings: BaseSettings, *, offline: bool) -> Iterator[Finding]:
+def budget(settings: BaseSettings, *, offline: bool) -> Iterator[Check]:
     """The store of the budget can be used, and who shares it."""
     url = settings.get("BUDGET_URL")
     if offline and (url or "").startswith(("redis:", "rediss:")):
-        yield Finding("budget", "on a server, which is not asked offline")
+        yield Check("budget", "on a server, which is not asked offline")
         return
     try:
         open_budget(url).close()
     except HarvestError as fault:
-        yield Finding("budget", str(fault), "mend it, or name another with BUDGET_URL")
+        yield Check("budget", str(fault), "mend it, or name another with BUDGET_URL")
         return
     scheme = urlsplit(url or "").scheme
     shared = {"": "all your processes here", "sqlite": "all who name this file"}
-    yield Finding("budget", f"shared by {shared.get(scheme, 'all who name this server')}")
+    yield Check("budget", f"shared by {shared.get(scheme, 'all who name this server')}")
 
 
-def s3(settings: BaseSettings) -> Iterator[Finding]:
+def s3(settings: BaseSettings) -> Iterator[Check]:
     """A file can be put into ``HARVEST_DIR`` and taken away again, where that is in S3."""
     place = settings["HARVEST_DIR"]
     if not in_s3(place):
@@ -76,9 +76,9 @@ def s3(settings: BaseSettings) -> Iterator[Finding]:
         bucket = destination(settings)
         bucket.write(_PROBE, b"")
         bucket.remove(_PROBE)
-        yield Finding("S3", f"{place} can be written")
+        yield Check("S3", f"{place} can be written")
     except HarvestError:
         return  # has been told
     except OSError as error:
         cure = "mend bucket, endpoint or credentials, where boto3 looks for them"
-        yield Finding("S3", f"{place} cannot be written ({error})", cure)
+        yield Check("S3", f"{place} cannot be written ({error})", cure)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scrapy.utils.conf import closest_scrapy_cfg
 
-from mplus_crawler.cli.diagnosis.finding import Finding
+from mplus_crawler.cli.diagnosis.check import Check
 from mplus_crawler.wire.addresses import is_loopback
 
 _WHAT = "Scrapyd"
@@ -16,7 +16,7 @@ _SECTION = "scrapyd"
 _FORGETFUL = "MemoryJobStorage"
 
 
-def configuration() -> Iterator[Finding]:
+def configuration() -> Iterator[Check]:
     """What ``scrapyd.conf`` and ``scrapy.cfg`` say, as Scrapyd reads them: the later one wins.
 
     A Scrapyd that is started elsewhere does without this project's ``scrapy.cfg``: both are judged.
@@ -25,11 +25,11 @@ def configuration() -> Iterator[Finding]:
     try:
         both = [_options([*elsewhere, closest_scrapy_cfg()]), _options(elsewhere)]
     except (Error, UnicodeDecodeError) as error:
-        yield Finding(_WHAT, f"its configuration cannot be read ({error})", "mend that file")
+        yield Check(_WHAT, f"its configuration cannot be read ({error})", "mend that file")
         return
     configured = [options for options in both if options is not None]
     faults = dict.fromkeys(fault for options in configured for fault in _faults(options))
-    sound = Finding(_WHAT, "its configuration is sound" if configured else "not configured here")
+    sound = Check(_WHAT, "its configuration is sound" if configured else "not configured here")
     yield from faults or [sound]
 
 
@@ -42,24 +42,24 @@ def _options(files: Sequence[str]) -> dict[str, str] | None:
     return {name: value.strip() for name, value in parser[_SECTION].items()}
 
 
-def _faults(options: dict[str, str]) -> Iterator[Finding]:
+def _faults(options: dict[str, str]) -> Iterator[Check]:
     if folder := options.get("items_dir"):
-        yield Finding(
+        yield Check(
             _WHAT,
             f"items_dir = {folder} puts another feed in the place of yours",
             "leave items_dir empty",
         )
     address = options.get("bind_address", "127.0.0.1")
     if not is_loopback(address) and not (options.get("username") and options.get("password")):
-        yield Finding(
+        yield Check(
             _WHAT,
             f"anybody who reaches {address} can run spiders",
             "bind_address = 127.0.0.1, or set username and password",
         )
     if not options.get("logs_dir", "logs"):
-        yield Finding(_WHAT, "it keeps no logs", "set logs_dir")
+        yield Check(_WHAT, "it keeps no logs", "set logs_dir")
     if options.get("jobstorage", _FORGETFUL).endswith(_FORGETFUL):
-        yield Finding(
+        yield Check(
             _WHAT,
             "it forgets finished jobs when it is restarted",
             "jobstorage = scrapyd.jobstorage.SqliteJobStorage",

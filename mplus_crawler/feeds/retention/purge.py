@@ -16,31 +16,31 @@ from mplus_crawler.feeds.retention.holdings import Holding
 from mplus_crawler.feeds.retention.register import Register
 
 
-class Kept(Exception):
+class NotPurgedError(Exception):
     """Content that is past its date and could not be taken away, and why."""
 
 
-class NotOurs(Exception):
+class NotOursError(Exception):
     """A file that has taken the place of ours; it is left alone."""
 
 
 def purge(holding: Holding, at: datetime, register: Register, state: Path) -> str:
     """Take *holding*, which is past its date *at*, away; what is to be said of that.
 
-    Raises :class:`Kept` and :class:`NotOurs`.
+    Raises :class:`NotPurgedError` and :class:`NotOursError`.
     """
     uri = holding.place.uri
     if holding.is_stream:
         register.strike(uri)
         return "cannot be reached: whoever took it must delete it; this is said once"
     if holding.fault:
-        raise Kept(f"cannot be reached: {holding.fault}")
+        raise NotPurgedError(f"cannot be reached: {holding.fault}")
     try:
         with _unused(holding, state):
             said = _remove(holding, at)
     except OSError as error:
-        raise Kept(f"cannot be removed: {error.strerror or error}") from None
-    except NotOurs:
+        raise NotPurgedError(f"cannot be removed: {error.strerror or error}") from None
+    except NotOursError:
         register.strike(uri)
         raise
     register.strike(uri)
@@ -57,8 +57,8 @@ def _remove(holding: Holding, at: datetime) -> str:
     if contents.ours:
         return _weeded(holding, at)
     if contents.others:
-        raise NotOurs("holds nothing of the museum's any more: left alone")
-    raise Kept(
+        raise NotOursError("holds nothing of the museum's any more: left alone")
+    raise NotPurgedError(
         "is not as it was written, and does not tell whose it is: look at it, delete it if it is "
         "the museum's, and let go of it with --forget"
     )
@@ -73,7 +73,9 @@ def _weeded(holding: Holding, at: datetime) -> str:
     """Take the museum's rows out of a file that holds others as well."""
     with holding.place.open() as file:
         if not is_json_lines(file):
-            raise Kept("holds records of others, too, and is no JSON lines: take out the museum's")
+            raise NotPurgedError(
+                "also holds other museums' records and is not JSON Lines: edit it by hand"
+            )
         file.seek(0)
         kept = b"".join(line for line in file if not _past(line, holding, at))
     holding.place.write(kept)
@@ -100,7 +102,7 @@ def _as_written(holding: Holding) -> bool:
 
 @contextmanager
 def _unused(holding: Holding, state: Path) -> Iterator[None]:
-    """Nobody harvests with it; raises :class:`Kept` where somebody does."""
+    """Nobody harvests with it; raises :class:`NotPurgedError` where somebody does."""
     if not holding.harvest:
         yield
         return
@@ -113,6 +115,6 @@ def _unused(holding: Holding, state: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             with suppress(OSError):
-                raise Kept(f"a harvest is at work with it: {path.read_text()}") from None
+                raise NotPurgedError(f"a harvest is at work with it: {path.read_text()}") from None
             raise
         yield

@@ -49,7 +49,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class MemberList:
     """All members of a collection that has no pages; *total* where the museum names one."""
 
     document: dict[str, Any]
@@ -90,7 +90,7 @@ def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) 
     return page
 
 
-def read_listing(body: bytes, most: int | None = None) -> Listing:
+def read_listing(body: bytes, most: int | None = None) -> MemberList:
     """The collection without pages in *body*, of which *most* members were asked for.
 
     Raises :class:`InvalidResponseError` when it is none, and when it lists less than it counts.
@@ -100,14 +100,14 @@ def read_listing(body: bytes, most: int | None = None) -> Listing:
     if not isinstance(members, list):
         raise InvalidResponseError("the answer has no list of members")
     total = _total(document)
-    listing = Listing(document, members, total)
+    listing = MemberList(document, members, total)
     due = total if most is None else min(most, total)
     if len(members) < due:
         raise InvalidResponseError(f"the answer has {len(members)} of {due} members", listing)
     return listing
 
 
-def read_lists(body: bytes, *names: str) -> Listing:
+def read_lists(body: bytes, *names: str) -> MemberList:
     """The lists of these *names* in *body*, one after the other; nothing counts them.
 
     Raises :class:`InvalidResponseError` where one is missing.
@@ -119,7 +119,7 @@ def read_lists(body: bytes, *names: str) -> Listing:
         if not isinstance(listed, list):
             raise InvalidResponseError(f"the answer has no list of {name}")
         members += listed
-    return Listing(document, members, None)
+    return MemberList(document, members, None)
 
 
 def read_record(body: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote
 from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow
 from mplus_crawler.sandbox.dmg.names import concept_key, concept_number
 from mplus_crawler.sandbox.dmg.objects import dominant_member
-from mplus_crawler.sandbox.dmg.query import Refusal, leading_int
+from mplus_crawler.sandbox.dmg.query import RefusedError, leading_int
 from mplus_crawler.sandbox.facts.dmg import FACTS, URI, Json, context, iri
 
 _CONTEXT = ("crm", "rdfs", "hydra")
@@ -95,7 +95,7 @@ class Indexes:
     def _dominant(self, query: Mapping[str, str], query_string: str, base: str) -> Json:
         colour, name = query.get("color", "").lower(), query.get("cssColor", "")
         if not (colour or name):
-            raise Refusal(400, {"error": "Provide either ?color= or ?cssColor="})
+            raise RefusedError(400, {"error": "Provide either ?color= or ?cssColor="})
         limit = leading_int(query.get("limit")) or FACTS["dominant_size"]
         shares = [
             (row.base_shares().get(colour, 0) if colour else dict(row.palette).get(name, 0), row)

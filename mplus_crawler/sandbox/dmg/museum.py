@@ -19,7 +19,7 @@ from mplus_crawler.sandbox.dmg.data import AgentRow, Collection, ObjectRow
 from mplus_crawler.sandbox.dmg.filters import Selector
 from mplus_crawler.sandbox.dmg.images import picture
 from mplus_crawler.sandbox.dmg.indexes import Indexes, catalogue, description
-from mplus_crawler.sandbox.dmg.query import Query, Refusal, read_query
+from mplus_crawler.sandbox.dmg.query import Query, RefusedError, read_query
 from mplus_crawler.sandbox.dmg.records import Records
 from mplus_crawler.sandbox.dmg.retired import retired
 from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place
@@ -77,7 +77,7 @@ class Museum:
                 change(page)
                 return page.answer()
             return self._other(place, asked)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             return linked_data(refusal.status, refusal.body, refusal.headers)
 
     def failing(self, place: Place) -> Answer:
@@ -114,13 +114,13 @@ class Museum:
     def _check_key(self, place: Place, asked: Mapping[str, str]) -> None:
         key = asked.get("x-api-key") or _last(place.query, "apiKey")
         if key != self._private_key:
-            raise Refusal(401, {"error": FACTS["message"]["unauthorised"]})
+            raise RefusedError(401, {"error": FACTS["message"]["unauthorised"]})
 
     def _members(self, name: str, query: Query, keys: Sequence[int]) -> list[bytes]:
         if not query.is_true("fullRecord"):
             return [orjson.dumps(self._records.stub(name, key, self.base)) for key in keys]
         if not self._rows.shelves[name].poison.isdisjoint(keys):
-            raise Refusal(500, _SERVER_ERROR)
+            raise RefusedError(500, _SERVER_ERROR)
         colours = query.is_true("colors")
         return [self._records.full(name, key, colours) for key in keys]
 
@@ -173,10 +173,10 @@ class Museum:
         if name == "objects":
             self._check_fate(shelf, place.pid, key)
         if key is None:
-            raise Refusal(404, {"error": f"{place.name.capitalize()} not found"})
+            raise RefusedError(404, {"error": f"{place.name.capitalize()} not found"})
         if key in shelf.poison:
             error = {"error": f"Error fetching {place.name} data"}
-            raise Refusal(500, _SERVER_ERROR if name == "objects" else error)
+            raise RefusedError(500, _SERVER_ERROR if name == "objects" else error)
         row = self._rows.row(shelf.kind, key)
         dated = isinstance(row, ObjectRow | AgentRow)
         headers = validators(row.pid, row.modified) if dated else {}
@@ -186,17 +186,17 @@ class Museum:
     def _check_fate(self, shelf: Shelf, pid: str, key: int | None) -> None:
         fate = None if key is None else self._rows.fate(key)
         if pid == "REMOVED" or fate == "removed":
-            raise Refusal(410, {"error": FACTS["message"]["removed"]})
+            raise RefusedError(410, {"error": FACTS["message"]["removed"]})
         if fate == "unhealthy":
             raise self._moved("UNHEALTHY")
         if key in shelf.merged:
             raise self._moved(shelf.pid(shelf.merged[key]))
 
-    def _moved(self, pid: str) -> Refusal:
+    def _moved(self, pid: str) -> RefusedError:
         address = iri("object", pid, self.base)
         message = f"This object has been merged into {pid}."
         body = {"message": message, "resolved": address}
-        return Refusal(301, body, {"Location": quote(address, safe="%/:?#[]@!$&'()*+,;=")})
+        return RefusedError(301, body, {"Location": quote(address, safe="%/:?#[]@!$&'()*+,;=")})
 
 
 def _last(query_string: str, name: str) -> str:

@@ -16,7 +16,7 @@ _DISPLAY = {"true": "true", "1": "true", "false": "false", "0": "false"}
 _BREAK_THE_QUERY = {"type", "material", "color"}
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """An answer of the museum's other than what was asked for."""
 
     def __init__(self, status: int, body: Json, headers: Mapping[str, str] | None = None) -> None:
@@ -46,7 +46,7 @@ class Query:
 
 
 def read_query(name: str, query_string: str) -> Query:
-    """Read the query of a collection; :class:`Refusal` where the museum answers with an error."""
+    """Read the query of a collection; raises :class:`RefusedError`."""
     facts = FACTS["collection"][name]
     given = _once(query_string, ["page", "itemsPerPage", *facts["parameters"]])
     page = leading_int(given.get("page")) or 1
@@ -58,7 +58,7 @@ def read_query(name: str, query_string: str) -> Query:
     }
     since = read_date(values["modifiedSince"]) if "modifiedSince" in values else None
     if "modifiedSince" in values and since is None:
-        raise Refusal(400, {"error": facts["bad_date"]})
+        raise RefusedError(400, {"error": facts["bad_date"]})
     if page < 0 or size < 0:
         raise failure(name, "Requested range not satisfiable")
     if name == "exhibitions" and re.search("[,()]", values.get("q", "")):
@@ -68,10 +68,10 @@ def read_query(name: str, query_string: str) -> Query:
     return Query(page, min(size, FACTS["page_size_cap"]), values, since)
 
 
-def failure(name: str, details: str = "") -> Refusal:
+def failure(name: str, details: str = "") -> RefusedError:
     """The museum's answer when its database refuses a collection's query."""
     body = {"error": f"Error fetching {name.replace('_', ' ')}"}
-    return Refusal(
+    return RefusedError(
         500, body | {"details": details} if FACTS["collection"][name]["details"] else body
     )
 
@@ -101,7 +101,7 @@ def _once(query_string: str, known: list[str]) -> dict[str, str]:
     pairs = [(k, v) for k, v in parse_qsl(query_string, keep_blank_values=True) if k in known]
     given = dict(pairs)
     if len(given) < len(pairs):
-        raise Refusal(500, {"error": "Internal Server Error"})
+        raise RefusedError(500, {"error": "Internal Server Error"})
     return given
 
 

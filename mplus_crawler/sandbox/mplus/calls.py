@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from mplus_crawler.sandbox.facts.mplus import FACTS, LIMIT, MESSAGE, Json
-from mplus_crawler.sandbox.mplus.schema import Refused
+from mplus_crawler.sandbox.mplus.schema import RefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Asked:
         return words[1] if len(words) > 1 else None
 
 
-class Unreadable(Exception):
+class UnreadableCallError(Exception):
     """A body that the web server itself refuses, with the status and the words of its page."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -48,18 +48,21 @@ def is_here(path: str) -> bool:
 
 
 def read_call(asked: Asked) -> tuple[str, Json, str | None]:
-    """The document, the variables and the name of the operation; Refused, or Unreadable."""
+    """Return the document, its variables and the operation's name.
+
+    Raises RefusedError or UnreadableCallError.
+    """
     given = _body(asked) if asked.method == "POST" else {}
     given |= dict(parse_qsl(asked.query, keep_blank_values=True))
     text = given.get("query")
     if not isinstance(text, str) or not text:
-        raise Refused(400, [{"message": MESSAGE["no_query"]}])
+        raise RefusedError(400, [{"message": MESSAGE["no_query"]}])
     return text, _variables(given.get("variables")), given.get("operationName") or None
 
 
 def _body(asked: Asked) -> Json:
     if len(asked.body) > LIMIT["body"]:
-        raise Unreadable(413, "Payload Too Large")
+        raise UnreadableCallError(413, "Payload Too Large")
     kind = asked.content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         return dict(parse_qsl(asked.body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -68,9 +71,9 @@ def _body(asked: Asked) -> Json:
     try:
         found = json.loads(asked.body)
     except ValueError:
-        raise Unreadable(400, "Bad Request") from None
+        raise UnreadableCallError(400, "Bad Request") from None
     if not isinstance(found, dict | list):
-        raise Unreadable(400, "Bad Request")
+        raise UnreadableCallError(400, "Bad Request")
     return found if isinstance(found, dict) else {}
 
 
@@ -79,5 +82,5 @@ def _variables(given: Any) -> Json:
         try:
             given = json.loads(given)
         except ValueError:
-            raise Refused(400, [{"message": MESSAGE["variables"]}]) from None
+            raise RefusedError(400, [{"message": MESSAGE["variables"]}]) from None
     return given if isinstance(given, dict) else {}

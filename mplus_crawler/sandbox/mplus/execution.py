@@ -24,7 +24,7 @@ from graphql import (
 from graphql.execution.values import get_argument_values, get_directive_values, get_variable_values
 
 from mplus_crawler.sandbox.facts.mplus import MESSAGE, Json
-from mplus_crawler.sandbox.mplus.schema import QUERY, SCHEMA, Refused, formatted, read
+from mplus_crawler.sandbox.mplus.schema import QUERY, SCHEMA, RefusedError, formatted, read
 from mplus_crawler.sandbox.mplus.views import ResolverError
 
 # A value that no Int can be: it goes out as null, with an error of its own.
@@ -43,7 +43,7 @@ class Step:
 
 
 class Operation:
-    """What a call wants of a document, with its variables; Refused if that can't be executed."""
+    """The operation of a document that a call executes; raises RefusedError."""
 
     def __init__(self, text: str, variables: Json, name: str | None) -> None:
         self._document = read(text)
@@ -52,7 +52,7 @@ class Operation:
         operation = _operation(self._document, name)
         values = get_variable_values(SCHEMA, operation.variable_definitions or (), variables)
         if isinstance(values, list):
-            raise Refused(500, [formatted(error) for error in values])
+            raise RefusedError(500, [formatted(error) for error in values])
         self._values = values
         self._fragments = {
             node.name.value: node.selection_set
@@ -128,11 +128,11 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     operations = [n for n in document.definitions if isinstance(n, OperationDefinitionNode)]
     if name is None and len(operations) > 1:
         message = "Must provide operation name if query contains multiple operations."
-        raise Refused(500, [{"message": message}])
+        raise RefusedError(500, [{"message": message}])
     for operation in operations:
         if name is None or (operation.name and operation.name.value == name):
             return operation
-    raise Refused(500, [{"message": f'Unknown operation named "{name}".'}])
+    raise RefusedError(500, [{"message": f'Unknown operation named "{name}".'}])
 
 
 def _shown(step: Step, value: Any) -> Any:

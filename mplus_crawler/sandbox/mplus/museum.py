@@ -11,12 +11,12 @@ from mplus_crawler.sandbox.answers import JSON, Answer, error_page, tagged
 from mplus_crawler.sandbox.facts.mplus import CHINESE, ENGLISH, FACTS, MESSAGE, Json
 from mplus_crawler.sandbox.mplus.aggregates import Aggregates
 from mplus_crawler.sandbox.mplus.cache import Cache
-from mplus_crawler.sandbox.mplus.calls import Asked, Unreadable, read_call
+from mplus_crawler.sandbox.mplus.calls import Asked, UnreadableCallError, read_call
 from mplus_crawler.sandbox.mplus.data import Collection, Document
 from mplus_crawler.sandbox.mplus.execution import Operation
 from mplus_crawler.sandbox.mplus.faults import Faults
 from mplus_crawler.sandbox.mplus.roots import Call, Roots
-from mplus_crawler.sandbox.mplus.schema import Refused
+from mplus_crawler.sandbox.mplus.schema import RefusedError
 from mplus_crawler.sandbox.mplus.search import Backend
 from mplus_crawler.sandbox.options import Options
 
@@ -46,9 +46,9 @@ class Museum:
             return answer
         try:
             return Operation(*read_call(asked))
-        except Unreadable as problem:
+        except UnreadableCallError as problem:
             return error_page(problem.status, problem.text, "default-src 'self'")
-        except Refused as refusal:
+        except RefusedError as refusal:
             return _errors(refusal.status, refusal.errors)
 
     def execute(self, operation: Operation, call: Call) -> Answer:

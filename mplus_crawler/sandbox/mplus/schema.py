@@ -38,7 +38,7 @@ _WORDS = (
 )
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A document that can't be executed, with its errors as they are sent."""
 
     def __init__(self, status: int, errors: list[Json]) -> None:
@@ -49,13 +49,13 @@ class Refused(Exception):
 
 @lru_cache(maxsize=256)
 def read(text: str) -> DocumentNode:
-    """A valid document; Refused with 400 otherwise."""
+    """A valid document; RefusedError with 400 otherwise."""
     try:
         document = parse(text)
     except GraphQLSyntaxError as error:
-        raise Refused(400, [formatted(error)]) from None
+        raise RefusedError(400, [formatted(error)]) from None
     if errors := validate(SCHEMA, document):
-        raise Refused(400, [formatted(error) for error in errors])
+        raise RefusedError(400, [formatted(error) for error in errors])
     return document
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from scrapy.crawler import Crawler
 
 from mplus_crawler.policies.policy import Policy
-from mplus_crawler.protocols.chain import Place
+from mplus_crawler.protocols.chain import ApiBase
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
 
@@ -25,7 +25,7 @@ class GentSpider(MuseumSpider):
     base_setting = "DMG_BASE_URL"
 
     canonical: Callable[[str], str]
-    place: Place
+    place: ApiBase
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -33,7 +33,7 @@ class GentSpider(MuseumSpider):
         spider = super().from_crawler(crawler, *args, **kwargs)
         # Types, materials and makers are few, and named by every other record.
         spider.canonical = lru_cache(maxsize=4096)(cls.spelling(spider.policy, spider.base_url))
-        spider.place = Place(spider.base_url, spider.policy.base_url)
+        spider.place = ApiBase(spider.base_url, spider.policy.base_url)
         return spider
 
     @classmethod

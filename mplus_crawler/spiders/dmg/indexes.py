@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.hydra.collections import Listing, read_listing, read_lists
+from mplus_crawler.protocols.hydra.collections import MemberList, read_listing, read_lists
 from mplus_crawler.records.batch import Records
 from mplus_crawler.responses.ledger import Ledger
 from mplus_crawler.spiders.arguments import Parser, flag, yes
@@ -54,11 +54,11 @@ class IndexSpider(GentSpider):
         """Read the list, and hand it to the callback."""
         request.cb_kwargs["page"] = self.read(response.body)
 
-    def read(self, body: bytes) -> Listing:
+    def read(self, body: bytes) -> MemberList:
         """The list in *body*; raises :class:`InvalidResponseError` where there is none."""
         return read_listing(body)
 
-    def parse(self, response: Response, page: Listing) -> Iterator[Request | Records]:
+    def parse(self, response: Response, page: MemberList) -> Iterator[Request | Records]:
         """What is listed, and how many there should be."""
         self.census.page(replayed=response.meta.get("replayed", False))
         ids = [self.id_of(member) for member in page.members]
@@ -143,7 +143,7 @@ class ColorsSpider(IndexSpider):
             raise InvalidResponseError("the answer has members that are no records")
         request.cb_kwargs["page"] = page
 
-    def read(self, body: bytes) -> Listing:
+    def read(self, body: bytes) -> MemberList:
         """Both palettes; only the filter can leave nothing of them."""
         page = read_lists(body, "base_colors", "css_colors")
         if not page.members and "onDisplay" not in self.arguments:
@@ -194,7 +194,7 @@ class ColorsSpider(IndexSpider):
             )
 
     def parse_dominant(
-        self, response: Response, page: Listing, id_: str, members: list[Any], retrieved_at: str
+        self, response: Response, page: MemberList, id_: str, members: list[Any], retrieved_at: str
     ) -> Iterator[Records]:
         """The colour, with its dominant objects."""
         self.census.page(replayed=response.meta.get("replayed", False))
@@ -224,9 +224,9 @@ class DcatSpider(IndexSpider):
     kind = "dataset"
     path = "dcat"
 
-    def read(self, body: bytes) -> Listing:
+    def read(self, body: bytes) -> MemberList:
         """The catalogue, then its data sets."""
         page = read_lists(body, "dcat:dataset")
         if not page.members:
             raise InvalidResponseError("the answer has no data sets")
-        return Listing(page.document, [page.document, *page.members], None)
+        return MemberList(page.document, [page.document, *page.members], None)

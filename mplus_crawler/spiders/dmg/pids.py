@@ -27,7 +27,7 @@ _LONGEST_CELL = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RecordReference:
     """A PID or URI as it was given, *where*, and the *row* of the feed that it is from."""
 
     value: str
@@ -35,16 +35,16 @@ class Entry:
     row: Mapping[str, Any] = field(default_factory=dict)
 
 
-def entries(arguments: Mapping[str, str]) -> Iterator[Entry]:
+def entries(arguments: Mapping[str, str]) -> Iterator[RecordReference]:
     """What ``pids`` or ``pids_file`` names, in order; :class:`UsageError` if it can't be read."""
     if "pids_file" in arguments:
         yield from _in_file(arguments["pids_file"])
     else:
         for value in filter(None, map(_trimmed, arguments["pids"].split(","))):
-            yield Entry(value, "pids")
+            yield RecordReference(value, "pids")
 
 
-def record_uri(entry: Entry, home: str, canonical: Callable[[str], str]) -> str:
+def record_uri(entry: RecordReference, home: str, canonical: Callable[[str], str]) -> str:
     """The canonical URI of a record below *home*; :class:`UsageError` for any other URI."""
     if not entry.value.lower().startswith(("http://", "https://")):
         return home + quote(entry.value, safe="")
@@ -99,7 +99,7 @@ def http_date(modified: object) -> str:
         return ""
 
 
-def _in_file(name: str) -> Iterator[Entry]:
+def _in_file(name: str) -> Iterator[RecordReference]:
     if not Path(name).is_file():
         raise UsageError(f"pids_file={name}: there is no such file")
     found = False
@@ -116,7 +116,7 @@ def _in_file(name: str) -> Iterator[Entry]:
         raise UsageError(f"pids_file={name} names no record: write one PID a line")
 
 
-def _read(file: TextIO, name: str) -> Iterator[Entry]:
+def _read(file: TextIO, name: str) -> Iterator[RecordReference]:
     """The entries of *file*, which says by its first line what it is."""
     numbered = ((number, line) for number, line in enumerate(file) if _trimmed(line))
     before, first = next(numbered, (0, ""))
@@ -130,10 +130,10 @@ def _read(file: TextIO, name: str) -> Iterator[Entry]:
     else:
         for number, line in enumerate(lines, before + 1):
             if value := _trimmed(line):
-                yield Entry(value, f"{name}, line {number}")
+                yield RecordReference(value, f"{name}, line {number}")
 
 
-def _json_lines(lines: Iterator[str], name: str, before: int) -> Iterator[Entry]:
+def _json_lines(lines: Iterator[str], name: str, before: int) -> Iterator[RecordReference]:
     for number, line in enumerate(lines, before + 1):
         if not _trimmed(line):
             continue
@@ -144,10 +144,10 @@ def _json_lines(lines: Iterator[str], name: str, before: int) -> Iterator[Entry]
         value = row.get("id") if isinstance(row, dict) else None
         if not isinstance(value, str) or not _trimmed(value):
             raise ValueError(f"line {number} has no id")
-        yield Entry(_trimmed(value), f"{name}, line {number}", row)
+        yield RecordReference(_trimmed(value), f"{name}, line {number}", row)
 
 
-def _csv(lines: Iterator[str], name: str, before: int) -> Iterator[Entry]:
+def _csv(lines: Iterator[str], name: str, before: int) -> Iterator[RecordReference]:
     csv.field_size_limit(_LONGEST_CELL)
     rows = csv.reader(lines, strict=True)
     heads = next(rows)
@@ -160,7 +160,7 @@ def _csv(lines: Iterator[str], name: str, before: int) -> Iterator[Entry]:
             continue
         if len(row) <= column or not _trimmed(row[column]):
             raise ValueError(f"line {number} has no id")
-        yield Entry(_trimmed(row[column]), f"{name}, line {number}")
+        yield RecordReference(_trimmed(row[column]), f"{name}, line {number}")
 
 
 def _trimmed(text: str) -> str:

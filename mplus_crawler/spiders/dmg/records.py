@@ -22,7 +22,14 @@ from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.spiders.arguments import Parser, text, yes
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
-from mplus_crawler.spiders.dmg.pids import Asked, Entry, entries, http_date, is_record, record_uri
+from mplus_crawler.spiders.dmg.pids import (
+    Asked,
+    RecordReference,
+    entries,
+    http_date,
+    is_record,
+    record_uri,
+)
 from mplus_crawler.spiders.single import MERGED, ask, is_doubtful, location, told
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
@@ -86,7 +93,7 @@ class RecordSpider(GentSpider):
         """What the canonical URIs of these records begin with."""
         return f"{policy.base_url}{cls.path}/"
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: RecordReference) -> None:
         """Ask for what *entry* names; remember what the feed has of it, if that may stand in."""
         self.asked.add(record_uri(entry, self.home, self.canonical))
         record, modified = entry.row.get("record"), http_date(entry.row.get("modified"))

@@ -25,7 +25,7 @@ from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider
 from mplus_crawler.spiders.dmg.oslo.columns import columns
-from mplus_crawler.spiders.dmg.oslo.pages import NUMBER, SIZE, Page, read_page
+from mplus_crawler.spiders.dmg.oslo.pages import NUMBER, SIZE, OsloPage, read_page
 from mplus_crawler.spiders.single import APART
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
@@ -92,7 +92,7 @@ class V1Spider(GentSpider):
         """Read the page, and hand it to the callback."""
         request.cb_kwargs["page"] = read_page(response.body, request.meta["page"], self.size)
 
-    def parse(self, response: Response, page: Page) -> Iterator[Request | Records]:
+    def parse(self, response: Response, page: OsloPage) -> Iterator[Request | Records]:
         """The next pages, and the page's records."""
         self.census.page(replayed=response.meta.get("replayed", False))
         wanted = page.last if self.rows is None else min(page.last, -(-self.rows // page.size))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mplus_crawler.policies.policy import Term
+from mplus_crawler.policies.policy import ImageLicence
 from mplus_crawler.protocols.iiif import image_key
 from mplus_crawler.records.rights import UNKNOWN, Rights
 
@@ -71,13 +71,13 @@ def _said(record: dict[str, Any], key: str, mine: list[dict[str, Any]]) -> list[
     return said
 
 
-def _agreed(said: list[Any], rights: Rights) -> Term | None:
+def _agreed(said: list[Any], rights: Rights) -> ImageLicence | None:
     """The one term that everything *said* means."""
     terms = {rights.term(text) if isinstance(text, str) else None for text in said}
     return terms.pop() if len(terms) == 1 else None
 
 
-def _credit(record: dict[str, Any], term: Term, rights: Rights) -> str:
+def _credit(record: dict[str, Any], term: ImageLicence, rights: Rights) -> str:
     """The record's line of credit, with the licence of this image."""
     names = {
         column: [name for name in _list(record.get(column)) if isinstance(name, str)]

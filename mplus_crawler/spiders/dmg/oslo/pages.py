@@ -14,7 +14,7 @@ SIZE = "itemsPerPage"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OsloPage:
     """A page as the museum gave it.
 
     *size* is the page size that the museum works with, *total* is ``None`` where it doesn't say,
@@ -40,7 +40,7 @@ class Page:
         return self.size if self.number < self.last else 1
 
 
-def read_page(body: bytes, number: int, size: int) -> Page:
+def read_page(body: bytes, number: int, size: int) -> OsloPage:
     """The page *number* in *body*, *size* rows having been asked for.
 
     Links may be malformed, so that only their parameters are read. Raises
@@ -62,7 +62,7 @@ def read_page(body: bytes, number: int, size: int) -> Page:
         raise InvalidResponseError("the answer has no count of all records, nor of pages")
     following = number + 1 if links.get("hydra:next") else number
     last = max(last or 0, -(-(total or 0) // size), following)
-    page = Page(number, size, total, last, members)
+    page = OsloPage(number, size, total, last, members)
     if not members and page.due:
         raise InvalidResponseError("the page is empty before the end", page)
     if len(members) < page.due:
