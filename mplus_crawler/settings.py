@@ -124,7 +124,7 @@ DOWNLOAD_DELAY_JITTER = 0
 CONCURRENT_ITEMS = 1  # an item is a page; Scrapy starts so many tasks with every response
 
 RETRY_TIMES = 5  # Scrapy's 2 lose a page to a burst of errors of a second
-RETRY_PARKED_TIMES = 10
+RETRY_BACK_OFF_TIMES = 10
 RETRY_BREAKER = 12
 RETRY_BACKOFF_BASE = 0.5
 RETRY_BACKOFF_MAX = 30

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mplus_crawler.museum.meta import Meta
+
 PACKAGE = "mplus_crawler"
 ROOT = Path(__file__).parents[1] / PACKAGE
 
@@ -242,3 +244,71 @@ def test_only_the_census_changes_its_fields(sources: dict[str, str]) -> None:
 )
 def test_a_line_that_changes_the_census_is_found(line: str) -> None:
     assert meddling(ast.parse(line))
+
+
+# https://docs.scrapy.org/en/2.19/topics/request-response.html#topics-request-meta
+SCRAPY_META = {
+    "dont_redirect",
+    "download_maxsize",
+    "download_slot",
+    "download_timeout",
+    "handle_httpstatus_list",
+    "max_retry_times",
+    "retry_times",
+}
+
+
+def meta_keys(tree: ast.AST) -> Iterator[str]:
+    """Every key of ``Request.meta`` that *tree* reads or sets; ``?`` for one that is computed."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(ast.Attribute(attr="meta"), key):
+                yield _constant(key)
+            case ast.Call(ast.Attribute(ast.Attribute(attr="meta"), "get" | "pop" | "setdefault")):
+                yield _constant(node.args[0])
+            case ast.Call(ast.Attribute(ast.Attribute(attr="meta"), "update")):
+                yield from (keyword.arg or "?" for keyword in node.keywords)
+                yield from (key for mapping in node.args for key in _keys(mapping))
+            case ast.Compare(key, [ast.In() | ast.NotIn()], [ast.Attribute(attr="meta")]):
+                yield _constant(key)
+            case ast.keyword("meta", ast.expr() as value) | ast.Assign([ast.Name("meta")], value):
+                yield from _keys(value)
+
+
+def _keys(mapping: ast.expr) -> Iterator[str]:
+    for node in ast.walk(mapping):
+        if isinstance(node, ast.Dict):
+            yield from (_constant(key) for key in node.keys if key is not None)
+
+
+def _constant(node: ast.expr) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else "?"
+
+
+def test_every_meta_key_is_scrapys_or_declared(sources: dict[str, str]) -> None:
+    used = {
+        key
+        for module, text in sources.items()
+        if _room(module) != "sandbox"
+        for key in meta_keys(ast.parse(text))
+    }
+    declared = set(Meta.__annotations__)
+    assert used - declared == SCRAPY_META
+    assert declared - used == set(), "declared and not used"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "request.meta['typo'] = 1",
+        "response.meta.get('typo')",
+        "r.request.meta.setdefault('typo', 1)",
+        "request.meta.update(typo=1)",
+        "request.meta.update({'typo': 1})",
+        "'typo' in request.meta",
+        "Request(url, meta={'page': 1, **({'typo': 1} if x else {})})",
+        "meta = {**request.meta, 'typo': 1}",
+    ],
+)
+def test_a_key_of_meta_is_found_however_it_is_used(line: str) -> None:
+    assert "typo" in set(meta_keys(ast.parse(line)))

@@ -244,7 +244,7 @@ def test_our_own_spending_is_not_taken_for_somebody_elses(store: str) -> None:
 def test_a_park_holds_for_all_and_then_lets_one_probe_pass(store: str) -> None:
     one = account([Limit(100, 60)])
     mine, theirs = open_budget(store), open_budget(store)
-    spend(mine, one, 1, RateLimits(park=0.4))
+    spend(mine, one, 1, RateLimits(back_off=0.4))
     assert 0 < theirs.reserve(one).wait <= 0.4
     assert mine.reserve(one).ticket is None
     time.sleep(0.45)

@@ -119,7 +119,7 @@ def test_counts(fields: Fields, quotas: list[Quota]) -> None:
     ],
 )
 def test_parks(status: int, fields: Fields, park: float | None) -> None:
-    assert read(status, fields).park == park
+    assert read(status, fields).back_off == park
 
 
 NAMES = [
@@ -132,7 +132,7 @@ VALUES = st.text(max_size=60) | st.from_regex(r'"[a-z]{0,5}"; ?r=-?\d{0,12}; ?t=
 @given(st.sampled_from([200, 429, 503]), st.dictionaries(st.sampled_from(NAMES), VALUES))
 def test_nothing_makes_it_fail_or_wait_for_ever(status: int, fields: dict[str, str]) -> None:
     evidence = read(status, dict(fields))
-    assert evidence.park is None or 0 <= evidence.park <= LONGEST_WAIT
+    assert evidence.back_off is None or 0 <= evidence.back_off <= LONGEST_WAIT
     for quota in evidence.quotas:
         assert quota.remaining >= 0
         assert 0 <= quota.reset <= LONGEST_WAIT

@@ -246,7 +246,7 @@ class Ledger(Extension):
 
     def _key(self, request: Request) -> str:
         """What *request* asks for, however it has been varied to be asked again."""
-        asked = request.meta.get("asks_for")
+        asked = request.meta.get("ledger_key")
         return asked or self._crawler.request_fingerprinter.fingerprint(request).hex()
 
     def _fail(self, error: Exception) -> None:
@@ -264,7 +264,7 @@ class LedgerMiddleware(Component):
 
     def process_request(self, request: Request) -> Response | None:
         """The answer that is held for *request*; it costs neither network nor budget."""
-        if request.meta.get("unledgered") or request.meta.get("retry_times"):
+        if request.meta.get("skip_ledger") or request.meta.get("retry_times"):
             return None
         if (held := self._ledger.find(request)) is None:
             return None
@@ -274,7 +274,7 @@ class LedgerMiddleware(Component):
 
     def process_response(self, request: Request, response: Response) -> Response:
         """Keep what the retry middleware has accepted."""
-        kept = request.meta.get("replayed") or request.meta.get("unledgered")
+        kept = request.meta.get("replayed") or request.meta.get("skip_ledger")
         if not kept and response.status == 200:
             self._ledger.keep(request, response)
         return response

@@ -113,7 +113,7 @@ class LifecycleWatch(Extension):
 
     def look(self, response: Response, request: Request) -> None:
         """Learn what *response* says, and tell what is new."""
-        if request.meta.get("elsewhere"):
+        if request.meta.get("third_party"):
             return
         known = self._known.filled(read_lifecycle(response))
         if known != self._known:

@@ -146,7 +146,7 @@ class RevalidationMiddleware(Component):
             return response
         known, now = self._known(request), _received(response)
         if known is None or not known.agrees(now):
-            request.meta["unconditional"] = True
+            request.meta["dont_revalidate"] = True
             return response
         headers = {**known.validators, **now.validators, _MARK: "304"}
         return Response(request.url, headers=headers, body=known.body, request=request)
@@ -154,7 +154,7 @@ class RevalidationMiddleware(Component):
     def _known(self, request: Request) -> StoredResponse | None:
         """What may stand in for the answer to *request*."""
         spider = Museum.of(self._crawler)
-        anew = request.meta.get("unconditional") or request.meta.get("unledgered")
+        anew = request.meta.get("dont_revalidate") or request.meta.get("skip_ledger")
         if not spider.revalidates or spider.fresh or anew:
             return None
         known = self._former.find(request.url) or spider.stored_response(request)

@@ -124,7 +124,7 @@ class MuseumSpider(Museum):
 
     def rate_limit_of(self, request: Request) -> tuple[str, Tier]:
         """Who counts *request*: the API in the budget's books, and the tier there."""
-        if request.meta.get("elsewhere"):
+        if request.meta.get("third_party"):
             return self.rate_limit_elsewhere(request.url)
         return self.api, self.policy.tier(request.url, self.base_url)
 

@@ -110,7 +110,7 @@ class Reconciliation(Component):
             self._spider.url(number, size),
             self._take,
             errback=self._lost,
-            meta={"page": number, "size": size, "unledgered": True},
+            meta={"page": number, "size": size, "skip_ledger": True},
             dont_filter=True,
         )
 
@@ -129,7 +129,7 @@ class Reconciliation(Component):
             self._spider.url(1, 1, full=False),
             self._withdraw,
             errback=self._lost,
-            meta={"page": 1, "size": 1, "unledgered": True},
+            meta={"page": 1, "size": 1, "skip_ledger": True},
             cb_kwargs={"gone": gone},
             dont_filter=True,
         )
@@ -143,7 +143,7 @@ class Reconciliation(Component):
             self._spider.url(page.number, page.size),
             self._compare,
             errback=self._unseen,
-            meta={"page": page.number, "size": page.size, "unledgered": True},
+            meta={"page": page.number, "size": page.size, "skip_ledger": True},
             cb_kwargs={"former": page},
             dont_filter=True,
         )
@@ -190,7 +190,7 @@ class Reconciliation(Component):
         return [self._page(self._chain.start(), 1)]
 
     def _page(self, url: str, number: int) -> Request:
-        meta = {"page": number, "size": self._spider.policy.page_size, "unledgered": True}
+        meta = {"page": number, "size": self._spider.policy.page_size, "skip_ledger": True}
         return Request(url, self._list, errback=self._lost, meta=meta, dont_filter=True)
 
     def _list(self, response: Response, page: Page) -> Iterator[Request]:
@@ -200,7 +200,7 @@ class Reconciliation(Component):
         self._listed |= {self._spider.canonical(uri): page.number for uri in uris if uri}
         # A last page that only the total calls short disproves the total, if the next pass agrees.
         ends = page.is_last and 0 < len(uris) < page.size
-        if not all(uris) or (response.meta.get("suspect") and not ends):
+        if not all(uris) or (response.meta.get("accepted_invalid") and not ends):
             self._fault = f"page {page.number} of the stubs is not whole"
         try:
             for url in self._chain.arrived(page):

@@ -34,10 +34,10 @@ def ask(
         callback,
         errback=errback,
         meta={
-            "single": True,
-            "asks_for": url,  # Scrapy's fingerprint takes %2F and %252F for the same
-            "again": again,
-            "retry_pause": APART if again else 0.0,
+            "single_record": True,
+            "ledger_key": url,  # Scrapy's fingerprint takes %2F and %252F for the same
+            "second_try": again,
+            "retry_delay": APART if again else 0.0,
             "handle_httpstatus_list": [*MERGED, 404, 410],
             "dont_redirect": True,
         },
@@ -49,7 +49,7 @@ def ask(
 
 def is_doubtful(response: Response) -> bool:
     """Whether *response* is the first 404, which counts only if a second one follows."""
-    return response.status == 404 and not response.meta["again"]
+    return response.status == 404 and not response.meta["second_try"]
 
 
 def location(response: Response) -> str:

@@ -41,7 +41,7 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
     async def download_request(self, request: Request) -> Response:
         """Wait for the budget, send, and hand the answer's evidence back to it."""
         spider = Museum.of(self._crawler)
-        api, _ = spider.rate_limit_of(request)
+        api, _ = request.meta["rate_limit"]
         async with _places.setdefault(api, asyncio.Semaphore(spider.policy.in_flight)):
             return await self._send(request, spider)
 

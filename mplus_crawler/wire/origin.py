@@ -25,10 +25,10 @@ class OriginGuard(Component):
 
     def process_request(self, request: Request) -> None:
         """Pass what stays where the spider may ask."""
-        spider, elsewhere = Museum.of(self._crawler), request.meta.get("elsewhere")
+        spider, elsewhere = Museum.of(self._crawler), request.meta.get("third_party")
         allows = spider.allows_elsewhere if elsewhere else spider.allows
         if not allows(request.url):
             reason = f"an answer led away from the API, to {urlsplit(request.url).netloc}"
-            if not (elsewhere or request.meta.get("loss_is_named")):
+            if not (elsewhere or request.meta.get("loss_reported")):
                 self._census.problem(reason)
             raise IgnoreRequest(reason)

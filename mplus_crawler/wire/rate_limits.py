@@ -43,7 +43,7 @@ def read_rate_limits(response: Response, now: Callable[[], float] = time.time) -
     waits = [quota.reset for quota in quotas if quota.remaining == 0 or response.status == 429]
     if (after := _retry_after(_field(fields, "Retry-After"), now)) is not None:
         waits.append(after)
-    return RateLimits(quotas, park=max(waits, default=0.0))
+    return RateLimits(quotas, back_off=max(waits, default=0.0))
 
 
 def _quotas(fields: Headers, now: Callable[[], float]) -> Iterable[Quota]:

@@ -54,7 +54,7 @@ class RetryMiddleware(Component):
         settings = crawler.settings
         self._census = Census.of(crawler)
         self._times = settings.getint("RETRY_TIMES")
-        self._parked_times = settings.getint("RETRY_PARKED_TIMES")
+        self._parked_times = settings.getint("RETRY_BACK_OFF_TIMES")
         self._breaker = settings.getint("RETRY_BREAKER")
         self._errors_in_a_row = 0
         self._vouched = 0
@@ -68,7 +68,7 @@ class RetryMiddleware(Component):
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         """*response* when it is accepted, else the request again."""
-        if request.meta.get("elsewhere"):  # what isn't the museum's doesn't decide on its harvest
+        if request.meta.get("third_party"):  # what isn't the museum's doesn't decide on its harvest
             request.meta.setdefault("retrieved_at", _now())
             return response
         if response.status in request.meta.get("handle_httpstatus_list", ()):
@@ -114,7 +114,7 @@ class RetryMiddleware(Component):
             if fault.page is None:
                 raise
         self._census.doubt(f"{request.url}: {fault}")
-        request.meta.update(retrieved_at=_now(), suspect=True, unledgered=True)
+        request.meta.update(retrieved_at=_now(), accepted_invalid=True, skip_ledger=True)
         request.cb_kwargs["page"] = fault.page
         return response
 
@@ -132,7 +132,7 @@ class RetryMiddleware(Component):
         witness = Museum.of(self._crawler).health_check()
         if witness is None or self._vouched >= self._most_vouched:
             return False
-        meta = {**witness.meta, "health_check": True, "unledgered": True, "max_retry_times": 0}
+        meta = {**witness.meta, "health_check": True, "skip_ledger": True, "max_retry_times": 0}
         try:
             await self._crawler.engine.download_async(witness.replace(meta=meta))
         except Exception as error:  # whatever it is, nobody vouches
@@ -143,21 +143,21 @@ class RetryMiddleware(Component):
     def _again(self, request: Request, reason: str, status: int | None = None) -> Request:
         tried = request.meta.get("retry_times", 0)
         most = request.meta.get("max_retry_times", self._times)
-        if tried >= (most if status is None else request.meta.get("most_errors", most)):
+        if tried >= (most if status is None else request.meta.get("max_error_retries", most)):
             raise RetriesExhaustedError(f"{reason}, {tried + 1} times", status)
         pause = random.uniform(0, min(self._longest, self._base * 2**tried))
         logger.info("%s: %s; again in %.1f s", request.url, reason, pause)
-        return self._copy(request, retry_times=tried + 1, retry_pause=pause)
+        return self._copy(request, meta={"retry_times": tried + 1, "retry_delay": pause})
 
     def _again_when_free(self, request: Request, response: Response) -> Request:
-        parked = request.meta.get("parked_times", 0)
+        parked = request.meta.get("back_off_times", 0)
         if parked >= self._parked_times:
             reason = f"the museum refuses with {response.status}, {parked + 1} times"
             self._census.stop(Verdict.STOPPED, reason)
             raise IgnoreRequest(reason)
-        return self._copy(request, parked_times=parked + 1)
+        return self._copy(request, meta={"back_off_times": parked + 1})
 
-    def _copy(self, request: Request, **meta: float) -> Request:
+    def _copy(self, request: Request, meta: dict[str, float]) -> Request:
         self._crawler.stats.inc_value("retry/count")
         request = Museum.of(self._crawler).retry_of(request)
         return request.replace(

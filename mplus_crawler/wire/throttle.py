@@ -107,8 +107,8 @@ class Throttle(Extension):
         """Wait until *request* may go, and take it from the budget."""
         self._turn_away()
         spider = Museum.of(self._crawler)
-        _, tier = spider.rate_limit_of(request)
-        account = self.account(request)
+        api, tier = request.meta["rate_limit"]
+        account = Account.of(api, tier, spider.identity, self._share)
         who = f"{spider.name} (process {os.getpid()})"
         waited = 0.0
         async with self._queues[account.key]:
@@ -123,7 +123,7 @@ class Throttle(Extension):
                     self._peak(tier).sent()
                     return Admission(account, grant.ticket, tier)
                 if waited + grant.wait > self._patience:
-                    if request.meta.get("elsewhere"):
+                    if request.meta.get("third_party"):
                         raise IgnoreRequest(self._patience_over(tier, grant.wait))
                     self._stop(Verdict.STOPPED, self._patience_over(tier, grant.wait))
                 self._turns[account.key] = monotonic() + grant.wait
@@ -145,12 +145,12 @@ class Throttle(Extension):
         """Take over what *response* (``None``: there was none) says of the tier."""
         evidence = RateLimits() if response is None else read_rate_limits(response)
         self.statuses["none" if response is None else str(response.status)] += 1
-        if response is not None and evidence.park == 0.0:
-            evidence = RateLimits(evidence.quotas, park=_usual_park(response, admission))
-        if evidence.park:
+        if response is not None and evidence.back_off == 0.0:
+            evidence = RateLimits(evidence.quotas, back_off=_usual_park(response, admission))
+        if evidence.back_off:
             logger.warning(
                 "the museum asks for %.0f s of silence on the tier %s",
-                evidence.park,
+                evidence.back_off,
                 admission.tier.name,
             )
         assert self._budget is not None
@@ -227,15 +227,15 @@ class ThrottleMiddleware(Component):
 
     async def process_request(self, request: Request) -> None:
         """Name the slot by the tier; AutoThrottle works on slots."""
-        _, tier = Museum.of(self._crawler).rate_limit_of(request)
-        request.meta["download_slot"] = tier.name
-        if pause := request.meta.pop("retry_pause", 0.0):
+        api, tier = Museum.of(self._crawler).rate_limit_of(request)
+        request.meta.update(rate_limit=(api, tier), download_slot=tier.name)
+        if pause := request.meta.pop("retry_delay", 0.0):
             await self._throttle.pause(pause)
 
     def process_response(self, request: Request, response: Response) -> Response:
         """Slow the slot down for a server in distress, which AutoThrottle overlooks."""
         # What has failed before has a pause of its own, and tells nothing new of the server's load.
-        again = request.meta.get("retry_times") or "most_errors" in request.meta
+        again = request.meta.get("retry_times") or "max_error_retries" in request.meta
         if response.status == 429 or (response.status >= 500 and not again):
             slot = self._crawler.engine.downloader.slots.get(request.meta["download_slot"])
             if slot is not None:

@@ -134,7 +134,7 @@ class ColorsSpider(IndexSpider):
 
     def accept(self, request: Request, response: Response) -> None:
         """Read the colours, or the objects in which one is strongest."""
-        most = request.meta.get("most")
+        most = request.meta.get("max_members")
         if most is None:
             super().accept(request, response)
             return
@@ -174,7 +174,7 @@ class ColorsSpider(IndexSpider):
             urljoin(self.base_url, f"{self.path}/dominant?{query}"),
             self.parse_dominant,
             errback=self.lost_dominant,
-            meta={"most": most},
+            meta={"max_members": most},
             cb_kwargs={"id_": id_, "members": members, "retrieved_at": retrieved_at},
             dont_filter=True,
         )

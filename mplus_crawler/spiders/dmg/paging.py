@@ -102,7 +102,7 @@ class CollectionSpider(GentSpider):
 
     def accept(self, request: Request, response: Response) -> None:
         """Read the page, or the single record, and hand it to the callback."""
-        if request.meta.get("single"):
+        if request.meta.get("single_record"):
             request.cb_kwargs["record"] = read_record(response.body)
             return
         links = [value.decode("latin-1") for value in response.headers.getlist("Link")]
@@ -228,7 +228,7 @@ class CollectionSpider(GentSpider):
             self.url(number, size),
             self.parse_part,
             errback=self.smaller,
-            meta={"page": number, "size": size, "most_errors": 1},
+            meta={"page": number, "size": size, "max_error_retries": 1},
             dont_filter=True,
         )
 

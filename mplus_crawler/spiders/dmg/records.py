@@ -157,9 +157,9 @@ class RecordSpider(GentSpider):
         """The record, if it is the one that was asked for; for any other it is asked once more."""
         target = via[-1] if via else id_
         other = self.other(record, target)
-        if other and not response.meta["again"]:
+        if other and not response.meta["second_try"]:
             request = self.request(id_, via, again=True)
-            request.meta["unledgered"] = True
+            request.meta["skip_ledger"] = True
             return request
         if other and record:  # of some, the museum has nothing at all but the number
             return Loss(id_, "unreadable", f"the museum answers with {other}")

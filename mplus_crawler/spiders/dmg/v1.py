@@ -131,13 +131,14 @@ class V1Spider(GentSpider):
             urljoin(self.root, f"{self.path}?{urlencode(query)}"),
             self.parse,
             errback=self.lost,
-            meta={"page": number, "again": again, "retry_pause": APART if again else 0.0},
+            meta={"page": number, "second_try": again, "retry_delay": APART if again else 0.0},
             dont_filter=True,
         )
 
     def lost(self, failure: Failure) -> Iterator[Request]:
         """A page that cannot be had, or that is none: asked for once more, and then the end."""
-        number, again = (request_of(failure).meta[name] for name in ("page", "again"))
+        request = request_of(failure)
+        number, again = request.meta["page"], request.meta["second_try"]
         none = isinstance(failure.value, RetriesExhaustedError) and failure.value.not_retryable
         if none and not again and self.crawler.crawling:
             yield self.page_request(number, again=True)

@@ -96,7 +96,7 @@ class ManifestPipeline(Component):
     async def _manifest(self, url: str) -> Stated:
         if not self._spider.allows_elsewhere(url):
             raise ManifestError("its address is none that may be asked")
-        request = Request(url, meta={"elsewhere": True, "max_retry_times": 1})
+        request = Request(url, meta={"third_party": True, "max_retry_times": 1})
         try:
             response = await self._crawler.engine.download_async(request)
         except Exception:  # a connection may end in many ways, a redirect anywhere

@@ -71,7 +71,7 @@ class ImagesPipeline(FilesPipeline):
                 self._spider.address(item),
                 callback=NO_CALLBACK,
                 headers={"Accept": "image/*"},
-                meta={"unledgered": True, "loss_is_named": True},
+                meta={"skip_ledger": True, "loss_reported": True},
             )
         ]
 

@@ -45,7 +45,7 @@ class FeedMiddleware:
 
     def process_request(self, request: Request) -> Response | None:
         """An empty answer; the spider reads the feed itself, a record at a time."""
-        return Response(request.url, request=request) if request.meta.get("feed") else None
+        return Response(request.url, request=request) if request.meta.get("local_feed") else None
 
 
 class ImagesSpider(GentSpider):
@@ -121,7 +121,8 @@ class ImagesSpider(GentSpider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Ask for the feed, which :class:`FeedMiddleware` answers."""
-        yield Request(self.feed.as_uri(), meta={"feed": True, "unledgered": True}, dont_filter=True)
+        meta = {"local_feed": True, "skip_ledger": True}
+        yield Request(self.feed.as_uri(), meta=meta, dont_filter=True)
 
     async def parse(self, response: Response) -> AsyncIterator[Picture | Loss]:
         """Read the feed; then the images, host by host in turn, as places come free."""

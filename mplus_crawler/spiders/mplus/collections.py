@@ -121,8 +121,8 @@ class RootSpider(MplusSpider):
             errback=self.lost,
             meta={
                 "questions": questions,
-                "asks_for": f"{self.root} {questions[0].key}",
-                "unledgered": self.walk.rolls > 1,  # a list that proves must be new
+                "ledger_key": f"{self.root} {questions[0].key}",
+                "skip_ledger": self.walk.rolls > 1,  # a list that proves must be new
                 **({"max_retry_times": _PATIENCE} if self.lost_calls else {}),
             },
         )
@@ -172,7 +172,7 @@ class RootSpider(MplusSpider):
             raise InvalidResponseError(f"nothing that was asked for came{why and f': {why}'}")
         self.barren = 0 if came else self.barren + self.weight(questions, outcomes)
         if not _is_whole(questions[0], outcomes[0]):
-            request.meta["unledgered"] = True
+            request.meta["skip_ledger"] = True
         request.cb_kwargs.update(answer=answer, outcomes=outcomes)
 
     def weight(self, questions: Sequence[Question], outcomes: Sequence[Outcome]) -> float:

@@ -83,7 +83,7 @@ class PublishedSpider(MuseumSpider):
                 self.source,
                 errback=self.lost,
                 meta={
-                    "unledgered": True,
+                    "skip_ledger": True,
                     "download_maxsize": _LARGEST_ARCHIVE,
                     "download_timeout": _LONGEST_DOWNLOAD,
                 },

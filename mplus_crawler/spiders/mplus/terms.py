@@ -55,13 +55,13 @@ class MplusTermsSpider(MplusSpider):
             [self.operation(list_, **key)],
             callback=self.parse,
             errback=self.lost,
-            meta={"list": list_, "tries": tries, "asks_for": f"terms {list_}"},
+            meta={"vocabulary": list_, "tries": tries, "ledger_key": f"terms {list_}"},
         )
 
     def retry_of(self, request: Request) -> Request:
         """The same list, past what the server's cache holds of it."""
         tries = request.meta["tries"] + 1
-        again = self.request(request.meta["list"], tries)
+        again = self.request(request.meta["vocabulary"], tries)
         return request.replace(body=again.body, meta={**request.meta, "tries": tries})
 
     def accept(self, request: Request, response: Response) -> None:
@@ -75,8 +75,8 @@ class MplusTermsSpider(MplusSpider):
         lists = {alias: answer.rows(alias) for alias in answer.data}
         if not lists or None in lists.values():
             raise InvalidResponseError("the list is not in the answer")
-        if not all(lists.values()) and not request.meta.get("empty"):
-            request.meta["empty"] = True
+        if not all(lists.values()) and not request.meta.get("empty_seen"):
+            request.meta["empty_seen"] = True
             raise InvalidResponseError("a list is empty, which is to be seen twice")
         request.cb_kwargs["lists"] = lists
 
@@ -84,7 +84,7 @@ class MplusTermsSpider(MplusSpider):
         self, response: Response, lists: Mapping[str, list[dict[str, Any]]]
     ) -> Iterator[Request | Records]:
         """The terms of one list, and the next lists."""
-        census, name = Census.of(self.crawler), response.meta["list"]
+        census, name = Census.of(self.crawler), response.meta["vocabulary"]
         census.page(replayed=response.meta.get("replayed", False))
         members: list[tuple[str | None, Any]] = [
             (f"{name}/{alias if alias in ('en', 'zh') else ''}/{row.get('title')}", row)
@@ -100,7 +100,7 @@ class MplusTermsSpider(MplusSpider):
 
     def lost(self, failure: Failure) -> Iterator[Request]:
         """A list that cannot be had."""
-        name = request_of(failure).meta["list"]
+        name = request_of(failure).meta["vocabulary"]
         Census.of(self.crawler).lost_page(f"{name}: {failure.getErrorMessage()}")
         yield from self.others(name)
 

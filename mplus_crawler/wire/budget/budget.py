@@ -86,13 +86,13 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """What an answer said of its tier: its counts, and a *park* in seconds (429 or 503).
+    """What an answer said of its tier: its counts, and a *back_off* in seconds (429 or 503).
 
     While a tier is parked nothing goes; then one request does, as a probe.
     """
 
     quotas: tuple[Quota, ...] = ()
-    park: float | None = None
+    back_off: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class RedisBudget:
             for quota in evidence.quotas
             for part in (quota.window_among(windows), quota.remaining, quota.reset)
         ]
-        park = "" if evidence.park is None else evidence.park
+        park = "" if evidence.back_off is None else evidence.back_off
         with self._reachable():
             self._settle([_PREFIX + account.key], [ticket, park, len(windows), *windows, *counts])
 

@@ -91,8 +91,8 @@ class SqliteBudget:
             _count(db, account, ticket, now, 1.0)
             for quota in evidence.quotas:
                 self._tighten(db, account, quota, now)
-            if evidence.park is not None:
-                self._park(db, account.key, now + evidence.park)
+            if evidence.back_off is not None:
+                self._park(db, account.key, now + evidence.back_off)
             else:
                 db.execute("DELETE FROM park WHERE account = ? AND until <= ?", (account.key, now))
 
