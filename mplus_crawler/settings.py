@@ -74,7 +74,7 @@ SPIDER_MIDDLEWARES = {
 }
 ITEM_PIPELINES = {
     "mplus_crawler.feeds.pipelines.NormalisePipeline": 100,
-    "mplus_crawler.spiders.images.manifests.ManifestPipeline": 120,
+    "mplus_crawler.spiders.dmg.manifests.ManifestPipeline": 120,
     "mplus_crawler.feeds.pipelines.RightsPipeline": 150,
     "mplus_crawler.feeds.pipelines.ValidatePipeline": 200,
 }

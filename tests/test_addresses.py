@@ -124,7 +124,7 @@ def test_any_text_is_judged_without_an_error(text: str) -> None:
 
 
 @pytest.fixture
-def health_check() -> Iterator[Server]:
+def private_server() -> Iterator[Server]:
     """A server on this machine that no answer may send us to."""
     with serving(lambda path: (200, [("Content-Type", "image/png")], png(path))) as server:
         yield server
@@ -137,10 +137,10 @@ def images(scrapy: Scrapy, server: Server, *rows: dict[str, object]) -> Crawl:
 
 
 def test_no_image_is_asked_of_a_private_place(
-    scrapy: Scrapy, witness: Server, tmp_path: Path
+    scrapy: Scrapy, private_server: Server, tmp_path: Path
 ) -> None:
     """By start and media: addresses in a feed; by redirect; by retry of what redirects."""
-    port = witness.server_address[1]
+    port = private_server.server_address[1]
     tried = {"retried": 0}
 
     def answer(path: str) -> Answer:
@@ -174,7 +174,7 @@ def test_no_image_is_asked_of_a_private_place(
         named += [f"{base}redirect", f"{base}retry", f"{base}file"]
         rows = [row(number, image) for number, image in enumerate([*named, f"{base}good"])]
         crawl = images(scrapy, server, *rows)
-    assert witness.asked == []
+    assert private_server.asked == []
     assert [image["id"] for image in crawl.records] == [f"{base}good"]
     assert {lost["id"] for lost in crawl.rejected} == set(named)
     assert crawl.code == 0, crawl.err
@@ -183,9 +183,11 @@ def test_no_image_is_asked_of_a_private_place(
 
 
 @pytest.mark.parametrize("way", ["hydra", "link", "redirect", "retry", "file"])
-def test_no_collection_leads_to_a_private_place(scrapy: Scrapy, witness: Server, way: str) -> None:
+def test_no_collection_leads_to_a_private_place(
+    scrapy: Scrapy, private_server: Server, way: str
+) -> None:
     here = {"value": ""}
-    there = f"http://127.0.0.1:{witness.server_address[1]}/v2/id/objects?page=2"
+    there = f"http://127.0.0.1:{private_server.server_address[1]}/v2/id/objects?page=2"
     asked = {"times": 0}
 
     def answer(path: str) -> Answer:
@@ -213,6 +215,6 @@ def test_no_collection_leads_to_a_private_place(scrapy: Scrapy, witness: Server,
             DMG_BASE_URL=server.base_url,
         )
         assert server.asked
-    assert witness.asked == []
+    assert private_server.asked == []
     assert crawl.code in (10, 13), crawl.err
     assert "Traceback" not in crawl.err

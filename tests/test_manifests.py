@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mplus_crawler.policies.reading import load_policy
-from mplus_crawler.spiders.images.manifests import fill_in, read_manifest
+from mplus_crawler.spiders.dmg.manifests import fill_in, read_manifest
 from tests.conftest import Scrapy
 from tests.wire import Answer, serving
 
@@ -183,7 +183,7 @@ def test_manifests_fill_in_what_records_leave_out(scrapy: Scrapy) -> None:
     told = {note: n for note, n in crawl.certificate["notes"].items() if "manifest" in note}
     assert sum(told.values()) == len(others)
     assert told["a IIIF manifest was not read: its host answered 504"] == 4
-    assert told["a IIIF manifest was not read: its address is none that may be asked"] == len(bad)
+    assert told["a IIIF manifest was not read: its address may not be requested"] == len(bad)
     assert crawl.certificate["licences"]["images"] == {
         BY_NC_ND.name: 2,
         IN_COPYRIGHT.name: 1,

@@ -35,7 +35,7 @@ def _console() -> Console:
 
 
 def _table(budget: Budget) -> Table:
-    table = Table("api", "tier", "window", "used", "left", "resets in", "parked", "waiting")
+    table = Table("api", "tier", "window", "used", "left", "resets in", "backs off", "waiting")
     for usage in budget.usage():
         api, tier, _identity = usage.key.split(" ", 2)
         table.add_row(
@@ -45,7 +45,7 @@ def _table(budget: Budget) -> Table:
             f"{usage.used:,} of {usage.limit:,}",
             f"{max(0, usage.limit - usage.used):,}",
             f"{usage.resets_in:,.0f} s",
-            f"{usage.parked_for:,.0f} s" if usage.parked_for else "",
+            f"{usage.backs_off_for:,.0f} s" if usage.backs_off_for else "",
             ", ".join(usage.waiting),
         )
     return table

@@ -1,4 +1,4 @@
-"""Image URLs: the IIIF Image API's template, and when two of them are of one image.
+"""Image URLs: the IIIF Image API's template, and a key that identifies an image.
 
 https://iiif.io/api/image/3.0/#21-image-request-uri-syntax
 """
@@ -20,29 +20,29 @@ _SIZE = re.compile(r"full|max|thm|(?P<width>\d{1,5}),?|!\d{1,5},\d{1,5}")
 
 
 def read_size(text: str) -> str:
-    """A size as the API writes it; a bare width gets its comma. ValueError where it is none."""
+    """Return a size in the API's syntax: a width gets its comma. Raise ValueError otherwise."""
     if not (size := _SIZE.fullmatch(text)):
-        raise ValueError("write full, max, thm, a width such as 800, or !WIDTH,HEIGHT")
+        raise ValueError("use full, max, thm, a width such as 800, or !WIDTH,HEIGHT")
     return f"{size['width']}," if size["width"] else text
 
 
 def resized(url: str, size: str | None) -> str:
-    """*url* asking for *size*, where it is one of the IIIF Image API; as it is without a size."""
+    """Return *url* with *size* if it is an IIIF Image API URL; unchanged otherwise."""
     path, mark, query = url.partition("?")
-    if size is None or not (asked := _TEMPLATE.fullmatch(path)):
+    if size is None or not (parts := _TEMPLATE.fullmatch(path)):
         return url
-    return f"{asked['image']}/{asked['region']}/{size}/{asked['rest']}{mark}{query}"
+    return f"{parts['image']}/{parts['region']}/{size}/{parts['rest']}{mark}{query}"
 
 
 @lru_cache(maxsize=1024)  # a record names each of its images several times
 def image_key(url: str) -> str:
-    """What is the same for all URLs of one image, whatever size, scheme or spelling they have.
+    """Return a key that all URLs of one image share, whatever their size, scheme or spelling.
 
-    ValueError where *url* is no URL.
+    Raise ValueError if *url* is not a URL.
     """
     split = urlsplit(canonicalize_url(url.strip()))
     port = split.port if split.port not in (80, 443) else None
-    asked = _TEMPLATE.fullmatch(split.path)
-    path = asked["image"] if asked else split.path
+    parts = _TEMPLATE.fullmatch(split.path)
+    path = parts["image"] if parts else split.path
     host = (split.hostname or split.netloc).rstrip(".")
     return f"{host}:{port or ''}{path}{'?' if split.query else ''}{split.query}"

@@ -1,7 +1,7 @@
-"""A page's records, carried through Scrapy as one item.
+"""Batches: the records of one page, passed through Scrapy as one item.
 
-Scrapy's machinery costs 75 µs of CPU an item, as much as flattening and validating one; a page
-of a hundred pays it once. Exporters unpack it, so feeds have a record a line all the same.
+Scrapy's item processing costs 75 µs of CPU per item, as much as flattening and validating a
+record, so a page of 100 records pays it once. Exporters write one line per record.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 import orjson
 
 Row = dict[str, Any]
-# Between several values that a column of one holds; no label and no URI has it inside.
+# Separates several values in one text column; labels and URIs do not contain it.
 SEVERAL = " | "
 
 
 @dataclass
 class Records:
-    """What came together: *members* as the museum gave them, then *rows* with all columns.
+    """The records of one response: *members* as received, then *rows* with all columns.
 
-    A member is (id, record): the id that the record goes by when it names none itself, or
-    ``None``. *retrieved_at* is when the museum gave them, in UTC (ISO 8601).
+    A member is (id, record); the id is used if the record has none, and may be ``None``.
+    *retrieved_at* is when the response was received, in UTC (ISO 8601).
     """
 
     retrieved_at: str
@@ -33,10 +33,10 @@ class Records:
 
 @dataclass(frozen=True)
 class Loss:
-    """A record that cannot be had, for the rejected file.
+    """A record that cannot be delivered, for the rejected file.
 
-    ``unreadable``: it is listed, but the museum's server never gives it. ``vanished``: it was
-    read, and gone before the harvest ended. Any other reason counts as rejected: ``not_found``,
+    ``unreadable``: listed, but the server always fails to return it. ``vanished``: read, and
+    deleted before the harvest ended. Any other reason counts as rejected: ``not_found``,
     ``gone``, ``redirect``.
     """
 
@@ -46,7 +46,7 @@ class Loss:
 
 
 def json_line(value: Any) -> bytes:
-    """*value* as one line of JSON; orjson reads deeper records than it writes."""
+    """Return *value* as one line of JSON. The json module writes what is too deep for orjson."""
     try:
         return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:
@@ -54,5 +54,5 @@ def json_line(value: Any) -> bytes:
 
 
 def stamp(moment: datetime) -> str:
-    """*moment*, which is in UTC, as records and certificates write it: whole seconds, ISO 8601."""
+    """Return *moment* (UTC) as records and certificates write it: ISO 8601, whole seconds."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
-"""Rights: what a licence, as a record writes it, means by the museum's own terms of use.
+"""Rights: match the licences in records with the museum's terms of use.
 
-Whatever isn't one of the policy's terms to the letter is :data:`UNKNOWN`, which is no permission.
-A row's licences and its line of credit are filled in here, whichever kind it is of.
+A licence that matches none of the policy's terms is :data:`UNKNOWN`, which permits nothing.
+This module also fills in the licences and the credit line of every row.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from mplus_crawler.records.batch import SEVERAL, Row
 
 UNKNOWN = "unknown"
 
-# A licence's address; its deed, legal code or language are other pages of the same licence.
+# A licence's URL; its deed, legal code and translations are pages of the same licence.
 _address = re.compile(
     r"(?i:https?://(?:www\.)?(?P<host>[a-z0-9.-]+))(?P<path>(?:/[\w.-]+)+?)"
     r"(?:/(?:deed|legalcode)(?:\.[A-Za-z]{2,3}(?:[_-][A-Za-z]+)?)?)?/?"
     r"(?:\?language=[A-Za-z_-]+)?",
     re.ASCII,
 ).fullmatch
-# A page on the web whose host nobody can read in two ways.
+# A URL whose host is unambiguous.
 _page = re.compile(r"(?i:https?://(?P<host>[a-z0-9.-]+))(?:[/?#].*)?", re.ASCII).fullmatch
 
 
 @lru_cache(maxsize=4096)
 def spelled(written: str) -> str:
-    """*written* in the one spelling that it is compared in: ``host/path``, or a label.
+    """Return *written* in normal form, for comparison: ``host/path``, or a label.
 
-    Scheme, ``www.``, a final slash and the licence's own language don't count, nor do case,
+    Ignored are the scheme, ``www.``, a final slash and the language of a URL, and the case,
     spaces and hyphens of a label.
     """
     written = written.strip()
@@ -42,18 +42,18 @@ def spelled(written: str) -> str:
 
 
 class Rights:
-    """Reads licences by the terms of one museum's policy."""
+    """Matches licences with the terms in one museum's policy."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
     @cached_property
     def _terms(self) -> dict[str, ImageLicence]:
-        """By the spellings that mean them, terms of use for images."""
+        """ImageLicences of use for images, by each of their spellings in normal form."""
         return {
-            spelled(sign): term
+            spelled(spelling): term
             for term in self._policy.licences
-            for sign in (
+            for spelling in (
                 term.name,
                 term.slug,
                 *term.labels,
@@ -62,35 +62,35 @@ class Rights:
         }
 
     def term(self, written: str | None) -> ImageLicence | None:
-        """The term that *written*, a URI or a label, means; ``None`` for any other."""
+        """Return the term that *written*, a URI or a label, means; ``None`` if there is none."""
         return self._terms.get(spelled(written)) if written else None
 
     def name(self, written: str | None) -> str | None:
-        """The name of that term, or ``unknown``; ``None`` where nothing is written."""
+        """Return the name of that term, or ``unknown``; ``None`` if *written* is empty."""
         if not written:
             return None
         term = self.term(written)
         return term.name if term else UNKNOWN
 
     def settle(self, row: Row) -> None:
-        """Name the licences in *row*, of the record apart, and give the line of credit."""
+        """Fill in the licences in *row*, except the record's own, and the credit line."""
         if images := row.get("image_rights"):
             for image in images:
                 image["licence"] = self.name(image["licence_uri"])
             row["image_licence"] = images[0]["licence"]
             row["image_licence_uri"] = images[0]["licence_uri"]
             row["image_attribution"] = images[0]["attribution"]
-        for thing in row.get("dominant_objects") or ():
-            thing["image_licence"] = self.name(thing["image_licence_uri"])
+        for dominant in row.get("dominant_objects") or ():
+            dominant["image_licence"] = self.name(dominant["image_licence_uri"])
         for text in row.get("biographies") or ():
             self._settle_text(text)
         row["attribution"] = row["attribution"] or self.credit(row)
 
     def credit(self, row: Row) -> str:
-        """Whom and what to name with *row*, ready to print, in one line.
+        """Return the credit line for *row*, ready to print.
 
-        Designer, else maker; title; year; licence; the museum. The licence is that of the first
-        image where it is one of the museum's terms, else the record's, which covers data alone.
+        Designer, else maker; title; year; licence; museum. The licence is that of the first
+        image if it is one of the museum's terms, else the record's, which covers data only.
         """
         parts = (
             "; ".join(row.get("designers") or row.get("makers") or ()),
@@ -107,7 +107,7 @@ class Rights:
         return f"{row['licence']} (data)" if "image_rights" in row else row["licence"]
 
     def _settle_text(self, text: dict[str, Any]) -> None:
-        """A licence is named only where the text has a source that publishes under it."""
+        """Fill in the licence of *text* if its source publishes under that licence."""
         quoted = self._quoted(text["source"])
         stated = text["licence_uri"]
         agrees = quoted and (not stated or spelled(stated) == spelled(quoted.licence_url))
@@ -115,7 +115,7 @@ class Rights:
         text["licence_uri"] = stated or (quoted.licence_url if quoted else None)
 
     def _quoted(self, source: str | None) -> Quoted | None:
-        """Who is quoted, where all pages of *source* are theirs."""
+        """Return the publisher of all pages in *source*; ``None`` if it is unknown."""
         pages = [_page(page) for page in (source or "").split(SEVERAL)]
         hosts = [f".{page['host'].lower()}" if page else "" for page in pages]
         for quoted in self._policy.quoted:
@@ -126,14 +126,14 @@ class Rights:
 
 @dataclass
 class LicenceCount:
-    """How many records, images and texts were delivered under each licence."""
+    """Counts of records, images and texts delivered, by licence."""
 
     records: Counter[str] = field(default_factory=Counter)
     images: Counter[str] = field(default_factory=Counter)
     texts: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: Row) -> None:
-        """Count what *row* holds; an image of which nothing is said counts as ``none``."""
+        """Count the contents of *row*; an image without a statement counts as ``none``."""
         licensed = self.images if row["kind"] == "image" else self.records
         licensed[row["licence"]] += 1
         for image in row.get("image_rights") or ():
@@ -142,7 +142,7 @@ class LicenceCount:
             self.texts[text["licence"]] += 1
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """The certificate's ``licences``."""
+        """Return the certificate's ``licences``."""
         return {
             "records": dict(sorted(self.records.items())),
             "images": dict(sorted(self.images.items())),
@@ -151,20 +151,20 @@ class LicenceCount:
 
 
 def one_line(text: str) -> str:
-    """*text* without line breaks, control characters and spaces in a row."""
+    """Return *text* without line breaks, control characters and repeated spaces."""
     if not text.isprintable():
         text = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(text.split())
 
 
 def _title(row: Row) -> str:
-    """The title, else the label, unless that says nothing or only the object's number."""
+    """Return the title, else the label unless it is ``unknown`` or the object number."""
     for column in ("title_nl", "title_en", "title_fr", "title_zh"):
         if title := row.get(column):
             return str(title)
     label = row.get("label")
-    nothing = (UNKNOWN, row.get("object_number"))
-    return label if isinstance(label, str) and label not in nothing else ""
+    uninformative = (UNKNOWN, row.get("object_number"))
+    return label if isinstance(label, str) and label not in uninformative else ""
 
 
 def _years(begin: Any, end: Any) -> str:

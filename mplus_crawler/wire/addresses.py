@@ -1,4 +1,4 @@
-"""Where a URL leads: its origin, and whether that is on the web or near this machine."""
+"""Origins, loopback addresses, and which hosts are on the public internet."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/32", "2002::/16", "2001
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of *url* (RFC 6454), the scheme's own port filled in."""
+    """Return scheme, host and port of *url* (RFC 6454), with the scheme's default port."""
     split = urlsplit(url)
     port = split.port or {"https": 443, "http": 80}.get(split.scheme)
     return split.scheme, (split.hostname or "").lower(), port
 
 
 def is_loopback(host: str) -> bool:
-    """Whether *host* names this machine: localhost or a loopback address."""
+    """Whether *host* is ``localhost`` or a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -32,8 +32,8 @@ def is_loopback(host: str) -> bool:
 def is_public_address(address: str) -> bool:
     """Whether *address* is an IP address, in its usual spelling, of a host on the internet.
 
-    Not loopback, private, link-local, shared (CGNAT), multicast or reserved ones, nor IPv6
-    addresses that stand for an IPv4 address.
+    False for loopback, private, link-local, shared (CGNAT), multicast and reserved addresses,
+    and for IPv6 addresses that contain an IPv4 address.
     """
     try:
         ip = ipaddress.ip_address(address)
@@ -47,10 +47,10 @@ def is_public_address(address: str) -> bool:
 
 
 def is_public_name(host: str) -> bool:
-    """Whether *host* is a public address, or a name that may be one's of a host on the internet.
+    """Whether *host* is a public address, or a name that may belong to a host on the internet.
 
-    What a name resolves to is seen at connection time (:mod:`mplus_crawler.wire.resolver`). Other
-    spellings of IP addresses (decimal, octal, hexadecimal, shortened) are refused.
+    The addresses of a name are checked when it is resolved (:mod:`mplus_crawler.wire.resolver`).
+    Other spellings of IP addresses (decimal, octal, hexadecimal, shortened) are not public.
     """
     # Browsers and resolvers read full-width letters, digits and dots as plain ones.
     name = unicodedata.normalize("NFKC", host).lower().removesuffix(".")
@@ -65,10 +65,10 @@ def is_public_name(host: str) -> bool:
 
 
 def is_public(url: str) -> bool:
-    """Whether *url* is one of the web: http or https, no user named, a public host."""
+    """Whether *url* is http or https, without user information, and has a public host."""
     try:
         split = urlsplit(url)
-        _ = split.port  # raises ValueError where there is none
+        _ = split.port  # raises ValueError if it is malformed
     except ValueError:
         return False
     if split.scheme not in ("http", "https") or "@" in split.netloc or "\\" in url:
@@ -77,7 +77,7 @@ def is_public(url: str) -> bool:
 
 
 def _is_numeric(name: str) -> bool:
-    """Whether the system reads *name* as an IPv4 address, or may (its last label is a number)."""
+    """Whether the system may read *name* as an IPv4 address (its last label is a number)."""
     with suppress(OSError, UnicodeError, ValueError):
         socket.inet_aton(name)
         return True

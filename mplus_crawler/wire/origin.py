@@ -1,4 +1,4 @@
-"""The origin guard: nothing is asked of any place but the API's own origin."""
+"""The origin guard: requests go to the API's own origin only."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mplus_crawler.museum.contract import Museum
 
 
 class OriginGuard(Component):
-    """Drops requests that an answer (a link, a redirect) would send elsewhere.
+    """Drops off-site requests, which a link or a redirect in a response may cause.
 
-    An origin is scheme, host and port (RFC 6454); the one allowed is that of the configured base.
+    An origin is scheme, host and port (RFC 6454); only that of the configured base is allowed.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -24,11 +24,11 @@ class OriginGuard(Component):
         self._census = Census.of(crawler)
 
     def process_request(self, request: Request) -> None:
-        """Pass what stays where the spider may ask."""
+        """Drop *request* unless the spider allows its URL."""
         spider, elsewhere = Museum.of(self._crawler), request.meta.get("third_party")
         allows = spider.allows_elsewhere if elsewhere else spider.allows
         if not allows(request.url):
-            reason = f"an answer led away from the API, to {urlsplit(request.url).netloc}"
+            reason = f"off-site request blocked: {urlsplit(request.url).netloc}"
             if not (elsewhere or request.meta.get("loss_reported")):
                 self._census.problem(reason)
             raise IgnoreRequest(reason)

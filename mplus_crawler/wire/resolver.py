@@ -1,7 +1,7 @@
-"""Names, looked up at connection time: none may lead to this machine or its network.
+"""Name resolution: refuses names that resolve to private addresses.
 
-A name on the web can be given a private address at any time, so what it resolves to is looked
-at where the connection is made, and nowhere earlier.
+A name can be given a private address at any time, so addresses are checked when the connection
+is made and not before.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
     from twisted.internet.defer import Deferred
 
-# Hosts that the user has named: the APIs of the crawls in this process.
+# Hosts that the user has configured: the APIs of the crawls in this process.
 _configured: set[str] = set()
 
 
 def trust(url: str) -> None:
-    """Let the host of *url*, which the user has configured, resolve to any address."""
+    """Allow any address for the host of *url*, which the user has configured."""
     if host := urlsplit(url).hostname:
         _configured.add(host.lower())
 
 
 class PublicResolver(CachingThreadedResolver):
-    """Scrapy's resolver; a name with a private address is as good as unknown.
+    """Scrapy's resolver, without names that have a private address.
 
-    Except those of the configured APIs and of the user's own proxies.
+    The hosts of the configured APIs and of the user's own proxies may have any address.
     """
 
     def getHostByName(  # noqa: N802  # Twisted's name
         self, name: str, timeout: Sequence[int] = ()
     ) -> Deferred[str]:
-        """The address of *name*; fails with DNSLookupError where it is none of the web."""
+        """Return the address of *name*; fail with DNSLookupError if it is not public."""
         found: Deferred[str] = super().getHostByName(name, timeout)
         return found.addCallback(_public, name)
 
@@ -48,4 +48,4 @@ def _public(address: str, name: str) -> Any:
     proxies = {urlsplit(proxy).hostname for proxy in getproxies().values()}
     if name.lower() in _configured | proxies or is_public_address(address):
         return address
-    raise DNSLookupError(f"{name} leads to {address}, which is no address on the web")
+    raise DNSLookupError(f"{name} resolves to {address}, which is not a public address")

@@ -1,1 +1,6 @@
-"""Images: which of a feed may be fetched, and where they are kept."""
+"""Images of the objects in a feed, in the order of their way:
+
+``permission`` (what a record states about its images' licences) → ``queue`` (the images that may
+be downloaded, by host) → ``spider`` → ``pipeline`` → ``formats`` (is it an image?) → ``store``
+(files by hash, with their rights).
+"""

@@ -1,4 +1,4 @@
-"""Images by their first bytes: what a server calls an image may be a page that says no."""
+"""Image formats by their first bytes: an error page may come with an image's media type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format of raster images: its media type, and the ending of its files."""
+    """A raster image format: its media type and file suffix."""
 
     content_type: str
     suffix: str
@@ -25,19 +25,17 @@ _FORMATS = (
 
 
 class NotAnImageError(Exception):
-    """What came is no image; says what it is."""
+    """The response is not an image; the message says what it is."""
 
 
 def read_format(content_type: str, body: bytes) -> Format:
-    """The format of *body*, which came as *content_type*; raises :class:`NotAnImageError`."""
-    named = content_type.partition(";")[0].strip().lower()
-    if not named.startswith("image/"):
-        raise NotAnImageError(f"it is no image but {named or 'of no type'}")
+    """Return the format of *body*, sent as *content_type*; raise :class:`NotAnImageError`."""
+    stated = content_type.partition(";")[0].strip().lower()
+    if not stated.startswith("image/"):
+        raise NotAnImageError(f"not an image but {stated or 'without a media type'}")
     if not body:
-        raise NotAnImageError("it is empty")
+        raise NotAnImageError("empty body")
     for magic, found in _FORMATS:
         if re.match(magic, body, re.DOTALL):
             return found
-    raise NotAnImageError(
-        f"it is called {named}, but is no JPEG, PNG, GIF, TIFF, WebP or JPEG 2000"
-    )
+    raise NotAnImageError(f"sent as {stated}, but not JPEG, PNG, GIF, TIFF, WebP or JPEG 2000")

@@ -1,7 +1,7 @@
-"""What a record of a feed says of its images, and the term that it amounts to.
+"""Permission: the licence that a record of a feed states for each of its images.
 
-A missing statement is no permission, and neither is a contradiction: everything that a record
-says of an image must mean one and the same of the museum's terms.
+A missing statement permits nothing, and neither does a contradiction: all statements of a record
+about an image must stand for the same term of the museum.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from mplus_crawler.records.rights import UNKNOWN, Rights
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one record says of one image; *term* is a term's slug, or ``unknown``.
+    """What one record states about one image; *term* is a term's slug, or ``unknown``.
 
-    *attribution* is ready to print, *note* what the museum itself writes beside the image.
+    *attribution* is ready to print; *note* is the museum's own text about the image.
     """
 
     key: str
@@ -33,7 +33,7 @@ class Statement:
 
 
 def statements(record: dict[str, Any], rights: Rights) -> Iterator[Statement]:
-    """A statement for each image that *record*, a line of a feed, names."""
+    """Yield a statement for each image that *record*, a line of a feed, names."""
     entries = [entry for entry in _list(record.get("image_rights")) if isinstance(entry, dict)]
     named = [record.get("image"), *_list(record.get("images"))]
     images: dict[str, str] = {}
@@ -41,44 +41,44 @@ def statements(record: dict[str, Any], rights: Rights) -> Iterator[Statement]:
         if isinstance(image, str) and image.strip():
             images.setdefault(_key(image), image.strip())
     for key, image in images.items():
-        mine = [entry for entry in entries if _key(entry.get("image")) == key]
-        said = _said(record, key, mine)
-        term = _agreed(said, rights)
-        note = next((entry.get("attribution") for entry in mine), record.get("image_attribution"))
+        about = [entry for entry in entries if _key(entry.get("image")) == key]
+        stated = _licences(record, key, about)
+        term = _agreed(stated, rights)
+        note = next((entry.get("attribution") for entry in about), record.get("image_attribution"))
         yield Statement(
             key=key,
             image=image,
             term=term.slug if term else UNKNOWN,
             object=_text(record.get("id")) or "",
             label=_text(record.get("label")),
-            licence_uri=next(filter(_is_uri, said), term.url if term else None),
+            licence_uri=next(filter(_is_uri, stated), term.url if term else None),
             attribution=_credit(record, term, rights) if term else None,
             note=_text(note),
         )
 
 
-def _said(record: dict[str, Any], key: str, mine: list[dict[str, Any]]) -> list[Any]:
-    """All that *record* says of the licence of the image *key*; ``None`` where it is silent.
+def _licences(record: dict[str, Any], key: str, about: list[dict[str, Any]]) -> list[Any]:
+    """Return all licences that *record* states for the image *key*, with ``None`` for silence.
 
     The rights of each image are in ``image_rights``; a feed without that column may have those
     of the first image, in ``image_licence``.
     """
-    said = [entry.get(name) for entry in mine for name in ("licence_uri", "licence")]
+    stated = [entry.get(name) for entry in about for name in ("licence_uri", "licence")]
     if "image_licence" in record and key == _key(record.get("image")):
-        said.append(record["image_licence"])
-    if "image_rights" in record and not mine:
-        said.append(None)
-    return said
+        stated.append(record["image_licence"])
+    if "image_rights" in record and not about:
+        stated.append(None)
+    return stated
 
 
-def _agreed(said: list[Any], rights: Rights) -> ImageLicence | None:
-    """The one term that everything *said* means."""
-    terms = {rights.term(text) if isinstance(text, str) else None for text in said}
+def _agreed(stated: list[Any], rights: Rights) -> ImageLicence | None:
+    """Return the term that all licences in *stated* stand for; ``None`` if they disagree."""
+    terms = {rights.term(text) if isinstance(text, str) else None for text in stated}
     return terms.pop() if len(terms) == 1 else None
 
 
 def _credit(record: dict[str, Any], term: ImageLicence, rights: Rights) -> str:
-    """The record's line of credit, with the licence of this image."""
+    """Return the record's credit line, with the licence of this image."""
     names = {
         column: [name for name in _list(record.get(column)) if isinstance(name, str)]
         for column in ("designers", "makers")
@@ -91,7 +91,7 @@ def _is_uri(text: Any) -> bool:
 
 
 def _key(image: Any) -> str:
-    """The key of an image; of what is no URL, itself."""
+    """Return the key of an image; the text itself if it is not a URL."""
     try:
         return image_key(image) if isinstance(image, str) else ""
     except ValueError:

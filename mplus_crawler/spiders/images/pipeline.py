@@ -1,4 +1,4 @@
-"""Images, through Scrapy's own media pipeline: fetched, judged, and put on the shelf."""
+"""The images pipeline: downloads images with Scrapy's media pipeline, checks and stores them."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.records.batch import Loss, Records, stamp
 from mplus_crawler.spiders.images.formats import NotAnImageError, read_format
-from mplus_crawler.spiders.images.queue import Picture
+from mplus_crawler.spiders.images.queue import QueuedImage
 from mplus_crawler.spiders.images.spider import ImagesSpider
-from mplus_crawler.spiders.images.store import ImageStore, Kept
+from mplus_crawler.spiders.images.store import ImageStore, StoredImage
 
-# Asking again brings no other answer; 408 and 429 are the retry middleware's concern.
+# Not retryable; 408 and 429 belong to the retry middleware.
 _FINAL = [status for status in range(400, 500) if status not in (408, 429)]
 
 
 class ImageInfo(FileInfo):
-    """Scrapy's account of a file, and what else is known of an image."""
+    """Scrapy's description of a file, with the stored image and its time."""
 
-    kept: Kept
+    stored: StoredImage
     retrieved_at: str
 
 
 class ImagesPipeline(FilesPipeline):
-    """Makes a record of each :class:`Picture`, or a loss; other items pass.
+    """Turns each :class:`QueuedImage` into a record or a loss; passes losses on.
 
-    An image that is on the shelf whole is not asked for again.
+    An image that is in the store is not requested again.
     """
 
     def __init__(self, store_uri: str, *, crawler: Crawler) -> None:
         super().__init__(store_uri, crawler=crawler)
         self.handle_httpstatus_list = _FINAL  # type: ignore[assignment]  # any container will do
         self._census = Census.of(crawler)
-        self._shelf = ImageStore(Path(store_uri))
+        self._store = ImageStore(Path(store_uri))
 
     def open_spider(self) -> None:  # type: ignore[override]  # Scrapy passes no spider any more
-        """See what is on the shelf."""
+        """Find the images of former crawls."""
         super().open_spider()
         self._spider = ImagesSpider.of(self.crawler)
         if not self._spider.fresh:
-            self._shelf.look()
+            self._store.load()
 
     async def process_item(  # type: ignore[override]  # as above
-        self, item: Picture | Loss
+        self, item: QueuedImage | Loss
     ) -> Records | Loss:
-        """The record of a picture, or its loss; then its host has a place free."""
+        """Return the record or the loss of an image, and free its place at its host."""
         if isinstance(item, Loss):
             return item
         try:
@@ -64,8 +64,10 @@ class ImagesPipeline(FilesPipeline):
         finally:
             self._spider.done(item)
 
-    def get_media_requests(self, item: Picture, info: MediaPipeline.SpiderInfo) -> list[Request]:
-        """A request for the picture, in the size that is wanted."""
+    def get_media_requests(
+        self, item: QueuedImage, info: MediaPipeline.SpiderInfo
+    ) -> list[Request]:
+        """Return the request for the image, in the requested size."""
         return [
             Request(
                 self._spider.address(item),
@@ -78,15 +80,15 @@ class ImagesPipeline(FilesPipeline):
     async def media_to_download(  # type: ignore[override]  # Scrapy awaits what it gets
         self, request: Request, info: MediaPipeline.SpiderInfo, *, item: Any = None
     ) -> FileInfo | None:
-        """What is on the shelf already; ``None`` where the image has to be fetched."""
+        """Return the image if it is in the store; ``None`` if it must be downloaded."""
         try:
-            if (found := self._shelf.find(request.url)) is None:
+            if (found := self._store.find(request.url)) is None:
                 return None
-            kept, retrieved_at = found
-            self._shelf.note(kept, self._spider.uses(item, request.url, retrieved_at))
+            stored, retrieved_at = found
+            self._store.add_uses(stored, self._spider.uses(item, request.url, retrieved_at))
         except OSError as error:
             self._undelivered(error)
-        return _info(request, kept, retrieved_at, "uptodate")
+        return _info(request, stored, retrieved_at, "uptodate")
 
     async def media_downloaded(
         self,
@@ -96,41 +98,41 @@ class ImagesPipeline(FilesPipeline):
         *,
         item: Any = None,
     ) -> FileInfo:
-        """Put what came on the shelf; raises IgnoreRequest where it is no image."""
+        """Store the image; raise IgnoreRequest if the response is not one."""
         if response.status != 200:
-            raise IgnoreRequest(f"its host answered {response.status}")
+            raise IgnoreRequest(f"its host responded with {response.status}")
         content_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
         retrieved_at = stamp(datetime.now(UTC))
         try:
             form = read_format(content_type, response.body)
             uses = self._spider.uses(item, request.url, retrieved_at)
-            kept = self._shelf.put(response.body, form, uses)
-        except NotAnImageError as refusal:
-            raise IgnoreRequest(str(refusal)) from None
+            stored = self._store.put(response.body, form, uses)
+        except NotAnImageError as error:
+            raise IgnoreRequest(str(error)) from None
         except OSError as error:
             self._undelivered(error)
-        return _info(request, kept, retrieved_at, "downloaded")
+        return _info(request, stored, retrieved_at, "downloaded")
 
     def media_failed(
         self, failure: Failure, request: Request, info: MediaPipeline.SpiderInfo
     ) -> NoReturn:
-        """As Scrapy does when a request was dropped: without a traceback."""
+        """Treat a failure as a dropped request, which Scrapy logs without a traceback."""
         error = failure.value
         if not isinstance(error, IgnoreRequest):
             error = IgnoreRequest(str(error).rstrip(".") or type(error).__name__)
         super().media_failed(Failure(error), request, info)  # type: ignore[no-untyped-call]
 
     def item_completed(
-        self, results: list[FileInfoOrError], item: Picture, info: MediaPipeline.SpiderInfo
+        self, results: list[FileInfoOrError], item: QueuedImage, info: MediaPipeline.SpiderInfo
     ) -> Records | Loss:
-        """The picture's record; a loss unless the crawl is ending, and will go on with it."""
-        info.downloaded.clear()  # no image comes twice, and what is held here is never let go
+        """Return the image's record, or its loss unless the crawl is ending and can be resumed."""
+        info.downloaded.clear()  # no image is requested twice, and this would grow
         ((_, result),) = results
         if not isinstance(result, Failure):
             found = cast("ImageInfo", result)
             uses = self._spider.uses(item, found["url"], found["retrieved_at"])
-            record = {"content": asdict(found["kept"]), "uses": uses}
-            return Records(found["retrieved_at"], [(item.image, record)])
+            record = {"content": asdict(found["stored"]), "uses": uses}
+            return Records(found["retrieved_at"], [(item.url, record)])
         if self._census.ended or not self.crawler.crawling:
             raise DropItem("the crawl is ending", log_level="DEBUG")
         return self._spider.loss(item, str(result.value))
@@ -141,12 +143,12 @@ class ImagesPipeline(FilesPipeline):
         raise IgnoreRequest(reason)
 
 
-def _info(request: Request, kept: Kept, retrieved_at: str, status: str) -> ImageInfo:
+def _info(request: Request, stored: StoredImage, retrieved_at: str, status: str) -> ImageInfo:
     return {
         "url": request.url,
-        "path": kept.path,
-        "checksum": kept.sha256,
+        "path": stored.path,
+        "checksum": stored.sha256,
         "status": status,
-        "kept": kept,
+        "stored": stored,
         "retrieved_at": retrieved_at,
     }

@@ -1,4 +1,4 @@
-"""Images of the objects in a feed, as far as their licences allow."""
+"""The ``images`` spider: reads a feed and queues the images that may be downloaded."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from mplus_crawler.records.rights import UNKNOWN, Rights
 from mplus_crawler.spiders.arguments import Parser, some_of, text
 from mplus_crawler.spiders.dmg.base import GentSpider
 from mplus_crawler.spiders.images.permission import statements
-from mplus_crawler.spiders.images.queue import ImageQueue, Picture, Shard
-from mplus_crawler.spiders.images.store import Kept
+from mplus_crawler.spiders.images.queue import ImageQueue, QueuedImage, Shard
+from mplus_crawler.spiders.images.store import StoredImage
 from mplus_crawler.storage.folders import in_s3
 
 _FOLDER = "images"
 _FEED = "mplus_crawler.spiders.images.spider.FeedMiddleware"
 _PIPELINE = "mplus_crawler.spiders.images.pipeline.ImagesPipeline"
-# Images at all hosts together; each host has a limit of its own.
-_SIDE_BY_SIDE = 64
-# So many records of the feed are read before others have their turn.
-_AT_ONCE = 500
+# Requests at all hosts together; each host has its own limit.
+_CONCURRENT = 64
+# Records of the feed that are read before other tasks may run.
+_CHUNK = 500
 
 
 def _shard(text: str) -> str:
@@ -41,18 +41,18 @@ def _shard(text: str) -> str:
 
 
 class FeedMiddleware:
-    """Answers the request for the feed: a file of the user's, which no handler reads for us."""
+    """Responds to the request for the feed, a local file for which no handler is enabled."""
 
     def process_request(self, request: Request) -> Response | None:
-        """An empty answer; the spider reads the feed itself, a record at a time."""
+        """Return an empty response; the spider reads the feed itself, record by record."""
         return Response(request.url, request=request) if request.meta.get("local_feed") else None
 
 
 class ImagesSpider(GentSpider):
-    """Images of the objects in a feed, as far as their licences allow.
+    """Images of the objects in a feed, if their licences permit the download.
 
-    ``feed`` is a file of ours, ``licences`` the terms under which images are wanted, ``size`` a
-    size of the IIIF Image API, ``shard`` one part of several.
+    ``feed`` is a feed of this project, ``licences`` selects terms, ``size`` is a size of the IIIF
+    Image API, ``shard`` one of several parts.
     """
 
     name = "images"
@@ -66,7 +66,7 @@ class ImagesSpider(GentSpider):
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Images are kept under ``HARVEST_DIR``, by a pipeline that comes before the others."""
+        """Store images under ``HARVEST_DIR``, in a pipeline before the others."""
         super().update_settings(settings)
         settings.set("FILES_STORE", f"{settings['HARVEST_DIR']}/{_FOLDER}", priority="spider")
         pipelines = {**settings.getdict("ITEM_PIPELINES"), _PIPELINE: 50}
@@ -74,15 +74,15 @@ class ImagesSpider(GentSpider):
         middlewares = {**settings.getdict("DOWNLOADER_MIDDLEWARES"), _FEED: 10}
         settings.set("DOWNLOADER_MIDDLEWARES", middlewares, priority="spider")
         for name in ("CONCURRENT_REQUESTS", "CONCURRENT_ITEMS"):
-            settings.set(name, _SIDE_BY_SIDE, priority="spider")
+            settings.set(name, _CONCURRENT, priority="spider")
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, its queue still empty."""
+        """Return the spider with an empty queue."""
         spider = super().from_crawler(crawler, *args, **kwargs)
-        named = spider.arguments.get("licences")
-        wanted = named.split(",") if named else spider.images.licences
-        spider.queue = ImageQueue(Shard.read(spider.arguments.get("shard", "1/1")), wanted)
+        given = spider.arguments.get("licences")
+        terms = given.split(",") if given else spider.images.licences
+        spider.queue = ImageQueue(Shard.read(spider.arguments.get("shard", "1/1")), terms)
         spider.feed = Path(spider.arguments["feed"]).absolute()
         spider._terms = {term.slug: term for term in spider.policy.licences}
         spider._busy, spider._freed = Counter(), asyncio.Event()
@@ -90,42 +90,45 @@ class ImagesSpider(GentSpider):
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """What to read, and what of it to fetch."""
+        """Return the parsers of the arguments."""
         terms = cls.load_policy(settings).licences
         licences = some_of(*(term.slug for term in terms if term.download))
         return {"feed": text, "licences": licences, "size": read_size, "shard": _shard}
 
     @classmethod
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
-        """As everywhere; and there must be a feed to read, and a folder to write to."""
+        """Check the arguments, the feed and the output folder."""
         arguments = super().check(settings, given)
         if in_s3(settings["HARVEST_DIR"]):
-            raise UsageError("images are kept in a folder: name one with HARVEST_DIR")
+            raise UsageError("images need a local folder; set HARVEST_DIR to one")
         if "feed" not in arguments:
-            raise UsageError(f"{cls.name} needs a feed to read: -a feed=data/objects.jsonl")
+            raise UsageError(f"{cls.name} needs a feed: -a feed=data/objects.jsonl")
         if in_s3(arguments["feed"]):
-            raise UsageError(f"{arguments['feed']} is in S3: copy it here, and name that")
+            raise UsageError(
+                f"{arguments['feed']} is in S3: copy it to a local file, and pass that"
+            )
         check_feed(Path(arguments["feed"]))
         return arguments
 
     @classmethod
     def is_private(cls, arguments: Mapping[str, str]) -> bool:
-        """Images, with what is said of them, are for whoever may read the feed."""
+        """Whether only the owner may read the feed, and so the images."""
         return not Path(arguments["feed"]).stat().st_mode & 0o077
 
     @property
     def images(self) -> Images:
-        """What the policy says of images."""
-        assert self.policy.images is not None, "the policy says nothing of images"
+        """The policy's settings for images."""
+        assert self.policy.images is not None, "the policy has no settings for images"
         return self.policy.images
 
     async def start(self) -> AsyncIterator[Request]:
-        """Ask for the feed, which :class:`FeedMiddleware` answers."""
-        meta = {"local_feed": True, "skip_ledger": True}
-        yield Request(self.feed.as_uri(), meta=meta, dont_filter=True)
+        """Request the feed; :class:`FeedMiddleware` responds."""
+        yield Request(
+            self.feed.as_uri(), meta={"local_feed": True, "skip_ledger": True}, dont_filter=True
+        )
 
-    async def parse(self, response: Response) -> AsyncIterator[Picture | Loss]:
-        """Read the feed; then the images, host by host in turn, as places come free."""
+    async def parse(self, response: Response) -> AsyncIterator[QueuedImage | Loss]:
+        """Read the feed, then yield an image whenever a host has a place free."""
         await self._read()
         census = Census.of(self.crawler)
         census.total(self.queue.allowed())
@@ -135,47 +138,47 @@ class ImagesSpider(GentSpider):
             if self._busy[host] >= self.policy.in_flight:
                 self._freed.clear()
                 await self._freed.wait()
-            elif (picture := self.queue.take(host)) is None:
+            elif (image := self.queue.take(host)) is None:
                 hosts.remove(host)
-            elif self.allows(self.address(picture)):
+            elif self.allows(self.address(image)):
                 self._busy[host] += 1
-                yield picture
+                yield image
             else:
-                yield self.loss(picture, "its address is none that may be asked")
+                yield self.loss(image, "its address may not be requested")
 
     async def _read(self) -> None:
-        """Put the feed's images on the queue."""
+        """Add the feed's images to the queue."""
         census, rights = Census.of(self.crawler), Rights(self.policy)
         for number, record in enumerate(read_feed(self.feed)):
             if isinstance(record, str):
                 census.problem(f"{self.feed}: {record}")
                 continue
-            for said in statements(record, rights):
-                self.queue.add(said)
-            if number % _AT_ONCE == 0:
+            for statement in statements(record, rights):
+                self.queue.add(statement)
+            if number % _CHUNK == 0:
                 await asyncio.sleep(0)
         if not self.queue.named:
-            census.note(f"{self.feed} names no image: is it a feed of objects?")
+            census.note(f"{self.feed} contains no image URLs: is it a feed of objects?")
         if denied := self.queue.denied():
             parts = ", ".join(f"{n:,} {self._named(term)}" for term, n in sorted(denied.items()))
-            census.note(f"images that may not be fetched, or are not wanted: {parts}")
+            census.note(f"images not selected or not permitted: {parts}")
 
-    def done(self, picture: Picture) -> None:
-        """An image is in hand or lost: its host has a place free."""
-        self._busy[picture.host] -= 1
+    def done(self, image: QueuedImage) -> None:
+        """Free the place at the host of *image*, which is stored or lost."""
+        self._busy[image.host] -= 1
         self._freed.set()
 
-    def address(self, picture: Picture) -> str:
-        """Where *picture* is to be had in the size that is wanted."""
-        return resized(picture.image, self.arguments.get("size"))
+    def address(self, image: QueuedImage) -> str:
+        """Return the URL of *image* in the requested size."""
+        return resized(image.url, self.arguments.get("size"))
 
-    def uses(self, picture: Picture, url: str, retrieved_at: str) -> list[dict[str, Any]]:
-        """For the file beside the image: each object that shows it, and on which terms."""
+    def uses(self, image: QueuedImage, url: str, retrieved_at: str) -> list[dict[str, Any]]:
+        """Return the uses for the image's sidecar: each object that shows it, and the terms."""
         return [
             {
                 "object": use["object"],
                 "label": use["label"],
-                "licence": self._named(picture.term),
+                "licence": self._named(image.term),
                 "licence_uri": use["licence_uri"],
                 "attribution": use["attribution"],
                 "note": use["note"],
@@ -183,16 +186,16 @@ class ImagesSpider(GentSpider):
                 "url": url,
                 "retrieved_at": retrieved_at,
             }
-            for use in picture.uses
+            for use in image.uses
         ]
 
-    def loss(self, picture: Picture, why: str) -> Loss:
-        """*picture* cannot be had."""
-        return Loss(picture.image, "unreadable", f"{why} (of {picture.uses[0]['object']})")
+    def loss(self, image: QueuedImage, why: str) -> Loss:
+        """Return the loss of *image*."""
+        return Loss(image.url, "unreadable", f"{why} (of {image.uses[0]['object']})")
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of an image: its licence and attribution are those of its first use."""
-        kept, uses = Kept(**record["content"]), record["uses"]
+        """Return the columns of an image; licence and attribution are those of its first use."""
+        stored, uses = StoredImage(**record["content"]), record["uses"]
         first = uses[0]
         return {
             "id": known_id,
@@ -203,25 +206,25 @@ class ImagesSpider(GentSpider):
             "attribution": first["attribution"],
             "object": first["object"],
             "objects": list(dict.fromkeys(use["object"] for use in uses)),
-            "file": f"{_FOLDER}/{kept.path}",
-            "sha256": kept.sha256,
-            "bytes": kept.bytes,
-            "content_type": kept.content_type,
+            "file": f"{_FOLDER}/{stored.path}",
+            "sha256": stored.sha256,
+            "bytes": stored.bytes,
+            "content_type": stored.content_type,
         }
 
     def rate_limit_of(self, request: Request) -> tuple[str, Tier]:
-        """The host of the image."""
+        """Return the rate limit of the image's host."""
         return self.rate_limit_elsewhere(request.url)
 
     def allows(self, url: str) -> bool:
-        """Whether *url* may be requested; no redirect leads to an image that is denied."""
+        """Whether *url* may be requested; a redirect to a denied image may not."""
         return self.allows_elsewhere(url) and not self.queue.denies(url)
 
     def certified(self) -> dict[str, Any]:
-        """How many images there are under each licence, and which were wanted."""
+        """Return the number of images by licence, and the licences selected."""
         counts = {self._named(term): number for term, number in self.queue.counts().items()}
-        wanted = [self._named(term) for term in self.queue.terms]
-        return {"images": {"by_licence": counts, "wanted": wanted}}
+        selected = [self._named(term) for term in self.queue.terms]
+        return {"images": {"by_licence": counts, "wanted": selected}}
 
     def _named(self, term: str) -> str:
         return UNKNOWN if term == UNKNOWN else self._terms[term].name

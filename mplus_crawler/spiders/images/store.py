@@ -1,7 +1,7 @@
-"""Images on disk: each under the hash of its content, its rights beside it.
+"""The image store: files named by the hash of their content, each with its rights.
 
-``ab/abcdef….jpg`` has ``ab/abcdef….json`` beside it. The rights are written first, so that no
-image is ever there without them, and either file is whole or not there.
+``ab/abcdef….jpg`` belongs to ``ab/abcdef….json``. The rights are written first, so no image is
+ever stored without them, and each file is complete or absent.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Use = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An image on the shelf."""
+class StoredImage:
+    """An image in the store."""
 
     sha256: str
     file: str
@@ -31,86 +31,86 @@ class Kept:
 
     @property
     def path(self) -> str:
-        """Where it is, below the shelf's folder."""
+        """The file's path below the store's folder."""
         return f"{self.sha256[:2]}/{self.file}"
 
 
-# What the file beside an image says of its content; the rest says whose it is.
+# The keys of a sidecar that describe the content; the others describe its uses.
 _CONTENT = ("sha256", "file", "bytes", "content_type")
 
 
 class ImageStore:
-    """The images in *folder*, found by the URL that they were requested under.
+    """The images in *folder*, found by the URL of their request.
 
-    A use says which object shows an image: ``object``, ``url``, ``retrieved_at``, its licence
-    and so on. Every method raises OSError when the disk does.
+    A use names an object that shows the image: ``object``, ``url``, ``retrieved_at``, its licence
+    and so on. Every method may raise OSError.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._db = scratch("CREATE TABLE kept (url TEXT PRIMARY KEY, sidecar TEXT) WITHOUT ROWID")
+        self._db = scratch("CREATE TABLE stored (url TEXT PRIMARY KEY, sidecar TEXT) WITHOUT ROWID")
 
-    def look(self) -> None:
-        """See what is there from former crawls, and clear away what they have left unfinished."""
+    def load(self) -> None:
+        """Find the images of former crawls, and delete their unfinished files."""
         for folder in self._folder.glob("[0-9a-f][0-9a-f]"):
             sweep(folder)
         for sidecar in self._folder.glob("[0-9a-f][0-9a-f]/*.json"):
             if read := _read(sidecar):
                 self._remember(read[1], sidecar)
 
-    def find(self, url: str) -> tuple[Kept, str] | None:
-        """The image that came from *url*, and when it came; ``None`` if it isn't there whole."""
-        row = self._db.execute("SELECT sidecar FROM kept WHERE url = ?", (url,)).fetchone()
+    def find(self, url: str) -> tuple[StoredImage, str] | None:
+        """Return the image from *url* and its time; ``None`` if it is missing or damaged."""
+        row = self._db.execute("SELECT sidecar FROM stored WHERE url = ?", (url,)).fetchone()
         if row and (read := _read(Path(row[0]))):
-            kept, uses = read
+            stored, uses = read
             for use in uses:
-                if use["url"] == url and self._is_whole(kept):
-                    return kept, use["retrieved_at"]
+                if use["url"] == url and self._is_whole(stored):
+                    return stored, use["retrieved_at"]
         return None
 
-    def put(self, body: bytes, form: Format, uses: list[Use]) -> Kept:
-        """Put *body* on the shelf, and beside it whose it is."""
+    def put(self, body: bytes, form: Format, uses: list[Use]) -> StoredImage:
+        """Store *body* and its *uses*."""
         digest = hashlib.sha256(body).hexdigest()
-        kept = Kept(digest, f"{digest}.{form.suffix}", len(body), form.content_type)
-        self.note(kept, uses)
-        if not self._is_whole(kept):
-            write_whole(self._folder / kept.path, body)
-        return kept
+        stored = StoredImage(digest, f"{digest}.{form.suffix}", len(body), form.content_type)
+        self.add_uses(stored, uses)
+        if not self._is_whole(stored):
+            write_whole(self._folder / stored.path, body)
+        return stored
 
-    def note(self, kept: Kept, uses: list[Use]) -> None:
-        """Say beside the image whose it is; who is named there already stays."""
-        sidecar = (self._folder / kept.path).with_suffix(".json")
+    def add_uses(self, stored: StoredImage, uses: list[Use]) -> None:
+        """Add *uses* to the image's sidecar."""
+        sidecar = (self._folder / stored.path).with_suffix(".json")
         former = _read(sidecar)
-        named = {(use["object"], use["url"]): use for use in former[1]} if former else {}
-        named |= {(use["object"], use["url"]): use for use in uses}
-        if not former or list(named.values()) != former[1]:
-            first, *also = named.values()
-            document = {**first, **asdict(kept), "also": also}
+        merged = {(use["object"], use["url"]): use for use in former[1]} if former else {}
+        merged |= {(use["object"], use["url"]): use for use in uses}
+        if not former or list(merged.values()) != former[1]:
+            first, *also = merged.values()
+            document = {**first, **asdict(stored), "also": also}
             write_whole(sidecar, orjson.dumps(document, option=orjson.OPT_INDENT_2))
         self._remember(uses, sidecar)
 
     def _remember(self, uses: list[Use], sidecar: Path) -> None:
         rows = [(use["url"], str(sidecar)) for use in uses]
-        self._db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+        self._db.executemany("INSERT OR REPLACE INTO stored VALUES (?, ?)", rows)
 
-    def _is_whole(self, kept: Kept) -> bool:
+    def _is_whole(self, stored: StoredImage) -> bool:
         try:
-            with (self._folder / kept.path).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == kept.sha256
+            with (self._folder / stored.path).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == stored.sha256
         except FileNotFoundError:
             return False
 
 
-def _read(sidecar: Path) -> tuple[Kept, list[Use]] | None:
-    """The image and its uses, by the file beside it; ``None`` where that is damaged or missing."""
+def _read(sidecar: Path) -> tuple[StoredImage, list[Use]] | None:
+    """Return the image and its uses from *sidecar*; ``None`` if that is damaged or missing."""
     try:
         first = orjson.loads(sidecar.read_bytes())
-        kept = Kept(**{name: first.pop(name) for name in _CONTENT})
+        stored = StoredImage(**{name: first.pop(name) for name in _CONTENT})
         uses = [*first.pop("also"), first]
-        if kept.file.partition(".")[0] != sidecar.stem or kept.sha256 != sidecar.stem:
+        if stored.file.partition(".")[0] != sidecar.stem or stored.sha256 != sidecar.stem:
             return None
         for use in uses:
             _ = use["object"], use["url"], use["retrieved_at"]
-        return kept, [uses[-1], *uses[:-1]]
+        return stored, [uses[-1], *uses[:-1]]
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -1,1 +1,1 @@
-"""Politeness: the budget of each tier, what the server says of it, and the only code that waits."""
+"""Request budgets, shared by all processes: SQLite on one host, Redis or Valkey on several."""

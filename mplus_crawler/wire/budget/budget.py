@@ -1,10 +1,10 @@
-"""The budget: may a request of this tier go now, or in how many seconds.
+"""The contract of a budget store: may a request of this tier be sent now, or how long must it wait?
 
-A store keeps, per window, the requests that a server may still be counting. It never
-sleeps and never grants what a limit does not allow, in fixed or sliding windows: a
-request counts from its reservation until one window after its answer arrived, since
-the server cannot have counted it later than that. While there is no answer it is held;
-one that nobody holds any more (a killed process) counts for :data:`STRETCH` windows.
+A store keeps, per window, the requests that the server may still count. It never sleeps and
+never grants more than a limit allows, in fixed or sliding windows: a request counts from its
+reservation until one window after its response, because the server cannot have counted it
+later. A request without a response is held; when its process is killed, nothing holds it, and
+it counts for :data:`STRETCH` windows from the last hold.
 """
 
 from __future__ import annotations
@@ -17,50 +17,50 @@ from typing import Protocol
 from mplus_crawler.errors import ExitCode, HarvestError
 from mplus_crawler.policies.policy import Limit, Tier
 
-# What nobody holds is counted by the server well within 15 % of its window.
+# The server counts a request within 15 % of a window after its last hold.
 STRETCH = 1.15
-# So often, in windows, a request without an answer is to be held.
+# A request without a response is held this often, in windows.
 HOLD = 0.05
-# How long after a park the other requests wait for what the one probe brings.
+# After a back-off, the other requests wait this long for the response to the probe.
 PROBE_SECONDS = 10.0
 
 
 class BudgetUnavailableError(HarvestError):
-    """The store cannot be opened or written: nothing may be sent."""
+    """The budget store cannot be used, so no request may be sent."""
 
     exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is counted together: one API, one tier, one identity (address or key)."""
+    """The requests counted together: those of one API, tier and identity (IP address or key)."""
 
     key: str
     limits: tuple[Limit, ...]
 
     @classmethod
     def of(cls, api: str, tier: Tier, identity: str, share: float) -> Account:
-        """The account of *tier*, with each limit reduced to *share* of it."""
+        """Return the account of *tier*, with every limit multiplied by *share*."""
         limits = tuple(_part(limit, share) for limit in tier.limits)
         return cls(f"{api} {tier.name} {identity}", limits)
 
     def seconds_for(self, requests: int) -> float:
-        """Seconds until the last of *requests* can go where one has gone before them, at least."""
+        """Return the least seconds that *requests* take after a first request."""
         return max(requests // limit.requests * limit.seconds for limit in self.limits)
 
 
 def _part(limit: Limit, share: float) -> Limit:
-    """*share* of *limit*: fewer requests, or more time where rounding would waste a quarter."""
-    wanted = limit.requests * share
-    if (requests := int(wanted + 1e-9)) >= 0.75 * wanted:
+    """Return *share* of *limit*: fewer requests, or a longer window if rounding loses much."""
+    exact = limit.requests * share
+    if (requests := int(exact + 1e-9)) >= 0.75 * exact:
         return Limit(requests, limit.seconds)
-    requests = ceil(wanted)
-    return Limit(requests, limit.seconds * requests / wanted)
+    requests = ceil(exact)
+    return Limit(requests, limit.seconds * requests / exact)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The store's answer: a number to settle with, or the seconds until it pays to ask again."""
+    """A ticket number for :meth:`Budget.settle`, or the seconds to wait before the next attempt."""
 
     ticket: int | None
     wait: float = 0.0
@@ -68,9 +68,9 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A server's count: *remaining* requests until *reset* seconds from now.
+    """A server's own count: *remaining* requests until *reset* seconds from now.
 
-    *window* is the length of its window in seconds, where the server names it.
+    *window* is the length of its window in seconds, if the server states it.
     """
 
     remaining: int
@@ -78,17 +78,17 @@ class Quota:
     window: float | None = None
 
     def window_among(self, windows: Sequence[float]) -> float:
-        """The one of *windows* that this count is of: the named, else the shortest that can be."""
-        named = [window for window in windows if window == self.window]
-        possible = named or [window for window in windows if window >= self.reset - 1]
+        """Return the window that this count is for: the stated one, else the shortest possible."""
+        stated = [window for window in windows if window == self.window]
+        possible = stated or [window for window in windows if window >= self.reset - 1]
         return min(possible, default=max(windows))
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """What an answer said of its tier: its counts, and a *back_off* in seconds (429 or 503).
+    """The rate limits that a response states: counts, and a *back_off* in seconds (429 or 503).
 
-    While a tier is parked nothing goes; then one request does, as a probe.
+    During a back-off no request of the tier is sent. After it, one request is sent as a probe.
     """
 
     quotas: tuple[Quota, ...] = ()
@@ -104,7 +104,7 @@ class Usage:
     limit: int
     used: int
     resets_in: float
-    parked_for: float
+    backs_off_for: float
     waiting: tuple[str, ...]
 
 
@@ -112,16 +112,16 @@ class Budget(Protocol):
     """A store of budgets. Every method may raise :class:`BudgetUnavailableError`."""
 
     def reserve(self, account: Account, who: str = "") -> Grant:
-        """Take one request from every window of *account* at once, or say how long to wait."""
+        """Count one request in every window of *account*, or return how long to wait."""
 
     def hold(self, account: Account, ticket: int) -> None:
-        """The request of *ticket* is still without an answer."""
+        """Keep counting the request of *ticket*, which has no response yet."""
 
-    def settle(self, account: Account, ticket: int, evidence: RateLimits) -> None:
-        """An answer (or none) came for *ticket*; take over what it says."""
+    def settle(self, account: Account, ticket: int, stated: RateLimits) -> None:
+        """End the request of *ticket*, and apply the limits *stated* in its response."""
 
     def usage(self) -> Sequence[Usage]:
-        """Every window in use."""
+        """Return every window in use."""
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""

@@ -1,4 +1,4 @@
-"""A wall clock that nobody can set back or forward while the machine is up."""
+"""A clock that is not affected by changes of the system time while the machine is up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @cache
 def boot() -> str:
-    """The running system's boot (Linux), or an empty string where there is no telling."""
+    """Return the id of this boot (Linux), or an empty string on other systems."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -19,7 +19,7 @@ def boot() -> str:
 
 
 def uptime() -> float:
-    """Seconds since boot, suspend included; wall seconds where there is no such clock."""
+    """Return seconds since boot, suspend included; the system time if there is no such clock."""
     if hasattr(time, "CLOCK_BOOTTIME") and boot():
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.time()

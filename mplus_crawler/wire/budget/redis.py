@@ -1,4 +1,4 @@
-"""Budgets in Redis or Valkey, shared by all processes of all hosts, by the server's clock."""
+"""Budgets in Redis or Valkey, shared by the processes of several hosts; uses the store's clock."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from mplus_crawler.wire.budget.budget import (
 
 _PREFIX = "mplus_crawler:"
 _ACCOUNTS = f"{_PREFIX}accounts"
-# A store that doesn't answer within this many seconds is not there.
+# Seconds without a response after which the store counts as away.
 _TIMEOUT = 5.0
 
 
 class RedisBudget:
-    """Budgets at *url* (``redis://`` or ``rediss://``); each answer is one script on the server."""
+    """Budgets at *url* (``redis://`` or ``rediss://``); every call is atomic on the server."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -66,17 +66,19 @@ class RedisBudget:
                 spent = f"{_PREFIX}{account.key}:spent:{limit.seconds}"
                 self._client.zadd(spent, {str(ticket): now + limit.seconds * STRETCH})
 
-    def settle(self, account: Account, ticket: int, evidence: RateLimits) -> None:
+    def settle(self, account: Account, ticket: int, stated: RateLimits) -> None:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
         windows = [limit.seconds for limit in account.limits]
         counts = [
             part
-            for quota in evidence.quotas
+            for quota in stated.quotas
             for part in (quota.window_among(windows), quota.remaining, quota.reset)
         ]
-        park = "" if evidence.back_off is None else evidence.back_off
+        back_off = "" if stated.back_off is None else stated.back_off
         with self._reachable():
-            self._settle([_PREFIX + account.key], [ticket, park, len(windows), *windows, *counts])
+            self._settle(
+                [_PREFIX + account.key], [ticket, back_off, len(windows), *windows, *counts]
+            )
 
     def usage(self) -> Sequence[Usage]:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
@@ -99,7 +101,7 @@ class RedisBudget:
     def _windows(self, key: str, now: float) -> Iterator[Usage]:
         prefix = _PREFIX + key
         waiting = tuple(self._client.zrangebyscore(f"{prefix}:waiting", now - 1, "+inf"))
-        parked = float(self._client.hget(f"{prefix}:park", "until") or 0)
+        back_off = float(self._client.hget(f"{prefix}:back_off", "until") or 0)
         for name in sorted(self._client.scan_iter(f"{prefix}:window:*")):
             seconds = name.rpartition(":")[2]
             spent = f"{prefix}:spent:{seconds}"
@@ -110,7 +112,7 @@ class RedisBudget:
                 limit=int(self._client.hget(name, "requests") or 0),
                 used=self._client.zcount(spent, f"({now}", "+inf"),
                 resets_in=max(0.0, last[0][1] - now) if last else 0.0,
-                parked_for=max(0.0, parked - now),
+                backs_off_for=max(0.0, back_off - now),
                 waiting=waiting,
             )
 

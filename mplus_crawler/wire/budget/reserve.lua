@@ -1,16 +1,16 @@
--- Takes one request from every window of an account at once, or says how long to wait.
+-- Counts one request in every window of an account, or returns how long to wait.
 -- KEYS: account prefix. ARGV: who, stretch, probe seconds, then requests and seconds of each limit.
--- Returns {ticket, wait}: ticket 0 when there is to be a wait; the wait in microseconds.
+-- Returns {ticket, wait in microseconds}; the ticket is 0 if the request must wait.
 local prefix, who = KEYS[1], ARGV[1]
 local stretch, probe_seconds = tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 
 local wait = 0
-local parked, probed = unpack(redis.call('HMGET', prefix .. ':park', 'until', 'probe'))
-if parked then
-  if now < tonumber(parked) then
-    wait = tonumber(parked) - now
+local back_off, probed = unpack(redis.call('HMGET', prefix .. ':back_off', 'until', 'probe'))
+if back_off then
+  if now < tonumber(back_off) then
+    wait = tonumber(back_off) - now
   elseif probed and now < tonumber(probed) + probe_seconds then
     wait = 0.1
   end
@@ -27,7 +27,7 @@ for i = 4, #ARGV, 2 do
   end
   local ceiling, ends = unpack(redis.call('HMGET', prefix .. ':window:' .. seconds, 'ceiling', 'until'))
   if ceiling and expired > 0 then
-    -- What we count no more makes no room at the server before its window ends.
+    -- A request that expires here still counts at the server until its window ends.
     ceiling = ceiling - expired
     redis.call('HSET', prefix .. ':window:' .. seconds, 'ceiling', ceiling)
   end
@@ -51,8 +51,8 @@ for i = 4, #ARGV, 2 do
   redis.call('HSET', window, 'requests', ARGV[i])
   redis.call('EXPIRE', window, 86400 * 2)
 end
-if parked then
-  redis.call('HSET', prefix .. ':park', 'probe', now)
+if back_off then
+  redis.call('HSET', prefix .. ':back_off', 'probe', now)
 end
 redis.call('ZREM', prefix .. ':waiting', who)
 return {ticket, 0}

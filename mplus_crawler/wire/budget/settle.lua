@@ -1,6 +1,6 @@
--- An answer came (or none): the ticket counts for one window more, and what the server says holds.
--- KEYS: account prefix. ARGV: ticket, park in seconds or '', number of limits, the seconds of each,
--- then window, remaining and reset of each count of the server's.
+-- Ends a request: it counts for one more window, and the limits that the response states apply.
+-- KEYS: account prefix. ARGV: ticket, back-off in seconds or '', number of limits, the seconds of
+-- each, then window, remaining and reset of each count that the server states.
 local prefix, ticket = KEYS[1], ARGV[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -25,13 +25,13 @@ for i = 4 + limits, #ARGV, 3 do
   end
 end
 
-local park = prefix .. ':park'
-local parked = redis.call('HGET', park, 'until')
+local back_off = prefix .. ':back_off'
+local former = redis.call('HGET', back_off, 'until')
 if ARGV[2] ~= '' then
   local till = now + tonumber(ARGV[2])
-  redis.call('HSET', park, 'until', math.max(till, tonumber(parked or '0')))
-  redis.call('HDEL', park, 'probe')
-  redis.call('EXPIRE', park, math.ceil(tonumber(ARGV[2])) + 86400)
-elseif parked and tonumber(parked) <= now then
-  redis.call('DEL', park)
+  redis.call('HSET', back_off, 'until', math.max(till, tonumber(former or '0')))
+  redis.call('HDEL', back_off, 'probe')
+  redis.call('EXPIRE', back_off, math.ceil(tonumber(ARGV[2])) + 86400)
+elseif former and tonumber(former) <= now then
+  redis.call('DEL', back_off)
 end

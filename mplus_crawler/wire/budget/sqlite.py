@@ -1,4 +1,4 @@
-"""Budgets in one SQLite file, shared by all processes of a host."""
+"""Budgets in one SQLite file, shared by the processes of a host."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ CREATE INDEX IF NOT EXISTS spent_expires ON spent (account, seconds, expires);
 CREATE TABLE IF NOT EXISTS window (
     account TEXT, seconds REAL, requests INTEGER, ceiling INTEGER, until REAL,
     PRIMARY KEY (account, seconds)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS park (account TEXT PRIMARY KEY, until REAL, probe REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS back_off (
+    account TEXT PRIMARY KEY, until REAL, probe REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS waiting (
     account TEXT, who TEXT, until REAL, PRIMARY KEY (account, who)) WITHOUT ROWID;
 """
@@ -66,7 +67,7 @@ class SqliteBudget:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
         with self._transaction() as (db, now):
             wait = max(
-                self._parked(db, account, now),
+                self._backs_off(db, account, now),
                 *(
                     self._full(db, account.key, limit.requests, limit.seconds, now)
                     for limit in account.limits
@@ -85,23 +86,25 @@ class SqliteBudget:
         with self._transaction() as (db, now):
             _count(db, account, ticket, now, STRETCH)
 
-    def settle(self, account: Account, ticket: int, evidence: RateLimits) -> None:
+    def settle(self, account: Account, ticket: int, stated: RateLimits) -> None:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
         with self._transaction() as (db, now):
             _count(db, account, ticket, now, 1.0)
-            for quota in evidence.quotas:
+            for quota in stated.quotas:
                 self._tighten(db, account, quota, now)
-            if evidence.back_off is not None:
-                self._park(db, account.key, now + evidence.back_off)
+            if stated.back_off is not None:
+                self._back_off(db, account.key, now + stated.back_off)
             else:
-                db.execute("DELETE FROM park WHERE account = ? AND until <= ?", (account.key, now))
+                db.execute(
+                    "DELETE FROM back_off WHERE account = ? AND until <= ?", (account.key, now)
+                )
 
     def usage(self) -> Sequence[Usage]:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
         with self._transaction() as (db, now):
             rows = db.execute(
                 "SELECT w.account, w.seconds, w.requests, count(s.ticket), max(s.expires),"
-                " coalesce((SELECT until FROM park WHERE account = w.account), 0)"
+                " coalesce((SELECT until FROM back_off WHERE account = w.account), 0)"
                 " FROM window w LEFT JOIN spent s ON s.account = w.account"
                 " AND s.seconds = w.seconds AND s.expires > ?"
                 " GROUP BY w.account, w.seconds ORDER BY w.account, w.seconds",
@@ -117,7 +120,7 @@ class SqliteBudget:
                 limit=requests,
                 used=used,
                 resets_in=max(0.0, (last or now) - now),
-                parked_for=max(0.0, until - now),
+                backs_off_for=max(0.0, until - now),
                 waiting=tuple(who for account, who in waiting if account == key),
             )
             for key, seconds, requests, used, last, until in rows
@@ -130,7 +133,7 @@ class SqliteBudget:
     def _full(
         self, db: sqlite3.Connection, key: str, requests: int, seconds: float, now: float
     ) -> float:
-        """Seconds until this window has room for one more; 0 when it has."""
+        """Return seconds until this window has room for one more request; 0 if it has."""
         ceiling, until = db.execute(
             "SELECT ceiling, until FROM window WHERE account = ? AND seconds = ?", (key, seconds)
         ).fetchone() or (None, 0.0)
@@ -145,10 +148,10 @@ class SqliteBudget:
             wait = max(wait, until - now)
         return wait
 
-    def _parked(self, db: sqlite3.Connection, account: Account, now: float) -> float:
-        """Seconds until a parked tier may be tried again; one request goes ahead as the probe."""
+    def _backs_off(self, db: sqlite3.Connection, account: Account, now: float) -> float:
+        """Return seconds until the back-off ends, or to wait for its probe; 0 without one."""
         row = db.execute(
-            "SELECT until, probe FROM park WHERE account = ?", (account.key,)
+            "SELECT until, probe FROM back_off WHERE account = ?", (account.key,)
         ).fetchone()
         if row is None:
             return 0.0
@@ -169,7 +172,7 @@ class SqliteBudget:
                 "DELETE FROM spent WHERE account = ? AND seconds = ? AND expires <= ?",
                 (*window, now),
             ).rowcount
-            # What we count no more makes no room at the server before its window ends.
+            # A request that expires here still counts at the server until its window ends.
             db.execute(
                 "UPDATE window SET ceiling = ceiling - ? WHERE account = ? AND seconds = ?",
                 (expired, *window),
@@ -180,7 +183,7 @@ class SqliteBudget:
                 (*window, limit.requests),
             )
         _count(db, account, ticket, now, STRETCH)
-        db.execute("UPDATE park SET probe = ? WHERE account = ?", (now, account.key))
+        db.execute("UPDATE back_off SET probe = ? WHERE account = ?", (now, account.key))
         db.execute(
             "DELETE FROM waiting WHERE account = ? AND who = ?",
             (account.key, who or str(os.getpid())),
@@ -188,10 +191,10 @@ class SqliteBudget:
         return ticket
 
     def _tighten(self, db: sqlite3.Connection, account: Account, quota: Quota, now: float) -> None:
-        """Take over a server's count that is lower than ours: somebody else spends there too.
+        """Apply a server's count that is lower than ours: other clients share the limit.
 
-        Ours may count requests that the server hasn't seen yet, so the ceiling errs towards
-        ours and gets exact as answers come in.
+        Our count may include requests that the server has not received yet, so the ceiling is
+        too high at first and becomes exact as responses arrive.
         """
         seconds = quota.window_among([limit.seconds for limit in account.limits])
         used = _rows(db, account.key, seconds)
@@ -202,15 +205,15 @@ class SqliteBudget:
             (now, quota.remaining + used, now + min(quota.reset, seconds), account.key, seconds),
         )
 
-    def _park(self, db: sqlite3.Connection, key: str, until: float) -> None:
+    def _back_off(self, db: sqlite3.Connection, key: str, until: float) -> None:
         db.execute(
-            "INSERT INTO park VALUES (?, ?, NULL) ON CONFLICT DO UPDATE"
+            "INSERT INTO back_off VALUES (?, ?, NULL) ON CONFLICT DO UPDATE"
             " SET until = max(until, excluded.until), probe = NULL",
             (key, until),
         )
 
     def _set_clock(self, boot: str, wall: float) -> float:
-        """What to add to the uptime: kept for this boot, and never before the last stamp."""
+        """Return what to add to the uptime: fixed for one boot, and never before the last stamp."""
         self._db.execute("BEGIN IMMEDIATE")
         row = self._db.execute("SELECT boot, ahead FROM clock").fetchone()
         if row is None or not boot or row[0] != boot:
@@ -239,14 +242,14 @@ class SqliteBudget:
     def _unavailable(self, error: Exception) -> BudgetUnavailableError:
         return BudgetUnavailableError(
             f"the budget store {self._path} cannot be used ({error}); nothing is sent without it: "
-            "mend it, or name another with BUDGET_URL=sqlite:///FILE"
+            "repair or remove the file, or set another with BUDGET_URL=sqlite:///FILE"
         )
 
 
 def _count(
     db: sqlite3.Connection, account: Account, ticket: int, now: float, windows: float
 ) -> None:
-    """Let *ticket* count for so many windows from now."""
+    """Let *ticket* count for *windows* windows from *now*."""
     db.executemany(
         "INSERT OR REPLACE INTO spent VALUES (?, ?, ?, ?)",
         [
@@ -257,7 +260,7 @@ def _count(
 
 
 def _rows(db: sqlite3.Connection, key: str, seconds: float) -> int:
-    """How many requests are on file: ceilings are counted by these, expired or not."""
+    """Return the number of stored requests, expired or not; ceilings refer to it."""
     counted = "SELECT count(*) FROM spent WHERE account = ? AND seconds = ?"
     return int(db.execute(counted, (key, seconds)).fetchone()[0])
 
@@ -273,7 +276,7 @@ def _nth_expiry(db: sqlite3.Connection, key: str, seconds: float, now: float, of
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Opening a fresh file at the same time fails in SQLite: one after the other."""
+    """Open a new file in one process at a time: SQLite fails otherwise."""
     with open(f"{path}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Where budgets are kept: ``BUDGET_URL`` to a store."""
+"""The budget store that ``BUDGET_URL`` names."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from mplus_crawler.wire.budget.sqlite import SqliteBudget
 
 
 def open_budget(url: str | None) -> Budget:
-    """The store that *url* names; without one, a file that every process of this user shares.
+    """Return the store at *url*; without a URL, a file shared by all processes of this user.
 
-    Raises :class:`UsageError` on a URL of no known kind and
-    :class:`.BudgetUnavailableError` on a store that cannot be used.
+    Raise :class:`UsageError` if the URL is malformed or of an unknown kind, and
+    :class:`.BudgetUnavailableError` if the store cannot be used.
     """
     if not url:
         return SqliteBudget(Path(platformdirs.user_state_dir("mplus_crawler")) / "budget.sqlite")
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise UsageError(f"BUDGET_URL is no URL: {error}") from None
+        raise UsageError(f"BUDGET_URL is not a URL: {error}") from None
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        # As SQLAlchemy writes them: three slashes and a relative path, four and an absolute one.
+        # As in SQLAlchemy: three slashes before a relative path, four with an absolute one.
         return SqliteBudget(Path(unquote(parts.path[1:])))
     if parts.scheme in ("redis", "rediss") and parts.hostname:
         return RedisBudget(url)
     raise UsageError(
-        f"BUDGET_URL names no known store ({parts.scheme or 'no'} scheme); "
-        "write sqlite:///FILE or redis://HOST/0"
+        f"BUDGET_URL has an unsupported scheme ({parts.scheme or 'none'}); "
+        "use sqlite:///FILE or redis://HOST/0"
     )

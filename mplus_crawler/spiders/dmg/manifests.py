@@ -1,7 +1,7 @@
-"""IIIF manifests: what they say of the rights of images, where the museum's record says nothing.
+"""IIIF manifests: the rights of images whose licence is missing from the museum's record.
 
-Presentation API 2 (https://iiif.io/api/presentation/2.1/) and 3. Only what is said of an image
-itself counts: the licence of a manifest is that of the manifest.
+Presentation API 2 (https://iiif.io/api/presentation/2.1/) and 3. Only statements about an image
+itself count: the licence of a manifest covers the manifest only.
 """
 
 from __future__ import annotations
@@ -30,45 +30,45 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     unique,
 )
 
-# By the image's key, the licences and the attributions that a manifest states.
+# The licences and attributions that a manifest states, by the image's key.
 Stated = dict[str, tuple[list[Any], list[Any]]]
 
 
 class ManifestError(Exception):
-    """A manifest that cannot be had; says why."""
+    """A manifest that cannot be read; the message says why."""
 
 
 def read_manifest(body: bytes) -> Stated:
-    """What the manifest *body* says of each image; raises ValueError where it is none."""
+    """Return what the manifest *body* states about each image; raise ValueError if it is none."""
     manifest = orjson.loads(body)
     if not isinstance(manifest, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     canvases = each(nodes(manifest, "sequences"), "canvases") + nodes(manifest, "items")
     stated: Stated = {}
     for annotation in each(canvases, "images") + each(each(canvases, "items"), "items"):
         for image in nodes(annotation, "resource") + nodes(annotation, "body"):
             if key := _key(image.get("@id") or image.get("id")):
-                licences, thanks = stated.setdefault(key, ([], []))
+                licences, attributions = stated.setdefault(key, ([], []))
                 licences += _all((annotation, image), ("license", "rights"))
-                thanks += _all((annotation, image), ("attribution", "requiredStatement"))
+                attributions += _all((annotation, image), ("attribution", "requiredStatement"))
     return stated
 
 
 def fill_in(row: Row, stated: Stated) -> None:
-    """Say of the images in *row* that have no licence what is *stated* of them."""
+    """Fill in what is *stated* about the images in *row* that have no licence."""
     for image in row["image_rights"]:
-        licences, thanks = stated.get(_key(image["image"]), ([], []))
+        licences, attributions = stated.get(_key(image["image"]), ([], []))
         if licences and not image["licence_uri"]:
             image["licence_uri"] = SEVERAL.join(unique(map(statement, licences)))
-            image["attribution"] = image["attribution"] or first(map(_credit, thanks))
+            image["attribution"] = image["attribution"] or first(map(_credit, attributions))
             image["source"] = "manifest"
 
 
 class ManifestPipeline(Component):
-    """Asks for the manifests of objects whose images have no licence, if that is wanted.
+    """Requests the manifests of objects whose images have no licence (``-a manifests=true``).
 
-    Their hosts are slow and often answer nothing at all: an image then stays without a licence,
-    the certificate says how many manifests could not be had, and nothing else changes.
+    Their hosts are slow and often do not respond: the image then has no licence, and the
+    certificate counts the manifests that were not read.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -76,13 +76,13 @@ class ManifestPipeline(Component):
         self._census = Census.of(crawler)
 
     def open_spider(self) -> None:
-        """See whether manifests are wanted."""
+        """Read the spider's argument."""
         self._spider = Museum.of(self._crawler)
-        self._wanted = self._spider.arguments.get("manifests") == "true"
+        self._enabled = self._spider.arguments.get("manifests") == "true"
 
     async def process_item(self, item: Records | Loss) -> Records | Loss:
-        """*item*, with what the manifests say of its rows' images."""
-        if self._wanted and isinstance(item, Records):
+        """Return *item*, its images completed from manifests."""
+        if self._enabled and isinstance(item, Records):
             await asyncio.gather(*(self._look_up(row) for row in item.rows if _lacks(row)))
         return item
 
@@ -95,22 +95,22 @@ class ManifestPipeline(Component):
 
     async def _manifest(self, url: str) -> Stated:
         if not self._spider.allows_elsewhere(url):
-            raise ManifestError("its address is none that may be asked")
+            raise ManifestError("its address may not be requested")
         request = Request(url, meta={"third_party": True, "max_retry_times": 1})
         try:
             response = await self._crawler.engine.download_async(request)
-        except Exception:  # a connection may end in many ways, a redirect anywhere
-            raise ManifestError("its host gave no answer") from None
+        except Exception:  # connections fail in many ways
+            raise ManifestError("no response") from None
         if response.status != 200:
-            raise ManifestError(f"its host answered {response.status}")
+            raise ManifestError(f"its host responded with {response.status}")
         try:
             return read_manifest(response.body)
         except (ValueError, RecursionError):
-            raise ManifestError("it is no manifest") from None
+            raise ManifestError("not a manifest") from None
 
 
 def _lacks(row: Row) -> bool:
-    """Whether *row* has a manifest, and an image that no licence is known of."""
+    """Whether *row* has a manifest and an image without a licence."""
     images = row.get("image_rights") or ()
     return bool(row.get("iiif_manifest")) and not all(one["licence_uri"] for one in images)
 
@@ -128,7 +128,7 @@ def _all(some: Iterable[Node], names: tuple[str, ...]) -> list[Any]:
 
 
 def _credit(value: Any) -> str | None:
-    """An attribution: plain, with a language, or version 3's label and value."""
-    if isinstance(value, dict) and isinstance(said := value.get("value"), dict):
-        return first(map(text, said.values()))
+    """Return an attribution: text, text with a language, or version 3's label and value."""
+    if isinstance(value, dict) and isinstance(texts := value.get("value"), dict):
+        return first(map(text, texts.values()))
     return text(value)
