@@ -182,7 +182,7 @@ def test_manifests_fill_in_what_records_leave_out(scrapy: Scrapy) -> None:
     assert {row["image_licence"] for row in others} == {None}
     told = {note: n for note, n in crawl.certificate["notes"].items() if "manifest" in note}
     assert sum(told.values()) == len(others)
-    assert told["a IIIF manifest was not read: its host answered 504"] == 4
+    assert told["a IIIF manifest was not read: its host responded with 504"] == 4
     assert told["a IIIF manifest was not read: its address may not be requested"] == len(bad)
     assert crawl.certificate["licences"]["images"] == {
         BY_NC_ND.name: 2,
