@@ -104,8 +104,8 @@ FEED_EXPORTERS = {
     ),
     "csv": "mplus_crawler.feeds.exporters.CsvExporter",
     "json": "mplus_crawler.feeds.exporters.JsonExporter",
-    "xml": "mplus_crawler.feeds.exporters.XmlExporter",
     **dict.fromkeys(("marshal", "pickle")),  # files that run code when they are read
+    "xml": None,  # names such as "@id" cannot be elements
 }
 FEED_STORAGES = {
     **dict.fromkeys(("", "file"), "mplus_crawler.feeds.storage.StagedFeedStorage"),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
+import io
 import json
+import lzma
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,19 +167,43 @@ def test_too_many_poison_records_break_the_contract(
 def test_what_vanishes_is_taken_out_of_every_kind_of_feed(
     museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path
 ) -> None:
-    sandbox = museum(objects=460, faults=["delete:path=objects,at=5,nth=4"])
-    names = ["a.jsonl", "a.csv", "a.json", "a.xml"]
-    feeds = [argument for name in names for argument in ("-O", str(tmp_path / name))]
-    crawl = crawl_moving(scrapy, sandbox, *feeds)
+    sandbox = museum(objects=460)
+    appended = ("-o", str(tmp_path / "old.csv"))
+    assert crawl_moving(scrapy, sandbox, *appended, "-a", "limit=1").code == 0
+    former = (tmp_path / "old.csv").read_bytes()
+    sandbox.fault("delete:path=objects,at=5,nth=4")
+    plugins = {"a.jsonl.gz": "GzipPlugin", "a.csv.xz": "LZMAPlugin", "a.json.bz2": "Bz2Plugin"}
+    feeds: dict[str, Any] = {
+        str(tmp_path / name): {
+            "format": name.split(".")[1],
+            "overwrite": name != "old.csv",
+            **(
+                {"postprocessing": [f"scrapy.extensions.postprocessing.{plugins[name]}"]}
+                if name in plugins
+                else {}
+            ),
+        }
+        for name in ("a.jsonl", "a.csv", "a.json", "old.csv", *plugins)
+    }
+    crawl = crawl_moving(scrapy, sandbox, "-s", f"FEEDS={json.dumps(feeds)}")
     assert crawl.code == 0, crawl.err
     (gone,) = crawl.certificate["vanished"]
-    lines = [json.loads(line)["id"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
-    with (tmp_path / "a.csv").open(newline="") as file:
-        rows = [row["id"] for row in csv.DictReader(file)]
+    text = (tmp_path / "a.jsonl").read_bytes()
+    lines = [json.loads(line)["id"] for line in text.splitlines()]
+    table = (tmp_path / "a.csv").read_bytes()
+    rows = [row["id"] for row in csv.DictReader(io.StringIO(table.decode(), newline=""))]
     array = [record["id"] for record in json.loads((tmp_path / "a.json").read_text())]
     assert lines == rows == array
     assert gone not in lines
-    assert any("a.xml" in note for note in crawl.certificate["notes"])
+    assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()) == text
+    assert lzma.decompress((tmp_path / "a.csv.xz").read_bytes()) == table
+    assert json.loads(bz2.decompress((tmp_path / "a.json.bz2").read_bytes())) == json.loads(
+        (tmp_path / "a.json").read_text()
+    )
+    head, _, added = table.partition(b"\r\n")
+    assert (tmp_path / "old.csv").read_bytes() == former + added
+    assert former.startswith(head)
+    assert not crawl.certificate["notes"]
 
 
 def test_a_table_without_ids_keeps_what_has_vanished_and_says_so(

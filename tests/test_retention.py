@@ -191,13 +191,13 @@ def test_every_place_is_listed_and_emptied_when_it_is_due(keeper: Keeper) -> Non
     assert keeper.harvest("-O", str(elsewhere / "all.csv")).code == 0
     assert keeper.harvest("-o", str(elsewhere / "all.csv"), day=3).code == 0
     assert keeper.harvest("-o", "-:jsonlines", day=3).code == 0
-    keeper.killed("-O", str(elsewhere / "cut.xml"), day=4)
+    keeper.killed("-O", str(elsewhere / "cut.json"), day=4)
     (elsewhere / "copy.csv").write_text("mine\n")
     told = keeper.retention("--check", day=13.9)
     assert told.code == 0, told.out
     listed = {Path(place).name for place in told.places}
     assert {"mplus_objects.certificate.json", "mplus_objects.rejected.jsonl"} <= listed
-    assert any(name.startswith(".cut.xml.") for name in listed), told.out
+    assert any(name.startswith(".cut.json.") for name in listed), told.out
     assert any(name.endswith(".ledger") for name in listed)
     assert {"all.csv", "stdout:"} <= {*listed, told.out.split("stdout:")[0] and "stdout:"}
     # What was appended to is as old as its oldest record.
@@ -227,7 +227,7 @@ def test_nothing_of_others_is_touched_and_what_cannot_be_reached_is_told(keeper:
             "replaced": "csv",
             "shared": "jsonl",
             "linked": "json",
-            "edited": "xml",
+            "edited": "csv",
             "unmounted": "csv",
             "blurred": "csv",
         }.items()
@@ -284,7 +284,7 @@ def test_a_register_that_is_lost_or_damaged_is_made_up_for(keeper: Keeper) -> No
     feed, kept = keeper.scrapy.folder / "elsewhere" / "all.csv", keeper.scrapy.folder / "kept"
     assert keeper.harvest("-O", str(feed)).code == 0
     assert keeper.harvest(day=0.1).code == 0
-    assert keeper.harvest("-O", str(feed), "-O", f"{keeper.data}/mine.xml", day=0.2).code == 0
+    assert keeper.harvest("-O", str(feed), "-O", f"{keeper.data}/mine.json", day=0.2).code == 0
     keeper.killed(day=0.3)
     shutil.copytree(keeper.data, kept)
     content = feed.read_bytes()
@@ -300,7 +300,7 @@ def test_a_register_that_is_lost_or_damaged_is_made_up_for(keeper: Keeper) -> No
         listed = {Path(place).name for place in told.places}
         assert {
             "all.csv",
-            "mine.xml",
+            "mine.json",
             "mplus_objects.jsonl",
             "mplus_objects.rejected.jsonl",
         } <= listed
@@ -332,7 +332,7 @@ def test_sixty_days(keeper: Keeper, s3: S3Server) -> None:
         5: lambda day: whole(day, **bucket),
         9: lambda day: keeper.killed(day=day),
         10: whole,  # goes on with what was killed
-        20: lambda day: keeper.killed("-O", "s3://harvest/else/all.xml", day=day, **bucket),
+        20: lambda day: keeper.killed("-O", "s3://harvest/else/all.csv", day=day, **bucket),
         21: lambda day: whole(day, "-O", str(csv)),
         30: lambda day: whole(day, **bucket),
         33: broken,

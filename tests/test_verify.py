@@ -101,7 +101,7 @@ def harvests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     complete, incomplete = folder / "complete", folder / "incomplete"
     with Sandbox(limits="off", objects=150) as museum:
         scrapy = Scrapy(folder).at(museum).policy(UNLIMITED)
-        feeds = [f"-O{folder / 'written' / name}" for name in ("objects.jsonl", "o.csv", "o.xml")]
+        feeds = [f"-O{folder / 'written' / name}" for name in ("objects.jsonl", "o.csv", "o.json")]
         crawl = scrapy.crawl("objects", *feeds, HARVEST_DIR=str(folder / "written"))
         assert crawl.code == 0, crawl.err
         assert crawl.certificate["rejected"] == 1
@@ -135,15 +135,15 @@ def run(scrapy: Scrapy, *arguments: Path | str) -> tuple[int, list[str]]:
 
 
 def test_what_was_harvested_agrees(scrapy: Scrapy, harvests: Path) -> None:
-    files = [COMPLETE, "complete/o.csv", "complete/o.xml", INCOMPLETE, "incomplete/objects.jsonl"]
+    files = [COMPLETE, "complete/o.csv", "complete/o.json", INCOMPLETE, "incomplete/objects.jsonl"]
     job = "incomplete/jobs/nightly.certificate.json"
     code, lines = run(scrapy, *(harvests / file for file in [*files, job]))
-    size = (harvests / "complete/o.xml").stat().st_size
+    size = (harvests / "complete/o.json").stat().st_size
     lost = len((harvests / INCOMPLETE).read_bytes().splitlines())
     assert lines == [
         f"{harvests}/{COMPLETE}: 149 records, as certified (complete)",
         f"{harvests}/complete/o.csv: 149 records, as certified (complete)",
-        f"{harvests}/complete/o.xml: {size:,} bytes, as certified (complete; records not read)",
+        f"{harvests}/complete/o.json: {size:,} bytes, as certified (complete; records not read)",
         f"{harvests}/{INCOMPLETE}: {lost} records, as certified (incomplete)",
         f"{harvests}/incomplete/objects.jsonl: 149 records, as certified (complete)",
         f"{harvests}/{INCOMPLETE}: {lost} records, as certified (incomplete)",
@@ -306,7 +306,7 @@ def test_any_edited_field_breaks_the_seal(complete: Harvest) -> None:
     untouched = complete.certificate
     ways = [way for way in leaves(untouched) if way != ("seal",)]
     assert len(ways) > 50
-    for name in ("objects.jsonl", "o.csv", "o.xml"):
+    for name in ("objects.jsonl", "o.csv", "o.json"):
         complete.path(name).unlink()
     for way in ways:
         document = json.loads(json.dumps(untouched))

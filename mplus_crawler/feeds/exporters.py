@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from scrapy.exporters import BaseItemExporter, CsvItemExporter, JsonItemExporter, XmlItemExporter
+from scrapy.exporters import BaseItemExporter, CsvItemExporter
 
 from mplus_crawler.records.batch import SEVERAL, Records, json_line
 
@@ -38,11 +39,16 @@ class JsonLinesExporter(Unpacking, BaseItemExporter):
 
     def export_item(self, item: Records) -> None:
         """Write each row of *item*."""
-        lines = item.rows
-        if names := self.fields_to_export:
-            lines = [{name: row.get(name) for name in names} for row in lines]
-        self._file.write(b"".join(map(json_line, lines)))
-        self.records += len(lines)
+        self._file.write(b"".join(self.lines(item)))
+        self.records += len(item.rows)
+
+    def lines(self, item: Records) -> Iterator[bytes]:
+        """Each row of *item* as a line, with the columns that were chosen."""
+        names = self.fields_to_export
+        heads = names if isinstance(names, Mapping) else dict.fromkeys(names or ())
+        for row in item.rows:
+            chosen = {head or name: row.get(name) for name, head in heads.items()}
+            yield json_line(chosen if names else row)
 
 
 class CsvExporter(Unpacking, CsvItemExporter):
@@ -62,12 +68,21 @@ class CsvExporter(Unpacking, CsvItemExporter):
         return harmless(value) if isinstance(value, str) else value
 
 
-class JsonExporter(Unpacking, JsonItemExporter):
-    """One JSON list."""
+class JsonExporter(JsonLinesExporter):
+    """One JSON list, a record a line."""
 
+    _before = b"[\n"
 
-class XmlExporter(Unpacking, XmlItemExporter):
-    """XML, as Scrapy writes it."""
+    def export_item(self, item: Records) -> None:
+        """Write each row of *item*."""
+        for line in self.lines(item):
+            self._file.write(self._before + line.rstrip())
+            self._before = b",\n"
+        self.records += len(item.rows)
+
+    def finish_exporting(self) -> None:
+        """Close the list."""
+        self._file.write(b"\n]\n" if self.records else b"[]\n")
 
 
 def harmless(cell: str) -> str:

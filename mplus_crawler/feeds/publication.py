@@ -26,7 +26,7 @@ from mplus_crawler.feeds.certificate import (
 )
 from mplus_crawler.feeds.exporters import Unpacking
 from mplus_crawler.feeds.retention.booking import Booking
-from mplus_crawler.feeds.withdrawal import WITHOUT
+from mplus_crawler.feeds.withdrawal import without
 from mplus_crawler.museum.components import Extension
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
@@ -191,7 +191,7 @@ class Publication(Extension):
             try:
                 if feed.file is None or not feed.file.whole:
                     raise KeyError(feed.format)
-                feed.file.rewrite(partial(WITHOUT[feed.format], gone))
+                feed.file.rewrite(partial(without, gone, feed.format))
                 feed.items = self._census.unique
             except (LookupError, ValueError):
                 self._census.note(f"records that have vanished are still in {feed.uri}")

@@ -1,26 +1,54 @@
-"""Feeds of ours, read again record by record: JSON lines, or CSV."""
+"""The one reader of our own feeds: JSON lines, CSV and JSON, compressed or not, row by row.
+
+``scrapy verify`` has a reader apart from this one on purpose.
+"""
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import csv
-import sys
-from collections.abc import Iterator
+import gzip
+import lzma
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import orjson
 
 from mplus_crawler.errors import UsageError
 from mplus_crawler.records.batch import SEVERAL
 
+if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
+
+# By format, as Scrapy names them.
+JSON_LINES = frozenset(("jsonlines", "jsonl", "jl"))
+
+# Characters of a CSV cell; a whole record is in one. Python's default is 131,072.
+_LONGEST_CELL = 1 << 30
 # Columns that hold several values or JSON; the others are read as they stand.
 _LISTS = ("images", "designers", "makers")
 _JSON = ("image_rights",)
+# By the first bytes of a file, the module that reads and writes such files.
+_COMPRESSIONS: dict[bytes, Any] = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\0": lzma}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A piece of a feed: its bytes, and the row in them; ``None`` for a head, a bracket, a blank.
+
+    *fault* says what is wrong with it; a row with a fault is what could be read all the same.
+    """
+
+    raw: bytes
+    row: dict[str, Any] | None
+    fault: str = ""
 
 
 def check_feed(path: Path) -> None:
-    """Raise :class:`UsageError` where *path* is no feed that can be read."""
+    """Raise :class:`UsageError` where *path* is no feed of JSON lines or CSV."""
     try:
         first = next(read_feed(path), {})
     except OSError as error:
@@ -34,41 +62,118 @@ def read_feed(path: Path) -> Iterator[dict[str, Any] | str]:
 
     One record at a time is in memory. Raises OSError where the file cannot be read.
     """
-    if path.suffix.lower() == ".csv":
-        yield from _csv(path)
-    else:
-        yield from _json_lines(path)
-
-
-def _json_lines(path: Path) -> Iterator[dict[str, Any] | str]:
+    is_csv = ".csv" in (suffix.lower() for suffix in path.suffixes[-2:])
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not (text := line.removeprefix(codecs.BOM_UTF8).strip()):
-                continue
-            try:
-                record = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                record = None
-            yield record if isinstance(record, dict) else f"line {number} is no JSON object"
+        for line in read_lines(decompressed(file), "csv" if is_csv else "jsonl"):
+            if line.fault:
+                yield line.fault
+            elif line.row is not None:
+                cells = line.row.items()
+                yield {name: _cell(name, cell) for name, cell in cells} if is_csv else line.row
 
 
-def _csv(path: Path) -> Iterator[dict[str, Any] | str]:
-    csv.field_size_limit(sys.maxsize)  # the whole record is in a cell
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
+def read_lines(file: IO[bytes], format_: str, head: list[str] | None = None) -> Iterator[Line]:
+    """The lines of *file*, which is in *format_*; put together, their bytes are the file.
+
+    *head* are the columns of CSV that has no line with them.
+    """
+    return _csv_lines(file, head) if format_ == "csv" else _json_lines(file)
+
+
+def format_of(file: IO[bytes]) -> str:
+    """The format of *file* by how it begins; it is at its beginning again afterwards."""
+    file.seek(0)
+    first = file.read(1 << 12).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    file.seek(0)
+    return {b"{": "jsonl", b"[": "json"}.get(first, "csv")
+
+
+def compression(file: IO[bytes]) -> Any:
+    """The module that *file* is compressed with (``gzip``, ``bz2``, ``lzma``), or ``None``."""
+    file.seek(0)
+    first = file.read(6)
+    file.seek(0)
+    found = (module for magic, module in _COMPRESSIONS.items() if first.startswith(magic))
+    return next(found, None)
+
+
+def decompressed(file: IO[bytes]) -> IO[bytes]:
+    """*file* from its beginning, decompressed where it is compressed."""
+    module = compression(file)
+    return cast("IO[bytes]", module.open(file, "rb")) if module else file
+
+
+def csv_head(file: IO[bytes]) -> list[str]:
+    """The columns of the CSV *file*; empty where it has none."""
+    return next(csv_rows(_decoded(file, [], [])), [])
+
+
+def csv_rows(lines: Iterable[str], **options: Any) -> CsvReader:
+    """The rows of CSV, whose cells may be as long as a record. Raises :class:`csv.Error`."""
+    csv.field_size_limit(_LONGEST_CELL)
+    return csv.reader(lines, **options)
+
+
+def _json_lines(file: IO[bytes]) -> Iterator[Line]:
+    """JSON lines; of a JSON list as it is written here, which has a row a line, its rows."""
+    for number, raw in enumerate(file, 1):
+        text = raw.removeprefix(codecs.BOM_UTF8).strip().removesuffix(b",")
+        if text in (b"", b"[", b"]", b"[]"):
+            yield Line(raw, None)
+            continue
         try:
-            for row in rows:
-                yield {name: _cell(name, cell) for name, cell in row.items() if name}
-        except (csv.Error, UnicodeDecodeError) as error:
-            yield f"line {rows.line_num + 1} is no CSV in UTF-8: {error}"
+            row = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            row = None
+        is_row = isinstance(row, dict)
+        yield Line(
+            raw, row if is_row else None, "" if is_row else f"line {number} is no JSON object"
+        )
+
+
+def _csv_lines(file: IO[bytes], head: list[str] | None) -> Iterator[Line]:
+    taken: list[bytes] = []
+    faults: list[str] = []
+    rows = csv_rows(_decoded(file, taken, faults))
+    number = 0
+    while True:
+        try:
+            cells = next(rows, None)
+        except csv.Error as error:
+            cells = []
+            faults.append(str(error))
+        if cells is None:
+            return
+        number += len(taken)
+        fault = f"line {number} is no CSV in UTF-8: {'; '.join(faults)}" if faults else ""
+        raw = b"".join(taken)
+        taken.clear()
+        faults.clear()
+        if head and cells:
+            yield Line(raw, dict.fromkeys(head, "") | dict(zip(head, cells, strict=False)), fault)
+        else:
+            head = head or cells
+            yield Line(raw, None, fault)
+
+
+def _decoded(file: IO[bytes], taken: list[bytes], faults: list[str]) -> Iterator[str]:
+    """The lines of *file* as text; each is put into *taken*, what is wrong into *faults*."""
+    for number, raw in enumerate(file):
+        taken.append(raw)
+        text = raw if number else raw.removeprefix(codecs.BOM_UTF8)
+        try:
+            yield text.decode()
+        except UnicodeDecodeError as error:
+            faults.append(str(error))
+            yield text.decode(errors="replace")
 
 
 def _cell(name: str, cell: Any) -> Any:
     if name in _LISTS and isinstance(cell, str):
         return cell.split(SEVERAL) if cell else []
-    if name in _JSON:
+    if name in _JSON and isinstance(cell, str):
         try:
             return orjson.loads(cell or "[]")
-        except (orjson.JSONDecodeError, TypeError):
+        except orjson.JSONDecodeError:
             return None
-    return cell or None
+    return None if cell == "" else cell

@@ -10,7 +10,7 @@ import platform
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -32,6 +32,7 @@ class StagedFile(io.BufferedIOBase):
         self, target: Path, failed: Callable[[OSError], None], harvest: str = "", former: int = 0
     ) -> None:
         self.target = target
+        self._harvest = harvest
         self.part = target.with_name(".".join(["", target.name, *filter(None, [harvest]), "part"]))
         self.place = str(self.part)
         self.former = former
@@ -81,20 +82,25 @@ class StagedFile(io.BufferedIOBase):
         except OSError as error:
             self._give_up(error)
 
-    def rewrite(self, change: Callable[[bytes], Iterable[bytes]]) -> None:
-        """Put what *change* makes of it in the place of what was written, after *former*.
+    def rewrite(self, change: Callable[[IO[bytes], int], Iterable[bytes]]) -> None:
+        """Put what *change* makes of the file's content after *former* in its place.
 
-        Raises what *change* raises, and leaves the file as it is then.
+        The pieces of *change*, which is given the file and *former*, go to a second file one by
+        one. Raises what *change* raises, and leaves the file as it is then.
         """
-        content = self.part.read_bytes()
-        changed = b"".join([content[: self.former], *change(content[self.former :])])
-        self.bytes, self.whole, self._digest = 0, False, hashlib.sha256()
+        target = self.target.with_name(f"{self.target.name}.rewrite")
+        second = StagedFile(target, self._failed, self._harvest)
         try:
-            self._file = self.part.open("wb", buffering=1 << 18)
-        except OSError as error:
-            self._give_up(error)
-        self.write(changed)
-        self.finish()
+            second._copy(self.part, self.former)
+            with self.part.open("rb") as content:
+                for piece in change(content, self.former):
+                    second.write(piece)
+            second.finish()
+            if second.whole:
+                second.part.replace(self.part)
+        finally:
+            second.discard()
+        self.whole, self.bytes, self._digest = second.whole, second.bytes, second._digest
 
     def uri(self, target: Path) -> str:
         """Where *target* is, once it is published."""

@@ -16,14 +16,13 @@ import orjson
 
 from mplus_crawler.errors import UsageError
 from mplus_crawler.protocols.validators import StoredResponse
+from mplus_crawler.records.reader import csv_rows
 from mplus_crawler.storage.sqlite import scratch
 
 _SCHEMA = """
 CREATE TABLE asked (place INTEGER PRIMARY KEY, uri TEXT UNIQUE);
 CREATE TABLE former (uri TEXT PRIMARY KEY, body BLOB, modified TEXT);
 """
-# A cell of a CSV feed may hold a whole record.
-_LONGEST_CELL = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def _read(file: TextIO, name: str) -> Iterator[RecordReference]:
     lines = chain([first], file)
     if _trimmed(first).startswith("{"):
         yield from _json_lines(lines, name, before)
-    elif name.lower().endswith(".csv") or "id" in next(csv.reader([first])):
+    elif name.lower().endswith(".csv") or "id" in next(csv_rows([first])):
         yield from _csv(lines, name, before)
     elif _trimmed(first).startswith(("[{", "<?xml")) or _trimmed(first) == "[":
         raise ValueError("of feeds, JSON lines and CSV are read")
@@ -148,8 +147,7 @@ def _json_lines(lines: Iterator[str], name: str, before: int) -> Iterator[Record
 
 
 def _csv(lines: Iterator[str], name: str, before: int) -> Iterator[RecordReference]:
-    csv.field_size_limit(_LONGEST_CELL)
-    rows = csv.reader(lines, strict=True)
+    rows = csv_rows(lines, strict=True)
     heads = next(rows)
     if "id" not in heads:
         raise ValueError("it has no column id")
