@@ -155,7 +155,7 @@ def test_an_answer_that_was_changed_in_the_ledger_is_not_trusted(
     (ledger,) = ledgers(first.folder)
     with sqlite3.connect(ledger) as db:
         db.execute(
-            "UPDATE answer SET body = replace(body, 'Gent', 'Gand') WHERE url LIKE '%page=7&%'"
+            "UPDATE response SET body = replace(body, 'Gent', 'Gand') WHERE url LIKE '%page=7&%'"
         )
     db.close()
     crawl = scrapy.crawl("objects", *SMALL_PAGES)

@@ -12,7 +12,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.jobs import job_id
 from mplus_crawler.errors import DeliveryError, UsageError
-from mplus_crawler.responses.ledger import Harvest, claim
+from mplus_crawler.responses.harvest import Harvest, lock_harvest
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.storage.destination import check_s3
 from mplus_crawler.storage.folders import in_s3, state_folder, try_folder
@@ -64,7 +64,7 @@ def check_launch(
     _check_places(settings)
     if issubclass(spidercls, MuseumSpider):
         harvest = Harvest(spidercls.name, base, identity, state_folder(settings))
-        claim(harvest, job_id(arguments))
+        lock_harvest(harvest, job_id(arguments))
 
 
 def _refuse_secrets(names: Sequence[str]) -> None:

@@ -9,6 +9,20 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
+# Result codes for a place that cannot be read or written now (https://sqlite.org/rescode.html).
+_UNUSABLE = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_AUTH,
+}
+
 
 def connect(path: Path, schema: str) -> sqlite3.Connection:
     """The SQLite file *path* with the tables of *schema*; a damaged one is set aside.
@@ -17,14 +31,27 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
     """
     try:
         return _connect(path, schema)
-    except sqlite3.OperationalError:
-        raise  # the disk is full, or not ours: that is no damage
-    except sqlite3.DatabaseError as error:
-        aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
-        logger.warning("%s is damaged (%s): set aside as %s", path, error, aside.name)
-        path.rename(aside)
-        remove(path)
+    except (sqlite3.Error, ValueError) as error:
+        if not is_damage(error):
+            raise
+        set_aside(path, error)
         return _connect(path, schema)
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether *error* comes of what a file holds, not of its place: a full disk is no damage."""
+    if not isinstance(error, sqlite3.Error):
+        return True  # SQLite's message quotes what is no UTF-8
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code == sqlite3.SQLITE_IOERR_SHORT_READ or code & 0xFF not in _UNUSABLE
+
+
+def set_aside(path: Path, reason: object) -> None:
+    """Rename the SQLite file *path*, which is damaged for this *reason*; it is for people now."""
+    aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+    logger.warning("%s is damaged (%s): set aside as %s", path, reason, aside.name)
+    path.rename(aside)
+    remove(path)
 
 
 def remove(path: Path) -> None:
@@ -53,7 +80,7 @@ def _connect(path: Path, schema: str) -> sqlite3.Connection:
         fault = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if fault != "ok":
             raise sqlite3.DatabaseError(fault)
-    except sqlite3.Error:
+    except (sqlite3.Error, ValueError):
         db.close()
         raise
     return db

@@ -1,0 +1,83 @@
+"""What makes two commands the same harvest, and the lock that keeps it to one process."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+import orjson
+from scrapy.settings import BaseSettings
+
+from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.storage.folders import state_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """A harvest: the spider, the API's base URL and the arguments; *folder* has its state."""
+
+    spider: str
+    base_url: str
+    arguments: Mapping[str, str]
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """A short name that is the same for the same harvest."""
+        identity = orjson.dumps(
+            [self.spider, self.base_url, dict(self.arguments)], option=orjson.OPT_SORT_KEYS
+        )
+        return f"{self.spider}-{hashlib.sha256(identity).hexdigest()[:12]}"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.folder / f"{self.key}.ledger"
+
+    @classmethod
+    def of(cls, spider: Museum, settings: BaseSettings) -> Harvest:
+        """The harvest that *spider* performs."""
+        return cls(spider.name, spider.base_url, spider.arguments, state_folder(settings))
+
+
+_locks: dict[Path, IO[str]] = {}
+
+
+def lock_harvest(harvest: Harvest, job: str | None = None) -> None:
+    """Keep *harvest* to this process until it ends; *job* is the scheduler's id for it.
+
+    Raises :class:`UsageError` with the process that holds the lock, :class:`DeliveryError`
+    where the state folder cannot be written.
+    """
+    path = harvest.ledger.with_suffix(".lock")
+    if path in _locks:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a+", errors="surrogateescape")
+    except OSError as error:
+        raise DeliveryError(
+            f"cannot write to the state folder {path.parent} ({error.strerror}); "
+            "make it writable, or choose another with HARVEST_DIR or HARVEST_STATE_DIR"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip() or "another process"
+        lock.close()
+        raise UsageError(
+            f"this harvest is already under way: {holder}; wait for it, or stop it"
+        ) from None
+    lock.truncate(0)
+    name = f"job {job}, process {os.getpid()}" if job else f"process {os.getpid()}"
+    lock.write(f"{name}, since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}")
+    lock.flush()
+    _locks[path] = lock
