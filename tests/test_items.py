@@ -22,7 +22,7 @@ from scrapy_jsonschema import JsonSchemaValidatePipeline
 
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.items import ITEM_CLASSES, ObjectItem, Validator, errors, item_class
-from mplus_crawler.records.rights import Rights
+from mplus_crawler.records.rights import UNWRITTEN, Rights
 from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
 from mplus_crawler.verification.strict_json import parse, without_doubles
 from tests.fixtures.dmg import KINDS, members
@@ -31,12 +31,13 @@ ROOT = Path(__file__).parent.parent
 BASE = "https://museum.test/v2/"
 WIRE = members("object-slash")[0]["@id"].partition("id/object/")[0]
 ENVELOPE = {
+    "uri": f"{BASE}id/object/1",
     "source": "A museum",
     "url": f"{BASE}id/object/1",
     "retrieved_at": "2026-11-22T06:00:00Z",
     "licence": "CC BY 4.0",
     "licence_uri": "https://creativecommons.org/licenses/by/4.0/",
-    "attribution": None,
+    "attribution": UNWRITTEN,
     "expires_at": None,
 }
 CLASSES = {
@@ -163,7 +164,7 @@ def test_what_the_museum_answers_is_valid(kind: str, record: dict[str, Any]) -> 
 def test_a_record_without_linked_data_is_valid_under_a_known_id() -> None:
     (record,) = members("object-null")
     assert errors(ObjectItem, row_of("object", record, f"{BASE}id/object/2268")) == []
-    assert paths("object", record) == ["id", "object_number"]
+    assert paths("object", record) == ["id", "url", "object_number"]
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mplus_crawler.feeds.attribution import attribution
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.items import ITEM_CLASSES, errors
-from mplus_crawler.records.rights import UNKNOWN, LicenceCount, Rights, one_line
+from mplus_crawler.records.rights import UNKNOWN, UNWRITTEN, LicenceCount, Rights, one_line
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
 from tests.conftest import Scrapy
@@ -38,9 +38,10 @@ canonical = partial(canonical_id, base_url=BASE)
 def row_of(kind: str, record: dict[str, Any]) -> dict[str, Any]:
     row = {
         **dict.fromkeys(ITEM_CLASSES[kind].fields),
+        "uri": BASE,
         "source": POLICY.name,
         "kind": kind,
-        "url": BASE,
+        "attribution": UNWRITTEN,
         "licence": POLICY.licence,
         "licence_uri": POLICY.licence_url,
         "retrieved_at": "2026-11-22T06:00:00Z",

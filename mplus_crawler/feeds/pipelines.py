@@ -13,7 +13,7 @@ from mplus_crawler.museum.components import Component
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import Loss, Records, Row, json_line, stamp
 from mplus_crawler.records.items import ITEM_CLASSES, errors
-from mplus_crawler.records.rights import Rights
+from mplus_crawler.records.rights import UNWRITTEN, Rights
 
 
 class NormalisePipeline(Component):
@@ -24,6 +24,7 @@ class NormalisePipeline(Component):
         spider = Museum.of(self._crawler)
         policy = spider.policy
         self._columns = spider.columns
+        self._uri = spider.uri
         self._booking = Publication.of(self._crawler).booking
         self._keep_for = timedelta(days=policy.retention_days)
         item_class = ITEM_CLASSES[spider.kind]
@@ -32,6 +33,7 @@ class NormalisePipeline(Component):
             "source": policy.name,
             "kind": item_class.jsonschema["properties"]["kind"]["const"],
             "licence": policy.licence,
+            "attribution": UNWRITTEN,
         }
         if "licence_uri" in item_class.fields:
             self._blank["licence_uri"] = policy.licence_url
@@ -49,7 +51,8 @@ class NormalisePipeline(Component):
         for known_id, record in item.members:
             columns = self._columns(record, known_id) if isinstance(record, dict) else {}
             row = {**envelope, **columns, "record": record}
-            row["url"] = row["url"] or row["id"]
+            if isinstance(id_ := row["id"], str):
+                row["uri"] = self._uri(id_)
             item.rows.append(row)
         return item
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from typing import Any, ClassVar, Self
+from urllib.parse import quote
 
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
@@ -62,6 +63,15 @@ class Museum(Spider):
     @abstractmethod
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of the source's *record*; *known_id* is for one that names none itself."""
+
+    def uri(self, id_: str) -> str:
+        """Return the record's URI, which no record of another kind or museum has.
+
+        For a record that has none of the museum's: the address of the API, its kind and *id_*.
+        """
+        base = self.policy.uri_base
+        kind = self.kind.removeprefix(f"{self.museum.partition('_')[0]}_")
+        return f"{base}#{kind}/{quote(id_.removeprefix(base))}"
 
     def certified(self) -> dict[str, Any]:
         """What the certificate says beside the counts that every harvest has."""

@@ -99,11 +99,10 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A published data set: its *archive*, where a download is sent on to, its release."""
+    """A published data set: its *archive*, and where a download is sent on to."""
 
     archive: str
     redirects: tuple[str, ...]
-    released: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,8 @@ class Policy:
 
     ``window`` and ``nested`` are limits of a GraphQL API: how many records pages reach, and
     how many distinct ones may be nested in a page; ``taken`` are sizes of page that its server
-    uses by itself.
+    uses by itself. ``uri_base`` begins the URIs of records that have none of the museum's;
+    ``roles_of_others`` are roles that make nobody an object's maker.
     """
 
     key: str
@@ -158,6 +158,8 @@ class Policy:
     quoted: tuple[Quoted, ...]
     link: str
     pages: Mapping[str, str]
+    uri_base: str
+    roles_of_others: tuple[str, ...]
     window: int
     nested: int
     taken: tuple[int, ...]

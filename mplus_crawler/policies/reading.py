@@ -124,6 +124,8 @@ def _policy(key: str, document: Mapping[str, Any], source: str) -> Policy:
         quoted=tuple(Quoted(**_tuples(quoted)) for quoted in plain.get("quoted", [])),
         link=plain.get("link", ""),
         pages=plain.get("pages", {}),
+        uri_base=plain.get("uri_base", plain["base_url"]),
+        roles_of_others=tuple(plain.get("makers", {}).get("roles_of_others", ())),
         window=plain.get("paging", {}).get("window", 0),
         nested=plain.get("paging", {}).get("nested", 0),
         taken=tuple(plain.get("paging", {}).get("taken", [])),
@@ -145,8 +147,7 @@ def _version(facts: dict[str, Any]) -> Version:
 def _dataset(facts: dict[str, Any] | None) -> Dataset | None:
     if not facts:
         return None
-    released = date.fromisoformat(facts["released"])
-    return Dataset(facts["archive"], tuple(facts["redirects"]), released)
+    return Dataset(facts["archive"], tuple(facts["redirects"]))
 
 
 def _tier(facts: dict[str, Any]) -> Tier:

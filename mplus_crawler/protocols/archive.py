@@ -17,7 +17,7 @@ from pathlib import Path
 
 # A record has two kilobytes; what is a thousand times larger is none.
 _LARGEST = 4 * 1024 * 1024
-_DAMAGE = (
+DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error),
     *(EOFError, OSError, NotImplementedError, RuntimeError),  # the last: zip with a password
 )
@@ -40,7 +40,7 @@ def is_archive(place: Path) -> bool:
     """Whether *place* is something that :func:`members` can read."""
     try:
         return place.is_dir() or zipfile.is_zipfile(place) or tarfile.is_tarfile(place)
-    except _DAMAGE:
+    except DAMAGE:
         return False
 
 
@@ -58,7 +58,7 @@ def members(place: Path, folder: str) -> Iterator[Member]:
             yield from _in_zip(place, wanted)
         else:
             yield from _in_tar(place, wanted)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ArchiveError(f"cannot be read to its end: {error}") from None
 
 

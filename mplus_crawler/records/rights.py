@@ -16,6 +16,8 @@ from mplus_crawler.policies.policy import ImageLicence, Policy, Quoted
 from mplus_crawler.records.batch import SEVERAL, Row
 
 UNKNOWN = "unknown"
+# A credit line that :meth:`Rights.settle` has to write; None is a spider's word that there is none.
+UNWRITTEN = ""
 
 # A licence's URL; its deed, legal code and translations are pages of the same licence.
 _address = re.compile(
@@ -84,7 +86,8 @@ class Rights:
             dominant["image_licence"] = self.name(dominant["image_licence_uri"])
         for text in row.get("biographies") or ():
             self._settle_text(text)
-        row["attribution"] = row["attribution"] or self.credit(row)
+        if row["attribution"] == UNWRITTEN:
+            row["attribution"] = self.credit(row)
 
     def credit(self, row: Row) -> str:
         """Return the credit line for *row*, ready to print.

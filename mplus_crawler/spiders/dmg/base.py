@@ -13,6 +13,9 @@ from mplus_crawler.protocols.chain import ApiBase
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
 
+# Ids of these kinds are the museum's URIs for the records; ids of the others name something else.
+_WITH_URI = ("object", "agent", "exhibition", "concept", "dataset")
+
 
 class GentSpider(MuseumSpider):
     """A spider of Design Museum Gent's API.
@@ -40,6 +43,10 @@ class GentSpider(MuseumSpider):
     def spelling(cls, policy: Policy, base_url: str) -> Callable[[str], str]:
         """What spells the museum's URIs in one way, also those that name *base_url*."""
         return partial(canonical_id, base_url=policy.base_url, also=(base_url,))
+
+    def uri(self, id_: str) -> str:
+        """Return the museum's own URI where it has one for the record."""
+        return id_ if self.kind in _WITH_URI else super().uri(id_)
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of a CIDOC-CRM record."""

@@ -21,6 +21,7 @@ from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.protocols.archive import ArchiveError, Member, is_archive, members
+from mplus_crawler.protocols.provenance import UNKNOWN, Origin, origin_of
 from mplus_crawler.records.batch import Loss, Records, stamp
 from mplus_crawler.spiders.arguments import Parser, text, whole
 from mplus_crawler.spiders.base import MuseumSpider
@@ -43,7 +44,7 @@ class PublishedSpider(MuseumSpider):
     folder: ClassVar[str]
     source: str
     credit: Credit
-    released: str
+    origin: Origin = UNKNOWN
     names: Names
 
     @classmethod
@@ -54,7 +55,6 @@ class PublishedSpider(MuseumSpider):
         assert dataset is not None, "the policy names no data set"
         spider.source = spider.arguments.get("source") or urljoin(spider.base_url, dataset.archive)
         trust(spider.source)
-        spider.released = dataset.released.isoformat()
         spider.credit = Credit.of(spider.policy)
         spider.names = {}
         return spider
@@ -119,6 +119,7 @@ class PublishedSpider(MuseumSpider):
         census = Census.of(self.crawler)
         limit = self.arguments.get("limit")
         census.limit_to(int(limit) if limit else None)
+        self.origin = origin_of(place)
         self.prepare(place)
         # A name that is there again stands for the file that was put in last, as in unpacking.
         last = {file.name: n for n, file in enumerate(self.files(place, self.folder))}
@@ -151,13 +152,16 @@ class PublishedSpider(MuseumSpider):
                     yield Loss(id_.lstrip("0") or id_, "unreadable", str(error))
             yield records
 
+    def certified(self) -> dict[str, Any]:
+        """Return the commit that the archive was made of, as the archive itself names it."""
+        return {"origin": self.origin}
+
     def prepare(self, place: Path) -> None:
         """What has to be known before the first record is read."""
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of a record of the data set."""
-        columns = COLUMNS[self.kind](unfolded(record, self.names), self.credit)
-        return {**columns, "modified": self.released}
+        return COLUMNS[self.kind](unfolded(record, self.names), self.credit)
 
 
 class OpenObjectsSpider(PublishedSpider):
@@ -166,6 +170,10 @@ class OpenObjectsSpider(PublishedSpider):
     name = "mplus_open_objects"
     kind = "mplus_object"
     folder = "objects_JSON"
+
+    def certified(self) -> dict[str, Any]:
+        """Return the commit that the archive was made of, as the archive itself names it."""
+        return {"origin": self.origin}
 
     def prepare(self, place: Path) -> None:
         """Objects name their constituents by number: learn the names."""

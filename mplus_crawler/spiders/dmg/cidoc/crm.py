@@ -37,11 +37,16 @@ _iso_date = re.compile(r"-?\d{4,6}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 def identity(
     record: Node, canonical: Canonical, known_id: str | None, names: Iterable[str]
 ) -> dict[str, Any]:
-    """``id``, ``label`` and ``modified``; *known_id* is for a record without ``@id``."""
+    """``id``, ``url``, ``label`` and ``modified``; *known_id* is for a record without ``@id``."""
     raw = uri_of(record)
     uri = canonical(raw) if raw else known_id
     name = label(record) or next(iter(names), None) or (pid(uri) if uri else None)
-    return {"id": uri, "label": name, "modified": text(record.get("prov:generatedAtTime"))}
+    return {
+        "id": uri,
+        "url": uri,
+        "label": name,
+        "modified": text(record.get("prov:generatedAtTime")),
+    }
 
 
 def identifiers(record: Node) -> tuple[list[Node], list[Node]]:

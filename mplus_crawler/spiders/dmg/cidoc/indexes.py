@@ -88,6 +88,7 @@ def _identity(
     term = _query(filter_).partition("&")[0].partition("=")[2]
     return {
         "id": id_,
+        "url": canonical(uri) if uri else None,
         "label": name or unquote(term) or (pid(id_) if id_ else None),
         "modified": None,
         "filter": filter_,

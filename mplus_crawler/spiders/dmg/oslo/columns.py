@@ -35,6 +35,7 @@ def columns(record: Node) -> dict[str, Any]:
     texts = _texts(record)
     return {
         "id": id_,
+        "url": id_,
         "label": first(said for _, said in titles) or number,
         "type": text(record.get("@type")),
         "number": number,

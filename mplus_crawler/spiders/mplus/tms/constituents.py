@@ -17,7 +17,7 @@ def constituent_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
         "id": id_,
         "url": credit.page("constituent", text(face.get("slug"))),
         "label": name_en or name_zh or id_,
-        "attribution": credit.line(),
+        "attribution": credit.line(name_en or name_zh),
         "slug": text(face.get("slug")),
         "name_en": name_en,
         "name_zh": name_zh,

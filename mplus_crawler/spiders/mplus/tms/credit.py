@@ -10,23 +10,29 @@ from mplus_crawler.policies.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """How the museum wants to be named, and where its records can be read."""
+    """How the museum wants to be named, whom it names, and where its records can be read."""
 
     source: str
     link: str
     pages: Mapping[str, str]
+    excluded_roles: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, policy: Policy) -> Credit:
         """The credit that *policy* asks for."""
-        return cls(policy.attribution, policy.link, policy.pages)
+        roles = frozenset(map(str.casefold, policy.roles_of_others))
+        return cls(policy.attribution, policy.link, policy.pages, roles)
+
+    def excludes(self, *roles: str | None) -> bool:
+        """Return whether one of *roles*, in either language, makes nobody a maker."""
+        return any(role.casefold() in self.excluded_roles for role in roles if role)
 
     def line(self, *parts: str | None) -> str:
         """*parts* that are there, the museum and its site, in one line."""
         said: Iterable[str | None] = (*parts, self.source, self.link)
         return ", ".join(" ".join(part.split()) for part in said if part)
 
-    def page(self, kind: str, slug: str | None) -> str:
-        """The page of a record of *kind*; the museum's site where it has none."""
+    def page(self, kind: str, slug: str | None) -> str | None:
+        """Return the page of a record of *kind*, None where it has none."""
         template = self.pages.get(kind)
-        return template.format(slug=slug) if template and slug else f"https://{self.link}/"
+        return template.format(slug=slug) if template and slug else None

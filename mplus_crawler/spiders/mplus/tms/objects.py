@@ -15,6 +15,13 @@ from mplus_crawler.spiders.mplus.tms.bilingual import (
     whole,
 )
 from mplus_crawler.spiders.mplus.tms.credit import Credit
+from mplus_crawler.spiders.mplus.tms.makers import (
+    Person,
+    constituents_of,
+    maker_columns,
+    makers_of,
+    names_to_print,
+)
 
 
 def object_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
@@ -25,8 +32,8 @@ def object_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
         "title_zh": text(record.zh.get("title")),
     }
     dates = record.texts("display_date", "displayDate")
-    constituents = _constituents(record)
-    makers = [person for person in constituents if person["is_maker"]] or constituents
+    constituents = constituents_of(record)
+    makers = makers_of(constituents, credit)
     number = text(face.get("objectNumber"))
     id_ = identity(face.get("id"))
     title = titles["title_en"] or titles["title_zh"]
@@ -34,12 +41,7 @@ def object_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
         "id": id_,
         "url": credit.page("object", text(face.get("slug"))),
         "label": title or number or id_,
-        "attribution": credit.line(
-            " and ".join(names(makers, "en")),
-            title,
-            dates["display_date_en"] or dates["display_date_zh"],
-            number,
-        ),
+        "attribution": _attribution(credit, makers, title, dates, number),
         "object_number": number,
         "sort_number": text(face.get("sortNumber")),
         "slug": text(face.get("slug")),
@@ -55,11 +57,7 @@ def object_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
         **record.lists("categories", "classification", "category"),
         **record.lists("archival_levels", "classification", "archivalLevel"),
         "fonds": text(face.get("fonds")),
-        "makers_en": names(makers, "en"),
-        "makers_zh": names(makers, "zh"),
-        "maker_ids": [person["id"] for person in makers if person["id"]],
-        "maker_roles_en": [person["role_en"] or "" for person in makers],
-        "maker_roles_zh": [person["role_zh"] or "" for person in makers],
+        **maker_columns(makers),
         "constituents": constituents,
         **_images(record),
         "colors": texts([at(node, "color") for node in nodes(at(face, "color", "predominant"))]),
@@ -70,24 +68,19 @@ def object_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
     }
 
 
-def names(people: list[dict[str, Any]], language: str) -> list[str]:
-    """The names of *people* in *language*, or in the other where there is none."""
-    found = (person[f"name_{language}"] or person["name_en"] for person in people)
-    return [name for name in found if name]
-
-
-def _constituents(record: Bilingual) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": identity(en.get("id")),
-            "name_en": text(en.get("name")),
-            "name_zh": text(zh.get("name")),
-            "role_en": text(en.get("role")),
-            "role_zh": text(zh.get("role")),
-            "is_maker": en.get("isMakerOfObject") is True,
-        }
-        for en, zh in record.pairs("constituents")
-    ]
+def _attribution(
+    credit: Credit,
+    makers: list[Person],
+    title: str | None,
+    dates: Mapping[str, str | None],
+    number: str | None,
+) -> str | None:
+    """Return the credit line; None where a maker's name is unknown, rather than a wrong one."""
+    names = names_to_print(makers)
+    if names is None:
+        return None
+    date = dates["display_date_en"] or dates["display_date_zh"]
+    return credit.line(names, title, date, number)
 
 
 def _images(record: Bilingual) -> dict[str, Any]:

@@ -1,0 +1,54 @@
+"""One harvest of every kind of record that both museums have, from the sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.sandbox.facts.dmg import FACTS
+from tests.conftest import Scrapy, limit
+from tests.fixtures.mplus import PUBLISHED
+
+GENT = (
+    *("objects", "agents", "exhibitions", "concepts"),
+    *("types", "materials", "nationalities", "colors", "dcat"),
+    *("private_objects", "v1_objects", "v1_agents", "v1_exhibitions", "v1_concepts"),
+)
+MPLUS = ("mplus_objects", "mplus_constituents", "mplus_exhibitions", "mplus_terms")
+PUBLISHED_SET = ("mplus_open_objects", "mplus_open_constituents")
+# More calls a second than M+ grants, so that nobody waits.
+_FAST = limit(1000, 1, "calls")
+
+Feeds = Mapping[str, Path]
+
+
+@pytest.fixture(scope="session")
+def feeds(tmp_path_factory: pytest.TempPathFactory) -> Feeds:
+    """The snapshot of each spider, by its name."""
+    scrapy = Scrapy(tmp_path_factory.mktemp("every_kind"))
+    scrapy.policy(_FAST, "mplus")
+    options: dict[str, Any] = {"limits": "off", "v1": "live", "rights": 0.5, "invalid": 0}
+    rows = {"objects": 400, "agents": 80, "exhibitions": 40, "concepts": 60}
+    with Sandbox(**options, **rows) as museum:
+        scrapy.environment |= {
+            "DMG_BASE_URL": museum.base_url,
+            "DMG_API_KEY": FACTS["private_key"],
+            "MPLUS_URL": museum.mplus_url,
+            "MPLUS_API_KEY": "key-of-the-test",
+        }
+        for spider in (*GENT, *MPLUS, *PUBLISHED_SET):
+            source = ("-a", f"source={PUBLISHED}") if spider in PUBLISHED_SET else ()
+            crawl = scrapy.crawl(spider, *source)
+            assert crawl.code == 0, (spider, crawl.err)
+    folder = scrapy.folder / "data"
+    return {spider: folder / f"{spider}.jsonl" for spider in (*GENT, *MPLUS, *PUBLISHED_SET)}
+
+
+def rows(feed: Path) -> list[dict[str, Any]]:
+    """The records of a snapshot."""
+    return [json.loads(line) for line in feed.read_text("utf-8").splitlines()]
