@@ -41,18 +41,20 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """The key that the museum gives out, and how it wants to see it.
+    """The key that the museum gives out, and where it goes.
 
-    It comes from the variable *environment*, and goes as *header* (after the word *scheme*, if
-    any) with requests below *paths*. *ask* says in a line how to get one. Where *counted*, the
-    museum's limits are the key's, not the address's.
+    It comes from the variable *environment*, and goes with requests below *paths*: in the
+    *header* (after the word *scheme*, if any), or in the parameter *query* of the URL; one of
+    the two is set. *ask* says in a line how to get a key. Where *counted*, the museum's limits
+    are the key's, not the address's.
     """
 
     environment: str
-    header: str
     paths: tuple[str, ...]
     ask: str
+    header: str = ""
     scheme: str = ""
+    query: str = ""
     counted: bool = False
 
 

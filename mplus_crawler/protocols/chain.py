@@ -1,8 +1,8 @@
-"""A collection's chain of pages: which page may be asked for next.
+"""A collection's chain of pages: which page may be requested next.
 
-It starts with one page, follows ``rel="next"`` and, where the museum has named the last
-page, asks a few pages ahead along the chain that it predicts. What it is told and what it
-predicts must agree; the first surprise ends the looking ahead.
+It starts with one page and follows the links to the next. Where pages are numbered and the
+last one is known, it requests a few pages ahead, along URLs that it predicts. Links and
+predictions must agree; after the first difference it requests one page at a time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from mplus_crawler.protocols.hydra.collections import Page, page_number
+from mplus_crawler.protocols.pagers import Page, whole_parameter, with_parameter
+
+NumberedPage = tuple[int, str]
 
 
 class NextLinkError(Exception):
@@ -45,28 +47,33 @@ class ApiBase:
 class Chain:
     """The pages of one collection from *first* on, *lookahead* of them in flight at most.
 
-    It ends early once *rows* rows are covered, where that is given.
+    *parameter* is the query parameter that numbers the pages, ``None`` where none does; *carry*
+    puts a link in the form in which it is requested. The chain ends early once *rows* rows are
+    covered, where that is given. Pages are handed out as (number, URL).
     """
 
     first: str
-    place: ApiBase
+    parameter: str | None
+    carry: Callable[[str], str]
     lookahead: int
     note: Callable[[str], None]
     rows: int | None = None
-    _asked: set[int] = field(default_factory=set)
+    _requested: set[int] = field(default_factory=set)
     _arrived: set[int] = field(default_factory=set)
     _lost: set[int] = field(default_factory=set)
+    _visited: set[str] = field(default_factory=set)
     _end: int | None = None
     _template: str | None = None
     _predicting: bool = True
 
-    def start(self) -> str:
-        """The first page's URL."""
-        self._asked.add(1)
-        return self.first
+    def start(self) -> NumberedPage:
+        """The first page."""
+        self._requested.add(1)
+        self._visited.add(self.first)
+        return 1, self.first
 
-    def arrived(self, page: Page) -> list[str]:
-        """The pages to ask for now that *page* is in.
+    def arrived(self, page: Page) -> list[NumberedPage]:
+        """The pages to request now that *page* has arrived.
 
         Raises :class:`NextLinkError` when the page names a next one that may not be followed.
         """
@@ -75,57 +82,61 @@ class Chain:
             return []
         if self.rows is not None and page.number * page.size >= self.rows:
             return []
+        for remark in page.remarks:
+            self.note(remark)
         try:
             following = self._next(page)
         except ValueError as error:
             raise NextLinkError(
                 f"page {page.number} names a next page that is no URL: {error}"
             ) from None
+        if self.parameter is None:
+            self._visited.add(following)
+            return [(page.number + 1, following)]
         if self._template is None:
             self._template, self._end = following, self._known_end(page)
         elif self._predicting and not _same_query(following, self._predicted(page.number + 1)):
             self.note("a next link was not the predicted one: from there one page at a time")
             self._predicting = False
-        return self._ask(following)
+        return self._request(following)
 
-    def begin(self, second: str, total: int, size: int) -> list[str]:
-        """The pages to ask for when the first cannot be had whole, but its rows have told *total*.
+    def begin(self, second: str, total: int, size: int) -> list[NumberedPage]:
+        """The pages to request when the first one is lost, but parts of it report *total*.
 
-        *second* is the second page's URL; nothing once the chain has begun by itself.
+        *second* is the second page's URL. There are none once the chain has begun by itself.
         """
         if self._template is not None or 1 not in self._lost or self.expected is not None:
             return []
         rows = total if self.rows is None else min(total, self.rows)
         self._template, self._end = second, -(-rows // size)
-        return self._ask(second) if self._end > 1 else []
+        return self._request(second) if self._end > 1 else []
 
-    def lost(self, number: int) -> list[str]:
-        """The pages to ask for although page *number* could not be had."""
+    def lost(self, number: int) -> list[NumberedPage]:
+        """The pages to request although page *number* could not be fetched."""
         self._arrived.add(number)
         self._lost.add(number)
         if self._template is None or self._end is None or number >= self._end:
             return []
-        return self._ask(self._predicted(number + 1))
+        return self._request(self._predicted(number + 1))
 
     @property
     def expected(self) -> int | None:
         """How many pages there are, once the museum has named its last."""
         return self._end
 
-    def _ask(self, following: str) -> list[str]:
-        urls = [following] if self._fresh(page_number(following)) else []
-        while self._predicting and self._end and len(self._asked - self._arrived) < self.lookahead:
-            ahead = max(self._asked) + 1
-            if ahead > self._end:
-                break
-            self._asked.add(ahead)
-            urls.append(self._predicted(ahead))
-        return urls
-
-    def _fresh(self, number: int | None) -> bool:
-        fresh = number not in self._asked
-        self._asked.add(number or 0)
-        return fresh
+    def _request(self, following: str) -> list[NumberedPage]:
+        number = self._number(following) or 0
+        pages = [(number, following)] if number not in self._requested else []
+        self._requested.add(number)
+        while (
+            self._predicting
+            and self._end
+            and len(self._requested - self._arrived) < self.lookahead
+            and (ahead := max(self._requested) + 1) <= self._end
+        ):
+            self._requested.add(ahead)
+            pages.append((ahead, self._predicted(ahead)))
+        return pages
 
     def _known_end(self, page: Page) -> int | None:
         end = page.last
@@ -134,44 +145,47 @@ class Chain:
         return end
 
     def _next(self, page: Page) -> str:
-        """The next page's URL: what header and body agree on, or the earlier of the two."""
-        told = [
-            self._complete(self.place.carry(urljoin(self.first, link)))
-            for link in (page.header_next, page.body_next)
-            if link
-        ]
-        if len(told) == 1:
-            self.note("a next link stood only in the header or only in the body")
-        elif not _same_query(*told):
+        """The next page's URL: what the links agree on, or the earlier of two."""
+        links = [self._complete(self.carry(urljoin(self.first, link))) for link in page.links]
+        if not _same_query(links[0], links[-1]):
             self.note("the next links of header and body disagreed")
-        faults = [self._fault(url, page) for url in told]
-        good = [url for url, fault in zip(told, faults, strict=True) if not fault]
+        faults = [self._fault(url, page) for url in links]
+        good = [url for url, fault in zip(links, faults, strict=True) if not fault]
         if not good or faults[0]:
             raise NextLinkError(faults[0])
-        return min(good, key=lambda url: page_number(url) or 0)
+        return min(good, key=lambda url: self._number(url) or 0)
 
     def _fault(self, url: str, page: Page) -> str:
-        number = page_number(url)
         if not _same_collection(url, self.first):
             return f"page {page.number} names a next page elsewhere: {url}"
-        if number is None or number <= page.number:
-            return f"page {page.number} names a next page that is not further on: {url}"
-        return ""
+        if self.parameter is None:
+            further = url not in self._visited
+        else:
+            number = self._number(url)
+            further = number is not None and number > page.number
+        return (
+            "" if further else f"page {page.number} names a next page that is not further on: {url}"
+        )
 
     def _complete(self, url: str) -> str:
-        """*url* with what was asked for and a link has forgotten: a filter, the page size."""
-        asked, named = _query(self.first), _query(url)
-        if lacking := asked.keys() - named.keys() - {"page"}:
-            self.note(f"a next link forgot {', '.join(sorted(lacking))}: asked for all the same")
-            query = {**{name: asked[name] for name in asked if name in lacking}, **named}
-            return urlunsplit(urlsplit(url)._replace(query=urlencode(query)))
+        """*url* with what was requested and a link has forgotten: a filter, the page size."""
+        if self.parameter is None:  # such a link stands for all of it
+            return url
+        requested, named = _query(self.first), _query(url)
+        if lacking := requested.keys() - named.keys() - {self.parameter}:
+            self.note(f"a next link forgot {', '.join(sorted(lacking))}: requested all the same")
+            query = {name: value for name, value in requested.items() if name in lacking}
+            return urlunsplit(urlsplit(url)._replace(query=urlencode({**query, **named})))
         return url
+
+    def _number(self, url: str) -> int | None:
+        assert self.parameter is not None
+        return whole_parameter(url, self.parameter)
 
     def _predicted(self, number: int) -> str:
         assert self._template is not None
-        split = urlsplit(self._template)
-        query = [(k, str(number) if k == "page" else v) for k, v in parse_qsl(split.query, True)]
-        return urlunsplit(split._replace(query=urlencode(query)))
+        assert self.parameter is not None
+        return with_parameter(self._template, self.parameter, number)
 
 
 def _query(url: str) -> dict[str, str]:
@@ -187,7 +201,7 @@ def _same_collection(one: str, other: str) -> bool:
 
 
 def _collection(url: str) -> tuple[str, str, str]:
-    """Origin and path of *url*, as far as they count."""
+    """Origin and path of *url*, compared without what makes no difference."""
     split = urlsplit(url)
     path = "/".join(part for part in split.path.lower().split("/") if part)
     return split.scheme, split.netloc.lower(), path

@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
-
-import orjson
 
 from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.protocols.documents import read_document
 from mplus_crawler.protocols.links import parse_links
+from mplus_crawler.protocols.pagers import Page, PageRequest, whole_parameter
 
-# More digits are no page of any museum, and cost quadratic time.
-_WHOLE = re.compile(r"[0-9]{1,9}")
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page as the museum gave it; links are not checked yet.
-
-    *size* is the page size that the museum works with, which may be less than was asked.
-    """
-
-    number: int
-    size: int
-    total: int
-    members: list[Any]
-    header_next: str | None
-    body_next: str | None
-    last: int | None
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the museum names no next page."""
-        return self.header_next is None and self.body_next is None
-
-    @property
-    def first_row(self) -> int:
-        """How many rows stand before this page."""
-        return (self.number - 1) * self.size
-
-    @property
-    def is_beyond(self) -> bool:
-        """Whether it is empty and past all rows that there are, whatever it names as the next."""
-        return not self.members and self.first_row >= self.total
+_ONE_NEXT = "a next link stood only in the header or only in the body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +23,51 @@ class MemberList:
     total: int | None
 
 
-def read_page(body: bytes, link_headers: Iterable[str], number: int, size: int) -> Page:
-    """The page *number* of *size* rows in *body* and its ``Link`` headers.
+@dataclass(frozen=True, slots=True)
+class HydraPages:
+    """Pages that name the next one in the body and in a ``Link`` header, by its number.
 
-    Raises :class:`InvalidResponseError` when it is no collection page, when rows are missing
-    before the end, and when the next page is missing although the total says that there is one.
+    *number* and *size* are the names of the query parameters.
     """
-    document = _document(body)
-    members = document.get("hydra:member")
-    if not isinstance(members, list):
-        raise InvalidResponseError("the answer has no list of members")
-    total = _total(document)
-    view = document.get("hydra:view")
-    view = view if isinstance(view, dict) else {}
-    links = parse_links(link_headers)
-    try:
-        given = _page_size(size, links.get("first"), _link(view, "hydra:first"), _link(view, "@id"))
-        last = links.get("last") or _link(view, "hydra:last")
-        last_number = page_number(last) if last else None
-    except ValueError as error:
-        raise InvalidResponseError(f"the page has links that are no URLs ({error})") from None
-    page = Page(
-        number=number,
-        size=given,
-        total=total,
-        members=members,
-        header_next=links.get("next"),
-        body_next=_link(view, "hydra:next"),
-        last=last_number,
-    )
-    _check_rows(page)
-    return page
+
+    number: str = "page"
+    size: str = "itemsPerPage"
+
+    def query(self, number: int, size: int) -> dict[str, str]:
+        """Both parameters."""
+        return {self.number: str(number), self.size: str(size)}
+
+    def read(self, body: bytes, link_headers: Iterable[str], page: PageRequest) -> Page:
+        """The page in *body*.
+
+        Raises :class:`InvalidResponseError` when it is no collection page, when rows are missing
+        before the end, and when the next page is missing although the total requires one.
+        """
+        document = read_document(body)
+        members = document.get("hydra:member")
+        if not isinstance(members, list):
+            raise InvalidResponseError("the answer has no list of members")
+        total = _total(document)
+        view = document.get("hydra:view")
+        view = view if isinstance(view, dict) else {}
+        header = parse_links(link_headers)
+        firsts = (header.get("first"), _link(view, "hydra:first"), _link(view, "@id"))
+        last = header.get("last") or _link(view, "hydra:last")
+        try:
+            size = self._given_size(page.size, *firsts)
+            last_number = whole_parameter(last, self.number) if last else None
+        except ValueError as error:
+            raise InvalidResponseError(f"the page has links that are no URLs ({error})") from None
+        named = tuple(filter(None, (header.get("next"), _link(view, "hydra:next"))))
+        remarks = (_ONE_NEXT,) if len(named) == 1 else ()
+        read = Page(page.number, size, total, members, named, last_number, remarks)
+        read.check()
+        return read
+
+    def _given_size(self, requested: int, *links: str | None) -> int:
+        """The page size that the museum's own links name; it silently caps what is requested."""
+        sizes = (whole_parameter(link, self.size) for link in links if link)
+        return next(filter(None, sizes), requested)
 
 
 def read_listing(body: bytes, most: int | None = None) -> MemberList:
@@ -95,7 +75,7 @@ def read_listing(body: bytes, most: int | None = None) -> MemberList:
 
     Raises :class:`InvalidResponseError` when it is none, and when it lists less than it counts.
     """
-    document = _document(body)
+    document = read_document(body)
     members = document.get("hydra:member")
     if not isinstance(members, list):
         raise InvalidResponseError("the answer has no list of members")
@@ -112,7 +92,7 @@ def read_lists(body: bytes, *names: str) -> MemberList:
 
     Raises :class:`InvalidResponseError` where one is missing.
     """
-    document = _document(body)
+    document = read_document(body)
     members: list[Any] = []
     for name in names:
         listed = document.get(name)
@@ -120,28 +100,6 @@ def read_lists(body: bytes, *names: str) -> MemberList:
             raise InvalidResponseError(f"the answer has no list of {name}")
         members += listed
     return MemberList(document, members, None)
-
-
-def read_record(body: bytes) -> dict[str, Any]:
-    """The single record in *body*; raises :class:`InvalidResponseError` when it is none."""
-    return _document(body)
-
-
-def page_number(url: str, name: str = "page") -> int | None:
-    """The parameter *name* of *url*, where it is one whole number; ValueError for no URL."""
-    values = parse_qs(urlsplit(url).query).get(name, [])
-    return int(values[0]) if len(values) == 1 and _WHOLE.fullmatch(values[0]) else None
-
-
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        what = "HTML" if body.lstrip()[:1] == b"<" else f"no whole JSON ({error})"
-        raise InvalidResponseError(f"the answer is {what}") from None
-    if not isinstance(document, dict):
-        raise InvalidResponseError("the answer is no JSON object")
-    return document
 
 
 def _total(document: dict[str, Any]) -> int:
@@ -156,26 +114,3 @@ def _link(view: dict[str, Any], name: str) -> str | None:
     if isinstance(value, dict):
         value = value.get("@id")
     return value if isinstance(value, str) and value else None
-
-
-def _page_size(asked: int, *links: str | None) -> int:
-    """The page size that the museum's own links name; it caps silently what was asked."""
-    for link in filter(None, links):
-        for value in parse_qs(urlsplit(link).query).get("itemsPerPage", []):
-            if _WHOLE.fullmatch(value) and int(value) > 0:
-                return int(value)
-    return asked
-
-
-def _check_rows(page: Page) -> None:
-    rows = len(page.members)
-    due = page.size if not page.is_last else max(0, page.total - page.first_row)
-    if rows >= due:
-        return
-    if rows == 0:
-        raise InvalidResponseError("the page is empty before the end", page)
-    if page.is_last and rows >= page.size:
-        raise InvalidResponseError(
-            f"no next page is named after {page.first_row + rows} of {page.total}", page
-        )
-    raise InvalidResponseError(f"the page has {rows} of {min(due, page.size)} records", page)

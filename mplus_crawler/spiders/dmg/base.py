@@ -9,7 +9,6 @@ from typing import Any, Self
 from scrapy.crawler import Crawler
 
 from mplus_crawler.policies.policy import Policy
-from mplus_crawler.protocols.chain import ApiBase
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
 
@@ -20,23 +19,20 @@ _WITH_URI = ("object", "agent", "exhibition", "concept", "dataset")
 class GentSpider(MuseumSpider):
     """A spider of Design Museum Gent's API.
 
-    :attr:`canonical` spells the museum's URIs in one way, :attr:`place` carries them to where
-    the API is.
+    :attr:`canonical` spells the museum's URIs in one way.
     """
 
     museum = "dmg"
     base_setting = "DMG_BASE_URL"
 
     canonical: Callable[[str], str]
-    place: ApiBase
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with the two places that name its records."""
+        """The spider, with the one spelling of the URIs of its records."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         # Types, materials and makers are few, and named by every other record.
         spider.canonical = lru_cache(maxsize=4096)(cls.spelling(spider.policy, spider.base_url))
-        spider.place = ApiBase(spider.base_url, spider.policy.base_url)
         return spider
 
     @classmethod

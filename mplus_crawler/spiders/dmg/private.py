@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from scrapy import Request
 from w3lib.url import url_query_cleaner
 
 from mplus_crawler.spiders.arguments import text, yes
@@ -32,6 +31,6 @@ class PrivateObjectsSpider(CollectionSpider):
         "hasImages": yes,
     }
 
-    def page_request(self, url: str) -> Request:
-        """A page; a key in its address would be read before the one in the header."""
-        return super().page_request(url_query_cleaner(url, ("apiKey",), remove=True))
+    def carry(self, url: str) -> str:
+        """A link without a key in its query, which would be read before the one in the header."""
+        return url_query_cleaner(super().carry(url), ("apiKey",), remove=True)

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.policy import Policy
-from mplus_crawler.protocols.hydra.collections import read_record
+from mplus_crawler.protocols.documents import read_document
 from mplus_crawler.protocols.validators import StoredResponse
 from mplus_crawler.records.batch import Loss, Records, json_line
 from mplus_crawler.records.items import ITEM_CLASSES
@@ -135,7 +135,7 @@ class RecordSpider(GentSpider):
 
     def accept(self, request: Request, response: Response) -> None:
         """Read the record, and hand it to the callback."""
-        request.cb_kwargs["record"] = read_record(response.body)
+        request.cb_kwargs["record"] = read_document(response.body)
 
     def parse(
         self, response: Response, id_: str, via: tuple[str, ...], record: object = None

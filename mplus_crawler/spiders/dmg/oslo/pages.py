@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.hydra.collections import page_number, read_record
+from mplus_crawler.protocols.documents import read_document
+from mplus_crawler.protocols.pagers import whole_parameter
 
 MEMBERS = "GecureerdeCollectie.bestaatUit"
 NUMBER = "pageNumber"
@@ -47,7 +48,7 @@ def read_page(body: bytes, number: int, size: int) -> OsloPage:
     :class:`InvalidResponseError` for anything but a collection page, and for a page that is short
     before the end.
     """
-    document = read_record(body)
+    document = read_document(body)
     members = document.get(MEMBERS)
     if not isinstance(members, list):
         raise InvalidResponseError("the answer has no list of members")
@@ -72,6 +73,6 @@ def read_page(body: bytes, number: int, size: int) -> OsloPage:
 
 def _parameter(link: Any, name: str) -> int | None:
     try:
-        return (page_number(link, name) or None) if isinstance(link, str) else None
+        return (whole_parameter(link, name) or None) if isinstance(link, str) else None
     except ValueError:
         return None

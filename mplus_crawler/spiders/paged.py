@@ -1,0 +1,259 @@
+"""A collection of any museum, page by page, and around the records that break their pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, ClassVar, Self
+from urllib.parse import quote, urlencode, urljoin
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
+from w3lib.url import url_query_cleaner
+
+from mplus_crawler.census import Census
+from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.protocols.chain import ApiBase, Chain, NextLinkError
+from mplus_crawler.protocols.documents import read_document, value_at
+from mplus_crawler.protocols.pagers import Page, Pager, PageRequest
+from mplus_crawler.records.batch import Loss, Records
+from mplus_crawler.spiders.arguments import Parser, whole
+from mplus_crawler.spiders.base import MuseumSpider, request_of
+from mplus_crawler.wire.retry import RetriesExhaustedError
+
+
+class PagedSpider(MuseumSpider):
+    """A collection that a museum's API lists in pages.
+
+    To harvest one:
+
+    1. Set :attr:`museum`, :attr:`name` and :attr:`kind`, as for every :class:`MuseumSpider`.
+    2. Set :attr:`path`, where the collection is below the API's base, and :attr:`pager`.
+    3. Write :meth:`columns`; its ``id`` must be the same in a list and in a single record.
+    4. Set :attr:`record_path`, where one record is, with ``{id}`` in it. It lets the harvest
+       settle rows that move while it pages; :attr:`record_pointer` says where the response has
+       the record. Without a path, the pages themselves are read once more.
+    5. Set :attr:`full_query` if pages are of whole records only with these parameters, and
+       :attr:`ids_query` for lists of ids that are lighter than pages of records.
+    6. Set :attr:`filters`: the museum's own parameters, and what each may be.
+
+    For example::
+
+        class BirdsSpider(PagedSpider):
+            museum, name, kind = "aviary", "birds", "bird"
+            path, record_path = "birds", "birds/{id}"
+            pager = PagesByNumber(members="/data/items", total="/data/total")
+
+            def columns(self, record, known_id):
+                return {"id": record.get("ring"), "label": record.get("name")}
+    """
+
+    in_harvest = True
+    pager: ClassVar[Pager]
+    path: ClassVar[str]
+    record_path: ClassVar[str] = ""
+    record_pointer: ClassVar[str] = ""
+    full_query: ClassVar[Mapping[str, str]] = {}
+    ids_query: ClassVar[Mapping[str, str]] = {}
+    filters: ClassVar[Mapping[str, Parser]] = {}
+    # Arguments of which the museum knows nothing.
+    ours: ClassVar[Mapping[str, Parser]] = {}
+
+    census: Census
+    chain: Chain
+    place: ApiBase
+    size: int
+    # The last page that the ledger replayed: where the former crawl ended.
+    replayed: Page | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """The spider, with the chain of pages that it is to follow."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        limit = spider.arguments.get("limit")
+        spider.place = ApiBase(spider.base_url, spider.policy.base_url)
+        spider.size = int(spider.arguments.get("page_size", spider.policy.page_size))
+        spider.chain = spider.chain_from(spider.url(1, spider.size), int(limit) if limit else None)
+        return spider
+
+    @classmethod
+    def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
+        """``limit``, ``page_size`` and the collection's filters."""
+        most = cls.load_policy(settings).page_size
+        return {"limit": whole(1), "page_size": whole(1, most), **cls.ours, **cls.filters}
+
+    # What a museum offers.
+
+    def query(self, *, full: bool) -> dict[str, str]:
+        """The query of a page, but for its number and size: whole records, or their ids."""
+        ours = ("limit", "page_size", *self.ours)
+        asked = {name: value for name, value in self.arguments.items() if name not in ours}
+        return {**(self.full_query if full else self.ids_query), **asked}
+
+    def url(self, number: int, size: int, *, full: bool = True) -> str:
+        """The page *number* of *size* rows: whole records, or a list of their ids."""
+        query = {**self.pager.query(number, size), **self.query(full=full)}
+        return urljoin(self.base_url, f"{self.path}?{urlencode(query)}")
+
+    def record_url(self, id_: str) -> str | None:
+        """Where the record *id_* is; ``None`` where records have no page of their own."""
+        if not self.record_path:
+            return None
+        return urljoin(self.base_url, self.record_path.format(id=quote(id_, safe="")))
+
+    def id_of(self, member: Any) -> str | None:
+        """The id of *member*, a row of any list or a single record, where it has one."""
+        found = self.columns(member, None).get("id") if isinstance(member, dict) else None
+        return found if isinstance(found, str) else None
+
+    def records(self, response: Response, page: Page) -> Iterator[Request | Records]:
+        """The records of *page*, and requests for what they lack."""
+        retrieved_at = response.meta["retrieved_at"]
+        yield Records(retrieved_at, [(None, member) for member in self.wanted(page)])
+
+    # How a collection is read.
+
+    def chain_from(self, first: str, rows: int | None = None) -> Chain:
+        """The chain of pages that begins at the URL *first*, and has *rows* rows at most."""
+        return Chain(
+            first=first,
+            parameter=self.pager.number,
+            carry=self.carry,
+            lookahead=self.crawler.settings.getint("LOOKAHEAD"),
+            note=lambda remark: Census.of(self.crawler).note(remark),
+            rows=rows,
+        )
+
+    def carry(self, url: str) -> str:
+        """*url*, which a response names, where the API is, and without a key in its query."""
+        url, credential = self.place.carry(url), self.policy.credential
+        if credential and credential.query:
+            url = url_query_cleaner(url, (credential.query,), remove=True)
+        return url
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Request the first page."""
+        self.census = Census.of(self.crawler)
+        self.census.limit_to(self.chain.rows)
+        yield self.page_request(*self.chain.start())
+
+    def accept(self, request: Request, response: Response) -> None:
+        """Read the page, or the single record, and hand it to the callback."""
+        if request.meta.get("single_record"):
+            record = value_at(read_document(response.body), self.record_pointer)
+            if not isinstance(record, dict):
+                raise InvalidResponseError("the response has no record")
+            request.cb_kwargs["record"] = record
+            return
+        links = [value.decode("latin-1") for value in response.headers.getlist("Link")]
+        requested = PageRequest(request.url, request.meta["page"], request.meta["size"])
+        request.cb_kwargs["page"] = self.pager.read(response.body, links, requested)
+
+    def health_check(self) -> Request:
+        """The first row's id: no stored record can break it where a list of ids is lighter."""
+        return Request(self.url(1, 1, full=False), meta={"page": 1, "size": 1}, dont_filter=True)
+
+    def parse(self, response: Response, page: Page) -> Iterator[Request | Records]:
+        """The next pages, and the page's records."""
+        replayed = response.meta.get("replayed", False)
+        self.census.page(replayed=replayed)
+        if replayed and (self.replayed is None or page.number > self.replayed.number):
+            self.replayed = page
+        self.size = page.size
+        yield from self.following(page)
+        yield from self.parse_part(response, page)
+
+    def parse_part(self, response: Response, page: Page) -> Iterator[Request | Records]:
+        """The records of a page, or of a part of one."""
+        self.census.total(page.total)
+        if self.pager.number is not None:
+            for number, url in self.chain.begin(self.url(2, self.size), page.total, self.size):
+                yield self.page_request(number, url)
+        yield from self.records(response, page)
+
+    def following(self, page: Page) -> Iterator[Request]:
+        """Requests for the pages after *page*."""
+        try:
+            pages = self.chain.arrived(page)
+        except NextLinkError as bad:
+            self.census.problem(str(bad))
+            return
+        self.census.expect_pages(self.chain.expected or page.number)
+        for number, url in pages:
+            yield self.page_request(number, url)
+
+    def lost(self, failure: Failure) -> Iterator[Request | Loss]:
+        """A page that failed: read around a record that breaks it, else report it; continue."""
+        request = request_of(failure)
+        self.census.failed_page()
+        yield from self.smaller(failure)
+        for number, url in self.chain.lost(request.meta["page"]):
+            yield self.page_request(number, url)
+
+    def smaller(self, failure: Failure) -> Iterator[Request | Loss]:
+        """The rows of a page on which the server fails every time, in smaller pages."""
+        request, gave_up = request_of(failure), failure.value
+        number, size = request.meta["page"], request.meta["size"]
+        failing = isinstance(gave_up, RetriesExhaustedError) and gave_up.status is not None
+        if not failing or self.pager.number is None:
+            self.census.lost_page(f"page {number}: {failure.getErrorMessage()}")
+        elif size > 1:
+            for part, rows in halves(number, size):
+                yield self.part_request(part, rows)
+        else:
+            yield self.row_request(number, failure.getErrorMessage())
+
+    def parse_unreadable(self, response: Response, page: Page, message: str) -> Iterator[Loss]:
+        """The one record that the server never delivers, by its id in the list of ids."""
+        id_ = self.id_of(page.members[0]) if page.members else None
+        if id_ is None:
+            self.census.problem(f"row {page.number} cannot be read, and has no id")
+        else:
+            self.census.total(page.total)
+            yield Loss(id_, "unreadable", message)
+
+    def lost_row(self, failure: Failure) -> None:
+        """A row of which not even the id can be read."""
+        request = request_of(failure)
+        self.census.lost_page(f"row {request.meta['page']}: {failure.getErrorMessage()}")
+
+    def page_request(self, number: int, url: str) -> Request:
+        """A page of whole records, of the chain."""
+        meta = {"page": number, "size": self.size}
+        return Request(url, self.parse, errback=self.lost, meta=meta, dont_filter=True)
+
+    def part_request(self, number: int, size: int) -> Request:
+        """A part of a page that cannot be read whole."""
+        return Request(
+            self.url(number, size),
+            self.parse_part,
+            errback=self.smaller,
+            meta={"page": number, "size": size, "max_error_retries": 1},
+            dont_filter=True,
+        )
+
+    def row_request(self, number: int, message: str) -> Request:
+        """The id of row *number*, the whole record of which cannot be read."""
+        return Request(
+            self.url(number, 1, full=False),
+            self.parse_unreadable,
+            errback=self.lost_row,
+            meta={"page": number, "size": 1},
+            cb_kwargs={"message": message},
+            dont_filter=True,
+        )
+
+    def wanted(self, page: Page) -> list[Any]:
+        """The records of *page* within ``limit``."""
+        if self.chain.rows is None:
+            return page.members
+        return page.members[: max(0, self.chain.rows - page.first_row)]
+
+
+def halves(number: int, size: int) -> list[tuple[int, int]]:
+    """The page *number* of *size* rows, as (number, size) of smaller pages: 100, 50, 25, 5, 1."""
+    smaller = max(part for part in range(1, size) if size % part == 0)
+    first = (number - 1) * (size // smaller) + 1
+    return [(first + part, smaller) for part in range(size // smaller)]
