@@ -16,7 +16,7 @@ from tests.fixtures.mplus import PUBLISHED
 
 GENT = (
     *("objects", "agents", "exhibitions", "concepts"),
-    *("types", "materials", "nationalities", "colors", "dcat"),
+    *("types", "materials", "nationalities", "roles", "production", "colors", "dcat"),
     *("private_objects", "v1_objects", "v1_agents", "v1_exhibitions", "v1_concepts"),
 )
 MPLUS = ("mplus_objects", "mplus_constituents", "mplus_exhibitions", "mplus_terms")

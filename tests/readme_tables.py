@@ -68,6 +68,9 @@ ARGUMENTS = {
     "shard": "`2/4`: the second of four parts, for several computers",
     "manifests": "`true`: where a record says nothing of an image's rights, ask for the object's "
     "IIIF manifest, one a second from each host; slow",
+    "bucket": "years in a period, 5 to 100; 10 unless given",
+    "yearFrom": "first year of the first period; 1600 unless given",
+    "yearTo": "last year of the last period, at most 2100; 2030 unless given",
     "dominant": "`true`: the objects in which each colour is strongest, a request a colour",
     "fresh": "`true`: drop what an unfinished harvest has in hand, and start with the first page; "
     "single records: do not ask whether former answers still hold",

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mplus_crawler.records.items import ITEM_CLASSES, errors
-from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id, pid
-from tests.fixtures.dmg import KINDS, members
+from mplus_crawler.spiders.dmg.cidoc import canonical_id, pid
+from tests.fixtures.dmg import FLATTEN, KINDS, members
 
 BASE = "https://museum.test/v2/"
 LOCAL = "http://127.0.0.1:8001/v2/"

@@ -20,12 +20,20 @@ from scrapy.statscollectors import StatsCollector
 from scrapy.utils.test import get_crawler
 from scrapy_jsonschema import JsonSchemaValidatePipeline
 
+from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.reading import load_policy
-from mplus_crawler.records.items import ITEM_CLASSES, ObjectItem, Validator, errors, item_class
+from mplus_crawler.records.items import (
+    ITEM_CLASSES,
+    Validator,
+    errors,
+    item_class,
+    make_item_class,
+)
 from mplus_crawler.records.rights import UNWRITTEN, Rights
-from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
+from mplus_crawler.spiders.dmg.cidoc import canonical_id
 from mplus_crawler.verification.strict_json import parse, without_doubles
-from tests.fixtures.dmg import KINDS, members
+from tests.conftest import Scrapy
+from tests.fixtures.dmg import FLATTEN, KINDS, members
 
 ROOT = Path(__file__).parent.parent
 BASE = "https://museum.test/v2/"
@@ -48,6 +56,7 @@ CLASSES = {
 }
 RECORDS = [(KINDS[name], record) for name in KINDS for record in members(name)]
 
+ObjectItem = ITEM_CLASSES["object"]
 RIGHTS = Rights(load_policy("dmg"))
 
 canonical = partial(canonical_id, base_url=BASE, also=(WIRE,))
@@ -103,7 +112,7 @@ def test_every_kind_has_a_class() -> None:
 
 def test_a_further_kind_is_one_schema() -> None:
     schema = {**ObjectItem.jsonschema, "required": ["id"], "description": "A thing."}
-    cls = item_class("mplus_object", schema)
+    cls = make_item_class("mplus_object", schema)
     assert (cls.__name__, cls.__doc__) == ("MplusObjectItem", "A thing.")
     assert errors(cls, {}) == [{"path": "id", "message": '"id" is a required property'}]
 
@@ -119,12 +128,46 @@ def test_a_further_kind_is_one_schema() -> None:
 )
 def test_another_draft_is_a_loud_failure(spelling: str | None) -> None:
     with pytest.raises(ValueError, match=r"thing\.schema\.json: \$schema must be http"):
-        item_class("thing", {**ObjectItem.jsonschema, "$schema": spelling})
+        make_item_class("thing", {**ObjectItem.jsonschema, "$schema": spelling})
+
+
+def test_a_kind_without_a_schema_is_one_line(scrapy: Scrapy) -> None:
+    with pytest.raises(UsageError, match=r"no schema describes the kind 'nothing'"):
+        item_class("nothing")
+    code = (
+        "from mplus_crawler.spiders.dmg.indexes import IndexSpider\n"
+        "class LampsSpider(IndexSpider):\n    name = 'lamps'\n    kind = 'lamp'\n"
+        "    path = 'id/lamps'\n"
+    )
+    (scrapy.folder / "lamps.py").write_text(code)
+    environment = {"PYTHONPATH": str(scrapy.folder)}
+    crawl = scrapy.crawl("lamps", "-s", "SPIDER_MODULES=lamps", **environment)
+    assert crawl.code == 2
+    assert "add schemas/lamp.schema.json" in crawl.err
+    assert len(crawl.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        *(("type", "object_count"), ("material", "object_count")),
+        *(("nationality", "agent_count"), ("role", "agent_count")),
+    ],
+)
+def test_kinds_that_share_a_schema_have_their_own_columns(kind: str, column: str) -> None:
+    counts = {name for name in ITEM_CLASSES[kind].fields if name.endswith("_count")}
+    assert counts == {column}
+    name = {"type": "types", "material": "materials", "nationality": "nationalities"}
+    row = row_of(kind, members(name.get(kind, "roles"))[0])
+    assert errors(ITEM_CLASSES[kind], row) == []
+    (fault,) = errors(ITEM_CLASSES[kind], {**row, column: None})
+    assert fault["path"] == column
+    assert errors(ITEM_CLASSES[kind], {**row, "kind": "type" if kind != "type" else "role"})
 
 
 def test_an_invalid_schema_is_a_loud_failure() -> None:
     with pytest.raises(ValueError, match='"objekt" is not valid'):
-        item_class("thing", {**ObjectItem.jsonschema, "type": "objekt"})
+        make_item_class("thing", {**ObjectItem.jsonschema, "type": "objekt"})
 
 
 def test_no_reference_is_fetched() -> None:
@@ -136,10 +179,7 @@ def test_schemas_are_read_out_of_a_zip(tmp_path: Path) -> None:
     for package in ("schemas", "mplus_crawler"):
         shutil.copytree(ROOT / package, tmp_path / "egg" / package)
     egg = shutil.make_archive(str(tmp_path / "project"), "zip", tmp_path / "egg")
-    code = (
-        "from mplus_crawler.records import items; from mplus_crawler.spiders.dmg import cidoc;"
-        "print(items.__file__, *items.ITEM_CLASSES, *cidoc.FLATTEN)"
-    )
+    code = "from mplus_crawler.records import items;print(items.__file__, *items.ITEM_CLASSES)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

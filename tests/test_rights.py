@@ -16,9 +16,9 @@ from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.records.rights import UNKNOWN, UNWRITTEN, LicenceCount, Rights, one_line
 from mplus_crawler.sandbox.app import Sandbox
-from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
+from mplus_crawler.spiders.dmg.cidoc import canonical_id
 from tests.conftest import Scrapy
-from tests.fixtures.dmg import members
+from tests.fixtures.dmg import FLATTEN, members
 
 POLICY = load_policy("dmg")
 RIGHTS = Rights(POLICY)

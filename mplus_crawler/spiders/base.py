@@ -16,6 +16,7 @@ from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.policies.policy import Policy, Tier
 from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.records.items import item_class
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
 from mplus_crawler.wire.addresses import is_loopback, is_public, origin
 from mplus_crawler.wire.credentials import check_key, fingerprint
@@ -64,6 +65,7 @@ class MuseumSpider(Museum):
         Also checks policy, base URL and key, so that nothing is left to fail after the first
         request; :class:`AccessDeniedError` where a key is wanted and not there.
         """
+        item_class(getattr(cls, "kind", ""))
         policy = cls.load_policy(settings)
         cls.base(settings, policy)
         if cls.keyed:

@@ -53,8 +53,8 @@ def _schemas() -> dict[tuple[str | None, str], _Schema]:
         if file.name.endswith(".schema.json"):
             schema = json.loads(file.read_text("utf-8"))
             properties = schema.get("properties", {})
-            kind = properties.get("kind", {}).get("const")
-            if kind is not None:
+            rule = properties.get("kind", {})
+            for kind in rule.get("enum") or filter(None, [rule.get("const")]):
                 found[properties["source"].get("const"), kind] = _Schema(schema)
     return found
 

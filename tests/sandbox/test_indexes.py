@@ -16,7 +16,12 @@ from tests.sandbox.wire import (
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("types", "object_count"), ("materials", "object_count"), ("nationalities", "agent_count")],
+    [
+        ("types", "object_count"),
+        ("materials", "object_count"),
+        ("nationalities", "agent_count"),
+        ("roles", "agent_count"),
+    ],
 )
 def test_indexes_count_what_their_filter_finds(museum: Sandbox, name: str, count: str) -> None:
     index = get(museum, f"id/{name}")
@@ -26,6 +31,23 @@ def test_indexes_count_what_their_filter_finds(museum: Sandbox, name: str, count
     member = index.members[0]
     found = get(museum, member["filter"].removeprefix(BASE))
     assert found.json["hydra:totalItems"] == member[count]
+
+
+def test_the_time_index(museum: Sandbox) -> None:
+    index = get(museum, "id/production").json
+    assert (index["@id"], index["bucket_size"]) == (f"{BASE}id/production", 10)
+    assert {"hydra:member", "hydra:totalItems"}.isdisjoint(index)
+    buckets = index["buckets"]
+    assert [bucket["year"] for bucket in buckets] == list(range(1600, buckets[-1]["year"] + 1, 10))
+    for total, part in (("total_weight", "weight"), ("total_acquired", "acquired")):
+        assert index[total] == pytest.approx(sum(bucket[part] for bucket in buckets), abs=0.01)
+    found = get(museum, buckets[-4]["filter"].removeprefix(BASE))
+    assert found.json["hydra:totalItems"] == buckets[-4]["object_count"] > 0
+    assert buckets[0]["spread_factor"] is None
+    some = get(museum, "id/production?bucket=3&yearFrom=1900&yearTo=9999&onDisplay=true&q=a").json
+    assert (some["bucket_size"], some["year_from"], some["year_to"]) == (5, 1900, 2100)
+    assert some["@id"].endswith("?bucket=3&yearFrom=1900&yearTo=9999&onDisplay=true&q=a")
+    assert some["total_weight"] < index["total_weight"]
 
 
 def test_the_colour_index_and_its_rights(museum: Sandbox) -> None:
@@ -76,7 +98,7 @@ def test_routes_are_taken_as_express_takes_them(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/robots.txt", "/v1/id/objects", "/v2/id/roles", "/v2/id/object", "/v2x/"]
+    "path", ["/", "/robots.txt", "/v1/id/objects", "/v2/id/similar", "/v2/id/object", "/v2x/"]
 )
 def test_unknown_routes_are_html(museum: Sandbox, path: str) -> None:
     reply = get(museum, path)

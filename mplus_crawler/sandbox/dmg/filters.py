@@ -83,7 +83,8 @@ _SORTED_BY: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _mentions(row: Row, text: str) -> bool:
+def mentions(row: Row, text: str) -> bool:
+    """Return whether number, titles or types of *row* contain *text*."""
     searched = [row.pid, *row.titles.values()]
     if isinstance(row, ObjectRow):
         searched += row.types
@@ -129,7 +130,7 @@ _IMAGES: Mapping[str, Callable[[Any, str], bool]] = {
     "hasImages": lambda row, _: row.manifest,
     "color": lambda row, value: set(value.split(",")) <= row.base_shares().keys(),
     "cssColor": lambda row, value: set(value.split(",")) <= {name for name, _ in row.palette},
-    "q": _mentions,
+    "q": mentions,
 }
 
 _FILTERS: Mapping[str, Mapping[str, Callable[[Any, str], bool]]] = {
@@ -150,14 +151,14 @@ _FILTERS: Mapping[str, Mapping[str, Callable[[Any, str], bool]]] = {
         "koepels": lambda row, value: value != "exclude" or not row.is_koepel,
     },
     "agents": {
-        "q": _mentions,
+        "q": mentions,
         "nationality": lambda row, value: value.split(",") == [row.nationality],
         "role": _all_of("roles"),
         "hasBio": lambda row, _: row.has_bio,
         "type": lambda row, value: row.type == value,
         "language": _has_biography,
     },
-    "exhibitions": {"q": _mentions, "language": _has_title},
-    "concepts": {"q": _mentions, "language": _has_title},
+    "exhibitions": {"q": mentions, "language": _has_title},
+    "concepts": {"q": mentions, "language": _has_title},
     "private_objects": _IMAGES,
 }

@@ -1,4 +1,4 @@
-"""The museum's indexes and catalogue: what the collection holds of each type, colour and so on."""
+"""The museum's indexes and catalogue: how many records have each type, colour, role and so on."""
 
 from __future__ import annotations
 
@@ -6,32 +6,38 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import parse_qs, quote
 
-from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow
+from mplus_crawler.sandbox.dmg.data import AgentRow, Collection, ObjectRow
+from mplus_crawler.sandbox.dmg.filters import mentions
 from mplus_crawler.sandbox.dmg.names import concept_key, concept_number
 from mplus_crawler.sandbox.dmg.objects import dominant_member
+from mplus_crawler.sandbox.dmg.production import time_index
 from mplus_crawler.sandbox.dmg.query import RefusedError, leading_int
 from mplus_crawler.sandbox.facts.dmg import FACTS, URI, Json, context, iri
 
+# The indexes that count agents, which are never on display.
+_OF_AGENTS = ("nationalities", "roles")
 _CONTEXT = ("crm", "rdfs", "hydra")
 
 
 class Indexes:
-    """Counts over all rows; each answer is kept until rows come or go."""
+    """Counts over all rows; each count is kept until rows are added or removed."""
 
     def __init__(self, rows: Collection) -> None:
         self._rows = rows
         self._kept: dict[tuple[str, str, bool], Json] = {}
 
     def forget(self) -> None:
-        """Drop what was counted, because rows came or went."""
+        """Drop the counts, because rows were added or removed."""
         self._kept.clear()
 
     def answer(self, name: str, query_string: str, base: str) -> Json:
-        """One of the indexes."""
+        """Return the index *name*."""
         query = {key: values[-1] for key, values in parse_qs(query_string).items()}
         if name == "dominant":
             return self._dominant(query, query_string, base)
-        question = (name, base, name != "nationalities" and query.get("onDisplay") == "true")
+        if name == "production":
+            return self._production(query, base)
+        question = (name, base, name not in _OF_AGENTS and query.get("onDisplay") == "true")
         if question not in self._kept:
             self._kept[question] = _INDEXES[name](self, base, question[2])
         return self._kept[question]
@@ -39,6 +45,9 @@ class Indexes:
     def _objects(self, on_display: bool = False) -> Iterable[ObjectRow]:
         rows = (self._rows.object(key) for key in self._rows.shelves["objects"].keys)
         return (row for row in rows if row.on_display or not on_display)
+
+    def _agents(self) -> Iterable[AgentRow]:
+        return (self._rows.agent(key) for key in self._rows.shelves["agents"].keys)
 
     def _types(self, base: str, on_display: bool) -> Json:
         counts = Counter(label for row in self._objects(on_display) for label in row.types)
@@ -61,18 +70,18 @@ class Indexes:
         return _index(_path(base, "materials"), "Material index", members)
 
     def _nationalities(self, base: str, _: bool) -> Json:
-        rows = (self._rows.agent(key) for key in self._rows.shelves["agents"].keys)
-        counts = Counter(row.nationality for row in rows if row.nationality)
-        members = [
-            {
-                "@type": "crm:E55_Type",
-                "rdfs:label": name,
-                "agent_count": count,
-                "filter": _filter(base, "agents", "nationality", name),
-            }
-            for name, count in counts.most_common()
-        ]
+        counts = Counter(row.nationality for row in self._agents() if row.nationality)
+        members = _of_agents(base, "nationality", counts)
         return _index(_path(base, "nationalities"), "Nationality index", members)
+
+    def _roles(self, base: str, _: bool) -> Json:
+        counts = Counter(role for row in self._agents() for role in row.roles)
+        return _index(_path(base, "roles"), "Role index", _of_agents(base, "role", counts))
+
+    def _production(self, query: Mapping[str, str], base: str) -> Json:
+        rows = self._objects(query.get("onDisplay") == "true")
+        found = [row for row in rows if mentions(row, query.get("q", ""))]
+        return time_index(found, query, base)
 
     def _colours(self, base: str, on_display: bool) -> Json:
         names: dict[str, list[float]] = defaultdict(list)
@@ -122,12 +131,13 @@ _INDEXES: Mapping[str, Callable[[Indexes, str, bool], Json]] = {
     "types": Indexes._types,
     "materials": Indexes._materials,
     "nationalities": Indexes._nationalities,
+    "roles": Indexes._roles,
     "colors": Indexes._colours,
 }
 
 
 def catalogue(base: str) -> Json:
-    """The DCAT description of the API."""
+    """Return the DCAT description of the API."""
     return {
         "@context": context("dcat", "dct", "foaf", "rdfs", "hydra", "crm"),
         "@id": base,
@@ -148,7 +158,7 @@ def catalogue(base: str) -> Json:
 
 
 def description(base: str) -> Json:
-    """The OpenAPI document: just the paths, enough for a client that looks for them."""
+    """Return the OpenAPI document, with nothing but the paths."""
     return {
         "openapi": "3.0.0",
         "info": {"title": "Design Museum Gent API", "version": FACTS["version"]},
@@ -205,6 +215,18 @@ def _counted(base: str, parameter: str, label: str, count: int, on_display: bool
         "object_count": count,
         "filter": f"{address}&onDisplay=true" if on_display else address,
     }
+
+
+def _of_agents(base: str, parameter: str, counts: Counter[str]) -> list[Json]:
+    return [
+        {
+            "@type": "crm:E55_Type",
+            "rdfs:label": name,
+            "agent_count": count,
+            "filter": _filter(base, "agents", parameter, name),
+        }
+        for name, count in counts.most_common()
+    ]
 
 
 def _colour_counts(base: str, parameter: str, shares: Mapping[str, list[float]]) -> list[Json]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from scrapy.crawler import Crawler
 
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.spiders.base import MuseumSpider
-from mplus_crawler.spiders.dmg.cidoc import FLATTEN, canonical_id
+from mplus_crawler.spiders.dmg.cidoc import Flatten, canonical_id
 
 # Ids of these kinds are the museum's URIs for the records; ids of the others name something else.
 _WITH_URI = ("object", "agent", "exhibition", "concept", "dataset")
@@ -19,12 +19,14 @@ _WITH_URI = ("object", "agent", "exhibition", "concept", "dataset")
 class GentSpider(MuseumSpider):
     """A spider of Design Museum Gent's API.
 
-    :attr:`canonical` spells the museum's URIs in one way.
+    :attr:`flatten` makes the columns of a record, :attr:`canonical` spells the museum's URIs in
+    one way.
     """
 
     museum = "dmg"
     base_setting = "DMG_BASE_URL"
 
+    flatten: ClassVar[Flatten]
     canonical: Callable[[str], str]
 
     @classmethod
@@ -46,7 +48,7 @@ class GentSpider(MuseumSpider):
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of a CIDOC-CRM record."""
-        return FLATTEN[self.kind](record, self.canonical, known_id)
+        return self.flatten(record, self.canonical, known_id)
 
 
 def uri_of(member: Any) -> str | None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from mplus_crawler.spiders.arguments import flag, one_of, text, without, year, years, yes
+from mplus_crawler.spiders.dmg.cidoc.agents import agent_columns
+from mplus_crawler.spiders.dmg.cidoc.concepts import concept_columns
+from mplus_crawler.spiders.dmg.cidoc.exhibitions import exhibition_columns
+from mplus_crawler.spiders.dmg.cidoc.objects import object_columns
 from mplus_crawler.spiders.dmg.paging import CollectionSpider
 
 # The museum's server builds a list literal of these, and fails on what delimits one.
@@ -15,6 +19,7 @@ class ObjectsSpider(CollectionSpider):
 
     name = "objects"
     kind = "object"
+    flatten = staticmethod(object_columns)
     path = "id/objects"
     filters = {
         "q": text,
@@ -45,6 +50,7 @@ class AgentsSpider(CollectionSpider):
 
     name = "agents"
     kind = "agent"
+    flatten = staticmethod(agent_columns)
     path = "id/agents"
     filters = {
         "q": text,
@@ -61,6 +67,7 @@ class ExhibitionsSpider(CollectionSpider):
 
     name = "exhibitions"
     kind = "exhibition"
+    flatten = staticmethod(exhibition_columns)
     path = "id/exhibitions"
     filters = {"q": without(",()"), "language": _language}
 
@@ -70,5 +77,6 @@ class ConceptsSpider(CollectionSpider):
 
     name = "concepts"
     kind = "concept"
+    flatten = staticmethod(concept_columns)
     path = "id/concepts"
     filters = {"q": text, "language": _language}

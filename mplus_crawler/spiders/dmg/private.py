@@ -7,6 +7,7 @@ from typing import ClassVar
 from w3lib.url import url_query_cleaner
 
 from mplus_crawler.spiders.arguments import text, yes
+from mplus_crawler.spiders.dmg.cidoc.objects import object_columns
 from mplus_crawler.spiders.dmg.collections import labels
 from mplus_crawler.spiders.dmg.paging import CollectionSpider
 
@@ -16,6 +17,7 @@ class PrivateObjectsSpider(CollectionSpider):
 
     name = "private_objects"
     kind = "object"
+    flatten = staticmethod(object_columns)
     path = "id/private/objects"
     keyed = True
     private = True

@@ -22,6 +22,10 @@ from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.spiders.arguments import Parser, text, yes
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
+from mplus_crawler.spiders.dmg.cidoc.agents import agent_columns
+from mplus_crawler.spiders.dmg.cidoc.concepts import concept_columns
+from mplus_crawler.spiders.dmg.cidoc.exhibitions import exhibition_columns
+from mplus_crawler.spiders.dmg.cidoc.objects import object_columns
 from mplus_crawler.spiders.dmg.pids import (
     Asked,
     RecordReference,
@@ -230,6 +234,7 @@ class ObjectSpider(RecordSpider):
 
     name = "object"
     kind = "object"
+    flatten = staticmethod(object_columns)
     path = "id/object"
     options = {"colors": yes}
     dated = True
@@ -244,6 +249,7 @@ class AgentSpider(RecordSpider):
 
     name = "agent"
     kind = "agent"
+    flatten = staticmethod(agent_columns)
     path = "id/agent"
     dated = True
 
@@ -253,6 +259,7 @@ class ExhibitionSpider(RecordSpider):
 
     name = "exhibition"
     kind = "exhibition"
+    flatten = staticmethod(exhibition_columns)
     path = "id/exhibition"
 
 
@@ -261,4 +268,5 @@ class ConceptSpider(RecordSpider):
 
     name = "concept"
     kind = "concept"
+    flatten = staticmethod(concept_columns)
     path = "id/concept"

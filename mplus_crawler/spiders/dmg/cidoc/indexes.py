@@ -1,4 +1,4 @@
-"""Columns of the indexes: types, materials, nationalities and colours, and how much has each."""
+"""Columns of the indexes: terms, periods and colours, and how many records have each."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 from urllib.parse import unquote
 
 from mplus_crawler.spiders.dmg.cidoc.ids import pid
-from mplus_crawler.spiders.dmg.cidoc.jsonld import Canonical, Node, label, text, uri_of
+from mplus_crawler.spiders.dmg.cidoc.jsonld import Canonical, Node, label, text, uri_of, year
 from mplus_crawler.spiders.dmg.cidoc.objects import object_columns
 
-# The filter that finds a colour's objects tells which of the two palettes it is of.
+# The parameter of a colour's filter tells its palette.
 PALETTES = {"color": "base", "cssColor": "css"}
-# Narrows what is counted; the term is the same with it and without.
-_NARROWING = "onDisplay="
+# Parameters that select what is counted; the term stays the same.
+_SELECTING = ("onDisplay=", "q=")
 
 
 def object_entry_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
-    """The columns of ``type`` and ``material``: a term, and how many objects have it."""
+    """Return the columns of ``type`` and ``material``: a term, and how many objects have it."""
     return {
         **_identity(record, canonical, known_id, label(record)),
         "object_count": record.get("object_count"),
@@ -29,17 +29,36 @@ def object_entry_columns(
 def agent_entry_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
-    """The columns of ``nationality``: a country, and how many agents are of it."""
+    """Return the columns of ``nationality`` and ``role``: a term, and how many agents have it."""
     return {
         **_identity(record, canonical, known_id, label(record)),
         "agent_count": record.get("agent_count"),
     }
 
 
+def production_columns(
+    record: Node, canonical: Canonical, known_id: str | None = None
+) -> dict[str, Any]:
+    """Return the columns of ``production``: a period, and what was made and acquired in it.
+
+    The museum's filter names the period, as in ``date=1960/1969``; the id is that of the filter
+    without ``onDisplay``.
+    """
+    identity = _identity(record, canonical, known_id, None)
+    numbers = ("weight", "share_pct", "object_count", "exact_count")
+    acquired = ("acquired", "acquired_pct", "spread_factor")
+    return {
+        **identity,
+        "year": record.get("year"),
+        "year_end": year((identity["label"] or "").partition("/")[2]),
+        **{name: record.get(name) for name in numbers + acquired},
+    }
+
+
 def color_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
-    """The columns of ``color``; ``dominant_objects`` stand in answers of their own."""
+    """Return the columns of ``color``; ``dominant_objects`` come in separate responses."""
     identity = _identity(record, canonical, known_id, text(record.get("value")))
     return {
         **identity,
@@ -53,12 +72,12 @@ def color_columns(
 
 
 def palette(color: str | None) -> str | None:
-    """The palette that a colour is of, by its id; ``None`` where that is no colour's."""
+    """Return the palette of the colour with this id; ``None`` for any other id."""
     return PALETTES.get(_query(color).partition("=")[0])
 
 
 def dominant_objects(records: Iterable[Node], canonical: Canonical) -> list[dict[str, Any]]:
-    """The dominant objects of a colour; :mod:`mplus_crawler.records.rights` names the licences."""
+    """Return a colour's objects; :mod:`mplus_crawler.records.rights` fills in the licences."""
     return [_dominant_object(record, canonical) for record in records]
 
 
@@ -80,12 +99,12 @@ def _dominant_object(record: Node, canonical: Canonical) -> dict[str, Any]:
 def _identity(
     record: Node, canonical: Canonical, known_id: str | None, name: str | None
 ) -> dict[str, Any]:
-    """What an entry goes by: its concept's URI, else the filter that finds what it counts."""
+    """Return id, label and filter; the id is the concept's URI, else the filter's URL."""
     uri, written = uri_of(record), record.get("filter")
     filter_ = canonical(written) if type(written) is str else None
-    id_ = canonical(uri) if uri else filter_ and _widened(filter_)
-    id_ = id_ or known_id
-    term = _query(filter_).partition("&")[0].partition("=")[2]
+    whole = filter_ and _widened(filter_)
+    id_ = (canonical(uri) if uri else whole) or known_id
+    term = _query(whole).partition("&")[0].partition("=")[2]
     return {
         "id": id_,
         "url": canonical(uri) if uri else None,
@@ -101,5 +120,5 @@ def _query(url: str | None) -> str:
 
 def _widened(filter_: str) -> str:
     place, mark, query = filter_.partition("?")
-    kept = [pair for pair in query.split("&") if not pair.startswith(_NARROWING)]
+    kept = [pair for pair in query.split("&") if not pair.startswith(_SELECTING)]
     return f"{place}{mark}{'&'.join(kept)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from mplus_crawler.records.batch import json_line
 
@@ -18,6 +18,15 @@ Node = dict[str, Any]
 Canonical = Callable[[str], str]
 # A text and the ISO 639 code of its language, where it has one.
 Localized = tuple[str | None, str]
+
+
+class Flatten(Protocol):
+    """Makes the columns of one record; *known_id* is the id of a record without ``@id``."""
+
+    def __call__(
+        self, record: Node, canonical: Canonical, known_id: str | None = None
+    ) -> dict[str, Any]: ...
+
 
 # The EU Publications Office's authority for languages; other codes are its last segments.
 _AUTHORITY = "http://publications.europa.eu/resource/authority/language/"
