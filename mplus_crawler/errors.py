@@ -1,8 +1,7 @@
-"""The ways a command can end, as the exit codes that scripts read."""
+"""Errors that a person can fix, and the exit codes that scripts read."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
@@ -22,13 +21,13 @@ class ExitCode(IntEnum):
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """One exit code for several harvests: the highest, but a failure is worse than any verdict."""
+    """Return one exit code for several harvests: the highest, but a failure is the worst."""
     ended = set(codes)
     return ExitCode.FAILED if ExitCode.FAILED in ended else max(ended, default=ExitCode.COMPLETE)
 
 
 class HarvestError(Exception):
-    """Something a person can cause and mend: one line for them, one exit code for scripts."""
+    """An error that a person can fix: one line of text, and an exit code for scripts."""
 
     exit_code = ExitCode.FAILED
 
@@ -36,40 +35,34 @@ class HarvestError(Exception):
         return " ".join(super().__str__().split())
 
 
-def refused(fault: HarvestError) -> ExitCode:
-    """Say what is wrong on standard error; the exit code that goes with it."""
-    print(f"error: {fault}", file=sys.stderr)
-    return fault.exit_code
-
-
 class DeliveryError(HarvestError):
-    """A place that output or state cannot be written to."""
+    """Output or state cannot be written."""
 
     exit_code = ExitCode.UNDELIVERED
 
 
 class UsageError(HarvestError):
-    """A wrong argument, setting or policy file; nothing was requested."""
+    """An argument, setting or policy file is wrong; nothing was requested."""
 
     exit_code = ExitCode.USAGE
 
 
 class AccessDeniedError(HarvestError):
-    """The museum asks for a key that is not there; nothing was requested."""
+    """The museum requires a key that is not set; nothing was requested."""
 
     exit_code = ExitCode.REFUSED
 
 
 class StoppedError(HarvestError):
-    """Ctrl-C, or whoever else wants an end; nothing was requested."""
+    """Interrupted before the first request."""
 
     exit_code = ExitCode.STOPPED
 
 
 class InvalidResponseError(Exception):
-    """An answer that is not what was asked for, and worth asking for again.
+    """The response is not what was requested; requesting it again may help.
 
-    *page* is what could be read of it all the same: worth having when asking again is no use.
+    *page* is what could be read of it, for use when no retry helps.
     """
 
     def __init__(self, reason: str, page: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""``scrapy doctor``: every line once healthy and once not, with its cure."""
+"""``scrapy doctor``: every check once healthy and once not, with its fix."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SETTINGS = ("-s", "DOWNLOAD_VERIFY_CERTIFICATES=False", "-s", "TELNETCONSOLE_ENA
 
 
 def failing(out: str) -> dict[str, str]:
-    """The cures by what they are for."""
+    """Return the fixes by the name of the check."""
     lines = out.splitlines()
     return {
-        line.removeprefix("FAIL ").partition(": ")[0]: lines[place + 1].partition("cure: ")[2]
+        line.removeprefix("FAIL ").partition(": ")[0]: lines[place + 1].partition("fix: ")[2]
         for place, line in enumerate(lines)
         if line.startswith("FAIL ")
     }
@@ -73,9 +73,7 @@ def test_a_healthy_installation(museum: Callable[..., Sandbox], scrapy: Scrapy) 
     assert museum_gone.returncode == 0, museum_gone.stdout
 
 
-def test_each_line_that_needs_no_network_fails_with_its_cure(
-    scrapy: Scrapy, tmp_path: Path
-) -> None:
+def test_each_line_that_needs_no_network_fails_with_its_fix(scrapy: Scrapy, tmp_path: Path) -> None:
     metadata = tmp_path / "packages" / "jsonschema-5.0.0.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Metadata-Version: 2.1\nName: jsonschema\nVersion: 5.0.0\n")
@@ -92,17 +90,17 @@ def test_each_line_that_needs_no_network_fails_with_its_cure(
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    cures = failing(done.stdout)
-    assert cures["jsonschema"] == "pip install 'jsonschema<5'"
-    assert "POLICY_DIR" in cures["policy dmg"]
-    assert "DOWNLOAD_VERIFY_CERTIFICATES" in cures["TLS verification"]
-    assert "TELNETCONSOLE_ENABLED" in cures["listening ports"]
-    assert "HARVEST_STATE_DIR" in cures["state folder"]
-    assert "HARVEST_STATE_DIR" in cures["space left"]
-    assert "HARVEST_DIR" in cures["HARVEST_DIR"]
-    assert "BUDGET_URL" in cures["budget"]
+    fixes = failing(done.stdout)
+    assert fixes["jsonschema"] == "pip install 'jsonschema<5'"
+    assert "POLICY_DIR" in fixes["policy dmg"]
+    assert "DOWNLOAD_VERIFY_CERTIFICATES" in fixes["TLS verification"]
+    assert "TELNETCONSOLE_ENABLED" in fixes["listening ports"]
+    assert "HARVEST_STATE_DIR" in fixes["state folder"]
+    assert "HARVEST_STATE_DIR" in fixes["space left"]
+    assert "HARVEST_DIR" in fixes["HARVEST_DIR"]
+    assert "BUDGET_URL" in fixes["budget"]
     assert "RATE_SHARE" in done.stdout
-    assert "setting" in cures["settings"]
+    assert "setting" in fixes["settings"]
 
 
 def test_a_python_that_is_too_old_is_told_by_whatever_is_run(
@@ -137,7 +135,7 @@ def test_a_clock_before_the_day_on_which_a_policy_was_checked(scrapy: Scrapy) ->
     assert "set the clock" in failing(done.stdout)["clock"]
 
 
-def test_a_configuration_of_scrapyd_fails_with_its_cures(scrapy: Scrapy, tmp_path: Path) -> None:
+def test_a_configuration_of_scrapyd_fails_with_its_fixes(scrapy: Scrapy, tmp_path: Path) -> None:
     (tmp_path / "scrapy.cfg").write_text(
         "[settings]\ndefault = mplus_crawler.settings\n"
         "[scrapyd]\nitems_dir = items\nbind_address = 0.0.0.0\nlogs_dir =\n"
@@ -156,17 +154,17 @@ def test_a_configuration_of_scrapyd_fails_with_its_cures(scrapy: Scrapy, tmp_pat
 
     done = doctor()
     assert done.returncode == 1
-    for cure in ("leave items_dir empty", "bind_address = 127", "set logs_dir", "jobstorage ="):
-        assert f"cure: {cure}" in done.stdout
+    for fix in ("leave items_dir empty", "bind_address = 127", "set logs_dir", "jobstorage ="):
+        assert f"fix: {fix}" in done.stdout
     (tmp_path / "scrapyd.conf").write_text("bind_address = 127.0.0.1\n")
     done = doctor("-s", "TELNETCONSOLE_ENABLED=perhaps")
     assert failing(done.stdout).keys() == {"settings", "Scrapyd"}
-    assert failing(done.stdout)["Scrapyd"] == "mend that file"
+    assert failing(done.stdout)["Scrapyd"] == "correct that file"
     assert "Traceback" not in done.stderr
-    assert "Scrapyd: its configuration is sound" in scrapy.run("doctor", "dmg", "--offline").stdout
+    assert "Scrapyd: its configuration is safe" in scrapy.run("doctor", "dmg", "--offline").stdout
 
 
-def test_keys_and_addresses_fail_with_their_cures(scrapy: Scrapy) -> None:
+def test_keys_and_addresses_fail_with_their_fixes(scrapy: Scrapy) -> None:
     done = scrapy.run(
         "doctor",
         "dmg",
@@ -175,13 +173,13 @@ def test_keys_and_addresses_fail_with_their_cures(scrapy: Scrapy) -> None:
         DMG_BASE_URL="http://example.org/v2/",
     )
     assert done.returncode == 1
-    cures = failing(done.stdout)
-    assert "DMG_API_KEY" in cures["key DMG_API_KEY"]
-    assert "DMG_BASE_URL" in cures["address of dmg"]
+    fixes = failing(done.stdout)
+    assert "DMG_API_KEY" in fixes["key DMG_API_KEY"]
+    assert "DMG_BASE_URL" in fixes["address of dmg"]
     assert KEY not in done.stdout + done.stderr
 
 
-def test_what_needs_the_network_fails_with_its_cure(scrapy: Scrapy) -> None:
+def test_what_needs_the_network_fails_with_its_fix(scrapy: Scrapy) -> None:
     with dated("Wed, 01 Jan 2020 00:00:00 GMT") as base_url:
         done = scrapy.run(
             "doctor",
@@ -193,9 +191,9 @@ def test_what_needs_the_network_fails_with_its_cure(scrapy: Scrapy) -> None:
             AWS_SECRET_ACCESS_KEY=KEY,
             AWS_MAX_ATTEMPTS="1",
         )
-    cures = failing(done.stdout)
-    assert "set the clock" in cures["clock against the museum's"]
-    assert "boto3" in cures["S3"]
+    fixes = failing(done.stdout)
+    assert "set the clock" in fixes["clock against the museum's"]
+    assert "boto3" in fixes["S3"]
     assert KEY not in done.stdout + done.stderr
     assert scrapy.run("doctor", "louvre").returncode == 2
     unreachable = scrapy.run(
@@ -255,7 +253,7 @@ def test_ctrl_c_while_a_museum_keeps_it_waiting_is_a_line(scrapy: Scrapy) -> Non
             _, err = process.communicate(timeout=20)
     assert process.returncode == 1, err
     # A connection that is left open is told, too, where warnings are errors.
-    assert err.startswith("error: stopped before it had looked at everything\n")
+    assert err.startswith("error: interrupted before all checks were done\n")
     assert "KeyboardInterrupt" not in err
 
 

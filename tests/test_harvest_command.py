@@ -66,7 +66,9 @@ def test_the_worst_verdict_is_the_exit_code_and_the_others_are_delivered(
     certificate = certified(scrapy, "agents")
     assert certificate["resume"] == "scrapy harvest dmg"
     assert f"agents: {certificate['reason']}" in done.stderr
-    assert done.stderr.endswith("\ngo on with scrapy harvest dmg\n")
+    command = done.stderr.splitlines()[-1].removeprefix("to resume: ")
+    assert command.startswith(f"DMG_BASE_URL={sandbox.base_url} HARVEST_DIR=")
+    assert command.endswith(" scrapy harvest dmg")
 
 
 def test_ctrl_c_stops_all_of_it_and_the_same_command_goes_on(

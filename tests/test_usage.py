@@ -59,7 +59,7 @@ def check_one_line(crawl: Crawl, code: int, *words: str) -> None:
         (["-s", "DMG_API_KEY=canary"], ["DMG_API_KEY", "environment"]),
         (["-a", "dmg_api_key=canary"], ["DMG_API_KEY", "environment"]),
         (["-O", "objects.docx"], ["docx", "jsonl"]),
-        (["-O", "/dev/null:jsonl"], ["no file", "-o -"]),
+        (["-O", "/dev/null:jsonl"], ["not a file", "-o -"]),
         (["-O", "objects.csv", "-O", "./objects.csv:jsonl"], ["./objects.csv", "same file"]),
     ],
 )
@@ -138,5 +138,5 @@ def test_a_signal_before_the_first_request_is_one_line_too(
         _, err = process.communicate(timeout=20)
     assert process.returncode == 11, err
     # A file that is left open is told, too, where warnings are errors.
-    assert err.startswith("error: stopped before the first request\n")
+    assert err.startswith("error: interrupted before the first request\n")
     assert "KeyboardInterrupt" not in err

@@ -1,41 +1,52 @@
-"""What of each limit is used, as a table."""
+"""The table of rate limits that ``scrapy budget`` prints."""
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from mplus_crawler.cli.console import make_table, print_table, terminal
+from mplus_crawler.cli.signals import stop_signals
+from mplus_crawler.storage.streams import writing_output
 from mplus_crawler.wire.budget.budget import Budget
 
-_SECONDS_BETWEEN_LOOKS = 1.0
+_REFRESH = 1.0  # seconds
 
 
 def show(budget: Budget) -> None:
-    """Show the budget once."""
-    _console().print(_table(budget))
+    """Print the table once."""
+    print_table(_table(budget))
 
 
 def watch(budget: Budget) -> None:
-    """Show the budget every second, until Ctrl-C."""
+    """Print the table every second until a signal ends it: in place on a terminal."""
+    for number in stop_signals():
+        signal.signal(number, signal.default_int_handler)
     try:
-        with Live(_table(budget), console=_console()) as live:
-            while True:
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
-                live.update(_table(budget))
+        if sys.stdout.isatty():
+            _watch_in_place(budget)
+        while True:
+            show(budget)
+            time.sleep(_REFRESH)
     except KeyboardInterrupt:
         return
 
 
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=200)
+def _watch_in_place(budget: Budget) -> None:
+    with writing_output(), Live(console=terminal(), auto_refresh=False) as live:
+        while True:
+            live.update(_table(budget), refresh=True)
+            time.sleep(_REFRESH)
 
 
 def _table(budget: Budget) -> Table:
-    table = Table("api", "tier", "window", "used", "left", "resets in", "backs off", "waiting")
+    table = make_table(
+        ("API", "tier"), ("window", "used", "left", "resets in", "backs off"), "waiting"
+    )
     for usage in budget.usage():
         api, tier, _identity = usage.key.split(" ", 2)
         table.add_row(

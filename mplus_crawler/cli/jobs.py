@@ -1,7 +1,7 @@
-"""Jobs of a scheduler: how each ended, to be looked up by its id.
+"""Jobs of a scheduler: the certificate of each, under the job's id.
 
-Scrapyd names a job with the spider argument ``_job``. What it came to is written as
-``jobs/JOB.certificate.json`` in ``HARVEST_DIR``, even if the job was refused before it began.
+Scrapyd passes the id as the spider argument ``_job``. The certificate is
+``jobs/JOB.certificate.json`` in ``HARVEST_DIR``; a job that fails its checks has one, too.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from mplus_crawler.verification import sealed
 logger = logging.getLogger(__name__)
 
 _ARGUMENT = "_job"
-_LONGEST = 200  # file systems stop at 255 bytes
+_MAX_NAME = 200  # file systems allow 255 bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: the scheduler's id of it, its spider, and the settings that it was given."""
+    """A scheduler's job: its id, its spider and its settings."""
 
     id: str
     spider: str
@@ -38,22 +38,22 @@ class Job:
 
     @classmethod
     def of(cls, spider: str, arguments: Mapping[str, str], settings: BaseSettings) -> Self | None:
-        """The job that a scheduler's *arguments* name; ``None`` for a crawl of its own."""
+        """Return the job that *arguments* name; ``None`` without a scheduler."""
         named = job_id(arguments)
         return cls(named, spider, settings) if named else None
 
     @property
     def file(self) -> str:
-        """The name of its certificate, safe in any file system, and no other job's."""
+        """The name of its certificate: valid in any file system, and unique."""
         name = quote(self.id, safe="", errors="surrogateescape")
-        if len(name) > _LONGEST:
+        if len(name) > _MAX_NAME:
             name = hashlib.sha256(name.encode()).hexdigest()
         return f"jobs/{name}.certificate.json"
 
     def certify(self, certificate: Mapping[str, Any]) -> None:
         """Write the harvest's *certificate* under the job's id.
 
-        Where it cannot be delivered it goes to the harvest's state.
+        If ``HARVEST_DIR`` cannot be written, it goes to the state folder.
         """
         verdict, reason = certificate["verdict"], certificate["reason"]
         level = logging.ERROR if certificate["exit_code"] else logging.INFO
@@ -66,10 +66,10 @@ class Job:
                 folder.write(self.file, content)
                 break
             except OSError as error:
-                logger.warning("the job's certificate could not be stored: %s", error)
+                logger.warning("the job's certificate could not be written: %s", error)
 
-    def uncertified(self, exit_code: int, verdict: str, reason: str) -> None:
-        """Write how a job ended that came to no certificate of its harvest."""
+    def certify_failure(self, exit_code: int, verdict: str, reason: str) -> None:
+        """Write the certificate of a job whose harvest has none."""
         self.certify(
             {
                 "spider": self.spider,
@@ -86,5 +86,5 @@ def _state(settings: BaseSettings) -> Destination:
 
 
 def job_id(arguments: Mapping[str, str]) -> str | None:
-    """The id by which a scheduler knows the crawl of *arguments*; ``None`` where it gave none."""
+    """Return the scheduler's job id among *arguments*; ``None`` without a scheduler."""
     return arguments.get(_ARGUMENT) or None

@@ -1,4 +1,4 @@
-"""Everything that can be known to be wrong before the first request."""
+"""Checks before the first request."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from mplus_crawler.storage.destination import check_s3
 from mplus_crawler.storage.folders import in_s3, state_folder, try_folder
 from mplus_crawler.wire.budget.stores import open_budget
 
-# From the environment alone: arguments and settings are logged and seen in process lists.
+# Read from the environment only: arguments and settings are logged and show in process lists.
 SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
-# By name, the least and the most; a least without a point wants a whole number.
+# Minimum and maximum by name; a minimum that is an int requires a whole number.
 _NUMBERS = {
     "RATE_SHARE": (0.01, 1.0),
     "THROTTLE_MAX_WAIT": (0.0, float("inf")),
@@ -45,21 +45,21 @@ def check_launch(
     arguments: Mapping[str, str],
     given: Sequence[str] = (),
 ) -> None:
-    """Raise :class:`~mplus_crawler.errors.HarvestError` when the crawl cannot go well.
+    """Raise :class:`~mplus_crawler.errors.HarvestError` if the crawl cannot succeed.
 
-    *given* are the command line's ``NAME=VALUE`` settings: a secret among them, or among the
-    spider's *arguments*, is refused.
+    *given* are the ``NAME=VALUE`` settings of the command line. A secret among them or among
+    the spider's *arguments* is refused.
     """
     _refuse_secrets([*arguments, *(pair.partition("=")[0] for pair in given)])
     check_values(settings)
-    check_place(settings)
+    check_harvest_dir(settings)
     _check_feeds(settings)
     if issubclass(spidercls, MuseumSpider):
         identity = spidercls.check(settings, arguments)
         identity.pop("fresh", None)
         base = spidercls.base(settings, spidercls.load_policy(settings))
         if spidercls.is_private(identity):
-            os.umask(0o077)  # what the harvest writes is for its owner alone
+            os.umask(0o077)  # all files are readable by their owner only
     open_budget(settings.get("BUDGET_URL")).close()
     _check_places(settings)
     if issubclass(spidercls, MuseumSpider):
@@ -76,7 +76,7 @@ def _refuse_secrets(names: Sequence[str]) -> None:
 
 
 def check_values(settings: BaseSettings) -> None:
-    """Raise :class:`UsageError` where a number is none or out of its range, a switch neither."""
+    """Raise :class:`UsageError` for a number that is out of range, or a switch that is neither."""
     for name, (least, most) in _NUMBERS.items():
         try:
             number = float(settings[name])
@@ -85,21 +85,21 @@ def check_values(settings: BaseSettings) -> None:
         if isinstance(least, int) and not number.is_integer():
             number = float("nan")
         if not least <= number <= most:
-            raise UsageError(f"{name}={settings[name]} is not a number from {least:g} to {most:g}")
+            raise UsageError(f"{name}={settings[name]} must be a number from {least:g} to {most:g}")
     for name in _SWITCHES:
         try:
             settings.getbool(name)
         except ValueError:
-            raise UsageError(f"{name}={settings[name]} is neither True nor False") from None
+            raise UsageError(f"{name}={settings[name]} must be True or False") from None
 
 
-def check_place(settings: BaseSettings) -> None:
-    """Raise :class:`UsageError` where ``HARVEST_DIR`` is no place to put anything; look at none."""
+def check_harvest_dir(settings: BaseSettings) -> None:
+    """Raise :class:`UsageError` if ``HARVEST_DIR`` names no folder; does not look at it."""
     place = settings["HARVEST_DIR"]
     if not place:
-        raise UsageError("HARVEST_DIR is empty; name a folder, or s3://bucket/prefix")
+        raise UsageError("HARVEST_DIR is empty; set it to a folder or to s3://bucket/prefix")
     if "%(" in place:
-        raise UsageError("HARVEST_DIR names one folder: leave %(…)s to the feeds' own paths")
+        raise UsageError("HARVEST_DIR must not contain %(…)s placeholders; use them in -o or FEEDS")
     if in_s3(place):
         check_s3(place)
 
@@ -111,25 +111,27 @@ def _check_feeds(settings: BaseSettings) -> None:
     for uri, options in settings.getdict("FEEDS").items():
         if options.get("format") not in formats:
             raise UsageError(
-                f"the feed {uri} has no known format; end it in one of "
+                f"the feed {uri} has no known format; let its name end in one of "
                 f"{', '.join(f'.{name}' for name in sorted(formats))}"
             )
         if (scheme := urlsplit(str(uri)).scheme) not in schemes:
-            raise UsageError(f"the feed {uri} has a scheme that is not known: {scheme}")
+            raise UsageError(f"the feed {uri} has the unknown scheme {scheme!r}")
         if in_s3(str(uri)):
             check_s3(str(uri))
             if str(uri).endswith("/"):
-                raise UsageError(f"the feed {uri} names no object; write s3://bucket/name.jsonl")
+                raise UsageError(f"the feed {uri} names a folder; write s3://bucket/name.jsonl")
         if scheme in ("", "file"):
             if (file := _local(uri)).exists() and not file.is_file():
-                raise UsageError(f"the feed {uri} is no file; standard output is -o -:jsonl")
+                raise UsageError(
+                    f"the feed {uri} is not a file; for standard output, use -o -:jsonl"
+                )
             if file.resolve() in files:
                 raise UsageError(f"the feed {uri} is the same file as another")
             files.add(file.resolve())
 
 
 def _check_places(settings: BaseSettings) -> None:
-    """Every folder that is to hold a file must be able to."""
+    """Raise DeliveryError for a folder that cannot be written."""
     feeds = [uri for uri in settings.getdict("FEEDS") if urlsplit(str(uri)).scheme in ("", "file")]
     parents = [_local(uri).parent for uri in feeds]
     place = settings["HARVEST_DIR"]
@@ -139,8 +141,8 @@ def _check_places(settings: BaseSettings) -> None:
             try_folder(folder)
         except OSError as error:
             raise DeliveryError(
-                f"the folder {folder} cannot be written to ({error.strerror}); "
-                "mend it, or name another"
+                f"the folder {folder} cannot be written ({error.strerror}); "
+                "change its permissions or choose another"
             ) from None
 
 

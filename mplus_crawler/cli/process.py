@@ -1,12 +1,10 @@
-"""Crawls in this process: what is the same whether one spider runs or a whole museum."""
+"""Crawls in this process: the log, the run, and the outcome of each crawler."""
 
 from __future__ import annotations
 
 import gc
 import logging
-import signal
-import sys
-from typing import Any, NoReturn
+from typing import Any
 
 # Here, since its import looks at all callers: quick from here, slow from deep in the engine.
 import scrapy.core.downloader.handlers.http11  # noqa: F401
@@ -14,11 +12,13 @@ from scrapy.crawler import Crawler, CrawlerProcessBase
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import DeliveryError, ExitCode, HarvestError, UsageError, refused
+from mplus_crawler.cli.console import print_error
+from mplus_crawler.cli.signals import hang_up_as_terminate
+from mplus_crawler.errors import DeliveryError, ExitCode, UsageError
 from mplus_crawler.feeds.publication import Publication
 
-# Scrapy's own reports of what it has loaded say nothing about the harvest.
-_CHATTER = (
+# Loggers that report what Scrapy has loaded, not how the harvest fares.
+_VERBOSE = (
     "scrapy.addons",
     "scrapy.core.engine",
     "scrapy.crawler",
@@ -30,52 +30,44 @@ _CHATTER = (
 
 
 def prepare_log(settings: BaseSettings) -> None:
-    """Keep the log to what concerns the harvest, unless all of it is wanted.
+    """Limit Scrapy's own loggers to warnings, unless ``LOG_LEVEL`` is ``DEBUG``.
 
-    Raises :class:`HarvestError` where there can be none as the settings want it.
+    Raises :class:`UsageError` for an unknown level, :class:`DeliveryError` for a log file that
+    cannot be written.
     """
     level, file = settings.get("LOG_LEVEL"), settings.get("LOG_FILE")
     if level not in (levels := logging.getLevelNamesMapping()):
-        raise UsageError(f"LOG_LEVEL={level} is not known; there are {', '.join(levels)}")
+        raise UsageError(f"LOG_LEVEL={level} is unknown; use one of {', '.join(levels)}")
     try:
         if file:
             open(file, "a").close()
     except OSError as error:
-        raise DeliveryError(f"the log {file} cannot be written ({error.strerror})") from None
+        raise DeliveryError(f"the log file {file} cannot be written ({error.strerror})") from None
     if level != "DEBUG":
-        for logger in _CHATTER:
+        for logger in _VERBOSE:
             logging.getLogger(logger).addFilter(_warnings_only)
-
-
-def end_with(fault: HarvestError) -> None:
-    """From now on, until crawls run, a signal that ends the command ends it with *fault*."""
-
-    def end(*signalled: object) -> NoReturn:  # noqa: ARG001
-        raise SystemExit(refused(fault))
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
 
 
 def run(process: CrawlerProcessBase) -> None:
     """Run the crawls of *process* until all of them have ended."""
     # Records are trees without cycles: collecting seldom saves a fifth of the CPU.
     gc.set_threshold(100_000, 20, 100)
+    hang_up_as_terminate()
     process.start()
 
 
 def outcome(crawler: Crawler) -> tuple[ExitCode, dict[str, Any] | None]:
-    """How *crawler* ended, and its certificate, if it came to one."""
+    """Return *crawler*'s exit code, and its certificate if there is one."""
     try:
         publication, census = Publication.of(crawler), Census.of(crawler)
     except (RuntimeError, AssertionError):
         return ExitCode.FAILED, None
     if publication.certificate is not None:
         return publication.certificate["exit_code"], publication.certificate
-    if census.ended:  # while it was being opened, and told already
+    if census.ended:  # while the spider was being opened; already reported
         publication.abandon()
         return census.verdict()[0].exit_code, None
-    print("error: the crawl was ended before its verdict; run it again", file=sys.stderr)
+    print_error("error: the crawl ended without a verdict; run the same command again")
     return ExitCode.FAILED, None
 
 

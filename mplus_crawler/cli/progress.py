@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress: a bar on a terminal, elsewhere a line in the log at intervals."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LONG = 3  # seconds of waiting that are worth a word; where a second has one request, all wait
+_LONG_WAIT = 3  # seconds; shorter ones are normal where a second has one request
 
 
 class ProgressExtension:
-    """Says how far a harvest is, every ``LOGSTATS_INTERVAL`` seconds (0: never)."""
+    """Reports the progress of a harvest every ``LOGSTATS_INTERVAL`` seconds (0: never)."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._interval = crawler.settings.getfloat("LOGSTATS_INTERVAL")
@@ -37,19 +37,19 @@ class ProgressExtension:
         on_terminal = sys.stderr.isatty() and not crawler.settings.get("LOG_FILE")
         if on_terminal:
             self._interval = 0.2
-            self._bar = _bar()  # one for all the crawls of this process
-        self._loop = create_looping_call(self._tell)
+            self._bar = _bar()  # shared by all crawls of this process
+        self._loop = create_looping_call(self._report)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """The progress of *crawler*."""
+        """Return the progress of *crawler*'s harvest."""
         progress = cls(crawler)
         crawler.signals.connect(progress._open, signals.spider_opened)
         crawler.signals.connect(progress._close, signals.spider_closed)
         return progress
 
     def line(self) -> str:
-        """Pages and records so far, of how many, at which rate, and what is left or waited for."""
+        """Return pages and records so far, the rate, and the time that is left."""
         census = Census.of(self._crawler)
         pages = census.pages
         done, expected = census.accounted, census.expected
@@ -59,8 +59,8 @@ class ProgressExtension:
             f"page {pages.fetched + pages.replayed:,} of {_count(pages.expected)}, "
             f"record {done:,} of {_count(expected)}, {rate:,.0f} records/s"
         )
-        if (wait := Throttle.of(self._crawler).wait) >= _LONG:
-            text += f", waits {wait:,.0f} s for its turn in the museum's limit"
+        if (wait := Throttle.of(self._crawler).wait) >= _LONG_WAIT:
+            text += f", waiting {wait:,.0f} s for the rate limit"
         elif expected and rate:
             text += f", {max(0, expected - done) / rate:,.0f} s left"
         return text
@@ -80,7 +80,7 @@ class ProgressExtension:
             if all(task.stop_time is not None for task in self._bar.tasks):
                 self._bar.stop()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._bar is None:
             logger.info("%s: %s", self._name, self.line())
             return
@@ -95,7 +95,7 @@ class ProgressExtension:
 
 @cache
 def _bar() -> Progress:
-    """A bar; what draws it takes its time to import, and most crawls have no terminal."""
+    """Return the bar. Its library is slow to import, and most crawls have no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,38 +1,75 @@
-"""What a person wants to know in the end, on standard error: standard output may be a feed."""
+"""The summary of a harvest, on standard error: standard output may be a feed."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import os
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from mplus_crawler.cli.console import make_table, print_error, print_table
 from mplus_crawler.errors import ExitCode, HarvestError
 
+# A resumed harvest is found again by the API's address and the folder of its state.
+_FOLDERS = ("HARVEST_DIR", "HARVEST_STATE_DIR")
+_ABSENT = ("gone", "not_found")
 
-def tell(certificate: dict[str, Any]) -> None:
-    """Print what a harvest came to."""
+
+def print_summary(certificate: Mapping[str, Any], folder: str, base_setting: str) -> None:
+    """Print the outcome of a harvest into *folder*; *base_setting* names its API's address."""
     expected = certificate["expected"]["last"]
     lines = [
         f"{certificate['spider']}: {certificate['verdict']} (exit {certificate['exit_code']})",
-        f"  reason     {certificate['reason']}",
-        f"  expected   {'unknown' if expected is None else f'{expected:,}'}",
-        f"  unique     {certificate['unique']:,}",
-        f"  duplicates {certificate['duplicates']:,}",
-        f"  rejected   {certificate['rejected']:,}",
-        f"  requests   {certificate['requests']['sent']:,}",
-        *(f"  note       {note} ({times}x)" for note, times in certificate["notes"].items()),
-        *(f"  feed       {feed['uri']}: {feed['items']:,}" for feed in certificate["feeds"]),
+        f"  reason: {certificate['reason']}",
+        f"  API: {certificate['base_url']}",
+        f"  started {certificate['started_at']}, took {_seconds(certificate):,.0f} s",
+        f"  expected {'unknown' if expected is None else f'{expected:,}'}, "
+        f"unique {certificate['unique']:,}, duplicates {certificate['duplicates']:,}",
+        *_rejected(certificate, folder),
+        f"  requests {certificate['requests']['sent']:,}",
+        *(f"  note: {note} ({times}x)" for note, times in certificate["notes"].items()),
+        *(f"  feed: {feed['uri']}, {feed['items']:,} records" for feed in certificate["feeds"]),
     ]
     if certificate["resume"]:
-        lines.append(f"  go on with {certificate['resume']}")
-    print("\n".join(lines), file=sys.stderr, flush=True)
+        lines.append(f"  to resume: {_command(certificate['resume'], [base_setting])}")
+    print_error("\n".join(lines))
+
+
+def _rejected(certificate: Mapping[str, Any], folder: str) -> list[str]:
+    """Return a line for records that were rejected, and one for those that do not exist."""
+    reasons = {name: certificate[name] for name in ("rejected", "unreadable") if certificate[name]}
+    reasons = dict(certificate.get("rejected_by", reasons))
+    absent = {name: reasons.pop(name) for name in _ABSENT if name in reasons}
+    lines = []
+    if reasons:
+        file = f"{folder.rstrip('/')}/{certificate['spider']}.rejected.jsonl"
+        lines.append(f"{_counted('rejected', reasons)}, see {file}")
+    if absent:
+        lines.append(_counted("absent", absent))
+    return lines
+
+
+def _counted(what: str, reasons: Mapping[str, int]) -> str:
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+    return f"  {what} {sum(reasons.values()):,}: {counts}"
+
+
+def _command(resume: str, base_settings: Collection[str]) -> str:
+    """Return the command *resume* with the variables of the environment that it needs."""
+    names = [name for name in (*sorted(base_settings), *_FOLDERS) if name in os.environ]
+    return " ".join([*(f"{name}={shlex.quote(os.environ[name])}" for name in names), resume])
+
+
+def _seconds(certificate: Mapping[str, Any]) -> float:
+    began, ended = (certificate[name] for name in ("started_at", "finished_at"))
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One spider of many: how it ended, and what it brought."""
+class SpiderResult:
+    """How one spider of several ended, and what it delivered."""
 
     spider: str
     exit_code: ExitCode
@@ -46,10 +83,9 @@ class Row:
 
     @classmethod
     def of(cls, spider: str, exit_code: ExitCode, certificate: dict[str, Any] | None) -> Self:
-        """The row of a spider that has run; without a certificate it ended before its verdict."""
+        """Return the result of a spider that has run; without *certificate*, of a failed one."""
         if certificate is None:
-            return cls(spider, exit_code, "failed", "ended before its verdict")
-        began, ended = (certificate[name] for name in ("started_at", "finished_at"))
+            return cls(spider, exit_code, "failed", "ended without a verdict")
         return cls(
             spider,
             exit_code,
@@ -58,34 +94,31 @@ class Row:
             certificate["unique"],
             certificate["rejected"] + certificate["unreadable"],
             certificate["requests"]["sent"],
-            (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds(),
+            _seconds(certificate),
             certificate["resume"],
         )
 
     @classmethod
-    def refused(cls, spider: str, fault: HarvestError) -> Self:
-        """The row of a spider that could not be started."""
-        return cls(spider, fault.exit_code, "not started", str(fault))
+    def not_started(cls, spider: str, error: HarvestError) -> Self:
+        """Return the result of a spider that failed its checks."""
+        return cls(spider, error.exit_code, "not started", str(error))
 
 
-def table(rows: Sequence[Row]) -> None:
-    """Print a row for each spider, why those that did not end well didn't, and what goes on."""
-    heads = ("spider", "verdict", "exit", "records", "rejects", "requests", "time")
-    cells = [heads, *(_cells(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [_aligned(line, widths) for line in cells]
-    lines += [f"{row.spider}: {row.reason}" for row in rows if row.exit_code]
-    lines += [f"go on with {command}" for command in {row.resume for row in rows} if command]
-    print("\n".join(lines), file=sys.stderr, flush=True)
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    numbers = (f"{number:,}" for number in (row.records, row.rejects, row.requests))
-    return row.spider, row.verdict, str(int(row.exit_code)), *numbers, f"{row.seconds:,.0f} s"
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Words to the left, numbers to the right."""
-    words = (cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True))
-    numbers = (cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True))
-    return "  ".join([*words, *numbers]).rstrip()
+def print_results(results: Sequence[SpiderResult], base_settings: Collection[str]) -> None:
+    """Print a table of *results*, the reasons of those that failed, and how to resume."""
+    table = make_table(("spider", "verdict"), ("exit", "records", "rejects", "requests", "time"))
+    for result in results:
+        numbers = (result.records, result.rejects, result.requests)
+        table.add_row(
+            result.spider,
+            result.verdict,
+            str(int(result.exit_code)),
+            *(f"{number:,}" for number in numbers),
+            f"{result.seconds:,.0f} s",
+        )
+    print_table(table, to_error=True)
+    for result in results:
+        if result.exit_code:
+            print_error(f"{result.spider}: {result.reason}")
+    for command in sorted({result.resume for result in results if result.resume}):
+        print_error(f"to resume: {_command(command, base_settings)}")

@@ -12,6 +12,7 @@ from scrapy.crawler import Crawler
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
+from mplus_crawler import __version__
 from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.policies.policy import Policy, Tier
@@ -41,6 +42,8 @@ class MuseumSpider(Museum):
     def update_settings(cls, settings: BaseSettings) -> None:
         """Without feeds of the user's, a harvest writes its snapshot under ``HARVEST_DIR``."""
         super().update_settings(settings)
+        agent = f"mplus_crawler/{__version__} (+{settings['CONTACT_URL']})"
+        settings.set("USER_AGENT", agent, priority="spider")
         if not settings.getdict("FEEDS"):
             snapshot = f"{settings['HARVEST_DIR']}/{cls.name}.jsonl"
             options = {"format": "jsonlines", "overwrite": True}

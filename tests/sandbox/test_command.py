@@ -43,7 +43,7 @@ def test_the_command_serves_until_it_is_stopped(scrapy: Scrapy, number: signal.S
         (["--host", "0.0.0.0"], "host: '0.0.0.0' is not 127.0.0.1 or ::1"),
         (["--fault", "nonsense"], "fault: 'nonsense' is none of"),
         (["--port", "taken"], "address already in use"),
-        (["extra"], "sandbox takes no arguments"),
+        (["extra"], "scrapy sandbox takes options only"),
     ],
 )
 def test_the_command_explains_what_is_wrong(scrapy: Scrapy, flags: list[str], problem: str) -> None:

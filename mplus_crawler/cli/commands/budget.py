@@ -1,39 +1,28 @@
-"""``scrapy budget``: what of each limit is used, and who waits for it."""
+"""``scrapy budget``: how much of each rate limit is used, and who is waiting."""
 
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 
-from scrapy.commands import ScrapyCommand
-
-from mplus_crawler.errors import HarvestError, refused
+from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.wire.budget.stores import open_budget
 
 
-class Command(ScrapyCommand):
-    """Show, per API and tier, what is used, what is left, and when it comes back."""
+class Command(ProjectCommand):
+    """Print a table of each API's rate limits: used, left, and when they are reset."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings = {"LOG_ENABLED": False}
-
-    def short_desc(self) -> str:
-        """As ``scrapy`` lists it."""
-        return "Show what is left of the museums' limits, and who waits"
+    summary = "Show what is left of the museums' rate limits, and who is waiting"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """``--watch``."""
+        """Add ``--watch``."""
         super().add_options(parser)
-        parser.add_argument("--watch", action="store_true", help="go on showing it until Ctrl-C")
+        parser.add_argument("--watch", action="store_true", help="refresh it until Ctrl-C")
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Show it once, or every second."""
-        assert self.settings is not None
-        try:
-            # Scrapy imports every command for any of them; only this one needs tables.
-            from mplus_crawler.cli.budgets import show, watch
+    def execute(self, args: list[str], opts: argparse.Namespace) -> int:
+        """Print the table once, or every second."""
+        from mplus_crawler.cli.budgets import show, watch
 
-            budget = open_budget(self.settings.get("BUDGET_URL"))
+        with closing(open_budget(self.current_settings.get("BUDGET_URL"))) as budget:
             (watch if opts.watch else show)(budget)
-        except HarvestError as fault:
-            self.exitcode = refused(fault)
+        return 0

@@ -1,4 +1,4 @@
-"""``scrapy crawl``: checks everything before the first request, and exits with the verdict."""
+"""``scrapy crawl``: run one spider and exit with its verdict."""
 
 from __future__ import annotations
 
@@ -9,59 +9,67 @@ from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
 from mplus_crawler.cli import process
+from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.jobs import Job
 from mplus_crawler.cli.preflight import check_launch
-from mplus_crawler.cli.summary import tell
-from mplus_crawler.errors import HarvestError, StoppedError, UsageError, refused
+from mplus_crawler.cli.signals import end_with
+from mplus_crawler.cli.summary import print_summary
+from mplus_crawler.errors import HarvestError, StoppedError, UsageError
 
 
 class Command(ScrapyCrawl):
     """Run a spider and exit with its verdict: 0 is complete, anything else is not."""
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        """As Scrapy does, and keep the log to what concerns the harvest."""
+        """Read the options and prepare the log; exit with one line if that fails."""
         assert self.settings is not None
         arguments = dict(pair.partition("=")[::2] for pair in opts.spargs)
-        process.end_with(StoppedError("stopped before the first request"))
+        end_with(StoppedError("interrupted before the first request"))
         try:
             super().process_options(args, opts)
             process.prepare_log(self.settings)
-        except (ScrapyUsageError, HarvestError) as error:
-            fault = error if isinstance(error, HarvestError) else UsageError(str(error))
+        except (ScrapyUsageError, HarvestError) as caught:
+            error = caught if isinstance(caught, HarvestError) else UsageError(str(caught))
             if job := Job.of(" ".join(args), arguments, self.settings):
-                job.uncertified(fault.exit_code, "not_started", str(fault))
-            raise SystemExit(refused(fault)) from None
+                job.certify_failure(error.exit_code, "not_started", str(error))
+            raise SystemExit(report(error)) from None
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Check, crawl, and take the exit code from the publication."""
+        """Check, crawl, and take the exit code from the verdict."""
         assert self.settings is not None
         job = Job.of(" ".join(args), opts.spargs, self.settings)
+        self.exitcode = run_command(lambda: self._run(args, opts, job))
+
+    def _run(self, args: list[str], opts: argparse.Namespace, job: Job | None) -> int:
         try:
-            certificate = self._crawl(args, opts)
-        except HarvestError as fault:
-            self.exitcode = refused(fault)
+            code, certificate = self._crawl(args, opts)
+        except HarvestError as error:
             if job:
-                job.uncertified(fault.exit_code, "not_started", str(fault))
-            return
+                job.certify_failure(error.exit_code, "not_started", str(error))
+            raise
         if job and certificate:
             job.certify(certificate)
         elif job:
-            job.uncertified(self.exitcode, "failed", "ended before its verdict; its log says why")
+            job.certify_failure(code, "failed", "ended without a verdict; see the job's log")
+        return code
 
-    def _crawl(self, args: list[str], opts: argparse.Namespace) -> dict[str, Any] | None:
-        """Run the spider, set the exit code, and tell what it came to: its certificate, if any."""
+    def _crawl(
+        self, args: list[str], opts: argparse.Namespace
+    ) -> tuple[int, dict[str, Any] | None]:
+        """Run the spider and print the summary; return the exit code and the certificate."""
         assert self.crawler_process is not None
         if len(args) != 1:
-            raise UsageError("name one spider: scrapy crawl SPIDER; `scrapy list` shows them")
+            raise UsageError("name one spider: scrapy crawl SPIDER; `scrapy list` prints them")
         name = args[0]
         loader = self.crawler_process.spider_loader
         if name not in loader.list():
-            raise UsageError(f"there is no spider {name!r}; there are {', '.join(loader.list())}")
+            raise UsageError(f"unknown spider {name!r}; known are {', '.join(loader.list())}")
         crawler = self._create_crawler(name)
         check_launch(crawler.spidercls, crawler.settings, opts.spargs, opts.set)
         self.crawler_process.crawl(crawler, **opts.spargs)
         process.run(self.crawler_process)
-        self.exitcode, certificate = process.outcome(crawler)
+        code, certificate = process.outcome(crawler)
         if certificate:
-            tell(certificate)
-        return certificate
+            base_setting = getattr(crawler.spidercls, "base_setting", "")
+            print_summary(certificate, crawler.settings["HARVEST_DIR"], base_setting)
+        return code, certificate

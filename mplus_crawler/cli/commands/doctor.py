@@ -1,49 +1,37 @@
-"""``scrapy doctor``: whether this installation can harvest, in plain lines."""
+"""``scrapy doctor``: check whether this installation can harvest."""
 
 from __future__ import annotations
 
 import argparse
-from typing import ClassVar
 
-from scrapy.commands import ScrapyCommand
-
-from mplus_crawler.cli.process import end_with
-from mplus_crawler.errors import ExitCode, HarvestError, UsageError, refused
+from mplus_crawler.cli.command import ProjectCommand
+from mplus_crawler.errors import ExitCode, HarvestError, UsageError
 from mplus_crawler.policies.reading import policy_keys
 
 
-class Command(ScrapyCommand):
-    """Look at everything that a harvest needs; exit 1 when something is wrong, with the cure."""
+class Command(ProjectCommand):
+    """Check everything that a harvest needs; print a fix for every problem and exit with 1."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, object]] = {"LOG_ENABLED": False}
-
-    def syntax(self) -> str:
-        """As ``scrapy doctor --help`` shows it."""
-        return "[options] [MUSEUM...]"
-
-    def short_desc(self) -> str:
-        """As ``scrapy`` lists it."""
-        return "Say whether this installation can harvest, and the cure for what is wrong"
+    summary = "Check whether this installation can harvest, and print a fix for every problem"
+    usage = "[options] [MUSEUM...]"
+    interrupted = HarvestError("interrupted before all checks were done")
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """``--offline``."""
+        """Add ``--offline``."""
         super().add_options(parser)
-        parser.add_argument("--offline", action="store_true", help="leave out the network")
+        parser.add_argument("--offline", action="store_true", help="skip checks of the network")
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Print a line for each finding."""
-        from mplus_crawler.cli.diagnosis import diagnose  # Scrapy imports every command for any
+    def execute(self, args: list[str], opts: argparse.Namespace) -> int:
+        """Print a line for each check."""
+        from mplus_crawler.cli.diagnosis import diagnose
+        from mplus_crawler.cli.diagnosis.check import print_check
 
-        assert self.settings is not None
-        end_with(HarvestError("stopped before it had looked at everything"))
-        known = policy_keys(self.settings.get("POLICY_DIR"))
-        if strange := set(args) - set(known):
-            fault = UsageError(f"there is no museum {min(strange)!r}; there are {', '.join(known)}")
-            self.exitcode = refused(fault)
-            return
-        for finding in diagnose(self.settings, args or known, offline=opts.offline):
-            print(finding, flush=True)
-            if not finding.healthy:
-                self.exitcode = ExitCode.FAILED
+        known = policy_keys(self.current_settings.get("POLICY_DIR"))
+        if unknown := set(args) - set(known):
+            raise UsageError(f"unknown museum {min(unknown)!r}; known are {', '.join(known)}")
+        code = ExitCode.COMPLETE
+        for check in diagnose(self.current_settings, args, known, offline=opts.offline):
+            print_check(check)
+            if not check.healthy:
+                code = ExitCode.FAILED
+        return code

@@ -10,62 +10,64 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
 from mplus_crawler.cli import process
+from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.preflight import check_launch
-from mplus_crawler.cli.summary import Row, table
-from mplus_crawler.errors import HarvestError, StoppedError, UsageError, refused, worst
+from mplus_crawler.cli.signals import end_with
+from mplus_crawler.cli.summary import SpiderResult, print_results
+from mplus_crawler.errors import HarvestError, StoppedError, UsageError, worst
 from mplus_crawler.spiders.base import MuseumSpider
 
 
 class Command(ScrapyCommand):
-    """Run every spider that a museum's harvest consists of, and exit with the worst verdict."""
+    """Run all spiders of a museum's harvest and exit with the worst verdict."""
 
     requires_project = True
     default_settings: ClassVar[dict[str, object]] = {"RESUME_WITH": "harvest"}
 
     def syntax(self) -> str:
-        """As ``scrapy harvest --help`` shows it."""
+        """Return what ``--help`` prints after the command's name."""
         return "[options] MUSEUM..."
 
     def short_desc(self) -> str:
-        """As ``scrapy`` lists it."""
+        """Return the line that ``scrapy -h`` prints."""
         return "Harvest whole museums: dmg, mplus, or all"
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        """As Scrapy does, and keep the log to what concerns the harvest."""
+        """Read the options and prepare the log; exit with one line if that fails."""
         assert self.settings is not None
-        process.end_with(StoppedError("stopped before the first request"))
+        end_with(StoppedError("interrupted before the first request"))
         try:
             super().process_options(args, opts)
             process.prepare_log(self.settings)
         except ScrapyUsageError as error:
-            raise SystemExit(refused(UsageError(str(error)))) from None
-        except HarvestError as fault:
-            raise SystemExit(refused(fault)) from None
+            raise SystemExit(report(UsageError(str(error)))) from None
+        except HarvestError as error:
+            raise SystemExit(report(error)) from None
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Check each spider, run those that can go, and tell how each ended."""
+        """Run each spider that passes its checks, and print how each ended."""
+        self.exitcode = run_command(lambda: self._run(args, opts))
+
+    def _run(self, args: list[str], opts: argparse.Namespace) -> int:
         assert self.crawler_process is not None
-        try:
-            spiders = self._spiders(args)
-            self._check_feeds(spiders)
-        except HarvestError as fault:
-            self.exitcode = refused(fault)
-            return
+        spiders = self._spiders(args)
+        self._check_feeds(spiders)
         crawlers: dict[str, Crawler] = {}
-        rows: list[Row] = []
+        results: list[SpiderResult] = []
         for name in spiders:
             try:
                 crawlers[name] = self._checked(name, opts)
-            except HarvestError as fault:
-                rows.append(Row.refused(name, fault))
+            except HarvestError as error:
+                results.append(SpiderResult.not_started(name, error))
         for crawler in crawlers.values():
             self.crawler_process.crawl(crawler)
         if crawlers:
             process.run(self.crawler_process)
         for name, crawler in crawlers.items():
-            rows.append(Row.of(name, *process.outcome(crawler)))
-        table(rows)
-        self.exitcode = worst(row.exit_code for row in rows)
+            results.append(SpiderResult.of(name, *process.outcome(crawler)))
+        classes = (crawler.spidercls for crawler in crawlers.values())
+        print_results(results, {getattr(cls, "base_setting", "") for cls in classes})
+        return worst(result.exit_code for result in results)
 
     def _checked(self, name: str, opts: argparse.Namespace) -> Crawler:
         assert self.crawler_process is not None
@@ -74,16 +76,15 @@ class Command(ScrapyCommand):
         return crawler
 
     def _check_feeds(self, spiders: list[str]) -> None:
-        """Each spider must have feeds of its own."""
+        """Raise UsageError where several spiders would write one feed."""
         assert self.settings is not None
         for uri in map(str, self.settings.getdict("FEEDS")):
             if len(spiders) > 1 and "%(name)s" not in uri and not uri.startswith("stdout:"):
-                raise UsageError(f"the spiders have one feed, {uri}: put %(name)s into its path")
+                raise UsageError(f"spiders share the feed {uri}: put %(name)s in its path")
 
     def _spiders(self, args: list[str]) -> list[str]:
-        """The spiders of the museums that are named."""
+        """Return the names of the spiders of the museums *args*."""
         assert self.crawler_process is not None
-        assert self.settings is not None
         loader = self.crawler_process.spider_loader
         spiders: dict[str, list[str]] = {}
         for name in loader.list():
@@ -92,7 +93,7 @@ class Command(ScrapyCommand):
                 spiders.setdefault(cls.museum, []).append(name)
         if not args or not {*args} <= {*spiders, "all"}:
             known = ", ".join([*sorted(spiders), "all"])
-            strange = [arg for arg in args if arg not in (*spiders, "all")]
-            raise UsageError(f"name a museum to harvest: {', not '.join([known, *strange[:1]])}")
-        wanted = spiders if "all" in args else args
-        return [name for museum in dict.fromkeys(wanted) for name in spiders[museum]]
+            unknown = [arg for arg in args if arg not in (*spiders, "all")]
+            raise UsageError(f"name a museum to harvest: {', not '.join([known, *unknown[:1]])}")
+        requested = spiders if "all" in args else args
+        return [name for museum in dict.fromkeys(requested) for name in spiders[museum]]

@@ -1,16 +1,15 @@
-"""``scrapy sandbox``: try the crawler, or test it, without touching a museum."""
+"""``scrapy sandbox``: local museums for trying and testing the crawler."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import os
-import signal
-from typing import ClassVar
 
-from scrapy.commands import ScrapyCommand
-from scrapy.exceptions import UsageError
-
+from mplus_crawler.cli.command import ProjectCommand
+from mplus_crawler.cli.console import print_line
+from mplus_crawler.cli.signals import stop_signals
+from mplus_crawler.errors import UsageError
 from mplus_crawler.sandbox.options import Options
 
 # No colons before a space: a line that ends in one is a heading to Scrapy.
@@ -21,41 +20,33 @@ _HELP = {
     "agents": ("N", "agents"),
     "exhibitions": ("N", "exhibitions"),
     "concepts": ("N", "concepts in the thesaurus"),
-    "seed": ("N", "the same seed makes the same museum"),
-    "invalid": ("FACTOR", "more or fewer records that no schema accepts; 0 for none"),
+    "seed": ("N", "the same seed generates the same museum"),
+    "invalid": ("FACTOR", "factor for the number of records that fail their schema; 0 for none"),
     "limits": ("LIMITS", "museum, off, or TIER=REQUESTS/SECONDS,… for some tiers"),
-    "window_scale": ("FACTOR", "stretch or shrink the limits' windows; 0.1 makes 60 s 6 s"),
-    "links": ("WHOSE", "whose address links name, museum (as its own do) or local (this server)"),
-    "rights": ("SHARE", "images whose rights stand in objects' records, 0 to 1"),
-    "v1": ("STATE", "what became of version 1, missing (404), gone (410), or live (nothing yet)"),
+    "window_scale": ("FACTOR", "factor for the limits' windows; 0.1 makes 60 s 6 s"),
+    "links": ("WHOSE", "address in links, museum (as in its own) or local (this server)"),
+    "rights": ("SHARE", "share of images whose rights are in the objects' records, 0 to 1"),
+    "v1": ("STATE", "state of version 1, missing (404), gone (410) or live"),
     "api_key": ("KEY", "key that opens id/private/"),
-    "latency": ("SECONDS", "wait before every answer"),
-    "mplus_data": ("PLACE", "M+'s published data set, a folder or an archive; else a sample of it"),
-    "mplus_window": ("N", "records of a list after which M+ gives none"),
-    "mplus_cache": ("SECONDS", "how long M+ remembers what was found, or not"),
-    "mplus_key": ("KEY", "the only key that M+ takes; else it takes any, and none"),
+    "latency": ("SECONDS", "delay of every response"),
+    "mplus_data": (
+        "PLACE",
+        "M+'s published data set, folder or archive (default a sample)",
+    ),
+    "mplus_window": ("N", "number of records after which M+ lists no more"),
+    "mplus_cache": ("SECONDS", "how long M+ caches results, empty ones included"),
+    "mplus_key": ("KEY", "the only key that M+ accepts (default any, and none)"),
 }
 
 
-class Command(ScrapyCommand):
-    """Serves the local museums until it is interrupted."""
+class Command(ProjectCommand):
+    """Serve the local museums until interrupted."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, object]] = {"LOG_ENABLED": False}
-
-    def syntax(self) -> str:
-        """The flags alone; there are no arguments."""
-        return "[options]"
-
-    def short_desc(self) -> str:
-        """One line for ``scrapy -h``."""
-        return "Serve local museums that behave like the real ones, faults included"
+    summary = "Serve local museums that behave like the real ones, faults included"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """One flag for every option of the sandbox."""
+        """Add a flag for every option of the sandbox."""
         super().add_options(parser)
-        # Only this command's own start pays for them.
         from mplus_crawler.sandbox.dmg import faults as gent
         from mplus_crawler.sandbox.mplus import faults as mplus
 
@@ -79,34 +70,34 @@ class Command(ScrapyCommand):
                 action="append",
                 default=[],
                 dest=f"{name.replace('-', '_')}s",
-                help=f"what goes wrong and when, for instance {example}; "
+                help=f"a fault and when it strikes, for example {example}; "
                 f"kinds are {', '.join(kinds)} (repeatable)",
             )
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Serve until SIGINT or SIGTERM."""
+    def execute(self, args: list[str], opts: argparse.Namespace) -> int:
+        """Serve until a signal; return 0."""
         if args:
-            raise UsageError(f"{args[0]!r}: sandbox takes no arguments", print_help=False)
+            raise UsageError(f"scrapy sandbox takes options only, not {args[0]!r}")
         try:
             options = Options(
                 **{name: getattr(opts, name) for name in (*_HELP, "faults", "mplus_faults")}
             )
             asyncio.run(_serve(options))
-        except ValueError as problem:
-            raise UsageError(str(problem), print_help=False) from None
-        except OSError as problem:
-            reason = os.strerror(problem.errno or 0).lower()
-            where = f"port {opts.port} on {opts.host}"
-            raise UsageError(f"{where}: {reason}", print_help=False) from None
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            raise UsageError(f"port {opts.port} on {opts.host}: {reason}") from None
+        return 0
 
 
 async def _serve(options: Options) -> None:
-    from mplus_crawler.sandbox.app import start  # aiohttp is slow to import, and only needed here
+    from mplus_crawler.sandbox.app import start  # aiohttp is slow to import
 
     runner, gent, mplus = await start(options)
-    print(f"sandbox: {gent} (Ctrl-C stops)\nM+: {mplus}", flush=True)
+    print_line(f"sandbox: {gent} (Ctrl-C stops)\nM+: {mplus}")
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
     await runner.cleanup()

@@ -1,59 +1,52 @@
-"""``scrapy verify``: whether feeds are what their certificates say."""
+"""``scrapy verify``: check feeds against their certificates."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from scrapy.commands import ScrapyCommand
-
-from mplus_crawler.errors import ExitCode, HarvestError, UsageError, refused
+from mplus_crawler.cli.command import ProjectCommand
+from mplus_crawler.cli.console import print_line, report
+from mplus_crawler.errors import DeliveryError, ExitCode, HarvestError, StoppedError, UsageError
 from mplus_crawler.storage.folders import in_s3
 from mplus_crawler.verification import verify
 
 
-class Command(ScrapyCommand):
-    """Read feeds again, and tell where they differ from their certificates."""
+class Command(ProjectCommand):
+    """Read feeds again and print where they differ from their certificates."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings = {"LOG_ENABLED": False}
-
-    def syntax(self) -> str:
-        """As ``scrapy verify --help`` shows it."""
-        return "[options] FILE..."
-
-    def short_desc(self) -> str:
-        """As ``scrapy`` lists it."""
-        return "Check feeds against their certificates, independently of the harvest"
+    summary = "Check feeds against their certificates, independently of the harvest"
+    usage = "[options] FILE..."
+    interrupted = StoppedError("interrupted before all files were checked")
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """``--certificate``."""
+        """Add ``--certificate``."""
         super().add_options(parser)
         parser.add_argument(
             "--certificate",
             type=Path,
             metavar="FILE",
-            help="the feeds' certificate; else it is looked for beside them and in HARVEST_DIR",
+            help="the feeds' certificate (default: the one beside them or in HARVEST_DIR)",
         )
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Check each file; exit 1 when one differs, 2 when one cannot be checked."""
-        codes = [self._verify(name, opts.certificate) for name in args]
-        if not codes:
-            codes = [refused(UsageError("name a feed or a certificate: scrapy verify FILE"))]
-        self.exitcode = max(codes)
+    def execute(self, args: list[str], opts: argparse.Namespace) -> int:
+        """Check each file; return 1 if one differs, 2 if one cannot be checked."""
+        if not args:
+            raise UsageError("name a feed or a certificate: scrapy verify FILE")
+        return max(self._verify(name, opts.certificate) for name in args)
 
     def _verify(self, file: str, certificate: Path | None) -> int:
-        assert self.settings is not None
         code = ExitCode.COMPLETE
+        folder = Path(self.current_settings["HARVEST_DIR"])
         try:
             if in_s3(file):
-                raise UsageError(f"{file} is in S3: copy it here, with its certificate")
-            for finding in verify(Path(file), certificate, Path(self.settings["HARVEST_DIR"])):
-                print(finding, flush=True)
+                raise UsageError(f"{file} is in S3; download it together with its certificate")
+            for finding in verify(Path(file), certificate, folder):
+                print_line(str(finding))
                 if not finding.agrees:
                     code = ExitCode.FAILED
-        except HarvestError as fault:
-            code = max(code, refused(fault))
+        except DeliveryError:
+            raise
+        except HarvestError as error:
+            code = max(code, report(error))
         return code

@@ -1,4 +1,4 @@
-"""Whether this installation can harvest: what is looked at, and in which order."""
+"""The checks of ``scrapy doctor``, in order."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from mplus_crawler.cli.diagnosis import installation, network, places, scrapyd
 from mplus_crawler.cli.diagnosis.check import Check
 
 
-def diagnose(settings: BaseSettings, museums: Sequence[str], *, offline: bool) -> Iterator[Check]:
-    """All that *museums* (keys of policies) need; *offline* leaves out the network."""
+def diagnose(
+    settings: BaseSettings, named: Sequence[str], known: Sequence[str], *, offline: bool
+) -> Iterator[Check]:
+    """Check what the museums *named* need (keys of policies), or all *known* if none is named.
+
+    *offline* skips the checks that need the network.
+    """
+    museums = named or known
     yield from installation.versions()
     yield from installation.policies(settings, museums)
     yield from installation.clock(settings, museums)
-    yield from installation.keys(settings, museums)
-    yield from installation.doors(settings)
+    yield from installation.keys(settings, museums, required=bool(named))
+    yield from installation.contact(settings)
+    yield from installation.security(settings)
     yield from installation.values(settings)
     yield from network.addresses(settings, museums)
     yield from scrapyd.configuration()

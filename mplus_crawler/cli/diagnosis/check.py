@@ -1,24 +1,54 @@
-"""What the doctor finds."""
+"""The result of one of the doctor's checks, and how it is printed."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+
+from mplus_crawler.cli.console import print_line, render, terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line: what was looked at, what was found, and the cure where something is wrong."""
+    """What was checked, the result, and a fix if there is a problem.
 
-    what: str
-    found: str
-    cure: str = ""
+    A *warning* is a problem that does not keep a harvest from running.
+    """
+
+    name: str
+    result: str
+    fix: str = ""
+    warning: bool = False
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing needs to be done."""
-        return not self.cure
+        """Whether harvests can run as far as this check shows."""
+        return self.warning or not self.fix
+
+    @property
+    def mark(self) -> str:
+        """``ok``, ``warn`` or ``FAIL``."""
+        if not self.fix:
+            return "ok"
+        return "warn" if self.warning else "FAIL"
 
     def __str__(self) -> str:
-        mark = "ok   " if self.healthy else "FAIL "
-        line = f"{mark}{self.what}: {' '.join(self.found.split())}"
-        return line if self.healthy else f"{line}\n     cure: {self.cure}"
+        line = f"{self.mark:<5}{self.name}: {' '.join(self.result.split())}"
+        return f"{line}\n     fix: {self.fix}" if self.fix else line
+
+
+def print_check(check: Check) -> None:
+    """Print *check*: a row of a table on a terminal, elsewhere one or two plain lines."""
+    if not sys.stdout.isatty():
+        print_line(str(check))
+        return
+    from rich.table import Table
+
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=4)
+    row.add_column(width=24)
+    row.add_column()
+    row.add_row(check.mark, check.name, " ".join(check.result.split()))
+    if check.fix:
+        row.add_row("", "fix", check.fix)
+    print_line(render(row, terminal()))

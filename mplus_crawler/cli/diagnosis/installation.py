@@ -1,8 +1,9 @@
-"""What is installed and configured: versions, policies, keys, doors that ought to be shut."""
+"""Checks of what is installed and configured: versions, policies, keys, settings."""
 
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,70 +18,79 @@ from mplus_crawler.policies.policy import Policy
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.wire.credentials import is_sendable, secret
 
-# What a harvest stands on; pyproject.toml has all of it.
+# The packages that a harvest needs most; pyproject.toml lists all.
 REQUIRED = ("scrapy>=2.19", "scrapy-jsonschema", "jsonschema<5", "jsonschema-rs", "orjson")
-# Museums whose spiders all need the key; elsewhere it opens one stream more.
-_KEY_OPENS_ALL = "."
+# The path of a key that all of a museum's spiders need.
+_WHOLE_API = "."
+_PLACEHOLDER = re.compile(r"\bexample\.(com|net|org)\b")  # reserved by RFC 2606
 
 
 def versions() -> Iterator[Check]:
-    """Python and the packages that matter."""
-    yield Check("Python", platform.python_version())  # an older one never comes so far
+    """Check the versions of Python and of the packages a harvest needs."""
+    yield Check("Python", platform.python_version())  # the package refuses older ones
     for requirement in map(Requirement, REQUIRED):
-        cure = f"pip install '{requirement}'"
+        fix = f"pip install '{requirement}'"
         try:
             found = version(requirement.name)
         except PackageNotFoundError:
-            yield Check(requirement.name, "not installed", cure)
+            yield Check(requirement.name, "not installed", fix)
             continue
-        yield Check(requirement.name, found, "" if found in requirement.specifier else cure)
+        yield Check(requirement.name, found, "" if found in requirement.specifier else fix)
 
 
 def policies(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
-    """Each museum's policy: valid, and when its limits were last compared with their sources."""
+    """Check that policies are valid; report when their limits were compared with the sources."""
     for key, policy in _policies(settings, museums):
         if isinstance(policy, HarvestError):
-            yield Check(f"policy {key}", str(policy), "mend the file, or unset POLICY_DIR")
+            yield Check(f"policy {key}", str(policy), "correct the file, or unset POLICY_DIR")
         else:
             checked = min(tier.checked for tier in policy.tiers)
             yield Check(f"policy {key}", f"valid, {policy.name}, checked {checked}")
 
 
 def clock(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
-    """The clock is not before the day on which a policy was checked."""
+    """Check that the clock is not before the day on which a policy was checked."""
     policies = [policy for _, policy in _policies(settings, museums) if isinstance(policy, Policy)]
     checked = max((tier.checked for policy in policies for tier in policy.tiers), default=date.min)
     now = datetime.now(UTC)
-    cure = "" if now.date() >= checked else "set the clock: it is before the policies were checked"
-    yield Check("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC", cure)
+    fix = "" if now.date() >= checked else "set the clock: policies were checked later"
+    yield Check("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC", fix)
 
 
-def keys(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
-    """Whether keys are there; never what they are."""
+def keys(settings: BaseSettings, museums: Sequence[str], *, required: bool) -> Iterator[Check]:
+    """Check that keys are set; never print them. A missing one fails only if *required*."""
     for _, policy in _policies(settings, museums):
         if isinstance(policy, HarvestError) or policy.credential is None:
             continue
-        wanted, found = policy.credential, secret(policy)
-        cure = ""
-        if not found and _KEY_OPENS_ALL in wanted.paths:
-            cure = wanted.ask
+        credential, found = policy.credential, secret(policy)
+        fix = ""
+        if required and not found and _WHOLE_API in credential.paths:
+            fix = credential.ask
         elif found and not is_sendable(found):
-            cure = f"set {wanted.environment} anew: it holds characters that no key has"
-        state = "set" if found else f"not set; only {', '.join(wanted.paths)} needs it"
-        yield Check(f"key {wanted.environment}", "not set" if cure and not found else state, cure)
+            fix = f"set {credential.environment} again: it contains characters that no key has"
+        need = "all spiders need" if _WHOLE_API in credential.paths else "private spiders need"
+        state = "set" if found else f"not set; {policy.name}'s {need} it"
+        yield Check(f"key {credential.environment}", state, fix)
 
 
-def doors(settings: BaseSettings) -> Iterator[Check]:
-    """TLS is verified, and no port is opened."""
+def contact(settings: BaseSettings) -> Iterator[Check]:
+    """Warn if museums cannot reach the user: ``CONTACT_URL`` is still an example."""
+    address = settings["CONTACT_URL"] or "none"
+    fix = "set CONTACT_URL to a page or address of yours" if _PLACEHOLDER.search(address) else ""
+    yield Check("contact", address, fix, warning=True)
+
+
+def security(settings: BaseSettings) -> Iterator[Check]:
+    """Check that TLS is verified and no port is opened."""
     ports = ("TELNETCONSOLE_ENABLED", "REMOTE_CONTROL_ENABLED")
     try:
         verified = settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES")
         opened = [name for name in ports if settings.getbool(name)]
     except ValueError:
-        return  # is told among the settings
+        return  # reported with the settings
     yield Check(
         "TLS verification",
-        "on" if verified else "off: anybody can pose as the museum",
+        "on" if verified else "off: the server's identity is not checked",
         "" if verified else "remove DOWNLOAD_VERIFY_CERTIFICATES=False",
     )
     yield Check(
@@ -91,12 +101,12 @@ def doors(settings: BaseSettings) -> Iterator[Check]:
 
 
 def values(settings: BaseSettings) -> Iterator[Check]:
-    """Settings that are numbers or switches are."""
+    """Check that numbers are in range and switches are on or off."""
     try:
         check_values(settings)
-        yield Check("settings", "numbers are in their ranges, switches on or off")
-    except HarvestError as fault:
-        yield Check("settings", str(fault), "mend that setting, or unset it")
+        yield Check("settings", "numbers are in range, switches are on or off")
+    except HarvestError as error:
+        yield Check("settings", str(error), "correct that setting, or unset it")
 
 
 def _policies(
@@ -106,5 +116,5 @@ def _policies(
     for key in museums:
         try:
             yield key, load_policy(key, overlay)
-        except HarvestError as fault:
-            yield key, fault
+        except HarvestError as error:
+            yield key, error

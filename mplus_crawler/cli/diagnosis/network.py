@@ -1,4 +1,4 @@
-"""The museums' APIs can be reached, and the clock agrees with theirs."""
+"""Checks of the museums' APIs: address, reachability, clock."""
 
 from __future__ import annotations
 
@@ -21,32 +21,31 @@ from mplus_crawler.wire.budget.budget import Account, BudgetUnavailableError, Ra
 from mplus_crawler.wire.budget.stores import open_budget
 
 _TIMEOUT = 20.0
-# Seconds that a clock may be wrong: budgets and retention reckon in seconds and days.
-_SKEW = 60.0
+_MAX_SKEW = 60.0  # seconds: budgets count in seconds, retention in days
 _CLOCK = "clock against the museum's"
 
 
 def addresses(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
-    """Where the museums' APIs are."""
+    """Check that the addresses of the museums' APIs are valid."""
     for spider in _one_of_each(settings, museums):
         what = f"address of {spider.museum}"
         try:
             policy = spider.load_policy(settings)
         except HarvestError:
-            continue  # has been told
+            continue  # already reported
         try:
             yield Check(what, spider.base(settings, policy))
-        except HarvestError as fault:
-            yield Check(what, str(fault), f"mend or unset {spider.base_setting}")
+        except HarvestError as error:
+            yield Check(what, str(error), f"correct or unset {spider.base_setting}")
 
 
 def apis(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
-    """One request to each museum's API, out of its budget and without a key."""
+    """Send one request to each museum's API, counted in its budget and without a key."""
     for spider in _one_of_each(settings, museums):
-        # What is wrong with policy, address or budget has been told.
+        # Problems with policy, address or budget are already reported.
         with suppress(HarvestError, ValueError):
             policy = spider.load_policy(settings)
-            yield from _ask(spider, policy, spider.base(settings, policy), settings)
+            yield from _request(spider, policy, spider.base(settings, policy), settings)
 
 
 def _one_of_each(settings: BaseSettings, museums: Sequence[str]) -> list[type[MuseumSpider]]:
@@ -58,40 +57,43 @@ def _one_of_each(settings: BaseSettings, museums: Sequence[str]) -> list[type[Mu
     return list(found.values())
 
 
-def _ask(
+def _request(
     spider: type[MuseumSpider], policy: Policy, url: str, settings: BaseSettings
 ) -> Iterator[Check]:
     what = f"API of {policy.name}"
+    own = settings.copy()
+    spider.update_settings(own)
     with closing(open_budget(settings.get("BUDGET_URL"))) as store:
         account = Account.of(
             spider.api_at(url), policy.tier(url, url), "address", settings.getfloat("RATE_SHARE")
         )
         try:
             grant = store.reserve(account, "doctor")
-        except BudgetUnavailableError as fault:  # it opens, but takes nothing
-            yield Check("budget", str(fault), "mend it, or name another with BUDGET_URL")
+        except BudgetUnavailableError as error:  # it can be opened, but not written
+            yield Check("budget", str(error), "repair it, or choose another with BUDGET_URL")
             return
         if grant.ticket is None:
-            yield Check(what, f"not asked: its budget is spent for {grant.wait:.0f} s")
+            yield Check(what, f"not requested: its rate limit is used up for {grant.wait:.0f} s")
             return
         try:
-            date = _date(url, settings["USER_AGENT"])
+            date = _date(url, own["USER_AGENT"])
         except (OSError, HTTPException, ValueError) as error:
-            said, cure = getattr(error, "reason", None) or error, "mend network, proxy or address"
-            yield Check(what, f"{url} cannot be reached ({said})", cure)
+            reason = getattr(error, "reason", None) or error
+            fix = "check network, proxy and address"
+            yield Check(what, f"{url} cannot be reached ({reason})", fix)
             return
         finally:
             store.settle(account, grant.ticket, RateLimits())
-    yield Check(what, f"{url} answers")
+    yield Check(what, f"{url} responds")
     yield _clock(date)
 
 
 def _date(url: str, user_agent: str) -> str | None:
-    """The ``Date`` of an answer, whatever its status."""
+    """Return the ``Date`` header of the response, whatever its status."""
     request = Request(url, headers={"User-Agent": user_agent})
     try:
-        with build_opener(_Stay).open(request, timeout=_TIMEOUT) as answer:
-            date: str | None = answer.headers.get("Date")
+        with build_opener(_NoRedirect).open(request, timeout=_TIMEOUT) as response:
+            date: str | None = response.headers.get("Date")
     except HTTPError as error:
         date = error.headers.get("Date")
     return date
@@ -101,15 +103,17 @@ def _clock(date: str | None) -> Check:
     try:
         theirs = parsedate_to_datetime(date or "")
     except (ValueError, OverflowError):
-        return Check(_CLOCK, "its answer has no date")
+        return Check(_CLOCK, "its response has no date")
     skew = (datetime.now(UTC) - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
-    if abs(skew) <= _SKEW:
+    if abs(skew) <= _MAX_SKEW:
         return Check(_CLOCK, "they agree")
-    return Check(_CLOCK, f"ours is {skew:+.0f} s from it", "set the clock, by NTP for instance")
+    return Check(
+        _CLOCK, f"this computer's differs by {skew:+.0f} s", "set the clock, for example with NTP"
+    )
 
 
-class _Stay(HTTPRedirectHandler):
-    """A redirect is an answer, too; nobody is asked elsewhere."""
+class _NoRedirect(HTTPRedirectHandler):
+    """Takes a redirect for the response."""
 
     def redirect_request(self, *args: object, **kwargs: object) -> None:
-        """Follow nothing."""
+        """Follow no redirect."""

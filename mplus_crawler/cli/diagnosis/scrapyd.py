@@ -1,4 +1,4 @@
-"""Scrapyd's configuration, where there is one."""
+"""Checks of Scrapyd's configuration, if there is one."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from scrapy.utils.conf import closest_scrapy_cfg
 from mplus_crawler.cli.diagnosis.check import Check
 from mplus_crawler.wire.addresses import is_loopback
 
-_WHAT = "Scrapyd"
+_NAME = "Scrapyd"
 _SECTION = "scrapyd"
-_FORGETFUL = "MemoryJobStorage"
+_IN_MEMORY = "MemoryJobStorage"
 
 
 def configuration() -> Iterator[Check]:
-    """What ``scrapyd.conf`` and ``scrapy.cfg`` say, as Scrapyd reads them: the later one wins.
+    """Check ``scrapyd.conf`` and ``scrapy.cfg``, of which the later one wins, as in Scrapyd.
 
-    A Scrapyd that is started elsewhere does without this project's ``scrapy.cfg``: both are judged.
+    A Scrapyd started in another folder reads no ``scrapy.cfg`` of this project, so the check is
+    made with it and without.
     """
     elsewhere = ["/etc/scrapyd/scrapyd.conf", "scrapyd.conf", "~/.scrapyd.conf"]
     try:
         both = [_options([*elsewhere, closest_scrapy_cfg()]), _options(elsewhere)]
     except (Error, UnicodeDecodeError) as error:
-        yield Check(_WHAT, f"its configuration cannot be read ({error})", "mend that file")
+        yield Check(_NAME, f"its configuration cannot be read ({error})", "correct that file")
         return
     configured = [options for options in both if options is not None]
-    faults = dict.fromkeys(fault for options in configured for fault in _faults(options))
-    sound = Check(_WHAT, "its configuration is sound" if configured else "not configured here")
-    yield from faults or [sound]
+    problems = dict.fromkeys(problem for options in configured for problem in _problems(options))
+    safe = Check(_NAME, "its configuration is safe" if configured else "not configured here")
+    yield from problems or [safe]
 
 
 def _options(files: Sequence[str]) -> dict[str, str] | None:
-    """What *files* say of Scrapyd together; None where they don't."""
+    """Return the options for Scrapyd in *files*; None if there are none."""
     parser = ConfigParser(interpolation=None)
     parser.read([Path(file).expanduser() for file in files if file], "utf-8")
     if not parser.has_section(_SECTION):
@@ -42,25 +43,25 @@ def _options(files: Sequence[str]) -> dict[str, str] | None:
     return {name: value.strip() for name, value in parser[_SECTION].items()}
 
 
-def _faults(options: dict[str, str]) -> Iterator[Check]:
+def _problems(options: dict[str, str]) -> Iterator[Check]:
     if folder := options.get("items_dir"):
         yield Check(
-            _WHAT,
-            f"items_dir = {folder} puts another feed in the place of yours",
+            _NAME,
+            f"items_dir = {folder} replaces your feed by another",
             "leave items_dir empty",
         )
     address = options.get("bind_address", "127.0.0.1")
     if not is_loopback(address) and not (options.get("username") and options.get("password")):
         yield Check(
-            _WHAT,
-            f"anybody who reaches {address} can run spiders",
+            _NAME,
+            f"anyone who can connect to {address} can run spiders",
             "bind_address = 127.0.0.1, or set username and password",
         )
     if not options.get("logs_dir", "logs"):
-        yield Check(_WHAT, "it keeps no logs", "set logs_dir")
-    if options.get("jobstorage", _FORGETFUL).endswith(_FORGETFUL):
+        yield Check(_NAME, "it writes no logs", "set logs_dir")
+    if options.get("jobstorage", _IN_MEMORY).endswith(_IN_MEMORY):
         yield Check(
-            _WHAT,
+            _NAME,
             "it forgets finished jobs when it is restarted",
             "jobstorage = scrapyd.jobstorage.SqliteJobStorage",
         )

@@ -1,0 +1,59 @@
+"""The base of commands that run no spider."""
+
+from __future__ import annotations
+
+import argparse
+from abc import abstractmethod
+from typing import ClassVar
+
+from scrapy.commands import ScrapyCommand
+from scrapy.settings import BaseSettings
+
+from mplus_crawler.cli.console import run_command
+from mplus_crawler.cli.signals import end_with
+from mplus_crawler.errors import HarvestError, StoppedError
+
+
+class ProjectCommand(ScrapyCommand):
+    """A command that prints its result and runs no spider.
+
+    To add one:
+
+    1. Put a class ``Command(ProjectCommand)`` into ``cli/commands/NAME.py``. Scrapy imports all
+       commands for each of them, so import what only this one needs inside its methods.
+    2. Set ``summary``, the line that ``scrapy -h`` prints, and ``usage``, what follows the name.
+    3. Implement :meth:`execute`: print with :func:`~mplus_crawler.cli.console.print_line`, raise
+       :class:`~mplus_crawler.errors.HarvestError` for what a person can fix, and return the
+       exit code.
+    """
+
+    requires_project = True
+    requires_crawler_process = False
+    default_settings: ClassVar[dict[str, object]] = {"LOG_ENABLED": False}
+    summary: ClassVar[str]
+    usage: ClassVar[str] = "[options]"
+    interrupted: ClassVar[HarvestError] = StoppedError("interrupted")
+    """The error to report when a signal ends the command."""
+
+    def short_desc(self) -> str:
+        """Return the line that ``scrapy -h`` prints."""
+        return self.summary
+
+    def syntax(self) -> str:
+        """Return what ``--help`` prints after the command's name."""
+        return self.usage
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Execute the command and set its exit code."""
+        end_with(self.interrupted)
+        self.exitcode = run_command(lambda: self.execute(args, opts))
+
+    @property
+    def current_settings(self) -> BaseSettings:
+        """The settings that Scrapy has given to the command."""
+        assert self.settings is not None
+        return self.settings
+
+    @abstractmethod
+    def execute(self, args: list[str], opts: argparse.Namespace) -> int:
+        """Do the work and return the exit code; may raise HarvestError."""

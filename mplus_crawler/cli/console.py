@@ -1,0 +1,86 @@
+"""What commands print: results on standard output, errors and summaries on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from mplus_crawler.errors import ExitCode, HarvestError
+from mplus_crawler.storage.streams import flush_errors, writing_output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_UNLIMITED = 10_000  # columns of a file or a pipe: one row is one line
+
+
+def run_command(command: Callable[[], int]) -> int:
+    """Run *command* and return its exit code; report a :class:`HarvestError` in one line."""
+    try:
+        code = command()
+        with writing_output():
+            pass
+    except HarvestError as error:
+        return report(error)
+    else:
+        return code
+    finally:
+        flush_errors()
+
+
+def report(error: HarvestError) -> ExitCode:
+    """Print *error* on standard error and return its exit code."""
+    print_error(f"error: {error}")
+    return error.exit_code
+
+
+def print_line(text: str) -> None:
+    """Print *text* on standard output; raises :class:`~mplus_crawler.errors.DeliveryError`."""
+    with writing_output():
+        print(text, flush=True)
+
+
+def print_error(text: str) -> None:
+    """Print *text* on standard error. Where that is full or gone, the text is lost."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def make_table(words: Sequence[str], numbers: Sequence[str], last: str = "") -> Table:
+    """Return an empty table: *words* are its left-aligned columns, then *numbers*, then *last*."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in words:
+        table.add_column(heading, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    if last:
+        table.add_column(last)
+    return table
+
+
+def print_table(table: Table, *, to_error: bool = False) -> None:
+    """Print *table*; plain text without colour where the stream is not a terminal."""
+    text = render(table, terminal(to_error=to_error))
+    (print_error if to_error else print_line)(text)
+
+
+def render(table: Table, console: Console) -> str:
+    """Return *table* as the text that *console* would print."""
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def terminal(*, to_error: bool = False) -> Console:
+    """Return a console of the terminal's width, or of unlimited width for files and pipes."""
+    from rich.console import Console
+
+    stream = sys.stderr if to_error else sys.stdout
+    if stream.isatty():
+        return Console(stderr=to_error, highlight=False)
+    return Console(stderr=to_error, highlight=False, width=_UNLIMITED, force_terminal=False)
