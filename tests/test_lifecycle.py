@@ -99,10 +99,10 @@ def test_the_last_ninety_days_are_counted(days: int, left: int, words: str) -> N
     lifecycle = Lifecycle(deprecated=True, since=SINCE, sunset=SUNSET, successor=V2)
     today = SUNSET.date() - timedelta(days=days)
     assert lifecycle.days_left(today) == left
-    assert words in lifecycle.told(today)
-    assert "is deprecated since 2025-07-01" in lifecycle.told(today)
-    assert f"its successor is {V2}" in lifecycle.told(today)
-    assert "is deprecated from 2025-07-01" in lifecycle.told(date(2025, 6, 1))
+    assert words in lifecycle.message(today)
+    assert "is deprecated since 2025-07-01" in lifecycle.message(today)
+    assert f"its successor is {V2}" in lifecycle.message(today)
+    assert "is deprecated from 2025-07-01" in lifecycle.message(date(2025, 6, 1))
 
 
 _words = st.binary(max_size=30).map(lambda written: written.decode("latin-1"))
@@ -129,7 +129,7 @@ def test_no_header_is_too_odd_to_be_read(headers: dict[str, list[str]]) -> None:
         name: [value.encode("latin-1") for value in values] for name, values in headers.items()
     }
     lifecycle = read_lifecycle(Response("https://museum.test/v1/", headers=encoded))
-    line = lifecycle.told(date(2026, 1, 1))
+    line = lifecycle.message(date(2026, 1, 1))
     assert line == "" or line.isprintable()
     assert lifecycle.filled(Lifecycle()) == lifecycle == Lifecycle().filled(lifecycle)
 

@@ -1,4 +1,4 @@
-"""What the runtime may ask of a museum's spider: the contract between it and the spiders."""
+"""The contract between the runtime and the spiders: what the runtime may ask of a spider."""
 
 from __future__ import annotations
 
@@ -14,23 +14,45 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.policies.policy import Policy, Tier
 from mplus_crawler.protocols.validators import StoredResponse
 
-# Answered by a museum's key or gate; asking again, or for something else, cannot help.
+# No request will succeed after one of these: the key is refused, or the API is gone.
 _REFUSED = (401, 403, 410)
 
 
 class Museum(Spider):
-    """A museum's spider, as middlewares, pipelines and extensions know it."""
+    """A museum's spider, as middlewares, pipelines and extensions know it.
 
-    museum: ClassVar[str]
-    kind: ClassVar[str]
-    keyed: ClassVar[bool] = False
-    private: bool = False
-    session: ClassVar[bool] = False
-    revalidates: ClassVar[bool] = False
+    Spiders inherit from :class:`mplus_crawler.spiders.base.MuseumSpider`, which implements the
+    abstract methods. In a spider:
+
+    1. Set :attr:`museum` (the policy's name) and :attr:`kind` (the schema's name).
+    2. Check responses in :meth:`accept`: raise ``InvalidResponseError`` to have one retried.
+    3. Make the columns of a record in :meth:`columns`.
+    4. Override the other methods only where the museum differs from the default.
+
+    ::
+
+        class PostersSpider(MuseumSpider):
+            name = "posters"
+            museum = "example"
+            kind = "poster"
+
+            def accept(self, request: Request, response: Response) -> None:
+                request.cb_kwargs["posters"] = read_posters(response.body)
+
+            def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
+                return {"id": record["id"], "label": record["title"]}
+    """
+
+    museum: ClassVar[str]  # the policy: policies/MUSEUM.toml
+    kind: ClassVar[str]  # the item's schema: schemas/KIND.schema.json
+    keyed: ClassVar[bool] = False  # the API needs a key
+    private: bool = False  # the output must be readable by its owner only
+    session: ClassVar[bool] = False  # the API's cookies are sent back to it
+    revalidates: ClassVar[bool] = False  # requests are conditional on the last harvest's responses
     policy: Policy
-    base_url: str
-    arguments: dict[str, str]
-    fresh: bool
+    base_url: str  # ends with a slash
+    arguments: dict[str, str]  # checked, in the museum's spelling
+    fresh: bool  # do not resume an unfinished harvest
 
     @classmethod
     def of(cls, crawler: Crawler) -> Self:
@@ -41,28 +63,28 @@ class Museum(Spider):
     @classmethod
     @abstractmethod
     def load_policy(cls, settings: BaseSettings) -> Policy:
-        """The museum's policy, ``POLICY_DIR`` laid over it."""
+        """The museum's policy, overlaid with the one in ``POLICY_DIR``."""
 
     @property
     @abstractmethod
     def identity(self) -> str:
-        """Whom the museum counts: the address that requests come from, or the key."""
+        """Whose requests the museum counts: those of our address, or of the key."""
 
     @abstractmethod
     def rate_limit_of(self, request: Request) -> tuple[str, Tier]:
-        """Who counts *request*: the API in the budget's books, and the tier there."""
+        """What counts *request*: the API's name in the budget, and its tier."""
 
     @abstractmethod
     def allows(self, url: str) -> bool:
-        """Whether *url* may be requested: only what stays on the API's own origin."""
+        """Whether *url* may be requested: only URLs on the API's own origin."""
 
     @abstractmethod
     def allows_elsewhere(self, url: str) -> bool:
-        """Whether *url*, which a record names, may be requested."""
+        """Whether *url*, which a record names, may be requested: see ``Meta.third_party``."""
 
     @abstractmethod
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of the source's *record*; *known_id* is for one that names none itself."""
+        """The columns of the source's *record*; *known_id* is its id where it has none itself."""
 
     def uri(self, id_: str) -> str:
         """Return the record's URI, which no record of another kind or museum has.
@@ -74,18 +96,17 @@ class Museum(Spider):
         return f"{base}#{kind}/{quote(id_.removeprefix(base))}"
 
     def certified(self) -> dict[str, Any]:
-        """What the certificate says beside the counts that every harvest has."""
+        """Entries of the certificate that only this spider has."""
         return {}
 
     def accept(self, request: Request, response: Response) -> None:
-        """Check that *response* is what *request* asked for.
+        """Check that *response* is valid, and put what was parsed into ``request.cb_kwargs``.
 
-        Hands on what it read in ``request.cb_kwargs``; raises
-        :class:`~mplus_crawler.errors.InvalidResponseError` when the request is worth retrying.
+        Raise :class:`~mplus_crawler.errors.InvalidResponseError` to have the request retried.
         """
 
     def access_denied(self, response: Response) -> str:
-        """Why the museum gives nothing more to whoever asks, in words; empty where it may."""
+        """Why the museum refuses all further requests, in words; empty if it does not."""
         if response.status not in _REFUSED:
             return ""
         wanted = self.policy.credential if self.keyed and response.status != 410 else None
@@ -93,17 +114,20 @@ class Museum(Spider):
         return f"{response.status} from {response.url}{key}"
 
     def not_retryable(self, response: Response) -> str:
-        """Why asking again for *response* cannot help, in words; empty where it may."""
+        """Why *response* is not retryable, in words; empty if it is."""
         return ""
 
     def health_check(self) -> Request | None:
-        """What a server that is well answers even while it fails on records that break it."""
+        """A request that succeeds whenever the server is healthy.
+
+        It tells an outage from records on which a healthy server fails.
+        """
         return None
 
     def stored_response(self, request: Request) -> StoredResponse | None:
-        """The former answer to *request* that the spider has at hand, beside those on disk."""
+        """A former response to *request* that the spider can rebuild, beside those on disk."""
         return None
 
     def retry_of(self, request: Request) -> Request:
-        """*request* as it is to be asked again: the same, unless a cache is in the way."""
+        """The retry of *request*: the same request, unless a cache must be bypassed."""
         return request

@@ -22,7 +22,6 @@ from scrapy.http import Response
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import HarvestError
 from mplus_crawler.museum.components import Component, Extension
-from mplus_crawler.museum.contract import Museum
 from mplus_crawler.responses.harvest import Harvest, lock_harvest
 from mplus_crawler.responses.store import DamagedError, ResponseStore, SavedResponse
 from mplus_crawler.storage.sqlite import remove
@@ -47,7 +46,7 @@ class Ledger(Extension):
     @cached_property
     def harvest(self) -> Harvest:
         """What this crawl harvests."""
-        return Harvest.of(Museum.of(self._crawler), self._crawler.settings)
+        return Harvest.of(self._museum, self._crawler.settings)
 
     def open(self) -> None:
         """Resume an unfinished harvest, or begin a new one."""
@@ -107,7 +106,7 @@ class Ledger(Extension):
 
     def _resume(self) -> None:
         path = self.harvest.ledger
-        if Museum.of(self._crawler).fresh:
+        if self._museum.fresh:
             remove(path)
         store = self._store = ResponseStore(path)
         age = time.time() - self._began(store)
@@ -126,13 +125,13 @@ class Ledger(Extension):
     def _max_age(self) -> float:
         """Seconds for which responses may be saved: the user's, within the museum's terms."""
         longest = self._crawler.settings.getfloat("RESUME_MAX_AGE")
-        days = Museum.of(self._crawler).policy.retention_days
+        days = self._museum.policy.retention_days
         return min(longest, days * 86_400) if days else longest
 
     def _is_stale(self, saved: SavedResponse) -> bool:
         """Whether *saved* is from the future, or its record would soon have to be deleted."""
         age = datetime.now(UTC) - datetime.fromisoformat(saved.retrieved_at)
-        days = Museum.of(self._crawler).policy.retention_days
+        days = self._museum.policy.retention_days
         allowed = timedelta(days=max(days - 1, days / 2)) if days else timedelta.max
         return not timedelta() <= age < allowed
 

@@ -1,8 +1,8 @@
-"""How long a version of an API has to live, as its own answers say.
+"""The end of an API's version, as its responses announce it.
 
 ``Deprecation`` in its three forms (RFC 9745; its drafts had ``true`` and an HTTP date),
 ``Sunset`` (RFC 8594), and the links ``successor-version`` (RFC 5829), ``deprecation`` and
-``sunset``. What cannot be read is passed over.
+``sunset``. What cannot be parsed is ignored.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.records.rights import one_line
 
-# So many days before a version ends, those that are left are counted.
+# From this many days before its end, the message counts the days left.
 _LAST_DAYS = 90
 _FIELDS = ("Deprecation", "Sunset", "Link")
 
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """What a server says of its version's life; ``None`` where it says nothing.
+    """What a server announces about its version; ``None`` for what it does not mention.
 
     *since* is when the version was (or will be) deprecated, *sunset* when it ends, both in UTC;
-    *documentation* and *sunset_policy* are pages to read.
+    *documentation* and *sunset_policy* are URLs of pages.
     """
 
     deprecated: bool | None = None
@@ -48,17 +48,17 @@ class Lifecycle:
     sunset_policy: str | None = None
 
     def filled(self, other: Lifecycle) -> Lifecycle:
-        """This, and where it says nothing, what *other* says."""
+        """These values, completed from *other*."""
         return replace(
-            other, **{name: said for name, said in asdict(self).items() if said is not None}
+            other, **{name: value for name, value in asdict(self).items() if value is not None}
         )
 
     def days_left(self, today: date) -> int | None:
         """Days until the sunset, negative once it is over."""
         return (self.sunset.date() - today).days if self.sunset else None
 
-    def told(self, today: date) -> str:
-        """The whole of it in a line, for people; empty where nothing is said."""
+    def message(self, today: date) -> str:
+        """All of it in one line, for people; empty if nothing is announced."""
         parts = []
         if self.deprecated:
             parts.append(f"it is deprecated{_since(self.since, today)}")
@@ -71,7 +71,7 @@ class Lifecycle:
 
 
 def read_lifecycle(response: Response) -> Lifecycle:
-    """What the headers of *response* say; never raises."""
+    """What the headers of *response* announce; never raises."""
     fields = {name: _lines(response, name) for name in _FIELDS}
     deprecated, since = _deprecation(fields["Deprecation"])
     links = parse_links(fields["Link"])
@@ -86,7 +86,7 @@ def read_lifecycle(response: Response) -> Lifecycle:
 
 
 class LifecycleWatch(Extension):
-    """Extension: looks at every answer of the API, whatever its status, and tells once.
+    """Extension: reads every response of the API, whatever its status, and reports news once.
 
     *now* is the clock, in UTC.
     """
@@ -100,11 +100,10 @@ class LifecycleWatch(Extension):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """The watch over *crawler*'s answers."""
+        """The watch over *crawler*'s responses."""
         watch = cls(crawler)
-        # The second one is for answers out of the ledger.
-        for signal in (signals.response_downloaded, signals.response_received):
-            crawler.signals.connect(watch.look, signal)
+        crawler.signals.connect(watch.look, signals.response_downloaded)
+        crawler.signals.connect(watch.look_at_replayed, signals.response_received)
         return watch
 
     @cached_property
@@ -112,21 +111,26 @@ class LifecycleWatch(Extension):
         return Census.of(self._crawler)
 
     def look(self, response: Response, request: Request) -> None:
-        """Learn what *response* says, and tell what is new."""
+        """Learn what *response* announces, and report what is new."""
         if request.meta.get("third_party"):
             return
         known = self._known.filled(read_lifecycle(response))
         if known != self._known:
             self._known = known
-            self._census.note(known.told(self._now().date()))
+            self._census.note(known.message(self._now().date()))
+
+    def look_at_replayed(self, response: Response, request: Request) -> None:
+        """As :meth:`look`, for a response from the ledger."""
+        if request.meta.get("replayed"):
+            self.look(response, request)
 
     def certified(self) -> dict[str, Any]:
         """The certificate's ``lifecycle``."""
-        said = {
+        announced = {
             name: stamp(value) if isinstance(value, datetime) else value
             for name, value in asdict(self._known).items()
         }
-        return {**said, "days_left": self._known.days_left(self._now().date())}
+        return {**announced, "days_left": self._known.days_left(self._now().date())}
 
 
 def _since(since: datetime | None, today: date) -> str:
@@ -144,7 +148,7 @@ def _ending(sunset: date, left: int) -> str:
 
 
 def _deprecation(lines: Iterable[str]) -> tuple[bool | None, datetime | None]:
-    """Whether, and since when, if that is said."""
+    """Whether it is deprecated and since when, if announced."""
     for line in lines:
         if since := _http_date(line):
             return True, since
@@ -152,16 +156,16 @@ def _deprecation(lines: Iterable[str]) -> tuple[bool | None, datetime | None]:
             parsed: Any = http_sf.parse(line.encode("latin-1"), tltype="item")
         except (StructuredFieldError, ValueError, OverflowError, OSError):
             continue
-        said = parsed[0]
-        if isinstance(said, datetime):
-            return True, said.astimezone(UTC)
-        if said is True or str(said).lower() == "true":
+        value = parsed[0]
+        if isinstance(value, datetime):
+            return True, value.astimezone(UTC)
+        if value is True or str(value).lower() == "true":
             return True, None
     return None, None
 
 
 def _http_date(text: str) -> datetime | None:
-    """An HTTP date (RFC 9110 section 5.6.7), whichever day of the week it claims to be."""
+    """An HTTP date (RFC 9110 section 5.6.7); its day of the week is not checked."""
     try:
         moment = parsedate_to_datetime(text)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)

@@ -72,7 +72,7 @@ class Revalidation(Extension):
                 self._do_without(error)
 
     def _open(self) -> None:
-        spider = Museum.of(self._crawler)
+        spider = self._museum
         if not spider.revalidates or Census.of(self._crawler).ended:
             return
         try:
@@ -144,7 +144,7 @@ class RevalidationMiddleware(Component):
 
     def _validated(self, request: Request) -> StoredResponse | None:
         """The former response to *request*, if a 304 may stand for it."""
-        spider = Museum.of(self._crawler)
+        spider = self._museum
         anew = request.meta.get("dont_revalidate") or request.meta.get("skip_ledger")
         if not spider.revalidates or spider.fresh or anew:
             return None
