@@ -159,7 +159,7 @@ def test_a_certificate_stands_for_all_its_feeds(scrapy: Scrapy, complete: Harves
     complete.path("o.csv").unlink()
     code, lines = run(scrapy, certificate)
     assert code == 1
-    assert [line for line in lines if line.endswith("o.csv: there is no such file")]
+    assert [line for line in lines if line.endswith("o.csv: no such file")]
 
 
 def test_a_feed_elsewhere_is_found_from_the_harvests_folder(
@@ -183,20 +183,20 @@ def test_a_certificate_can_be_named(
     assert lines[0].endswith(" as certified (incomplete)")
     other = complete.path("objects.certificate.json")
     code, lines = run(scrapy, "--certificate", other, renamed)
-    assert (code, lines) == (2, [f"error: {other} says nothing of {renamed}"])
+    assert (code, lines) == (2, [f"error: {other} does not name {renamed}"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "errors"),
     [
         ([], ["name a feed or a certificate: scrapy verify FILE"]),
-        (["--certificate", "no.json", "no.jsonl"], ["there is no certificate no.json"]),
+        (["--certificate", "no.json", "no.jsonl"], ["no such certificate: no.json"]),
         (
             ["no.jsonl", "no.certificate.json", "README.md"],
             [
-                "no.jsonl: there is no such file, and no certificate names it; --certificate",
-                "there is no certificate no.certificate.json",
-                "README.md: no certificate names it; --certificate FILE does",
+                "no.jsonl: no such file, and no certificate found for it; pass one",
+                "there is not a certificate no.certificate.json",
+                "README.md: no certificate found for it; pass one FILE does",
             ],
         ),
     ],
@@ -226,23 +226,23 @@ DAMAGES: dict[str, tuple[Callable[[Harvest], object], list[str]]] = {
     ),
     "doubled": (
         lambda harvest: harvest.lines(lambda lines: lines.insert(40, lines[16])),
-        ["line 41: has the id of line 17: https://", "150 records, 149 certified"],
+        ["line 41: has the same id as line 17: https://", "150 records, 149 certified"],
     ),
     "changed id": (
         lambda harvest: harvest.record(17, change_id),
-        ["sha256 is ", "its ids are not the certified ones: id_digest is "],
+        ["sha256 is ", "its ids differ from the certified ones: id_digest is "],
     ),
     "truncated": (
         lambda harvest: harvest.rewrite("objects.jsonl", lambda content: content[:-1000]),
-        [" bytes, ", "line 149: is cut off: no newline", "line 149: is no JSON: Unterminated"],
+        [" bytes, ", "line 149: is truncated: no newline", "line 149: is not JSON: Unterminated"],
     ),
     "gone": (
         lambda harvest: harvest.path("objects.jsonl").unlink(),
-        ["objects.jsonl: there is no such file"],
+        ["objects.jsonl: no such file"],
     ),
     "garbage": (
         lambda harvest: harvest.rewrite("objects.jsonl", lambda _: bytes(range(256)) * 64),
-        ["line 1: is no JSON: ", "and 46 more such differences", ": 65 records, 149 certified"],
+        ["line 1: is not JSON: ", "and 46 more such differences", ": 65 records, 149 certified"],
     ),
     "empty": (
         lambda harvest: harvest.rewrite("objects.jsonl", lambda _: b""),
@@ -250,7 +250,7 @@ DAMAGES: dict[str, tuple[Callable[[Harvest], object], list[str]]] = {
     ),
     "certificate gone bad": (
         lambda harvest: harvest.rewrite("objects.certificate.json", lambda _: b"\xff{"),
-        ["error: ", "objects.certificate.json is no certificate: 'utf-8' codec can't"],
+        ["error: ", "objects.certificate.json is not a certificate: 'utf-8' codec can't"],
     ),
 }
 
@@ -335,7 +335,7 @@ def test_the_seal_covers_the_certificate_as_it_is_read(complete: Harvest) -> Non
 def test_a_certificate_without_seal_is_not_believed(complete: Harvest) -> None:
     complete.certify(lambda document: document.pop("seal"), reseal=False)
     (line,) = complete.findings()
-    assert line.startswith("objects.certificate.json: unsealed: ")
+    assert line.startswith("objects.certificate.json: has no seal: ")
 
 
 def setting(**fields: Any) -> Callable[[dict[str, Any]], None]:
@@ -361,21 +361,21 @@ def feed(**fields: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("edit", "difference"),
     [
-        (setting(verdict="incomplete"), "exit_code is 0, and 10 for the verdict incomplete"),
+        (setting(verdict="incomplete"), "exit_code is 0, but the verdict incomplete has 10"),
         (setting(verdict="splendid"), "verdict: 'splendid' is not one of ["),
-        (setting(exit_code=10), "exit_code is 10, and 0 for the verdict complete"),
-        (setting(unique=150), "complete, but unique + rejected + unreadable are 151, and 150 were"),
+        (setting(exit_code=10), "exit_code is 10, but the verdict complete has 0"),
+        (setting(unique=150), "complete, but unique + rejected + unreadable are 151, and 150"),
         (setting(unique="149"), "unique: '149' is not of type 'integer'"),
-        (setting(expected={"first": 151, "last": 150}), "151 were expected first and 150 at last"),
+        (setting(expected={"first": 151, "last": 150}), "151 were expected at first and 150"),
         (
             setting(expected={"first": None, "last": None}),
-            "and no one knows how many were expected",
+            "and an unknown number expected",
         ),
-        (setting(resume="scrapy crawl objects"), "complete, but it says how to go on"),
-        (setting(problems={"page 2: 404": 1}), "in spite of problems: page 2: 404"),
+        (setting(resume="scrapy crawl objects"), "complete, but it names a command to resume"),
+        (setting(problems={"page 2: 404": 1}), "despite problems: page 2: 404"),
         (setting(feeds=[]), "149 records, but no feed"),
-        (setting(id_digest="0" * 64), "objects.jsonl: its ids are not the certified ones"),
-        (setting(arguments={"limit": "9"}, unique=151), "more than the 150 there are"),
+        (setting(id_digest="0" * 64), "objects.jsonl: its ids differ from the certified ones"),
+        (setting(arguments={"limit": "9"}, unique=151), "more than the 150 expected"),
         (adding(unique=1), "objects.jsonl: 149 unique ids, 150 certified"),
         (adding(unique=-1), "objects.jsonl: 149 unique ids, 148 certified"),
         (adding(rejected=1), "objects.rejected.jsonl: 1 records, 2 certified"),
@@ -385,8 +385,11 @@ def feed(**fields: Any) -> Callable[[dict[str, Any]], None]:
         (feed(bytes=7), " bytes, 7 certified"),
         (feed(sha256="0" * 64), f"{'0' * 64} certified"),
         (feed(sha256=""), "feeds.0.sha256: '' does not match"),
-        (lambda document: document["feeds"][0].pop("sha256"), "holds no checksum of it"),
-        (feed(uri="s3://bucket/objects.jsonl"), "s3://bucket/objects.jsonl is on no disk"),
+        (lambda document: document["feeds"][0].pop("sha256"), "has no checksum of it"),
+        (
+            feed(uri="s3://bucket/objects.jsonl"),
+            "s3://bucket/objects.jsonl is not on this computer",
+        ),
     ],
 )
 def test_an_edited_certificate_is_disproved_even_when_it_is_sealed_again(
@@ -404,7 +407,7 @@ def test_a_harvest_cannot_be_made_complete_by_saying_so(incomplete: Harvest) -> 
     incomplete.certify(edit)
     (line,) = incomplete.findings("objects.incomplete.jsonl")
     assert "complete, but unique + rejected + unreadable are " in line
-    assert line.endswith(", and 150 were expected")
+    assert line.endswith(", and 150 expected")
 
 
 def test_a_snapshot_keeps_its_certificate_after_later_harvests(incomplete: Harvest) -> None:
@@ -439,7 +442,7 @@ def test_the_rejected_file_must_be_there(complete: Harvest) -> None:
 
 def test_a_field_that_stands_twice_is_found(complete: Harvest) -> None:
     complete.rewrite("objects.certificate.json", lambda text: b'{"verdict": "x",' + text[1:])
-    with pytest.raises(Exception, match=r"is no certificate: it names verdict twice"):
+    with pytest.raises(Exception, match=r"is not a certificate: the name verdict is repeated"):
         complete.findings()
 
 
@@ -454,7 +457,7 @@ def test_what_a_schema_refuses_is_found_with_its_path(complete: Harvest) -> None
         "objects.jsonl: line 17: date_begin: '1890' is not of type 'integer', 'null'",
         "objects.jsonl: line 18: record.crm:P2_has_type.0: 'a' is not of type 'object'",
         "objects.jsonl: line 19: 'label' is a required property",
-        "objects.jsonl: line 20: kind: there is no schema for 'painting'",
+        "objects.jsonl: line 20: kind: no schema for 'painting'",
         "objects.jsonl: line 21: url: 'no address' is not a 'uri'",
     ]
 
@@ -473,11 +476,11 @@ def test_of_many_refused_records_twenty_are_told(complete: Harvest) -> None:
 @pytest.mark.parametrize(
     ("line", "difference"),
     [
-        (b"[]\n", "line 17: is no JSON object"),
-        (b"\n", "line 17: is no JSON: Expecting value"),
-        (b'{"id": NaN}\n', "line 17: is no JSON: NaN is no number"),
-        (b'{"id": "\xe9"}\n', "line 17: is no JSON: 'utf-8' codec can't"),
-        (b"[" * 100_000 + b"\n", "line 17: is no JSON: maximum recursion depth"),
+        (b"[]\n", "line 17: is not a JSON object"),
+        (b"\n", "line 17: is not JSON: Expecting value"),
+        (b'{"id": NaN}\n', "line 17: is not JSON: NaN is not a number in JSON"),
+        (b'{"id": "\xe9"}\n', "line 17: is not JSON: 'utf-8' codec can't"),
+        (b"[" * 100_000 + b"\n", "line 17: is not JSON: maximum recursion depth"),
         (b'{"id": 7, "kind": "object"}\n', "line 17: has no id"),
         (b'{"id": "\\ud800", "kind": "object"}\n', "line 17: id: "),
     ],
@@ -508,18 +511,18 @@ def test_csv_is_compared_by_rows_and_ids(complete: Harvest) -> None:
     rows(complete, lambda table: table.pop(5))
     assert "o.csv: 148 records, 149 certified" in complete.findings("o.csv")
     rows(complete, lambda table: table.insert(5, table[7]))
-    assert any("has the id of line " in line for line in complete.findings("o.csv"))
+    assert any("has the same id as line " in line for line in complete.findings("o.csv"))
     rows(complete, lambda table: table[5].pop())
     assert any(" cells under " in line for line in complete.findings("o.csv"))
     complete.rewrite("o.csv", lambda content: content[:-5])
     complete.fit("o.csv")
-    assert any("is no CSV in UTF-8: unexpected end" in line for line in complete.findings("o.csv"))
+    assert any("is not CSV in UTF-8: unexpected end" in line for line in complete.findings("o.csv"))
 
 
 def test_csv_without_ids_says_so(complete: Harvest) -> None:
     rows(complete, lambda table: [row.pop(0) for row in table])
     (line,) = complete.findings("o.csv")
-    assert line == "o.csv: 149 records, as certified (complete; it has no ids to compare)"
+    assert line == "o.csv: 149 records, as certified (complete; has no ids to compare)"
 
 
 def test_a_compressed_feed_is_compared_by_its_bytes(complete: Harvest) -> None:
@@ -549,18 +552,18 @@ def test_parts_of_a_batch_are_told_as_such(complete: Harvest) -> None:
         complete.fit(name)
     for name, part in parts.items():
         assert complete.findings(name) == [
-            f"{name}: {len(part)} records, a part of the harvest's, as certified (complete)"
+            f"{name}: {len(part)} records, part of the harvest, as certified (complete)"
         ]
     complete.certify(lambda document: document["feeds"].pop())
     (line, *_) = complete.findings("objects-1.jsonl")
-    assert line.endswith("complete, but its jsonl feeds hold 100 records of 149")
+    assert line.endswith("complete, but its jsonl feeds hold 100 of 149 records")
 
 
 def test_nothing_that_a_file_holds_is_printed_as_it_is(complete: Harvest) -> None:
     for number in (17, 18):
         complete.record(number, lambda record: record.update(id="\x1b[2J\n"))
     found = complete.findings()
-    assert any("line 18: has the id of line 17: " in line for line in found)
+    assert any("line 18: has the same id as line 17: " in line for line in found)
     assert all(line.isprintable() for line in found)
 
 

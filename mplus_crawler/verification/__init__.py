@@ -1,7 +1,7 @@
-"""Verification: a feed read again, and held against its certificate.
+"""Verification: reads feeds again and compares them with their certificates.
 
-Nothing here is shared with the code that harvests, but for the schemas and :func:`seal`: what
-a mistake over there has spoilt would otherwise be found to be right.
+It shares only the schemas and :func:`seal` with the code that harvests, so that a bug there
+cannot hide itself here.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["Finding", "seal", "sealed", "verify"]
 
 
 def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Finding]:
-    """What is to be told of *file*, a feed or a certificate with all its feeds.
+    """Check *file*, a feed or a certificate with all its feeds.
 
-    A feed's certificate is *certificate*, or else looked for beside it and in *folder*. Raises
-    :class:`~mplus_crawler.errors.HarvestError` when there is none, or none that can be read.
+    The feed's certificate is *certificate*; without one, it is searched beside the feed and in
+    *folder*. Raises :class:`~mplus_crawler.errors.HarvestError` if none is found or readable.
     """
     if file.name.endswith(CERTIFICATE):
         yield from _verify_certificate(Certificate.read(file))
@@ -47,7 +47,7 @@ def _verify_certificate(certificate: Certificate) -> Iterator[Finding]:
     for feed in certificate.feeds:
         file = certificate.place(feed)
         if file is None:
-            yield Finding(certificate.path, f"the feed {feed['uri']} is on no disk of this machine")
+            yield Finding(certificate.path, f"the feed {feed['uri']} is not on this computer")
         else:
             yield from _verify_feed(certificate, file, feed, trusted=not differences)
 

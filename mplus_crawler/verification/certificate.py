@@ -1,4 +1,4 @@
-"""A certificate, read strictly: where it is, what it names, and what it contradicts."""
+"""Certificates, read strictly: finding them, and checking them for contradictions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mplus_crawler.verification.seal import seal
 from mplus_crawler.verification.strict_json import is_object, lines, parse, without_doubles
 
 CERTIFICATE = ".certificate.json"
-KEPT = f".complete{CERTIFICATE}"  # the last complete harvest's, once a later one came to less
+KEPT = f".complete{CERTIFICATE}"  # the snapshot's, after a later harvest that is not complete
 _EXIT_CODES = {
     "complete": 0,
     "complete_with_drift": 0,
@@ -71,7 +71,7 @@ _SHAPE["properties"]["problems"] = {"type": "object"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is to be told of a file: a difference, unless it *agrees*."""
+    """A line about a file: a difference, or that it *agrees*."""
 
     file: Path
     text: str
@@ -83,7 +83,7 @@ class Finding:
 
 
 class Certificate:
-    """A certificate as it was found; nothing in it is believed before it is checked."""
+    """A certificate as it was found; no field is trusted before it is checked."""
 
     def __init__(self, path: Path, document: dict[str, Any]) -> None:
         self.path = path
@@ -92,18 +92,18 @@ class Certificate:
 
     @classmethod
     def read(cls, path: Path) -> Certificate:
-        """The certificate *path*; raises :class:`HarvestError` when it is none."""
+        """Return the certificate in *path*; raises :class:`HarvestError` if it is not one."""
         try:
             document = parse(path.read_bytes(), object_pairs_hook=without_doubles)
             if not isinstance(document, dict):
-                raise HarvestError(f"{path} is no certificate: no JSON object")
+                raise HarvestError(f"{path} is not a certificate: not a JSON object")
             return cls(path, document)
         except FileNotFoundError:
-            raise UsageError(f"there is no certificate {path}") from None
+            raise UsageError(f"no such certificate: {path}") from None
         except OSError as error:
             raise HarvestError(f"{path} cannot be read: {error.strerror or error}") from None
         except (ValueError, RecursionError) as error:
-            raise HarvestError(f"{path} is no certificate: {error}") from None
+            raise HarvestError(f"{path} is not a certificate: {error}") from None
 
     def __getitem__(self, name: str) -> Any:
         return self.document[name]
@@ -115,17 +115,17 @@ class Certificate:
 
     @property
     def well_formed(self) -> bool:
-        """Whether every field is there, and of its type."""
+        """Whether every field is present and of the right type."""
         return not self.faults
 
     @property
     def complete(self) -> bool:
-        """Whether every record is said to be in hand."""
+        """Whether it claims that no record is missing."""
         return _EXIT_CODES[self["verdict"]] == 0
 
     @property
     def feeds(self) -> list[dict[str, Any]]:
-        """The feeds it names; whatever is none is left out."""
+        """The feeds it names, except entries that are not well formed."""
         feeds = self.document.get("feeds")
         if not isinstance(feeds, list):
             return []
@@ -134,7 +134,7 @@ class Certificate:
         ]
 
     def place(self, feed: dict[str, Any]) -> Path | None:
-        """Where *feed* is: where it was written, or beside a certificate that has moved with it."""
+        """Return the path of *feed*: as certified, or beside a certificate that was moved."""
         path = _local(feed["uri"])
         if path is None or not path.name or _exists(path):
             return path
@@ -142,7 +142,7 @@ class Certificate:
         return beside if _exists(beside) else path
 
     def names(self, file: Path, *, beside: bool = False) -> dict[str, Any] | None:
-        """The feed that *file* is; with *beside*, also if only its name and folder say so."""
+        """Return the entry of *file*; with *beside*, compare only its name and folder."""
         beside = beside and _same(self.path.parent, file.parent)
         for feed in self.feeds:
             path = _local(feed["uri"])
@@ -151,20 +151,20 @@ class Certificate:
         return None
 
     def feed_of(self, file: Path, *, alone: bool) -> dict[str, Any]:
-        """The feed that *file* is, by its name, or because there is *alone* one."""
+        """Return the entry of *file*: by its path or name, or the only one if *alone*."""
         feed = self.names(file) or self.names(file, beside=True)
         if feed is None and alone and len(self.feeds) == 1:
             feed = self.feeds[0]
         if feed is None:
-            raise UsageError(f"{self.path} says nothing of {file}")
+            raise UsageError(f"{self.path} does not name {file}")
         return feed
 
     def differences(self) -> Iterator[Finding]:
-        """What the certificate gives away about itself."""
+        """Check the certificate itself: seal, fields, contradictions, rejected file."""
         if "seal" not in self.document:
-            yield self._finding("unsealed: nothing shows that it is as it was written")
+            yield self._finding("has no seal: it may have been changed")
         elif self.document["seal"] != self._found_seal:
-            yield self._finding("its seal is broken: it is not as it was written")
+            yield self._finding("its seal is broken: it has been changed")
         for fault in self.faults:
             yield self._finding(fault)
         if self.well_formed:
@@ -174,13 +174,13 @@ class Certificate:
     def _contradictions(self) -> Iterator[str]:
         verdict, code = self["verdict"], self["exit_code"]
         if code != _EXIT_CODES[verdict]:
-            yield f"exit_code is {code}, and {_EXIT_CODES[verdict]} for the verdict {verdict}"
+            yield f"exit_code is {code}, but the verdict {verdict} has {_EXIT_CODES[verdict]}"
         if not self.complete:
             return
         if problems := self.document.get("problems"):
-            yield f"the verdict is {verdict} in spite of problems: {'; '.join(problems)}"
+            yield f"the verdict is {verdict} despite problems: {'; '.join(problems)}"
         if self["resume"] is not None:
-            yield f"the verdict is {verdict}, but it says how to go on"
+            yield f"the verdict is {verdict}, but it names a command to resume"
         if self["unique"] and not self["feeds"]:
             yield f"{self['unique']:,} records, but no feed"
         if verdict == "complete":
@@ -193,22 +193,22 @@ class Certificate:
         sums = f"unique + rejected + unreadable are {accounted:,}"
         if "limit" in self["arguments"]:
             if last is not None and accounted > last:
-                yield f"complete, but {sums}, more than the {last:,} there are"
+                yield f"complete, but {sums}, more than the {last:,} expected"
         elif accounted != last:
-            yield f"complete, but {sums}, and {number(last)} were expected"
+            yield f"complete, but {sums}, and {number(last)} expected"
         elif first != last:
-            yield f"complete, but {number(first)} were expected first and {number(last)} at last"
+            yield f"complete, but {number(first)} were expected at first and {number(last)} at last"
 
     def _shares(self) -> Iterator[str]:
-        """Feeds of one format hold all records, each or, as a batch, together."""
+        """Check that the feeds of each format hold all records, each of them or as a batch."""
         unique = self["unique"]
         for form in sorted({feed["format"] for feed in self["feeds"]}):
             items = sum(feed["items"] for feed in self["feeds"] if feed["format"] == form)
             if unique and items % unique:
-                yield f"complete, but its {form} feeds hold {items:,} records of {unique:,}"
+                yield f"complete, but its {form} feeds hold {items:,} of {unique:,} records"
 
     def _rejected(self) -> Iterator[Finding]:
-        """The rejected file is the last harvest's: one kept, or a job's, may have none any more."""
+        """Compare the rejected file with the counts, unless it is a later harvest's."""
         named = self["rejected"] + self["unreadable"]
         kept = self.path.name.endswith(KEPT) or "job" in self.document
         if not named or kept or self["verdict"] in ("undelivered", "failed"):
@@ -228,10 +228,10 @@ class Certificate:
 
 
 def find_certificate(file: Path, folder: Path) -> Certificate:
-    """The certificate that names *file*, beside it or in *folder*; raises :class:`HarvestError`.
+    """Return the certificate of *file*, beside it or in *folder*; raises :class:`HarvestError`.
 
-    Of several, one that holds a checksum, and of those the latest; then the one that bears the
-    file's name. Where none names its path, the file may have moved together with its own.
+    Of several that name its path, the latest with a checksum is used. If none does, the file
+    may have been moved together with its certificate: then the name is enough.
     """
     stem = file.name.rpartition(".")[0].removesuffix(".incomplete") or file.name
     likely = [file.with_name(stem + ending) for ending in (CERTIFICATE, KEPT)]
@@ -244,8 +244,8 @@ def find_certificate(file: Path, folder: Path) -> Certificate:
     for path in likely:
         if path in faults:
             raise faults[path]
-    missing = "" if _exists(file) else "there is no such file, and "
-    raise UsageError(f"{file}: {missing}no certificate names it; --certificate FILE does")
+    missing = "" if _exists(file) else "no such file, and "
+    raise UsageError(f"{file}: {missing}no certificate found for it; pass one with --certificate")
 
 
 def _read_all(paths: list[Path]) -> tuple[list[Certificate], dict[Path, HarvestError]]:
@@ -266,7 +266,7 @@ def _rank(certificate: Certificate, feed: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _local(uri: str) -> Path | None:
-    """The file that *uri* is; None for what is no file, or can be none."""
+    """Return the path that *uri* names; None if it names no local file."""
     try:
         path = unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
         os.fsencode(path)
@@ -285,10 +285,10 @@ def _exists(path: Path) -> bool:
 
 
 def _same(one: Path, other: Path) -> bool:
-    # Path.resolve raises RuntimeError where links run in a circle.
+    # Path.resolve raises RuntimeError for circular links.
     return os.path.realpath(one) == os.path.realpath(other)
 
 
 def number(count: int | None) -> str:
-    """*count* as a person reads it."""
-    return "no one knows how many" if count is None else f"{count:,}"
+    """Return *count* as text."""
+    return "an unknown number" if count is None else f"{count:,}"

@@ -1,4 +1,4 @@
-"""A feed, read again: its bytes, its records, their ids."""
+"""Reads a feed again: its bytes, its records, their ids."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 
 from mplus_crawler.verification.certificate import Certificate
 from mplus_crawler.verification.records import schema_faults
-from mplus_crawler.verification.strict_json import LONGEST_LINE, lines, parse
+from mplus_crawler.verification.strict_json import MAX_LINE, lines, parse
 
-LINES_TOLD = 20
+MAX_DIFFERENCES = 20
 _JSON_LINES = ("jsonlines", "jsonl", "jl")
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 
 class Reading:
-    """A feed, read for its checksum and then for its records."""
+    """Compares a feed with its certificate: first the checksum, then the records."""
 
     def __init__(self, certificate: Certificate, file: Path, feed: dict[str, Any]) -> None:
         self._certificate = certificate
@@ -33,29 +33,29 @@ class Reading:
         self._ids = _Ids()
 
     def differences(self) -> Iterator[str]:
-        """Everything that is not as certified."""
+        """Yield every difference from the certificate."""
         try:
             with self._file.open("rb") as file:
                 yield from self._checksum(file)
                 file.seek(0)
                 yield from self._read(file)
         except FileNotFoundError:
-            yield "there is no such file"
+            yield "no such file"
         except OSError as error:
             yield f"cannot be read: {error.strerror or error}"
 
     def summary(self) -> str:
-        """What it is, now that nothing differs."""
+        """Return a line about a feed without differences."""
         verdict, items = self._certificate["verdict"], self._feed["items"]
         if self._records is None:
             return f"{self._feed['bytes']:,} bytes, as certified ({verdict}; records not read)"
-        part = "" if items == self._certificate["unique"] else ", a part of the harvest's"
-        note = "" if self._has_ids else "; it has no ids to compare"
+        part = "" if items == self._certificate["unique"] else ", part of the harvest"
+        note = "" if self._has_ids else "; has no ids to compare"
         return f"{items:,} records{part}, as certified ({verdict}{note})"
 
     def _checksum(self, file: BufferedReader) -> Iterator[str]:
         if "bytes" not in self._feed or "sha256" not in self._feed:
-            yield "the certificate holds no checksum of it"
+            yield "the certificate has no checksum of it"
             return
         size, certified = os.fstat(file.fileno()).st_size, self._feed["bytes"]
         if size != certified:
@@ -69,7 +69,7 @@ class Reading:
         if read is None:
             return
         self._records = 0
-        yield from _first(LINES_TOLD, read(file))
+        yield from _first(MAX_DIFFERENCES, read(file))
         yield from self._sums()
 
     def _reader(self, file: BufferedReader) -> Callable[[BufferedReader], Iterator[str]] | None:
@@ -89,26 +89,26 @@ class Reading:
 
     def _record(self, line: bytes, number: int) -> Iterator[str]:
         if not line.endswith(b"\n"):
-            yield "is cut off: no newline at its end"
+            yield "is truncated: no newline at its end"
         try:
             row = parse(line)
         except (ValueError, RecursionError) as error:
-            yield f"is no JSON: {error}"
+            yield f"is not JSON: {error}"
             return
         if not isinstance(row, dict):
-            yield "is no JSON object"
+            yield "is not a JSON object"
             return
         yield from self._ids.add(row.get("id"), number)
         yield from schema_faults(row)
 
     def _csv(self, file: BufferedReader) -> Iterator[str]:
-        csv.field_size_limit(LONGEST_LINE)
+        csv.field_size_limit(MAX_LINE)
         rows = csv.reader((line.decode("utf-8-sig") for line in lines(file)), strict=True)
         try:
             for fault in self._rows(rows):
                 yield f"line {rows.line_num}: {fault}"
         except (ValueError, csv.Error) as error:
-            yield f"line {rows.line_num + 1}: is no CSV in UTF-8: {error}"
+            yield f"line {rows.line_num + 1}: is not CSV in UTF-8: {error}"
 
     def _rows(self, rows: Any) -> Iterator[str]:
         columns = next(rows, ["id"])
@@ -133,11 +133,11 @@ class Reading:
         if unique != certified:
             yield f"{unique:,} unique ids, {certified:,} certified"
         if not same_ids:
-            yield f"its ids are not the certified ones: id_digest is {digest}"
+            yield f"its ids differ from the certified ones: id_digest is {digest}"
 
     @property
     def _partial(self) -> bool:
-        """Whether it may lack records: one of a batch of files, or one that failed."""
+        """Whether it may lack records: it is one file of a batch, or the harvest is incomplete."""
         formats = [feed["format"] for feed in self._certificate.feeds]
         batch = formats.count(self._feed["format"]) > 1
         return self._feed["items"] < self._certificate["unique"] and (
@@ -146,7 +146,7 @@ class Reading:
 
 
 class _Ids:
-    """Ids and the lines they stand in, on SQLite's temporary disk."""
+    """Ids and their line numbers, in a temporary SQLite database."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)
@@ -163,7 +163,7 @@ class _Ids:
             self._db.execute("INSERT INTO ids VALUES (?, ?)", (key, line))
         except sqlite3.IntegrityError:
             (former,) = self._db.execute("SELECT line FROM ids WHERE id = ?", (key,)).fetchone()
-            yield f"has the id of line {former}: {record_id}"
+            yield f"has the same id as line {former}: {record_id}"
 
     def count(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM ids").fetchone()[0])
@@ -178,7 +178,7 @@ class _Ids:
 
 
 def _first(most: int, findings: Iterator[str]) -> Iterator[str]:
-    """The first *most* of *findings*, and how many come after them."""
+    """Yield the first *most* of *findings*, then the number of the others."""
     yield from islice(findings, most)
     if more := sum(1 for _ in findings):
         yield f"and {more:,} more such differences"

@@ -1,4 +1,4 @@
-"""Records held against the schema of their kind."""
+"""Checks records against the schema of their kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MESSAGE_LENGTH = 300
 
 
 class _Schema:
-    """A kind's schema: one implementation is quick to say yes, the other words the no."""
+    """A kind's schema: a fast validator accepts, a second one words the errors."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
@@ -27,27 +27,27 @@ class _Schema:
         if self._accepts(row):
             return
         faults = worded(self._schema, row)
-        first = next(faults, "the schema refuses it")
+        first = next(faults, "fails its schema")
         yield first
         yield from faults
 
 
 def schema_faults(row: dict[str, Any]) -> Iterator[str]:
-    """What the schema of its kind finds wrong with *row*."""
+    """Yield the errors of *row* by the schema of its kind."""
     kind, source = str(row.get("kind")), str(row.get("source"))
     schema = _schemas().get((source, kind)) or _schemas().get((None, kind))
     if schema is None:
-        yield f"kind: there is no schema for {kind!r:.50}"
+        yield f"kind: no schema for {kind!r:.50}"
         return
     try:
         yield from schema.faults(row)
     except (ValueError, RecursionError) as error:
-        yield f"cannot be held against its schema: {error}"
+        yield f"cannot be checked against its schema: {error}"
 
 
 @cache
 def _schemas() -> dict[tuple[str | None, str], _Schema]:
-    """By source and kind; by kind alone where a schema leaves the source open."""
+    """Return schemas by source and kind; the source is None where a schema allows any."""
     found = {}
     for file in files("schemas").iterdir():
         if file.name.endswith(".schema.json"):
@@ -60,7 +60,7 @@ def _schemas() -> dict[tuple[str | None, str], _Schema]:
 
 
 def worded(schema: dict[str, Any], instance: Any) -> Iterator[str]:
-    """What is wrong with *instance*, each with the path to it."""
+    """Yield the errors of *instance* by *schema*, each with its path."""
     draft = jsonschema.Draft7Validator
     for error in draft(schema, format_checker=draft.FORMAT_CHECKER).iter_errors(instance):
         message = error.message

@@ -1,4 +1,4 @@
-"""The seal of a certificate: whoever edits one has to break it."""
+"""The seal of a certificate, which shows that it was not edited."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import orjson
 
 
 def seal(certificate: Mapping[str, Any]) -> str:
-    """SHA-256 over the canonical JSON of *certificate* without its ``seal``.
+    """Return the SHA-256 of *certificate*'s canonical JSON, without its ``seal``.
 
-    Keys sorted, no spaces, UTF-8 not escaped. Dates are sealed as ISO 8601, as they will be
-    read; anything else that JSON doesn't know raises TypeError.
+    Canonical: keys sorted, no spaces, UTF-8 not escaped, dates in ISO 8601. Raises TypeError for
+    other types that JSON does not have.
     """
     unsealed = {name: value for name, value in certificate.items() if name != "seal"}
     text = json.dumps(
@@ -24,7 +24,7 @@ def seal(certificate: Mapping[str, Any]) -> str:
 
 
 def sealed(certificate: Mapping[str, Any]) -> bytes:
-    """*certificate* with its seal, as it stands in a file."""
+    """Return *certificate* with its seal, as the content of a file."""
     document = {**certificate, "seal": seal(certificate)}
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
@@ -33,4 +33,4 @@ def _iso(value: Any) -> str:
     try:
         return str(value.isoformat())
     except AttributeError:
-        raise TypeError(f"{type(value).__name__} is nothing that JSON knows") from None
+        raise TypeError(f"{type(value).__name__} has no form in JSON") from None
