@@ -195,7 +195,7 @@ def test_a_certificate_can_be_named(
             ["no.jsonl", "no.certificate.json", "README.md"],
             [
                 "no.jsonl: no such file, and no certificate found for it; pass one",
-                "there is not a certificate no.certificate.json",
+                "no such certificate: no.certificate.json",
                 "README.md: no certificate found for it; pass one FILE does",
             ],
         ),

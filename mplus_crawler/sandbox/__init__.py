@@ -1,1 +1,1 @@
-"""Two local museums that behave as Design Museum Gent's and M+'s APIs do, faults included."""
+"""Local servers that behave like the APIs of Design Museum Gent and M+, faults included."""

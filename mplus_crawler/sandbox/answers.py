@@ -1,4 +1,4 @@
-"""Answers before they are sent, and what any web server does with conditional requests."""
+"""Responses before they are sent, and conditional requests (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Answer:
 
 
 def tagged(answer: Answer) -> Answer:
-    """The answer with the weak ETag that Express gives a body, unless it has another."""
+    """Return *answer* with the weak ETag that Express computes, unless it has one."""
     if "ETag" not in answer.headers:
         digest = b64encode(sha1(answer.body, usedforsecurity=False).digest()).decode()[:27]
         answer.headers["ETag"] = f'W/"{len(answer.body):x}-{digest}"'
@@ -32,7 +32,7 @@ def tagged(answer: Answer) -> Answer:
 
 
 def error_page(status: int, text: str, policy: str) -> Answer:
-    """Express's own error page, with its content security policy."""
+    """Return the error page of Express, with its content security policy."""
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n'
         f"</head>\n<body>\n<pre>{escape(text)}</pre>\n</body>\n</html>\n"
@@ -41,7 +41,7 @@ def error_page(status: int, text: str, policy: str) -> Answer:
 
 
 def unless_fresh(answer: Answer, asked: Mapping[str, str]) -> Answer:
-    """A 304 instead, if the request's conditions say that the client has it already (RFC 9110)."""
+    """Return a 304 instead of *answer* if the request's conditions allow (RFC 9110)."""
     if answer.status // 100 != 2 or not _is_fresh(answer.headers, asked):
         return answer
     dropped = ("Content-Type", "Content-Length")

@@ -1,4 +1,4 @@
-"""The sandbox on the network: an aiohttp application, and a server in a thread for tests."""
+"""The sandbox as an aiohttp application, and as a server in a thread for tests."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _SHUTDOWN_SECONDS = 0.1
 _LARGEST_BODY = 8 * 1024 * 1024  # each museum refuses what is too large for it
 
 
-class House:
-    """Both museums under one roof, and the sandbox's own addresses, which no museum has."""
+class Museums:
+    """Both museums, and the control endpoints of the sandbox."""
 
     def __init__(self, options: Options) -> None:
         self.gent = Gent(options)
         self.mplus = Mplus(options)
         if options.mplus_data or options.mplus_faults:
-            _ = self.mplus.museum  # what is wrong with them is said at the start
+            _ = self.mplus.museum  # fail at the start if they are wrong
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Let the museum answer whose path it is."""
+        """Let the museum respond that the path belongs to."""
         museum = self.mplus if is_here(request.path) else self.gent
         return await museum.answer(request)
 
     async def control(self, request: web.Request) -> web.Response:
-        """The sandbox's own addresses; no limit counts them. ``?museum=mplus`` means M+ alone."""
+        """Respond to a control endpoint; rate limits ignore them. ``?museum=mplus`` selects M+."""
         route = (request.method, request.match_info["control"])
         if route not in _CONTROLS:
             raise web.HTTPNotFound
@@ -51,63 +51,63 @@ class House:
         return web.json_response(found)
 
     def stats(self, log: bool) -> Json:
-        """What was asked, of Gent and below ``mplus`` of M+."""
+        """Return the requests counted: Gent's, and M+'s under ``mplus``."""
         gent = self.gent.statistics.report(log)
         return gent | {"mplus": self.mplus.statistics.report(log)}
 
     def truth(self, museum: str) -> Json:
-        """What a perfect harvest of a museum holds."""
+        """Return what a complete harvest of a museum contains."""
         return (self.mplus if museum == "mplus" else self.gent).museum.truth()
 
     def change_faults(self, museum: str, specs: object) -> Json:
-        """Put more faults in force at a museum."""
+        """Add faults to a museum."""
         if not isinstance(specs, list) or not all(isinstance(spec, str) for spec in specs):
-            raise ValueError("faults: a JSON list of specs is wanted")
+            raise ValueError("faults: send a JSON list of specs")
         (self.mplus if museum == "mplus" else self.gent).faults.add(*specs)
         return {"added": len(specs)}
 
     def clear_faults(self) -> Json:
-        """Take the faults of both museums away."""
+        """Remove the faults of both museums."""
         self.gent.faults.clear()
         self.mplus.clear()
         return {}
 
     def reset(self) -> Json:
-        """Forget what was asked, and what M+ has cached."""
+        """Reset counts and limits, and M+'s cache."""
         self.gent.statistics.reset()
         self.mplus.reset()
         return {}
 
 
 _Query = Mapping[str, str]
-_CONTROLS: Mapping[tuple[str, str], Callable[[House, _Query, bytes], Json]] = {
-    ("GET", "stats"): lambda house, query, _: house.stats(query.get("log") == "1"),
-    ("GET", "truth"): lambda house, query, _: house.truth(query.get("museum", "")),
-    ("POST", "faults"): lambda house, query, body: house.change_faults(
+_CONTROLS: Mapping[tuple[str, str], Callable[[Museums, _Query, bytes], Json]] = {
+    ("GET", "stats"): lambda museums, query, _: museums.stats(query.get("log") == "1"),
+    ("GET", "truth"): lambda museums, query, _: museums.truth(query.get("museum", "")),
+    ("POST", "faults"): lambda museums, query, body: museums.change_faults(
         query.get("museum", ""), json.loads(body)
     ),
-    ("DELETE", "faults"): lambda house, _, __: house.clear_faults(),
-    ("POST", "reset"): lambda house, _, __: house.reset(),
+    ("DELETE", "faults"): lambda museums, _, __: museums.clear_faults(),
+    ("POST", "reset"): lambda museums, _, __: museums.reset(),
 }
 
 
-HOUSE = web.AppKey("HOUSE", House)
+MUSEUMS = web.AppKey("MUSEUMS", Museums)
 
 
 def create_app(options: Options) -> web.Application:
-    """The sandbox as an aiohttp application."""
+    """Return the sandbox as an aiohttp application."""
     app = web.Application(client_max_size=_LARGEST_BODY)
     app.on_response_prepare.append(_forget_server)
-    app[HOUSE] = house = House(options)
-    app.router.add_route("*", "/__{control}", house.control)
-    app.router.add_route("*", "/{path:.*}", house.answer)
+    app[MUSEUMS] = museums = Museums(options)
+    app.router.add_route("*", "/__{control}", museums.control)
+    app.router.add_route("*", "/{path:.*}", museums.answer)
     return app
 
 
 async def start(options: Options) -> tuple[web.AppRunner, str, str]:
-    """Start serving; what to clean up in the end, and the URLs of Gent and of M+.
+    """Start serving; return the runner to clean up, and the URLs of Gent and M+.
 
-    OSError if it can't listen, ValueError if there is no data set where one should be.
+    Raises OSError if the port cannot be used, ValueError if the data set is missing.
     """
     app = create_app(options)
     runner = web.AppRunner(
@@ -121,12 +121,12 @@ async def start(options: Options) -> tuple[web.AppRunner, str, str]:
         raise
     host = f"[{options.host}]" if ":" in options.host else options.host
     server = f"http://{host}:{runner.addresses[0][1]}"
-    app[HOUSE].gent.bound_to(f"{server}{ROOT}")
+    app[MUSEUMS].gent.bound_to(f"{server}{ROOT}")
     return runner, f"{server}{ROOT}", f"{server}{FACTS['paths'][0]}"
 
 
 class Sandbox:
-    """A sandbox that runs in a thread while a ``with`` block lasts; keywords are the flags' names.
+    """A sandbox in a thread, for the time of a ``with`` block; keywords are the flags' names.
 
     ::
 
@@ -150,7 +150,7 @@ class Sandbox:
         except BaseException:
             self._stop()
             raise
-        self._house = self._runner.app[HOUSE]
+        self._museums = self._runner.app[MUSEUMS]
         return self
 
     def __exit__(
@@ -163,24 +163,24 @@ class Sandbox:
         self._stop()
 
     def stats(self, log: bool = False) -> Json:
-        """What ``GET /__stats`` says."""
-        return self._call(lambda: self._house.stats(log))
+        """Return what ``GET /__stats`` returns."""
+        return self._call(lambda: self._museums.stats(log))
 
     def truth(self, museum: str = "") -> Json:
-        """What ``GET /__truth`` says; of M+ if *museum* is ``mplus``."""
-        return self._call(lambda: self._house.truth(museum))
+        """Return what ``GET /__truth`` returns; of M+ if *museum* is ``mplus``."""
+        return self._call(lambda: self._museums.truth(museum))
 
     def fault(self, spec: str, museum: str = "") -> None:
-        """Put one more fault in force; at M+ if *museum* is ``mplus``."""
-        self._call(lambda: self._house.change_faults(museum, [spec]))
+        """Add a fault; to M+ if *museum* is ``mplus``."""
+        self._call(lambda: self._museums.change_faults(museum, [spec]))
 
     def clear(self) -> None:
-        """Take all faults away again."""
-        self._call(self._house.clear_faults)
+        """Remove all faults."""
+        self._call(self._museums.clear_faults)
 
     def reset(self) -> None:
-        """Forget all requests, start all windows anew, and empty M+'s cache."""
-        self._call(self._house.reset)
+        """Reset counts and limits, and M+'s cache."""
+        self._call(self._museums.reset)
 
     def _call(self, function: Callable[[], T]) -> T:
         async def called() -> T:

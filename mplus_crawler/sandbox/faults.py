@@ -1,4 +1,4 @@
-"""Faults on demand, as far as museums share them: how a spec is read, and when it strikes."""
+"""Faults on demand: how a spec is parsed, and when a fault strikes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from random import Random
 from typing import Any
 
 Reader = Callable[[str], Any]
-# How an option is read, and its default (... if it must be given).
+# How an option is parsed, and its default (... if it is required).
 Option = tuple[Reader, Any]
 Kinds = Mapping[str, Mapping[str, Option]]
 
 
 def one_of(known: Collection[str]) -> Callable[[str], str]:
-    """A reader of one of these words."""
+    """Return a reader that accepts one of the words *known*."""
 
     def read(text: str) -> str:
         if text not in known:
@@ -27,7 +27,7 @@ def one_of(known: Collection[str]) -> Callable[[str], str]:
 
 
 def positive(text: str) -> int:
-    """Read a number from 1."""
+    """Read a positive number."""
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
@@ -42,11 +42,11 @@ def _flag(text: str) -> bool:
 
 
 def status_code(text: str) -> HTTPStatus:
-    """Read a status that HTTP knows."""
+    """Read an HTTP status code."""
     return HTTPStatus(int(text))
 
 
-# When a fault strikes, counted over the requests that it concerns.
+# When a fault strikes, counted over the requests that it selects.
 _SCHEDULE: Mapping[str, Reader] = {
     "nth": positive,
     "every": positive,
@@ -54,7 +54,7 @@ _SCHEDULE: Mapping[str, Reader] = {
     "times": _times,
 }
 
-# What any web server may do instead of answering, and what may happen to an answer on its way.
+# Wrong responses of any web server, and what may happen to a response on the network.
 STATUS: Kinds = {
     "status": {
         "code": (status_code, HTTPStatus.INTERNAL_SERVER_ERROR),
@@ -74,7 +74,7 @@ WIRE: Kinds = {
 
 @dataclass(slots=True)
 class Fault:
-    """One fault: its kind, its options, and the requests it waits for."""
+    """One fault: its kind, its options, and the requests that it selects."""
 
     kind: str
     selectors: Mapping[str, Any]
@@ -84,7 +84,7 @@ class Fault:
     fired: int = field(default=0)
 
     def strikes(self) -> bool:
-        """Whether a request that it concerns gets the fault; asking counts the request."""
+        """Count a selected request; return whether the fault strikes it."""
         self.seen += 1
         if self.fired >= self.selectors["times"] or self.seen < self.selectors["nth"]:
             return False
@@ -100,30 +100,30 @@ Due = Sequence[Fault]
 
 
 def delay(due: Due) -> float:
-    """How many seconds these faults hold an answer back."""
+    """Return the seconds by which these faults delay a response."""
     return sum((fault.options["seconds"] for fault in due if fault.kind == "latency"), 0.0)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """The faults that a museum knows: kinds, selectors, and selectors that a kind has anyway."""
+    """The faults of a museum: kinds, selectors, and each kind's default selectors."""
 
     kinds: Kinds
     selectors: Mapping[str, Reader]
     usual: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def read_all(self, specs: Iterable[str], seed: int, first: int) -> list[Fault]:
-        """Read all specs; *first* is the number of the first among all that were ever given."""
+        """Read all specs; *first* is the number of faults read before them."""
         return [
             self.read(spec, Random(f"{seed}:{number}:{spec}"))
             for number, spec in enumerate(specs, first)
         ]
 
     def read(self, spec: str, dice: Random) -> Fault:
-        """Read ``kind[:key=value,…]``; ValueError, with a line for people, if it is unknown."""
+        """Read ``kind[:key=value,…]``; raises ValueError with a readable message."""
         kind, _, rest = spec.partition(":")
         if kind not in self.kinds:
-            raise ValueError(f"fault: {kind!r} is none of {', '.join(self.kinds)}")
+            raise ValueError(f"fault: {kind!r} is not one of {', '.join(self.kinds)}")
         known = self.kinds[kind]
         readers = {
             **self.selectors,
@@ -145,10 +145,12 @@ def _read(kind: str, part: str, readers: Mapping[str, Reader]) -> tuple[str, Any
         return name, readers[name](text)
     except (KeyError, ValueError):
         known = ", ".join(readers)
-        raise ValueError(f"fault: {kind} can't read {part!r}; it knows {known}") from None
+        raise ValueError(
+            f"fault: {kind} does not accept {part!r}; its options are {known}"
+        ) from None
 
 
 def _usual_schedule(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Once is enough, unless a share of all requests is asked for."""
+    """Return the default schedule: once, or always where a share of requests is given."""
     repeated = kind == "latency" or given.keys() & {"every", "rate"}
     return {"times": inf if repeated else 1, "nth": 1, "every": 1, "rate": 1}

@@ -1,4 +1,4 @@
-"""What can be set about a sandbox; the names are those of the command's flags."""
+"""The options of a sandbox, under the names of the command's flags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHOICES = {"host": LOOPBACK, "links": ("museum", "local"), "v1": ("missing", "g
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The settings of one sandbox; ValueError, with a line for people, if one makes no sense."""
+    """The options of one sandbox; raises ValueError with a readable message."""
 
     host: str = LOOPBACK[0]
     port: int = 0

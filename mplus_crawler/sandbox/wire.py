@@ -1,4 +1,4 @@
-"""Sending an answer, whole or spoilt on its way."""
+"""Sends responses, whole or damaged by faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SLOW_STEPS = 20
 
 
 class Delivery:
-    """One answer's way to its client; ``status`` stays 0 until a status line goes out."""
+    """The sending of one response; ``status`` is 0 until a status line is sent."""
 
     def __init__(self, request: web.Request) -> None:
         self.request = request
@@ -24,37 +24,39 @@ class Delivery:
         self.response: web.StreamResponse = web.Response()
 
     async def send(self, answer: Answer, due: Due) -> None:
-        """Send an answer with the faults of the wire that are due."""
+        """Send *answer* with the network faults that are due."""
         headers = answer.headers
-        spoil = {fault.kind: fault for fault in due if fault.kind in _SPOILING}
-        if spoil:
-            if not await self._break_off(spoil):
+        damage = {fault.kind: fault for fault in due if fault.kind in _DAMAGING}
+        if damage:
+            if not await self._break_off(damage):
                 broken = web.StreamResponse(status=answer.status, headers=headers)
-                await self._send_spoilt(broken, answer.body, spoil)
+                await self._send_damaged(broken, answer.body, damage)
             return
         response = web.Response(status=answer.status, headers=headers, body=answer.body)
         await self._start(response)
         await response.write_eof()
 
-    async def _break_off(self, spoil: Mapping[str, Fault]) -> bool:
-        """Whether the connection broke before the first byte."""
-        if "hang" in spoil:
-            await asyncio.sleep(spoil["hang"].options["seconds"])
-        elif "reset" not in spoil or spoil["reset"].options["when"] == "after":
+    async def _break_off(self, damage: Mapping[str, Fault]) -> bool:
+        """Hang or reset if a fault says so; return whether the connection is broken."""
+        if "hang" in damage:
+            await asyncio.sleep(damage["hang"].options["seconds"])
+        elif "reset" not in damage or damage["reset"].options["when"] == "after":
             return False
         self._reset()
         return True
 
-    async def _send_spoilt(
-        self, response: web.StreamResponse, body: bytes, spoil: Mapping[str, Fault]
+    async def _send_damaged(
+        self, response: web.StreamResponse, body: bytes, damage: Mapping[str, Fault]
     ) -> None:
-        whole = spoil.keys() == {"slow"}
+        whole = damage.keys() == {"slow"}
         cut = body if whole else body[: len(body) // 2]
-        clean = "truncate" in spoil and spoil["truncate"].options["clean"]
+        clean = "truncate" in damage and damage["truncate"].options["clean"]
         response.content_length = len(cut if clean else body)
         await self._start(response)
-        await self._write(response, cut, spoil["slow"].options["seconds"] if "slow" in spoil else 0)
-        if "reset" in spoil:
+        await self._write(
+            response, cut, damage["slow"].options["seconds"] if "slow" in damage else 0
+        )
+        if "reset" in damage:
             self._reset()
         elif whole or clean:
             await response.write_eof()
@@ -74,7 +76,7 @@ class Delivery:
             await response.write(chunk)
 
     def _reset(self) -> None:
-        """Break the connection with a TCP reset rather than an orderly end."""
+        """Close the connection with a TCP reset."""
         transport = self.request.transport
         if transport:
             connection = transport.get_extra_info("socket")
@@ -82,4 +84,4 @@ class Delivery:
             transport.abort()
 
 
-_SPOILING = {"truncate", "reset", "hang", "slow"}
+_DAMAGING = {"truncate", "reset", "hang", "slow"}

@@ -41,7 +41,7 @@ def test_the_command_serves_until_it_is_stopped(scrapy: Scrapy, number: signal.S
     ("flags", "problem"),
     [
         (["--host", "0.0.0.0"], "host: '0.0.0.0' is not 127.0.0.1 or ::1"),
-        (["--fault", "nonsense"], "fault: 'nonsense' is none of"),
+        (["--fault", "nonsense"], "fault: 'nonsense' is not one of"),
         (["--port", "taken"], "address already in use"),
         (["extra"], "scrapy sandbox takes options only"),
     ],

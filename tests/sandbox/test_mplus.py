@@ -471,7 +471,7 @@ def test_a_data_set_in_its_published_layout(scrapy: Scrapy) -> None:
     for option, value, problem in (
         ("mplus_data", str(PUBLISHED / "constituents_JSON"), "holds no objects_JSON"),
         ("mplus_faults", ["poison:row=301"], "fault: objects has no row 301 to poison"),
-        ("mplus_faults", ["nonsense"], "fault: 'nonsense' is none of status"),
+        ("mplus_faults", ["nonsense"], "fault: 'nonsense' is not one of status"),
     ):
         with pytest.raises(ValueError, match=problem), Sandbox(**{option: value}):
             pass
