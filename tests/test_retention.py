@@ -209,7 +209,7 @@ def test_every_place_is_listed_and_emptied_when_it_is_due(keeper: Keeper) -> Non
     assert (marker(0) in there, marker(3) in there, marker(4) in there) == (False, False, True)
     last = keeper.retention("--purge", day=18.1)
     assert last.code == 0, last.err
-    assert "whoever took it must delete it" in last.out
+    assert "delete what was made of it" in last.out
     assert marker(4) not in keeper.there()
     assert (elsewhere / "copy.csv").read_text() == "mine\n"
     assert keeper.retention("--purge", day=19).out == "nothing is kept that has a date\n"
@@ -259,22 +259,25 @@ def test_nothing_of_others_is_touched_and_what_cannot_be_reached_is_told(keeper:
     assert told.code == 1, told.out
     for name, words in {
         "replaced": "left alone",
-        "linked": "a link",
+        "linked": "no longer a file",
         "unmounted": "cannot be reached",
-        "blurred": "--forget",
+        "blurred": "delete or move it",
+        "shared": "take the museum's out",
     }.items():
         assert any(name in line and words in line for line in told.err.splitlines()), told.err
     assert feeds["replaced"].exists()
-    assert feeds["shared"].read_bytes() == GENT + OPEN
+    assert marker(0) in feeds["shared"].read_bytes()
     assert not feeds["edited"].exists()
     assert feeds["blurred"].read_text() == "notes of mine\n"
     for name, content in others.items():
         assert (keeper.data / name).read_bytes() == content
 
     (keeper.scrapy.folder / "disk").rename(places / "unmounted")
-    (keeper.scrapy.folder / "moved.json").rename(feeds["linked"])
-    assert keeper.retention("--forget", str(feeds["blurred"])).code == 0
-    assert keeper.retention("--forget", "nowhere").code == 2
+    # What the link led to was the museum's, as its certificate shows.
+    assert not (keeper.scrapy.folder / "moved.json").exists()
+    feeds["linked"].unlink()
+    feeds["blurred"].rename(keeper.scrapy.folder / "notes")
+    feeds["shared"].write_bytes(GENT + OPEN)
     assert keeper.retention("--purge", day=15).code == 0
     assert marker(0) not in keeper.there()
     assert keeper.retention("--check", day=99).code == 0
@@ -400,10 +403,33 @@ def test_a_bucket_that_cannot_be_reached_and_a_harvest_at_work(
     for held in locks:
         fcntl.flock(held, fcntl.LOCK_EX)
     told = keeper.retention("--purge", day=16, **place)
-    assert (told.code, "a harvest is at work" in told.err) == (1, True), told.err
+    assert (told.code, "a harvest is using it" in told.err) == (1, True), told.err
     assert marker(0) not in keeper.there()
     assert marker(1) in keeper.there()
     for held in locks:
         held.close()
     assert keeper.retention("--purge", day=16, **place).code == 0
     assert marker(1) not in keeper.there()
+
+
+@pytest.mark.parametrize("stamp", ["2093-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_what_is_stamped_years_ahead_is_overdue(keeper: Keeper, stamp: str) -> None:
+    assert keeper.harvest().code == 0
+    feed = keeper.data / "mplus_objects.jsonl"
+    rows = [json.loads(line) for line in feed.read_bytes().splitlines()]
+    feed.write_text("".join(json.dumps({**row, "expires_at": stamp}) + "\n" for row in rows))
+    register = keeper.state / "retention.json"
+    entries = json.loads(register.read_bytes())
+    certificate = keeper.data / "mplus_objects.certificate.json"
+    register.write_text(
+        json.dumps([{**entry, "retrieved_at": stamp} for entry in entries if entry["bytes"] == 0])
+    )
+    document = json.loads(certificate.read_bytes())
+    certificate.write_text(json.dumps({**document, "started_at": stamp, "feeds": []}))
+    listed = keeper.retention().places
+    for file in (feed, certificate):
+        assert any(str(file) in place for place in keeper.retention().out.split()), listed
+    assert keeper.retention("--check").code == 1
+    assert keeper.retention("--purge").code == 0
+    assert not feed.exists()
+    assert not certificate.exists()

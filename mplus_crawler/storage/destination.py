@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Protocol
 
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UsageError
-from mplus_crawler.storage.folders import bucket_and_prefix, in_s3, state_folder
+from mplus_crawler.storage.folders import Stored, bucket_and_prefix, in_s3, state_folder
 from mplus_crawler.storage.staging import StagedFile, write_whole
 
 Failed = Callable[[OSError], None]
@@ -37,6 +40,15 @@ class Destination(Protocol):
     def names(self) -> list[str]:
         """The names of what is there."""
 
+    def look(self, name: str) -> Stored | None:
+        """Size and time of *name*; ``None`` where there is no such file."""
+
+    def open(self, name: str) -> BufferedReader | BytesIO:
+        """The content of *name*, to be read and sought in."""
+
+    def keeps_versions(self) -> bool:
+        """Whether what is removed stays there as an old version."""
+
 
 def destination(settings: BaseSettings) -> Destination:
     """The place that ``HARVEST_DIR`` names."""
@@ -46,6 +58,16 @@ def destination(settings: BaseSettings) -> Destination:
     from mplus_crawler.storage.s3 import Bucket  # boto3 is slow to import, and an extra
 
     return Bucket(place, state_folder(settings))
+
+
+def locate(uri: str, state: Path) -> tuple[Destination, str]:
+    """The destination and the name of the file *uri*, an absolute path or a URI in S3."""
+    folder, _, name = uri.rpartition("/")
+    if not in_s3(uri):
+        return Folder(Path(folder or "/")), name
+    from mplus_crawler.storage.s3 import Bucket  # boto3 is slow to import, and an extra
+
+    return Bucket(folder, state), name
 
 
 def check_s3(place: str) -> None:
@@ -96,3 +118,25 @@ class Folder:
     def names(self) -> list[str]:
         """The files in the folder itself."""
         return sorted(file.name for file in self.path.glob("*") if file.is_file())
+
+    def look(self, name: str) -> Stored | None:
+        """Size and time of a plain file; no link leads elsewhere."""
+        if not self.path.is_dir():
+            raise OSError("its folder is missing; is its disk mounted?")
+        if self.path.resolve() != self.path.absolute():
+            raise OSError("its folder is a link now")
+        try:
+            found = (self.path / name).lstat()
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError("it is no longer a file, but a link, a folder or a pipe")
+        return Stored(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def open(self, name: str) -> BufferedReader:
+        """The file."""
+        return (self.path / name).open("rb")
+
+    def keeps_versions(self) -> bool:
+        """Never."""
+        return False

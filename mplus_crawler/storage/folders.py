@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import quote
 
 from platformdirs import user_state_path
 from scrapy.settings import BaseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file or an object that is there: its size in bytes, and when it was written."""
+
+    bytes: int
+    modified: datetime
 
 
 def in_s3(place: str) -> bool:

@@ -11,13 +11,12 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mplus_crawler.storage.folders import bucket_and_prefix
+from mplus_crawler.storage.folders import Stored, bucket_and_prefix
 from mplus_crawler.storage.staging import StagedFile
 
 # The tries that boto3 makes of each call, with pauses of its own between them, if nobody has
@@ -116,8 +115,8 @@ class Bucket:
         if md5 and _md5(stored) not in ("", md5):
             raise OSError(f"{self.uri(name)} does not hold what was sent")
 
-    def look(self, name: str) -> tuple[int, datetime] | None:
-        """The object's length in bytes, and when it was put; ``None`` where there is none."""
+    def look(self, name: str) -> Stored | None:
+        """Size and time of the object, by the clock of S3."""
         with self._told(name) as s3:
             try:
                 found = s3.head_object(Bucket=self.name, Key=self._key(name))
@@ -125,7 +124,11 @@ class Bucket:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                     return None
                 raise
-            return found["ContentLength"], found["LastModified"]
+            return Stored(found["ContentLength"], found["LastModified"])
+
+    def open(self, name: str) -> io.BytesIO:
+        """The content of the object, in memory."""
+        return io.BytesIO(self.read(name) or b"")
 
     def keeps_versions(self) -> bool:
         """Whether the bucket says that it keeps what is deleted."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mplus_crawler.cli.command import ProjectCommand
-from mplus_crawler.cli.console import print_error, print_line
+from mplus_crawler.cli.console import make_table, print_error, print_line, print_table
 from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError
+from mplus_crawler.records.batch import stamp
+from mplus_crawler.records.rights import one_line
 
 if TYPE_CHECKING:
     from mplus_crawler.feeds.retention.holdings import Holding
     from mplus_crawler.feeds.retention.register import Register
+
+_DAY = timedelta(days=1)
+_UNKNOWN = 1000  # days; an older date is no date
 
 
 class Command(ProjectCommand):
@@ -22,14 +28,11 @@ class Command(ProjectCommand):
     interrupted = StoppedError("interrupted; run the same command again")
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """Add ``--purge``, ``--check``, ``--at`` and ``--forget``."""
+        """Add ``--purge``, ``--check`` and ``--at``."""
         super().add_options(parser)
         one = parser.add_mutually_exclusive_group()
         one.add_argument("--purge", action="store_true", help="delete what is overdue")
         one.add_argument("--check", action="store_true", help="exit 1 if anything is overdue")
-        one.add_argument(
-            "--forget", metavar="PLACE", help="remove a place from the list; delete nothing there"
-        )
         parser.add_argument(
             "--at",
             metavar="WHEN",
@@ -38,7 +41,7 @@ class Command(ProjectCommand):
         )
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
-        """Print the list, and purge, check or forget."""
+        """Print the list, and check or purge."""
         from mplus_crawler.feeds.retention.register import Register
         from mplus_crawler.storage.folders import state_folder
 
@@ -49,58 +52,72 @@ class Command(ProjectCommand):
             with Register(state_folder(self.current_settings)).opened() as register:
                 if register.damaged:
                     _warn(register.damaged, "damaged register set aside; listing what was found")
-                if opts.forget:
-                    return _forget(opts.forget, register)
                 return self._list(opts, at, register)
         except OSError as error:
             raise DeliveryError(f"the state folder cannot be used: {error}") from None
 
     def _list(self, opts: argparse.Namespace, at: datetime, register: Register) -> int:
         from mplus_crawler.feeds.retention.holdings import Search
-        from mplus_crawler.feeds.retention.report import table
         from mplus_crawler.feeds.retention.terms import terms
 
-        search = Search(self.current_settings, terms(self.current_settings), register)
-        found = sorted(search.holdings(), key=lambda holding: (holding.due, holding.place.uri))
-        for line in table(found, at):
-            print_line(line)
+        search = Search(self.current_settings, terms(self.current_settings), register, at)
+        found = search.holdings()
+        _print(found, at)
         overdue = [holding for holding in found if holding.due <= at]
         for holding in found:
             if holding.fault and not (opts.purge and holding in overdue):
-                _warn(holding.place.uri, f"cannot be reached: {holding.fault}")
+                _warn(holding.uri, f"cannot be reached: {holding.fault}")
         if search.blind:
             _warn("HARVEST_DIR", search.blind)
-        left = [holding for holding in overdue if not holding.is_stream] if opts.check else []
+        left = [holding for holding in overdue if opts.check and holding.kind != "stream"]
         if opts.purge:
-            left = [holding for holding in overdue if not self._purge(holding, at, register)]
+            left = [holding for holding in overdue if not self._purge(holding, register)]
         if left:
             return ExitCode.FAILED
         return ExitCode.UNDELIVERED if search.blind else ExitCode.COMPLETE
 
-    def _purge(self, holding: Holding, at: datetime, register: Register) -> bool:
+    def _purge(self, holding: Holding, register: Register) -> bool:
         """Delete the overdue content of *holding*; return whether none is left."""
         from mplus_crawler.feeds.retention.purge import NotOursError, NotPurgedError, purge
-        from mplus_crawler.feeds.retention.report import printable
         from mplus_crawler.storage.folders import state_folder
 
-        uri = holding.place.uri
+        uri = holding.uri
         try:
-            done = purge(holding, at, register, state_folder(self.current_settings))
+            done = purge(holding, register, state_folder(self.current_settings))
         except NotOursError as reason:
             _warn(uri, reason)
         except NotPurgedError as reason:
             _warn(uri, reason)
             return False
         else:
-            print_line(printable(f"{uri}: {done}"))
+            print_line(one_line(f"{uri}: {done}"))
         return True
 
 
-def _forget(uri: str, register: Register) -> int:
-    if uri not in register.entries:
-        raise UsageError(f"{uri} is not in the list that scrapy retention prints")
-    register.strike(uri)
-    return ExitCode.COMPLETE
+def _print(holdings: Sequence[Holding], at: datetime) -> None:
+    """Print a table of *holdings*, as it is *at* that moment."""
+    from rich.text import Text
+
+    if not holdings:
+        print_line("nothing is kept that has a date")
+        return
+    table = make_table(("due", "", "age", "spider", "what"), (), "place")
+    for holding in holdings:
+        table.add_row(*(Text(cell) for cell in _cells(holding, at)))
+    print_table(table)
+
+
+def _cells(holding: Holding, at: datetime) -> tuple[str, ...]:
+    days = (at - holding.since) / _DAY
+    known = days < _UNKNOWN
+    return (
+        stamp(holding.due) if known else "now",
+        "past" if holding.due <= at else "",
+        f"{days:.1f} days" if known else "unknown",
+        holding.spider,
+        holding.kind,
+        one_line(holding.uri),
+    )
 
 
 def _moment(text: str) -> datetime:
@@ -117,6 +134,4 @@ def _moment(text: str) -> datetime:
 
 
 def _warn(what: object, message: object) -> None:
-    from mplus_crawler.feeds.retention.report import printable
-
-    print_error(printable(f"{what}: {message}"))
+    print_error(one_line(f"{what}: {message}"))

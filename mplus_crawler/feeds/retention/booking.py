@@ -18,8 +18,6 @@ from mplus_crawler.feeds.retention.register import (
     Entry,
     Register,
     absolute,
-    is_local,
-    mount_of,
 )
 from mplus_crawler.feeds.retention.terms import Term
 from mplus_crawler.museum.contract import Museum
@@ -27,6 +25,8 @@ from mplus_crawler.records.batch import stamp
 from mplus_crawler.responses.ledger import Ledger
 from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.staging import StagedFile
+
+_CLOCKS_DIFFER = timedelta(days=1)  # a record of the day after tomorrow has no known age
 
 
 class Booking:
@@ -48,7 +48,8 @@ class Booking:
         """Whether records of this harvest are past their date before they are published."""
         if self._oldest is None or (term := self._term()) is None:
             return False
-        return datetime.fromisoformat(self._oldest) + term.keep <= datetime.now(UTC)
+        age = datetime.now(UTC) - datetime.fromisoformat(self._oldest)
+        return not -_CLOCKS_DIFFER < age < term.keep
 
     def staged(self, file: StagedFile) -> None:
         """Book what will be written to *file* meanwhile, here and where it goes."""
@@ -70,9 +71,8 @@ class Booking:
             entry = replace(
                 self._entry(uri, self._since(file, register, term)),
                 bytes=file.bytes,
-                # With what stood there before, nobody can say whose all of it is.
+                # Of what stood there before, the owner is not known.
                 sha256="" if file.former else file.sha256,
-                modified=file.part.stat().st_mtime_ns if is_local(uri) else 0,
             )
             former = register.entries.get(uri, entry)
             # Until it has its name, what is there may be as old as it was.
@@ -100,7 +100,7 @@ class Booking:
 
     def _entry(self, uri: str, since: str | None = None) -> Entry:
         spider = Museum.of(self._crawler).name
-        return Entry(uri, spider, since or self._began(), mount=mount_of(uri))
+        return Entry(uri, spider, since or self._began())
 
     def _since(self, file: StagedFile, register: Register, term: Term) -> str:
         """When the oldest of *file* was retrieved, with what stood there before."""
@@ -123,8 +123,7 @@ def book_certificate(settings: BaseSettings, uri: str, certificate: Mapping[str,
     if certificate.get("policy", {}).get("retention_days"):
         with Register(state_folder(settings)).opened() as register:
             uri = absolute(uri)
-            began = certificate["started_at"]
-            register.add(Entry(uri, certificate["spider"], began, mount=mount_of(uri)))
+            register.add(Entry(uri, certificate["spider"], certificate["started_at"]))
 
 
 def _uri(file: StagedFile, target: Path) -> str:

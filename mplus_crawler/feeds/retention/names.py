@@ -1,4 +1,4 @@
-"""What files of a harvest are called, so that they are known even if nothing else is."""
+"""How the files of harvests are named, so that they are found without a register."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_FORMATS = r"jsonl|jsonlines|jl|json|csv|xml"
+CERTIFICATE = ".certificate.json"
+
+_FORMATS = r"jsonl|jsonlines|jl|json|csv"
 _KINDS = {
     "ledger": r"-[0-9a-f]{12}\.(ledger|known)(\.damaged-\d+)?(-wal|-shm)?",
-    "certificate": r"(\.complete)?\.certificate\.json",
     "rejected": rf"\.rejected\.({_FORMATS})",
-    "incomplete": rf"\.incomplete\.({_FORMATS})",
-    "snapshot": rf"\.({_FORMATS})",
+    "snapshot": rf"(\.incomplete)?\.({_FORMATS})",
 }
 _PART = re.compile(r"\.(?P<name>.+?)(\.(?P<harvest>[a-z0-9_]+-[0-9a-f]{12}))?\.part")
 _LEDGER = re.compile(r"(?P<harvest>.+?-[0-9a-f]{12})\.ledger")
@@ -20,7 +20,7 @@ _LEDGER = re.compile(r"(?P<harvest>.+?-[0-9a-f]{12})\.ledger")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a name tells: the *spider*, the *kind* of file, and the *harvest* it is in use by."""
+    """What a name tells: the *spider*, the *kind* of file, and the *harvest* that may use it."""
 
     spider: str
     kind: str

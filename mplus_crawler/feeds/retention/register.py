@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,15 @@ from mplus_crawler.feeds.retention.contents import moment
 from mplus_crawler.storage.folders import in_s3
 from mplus_crawler.storage.staging import write_whole
 
-# Begins the URI of what went to standard output: nobody can look there again.
+# Begins the URI of what went to standard output, where it cannot be found again.
 STREAM = "stdout:"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A place: the spider whose content it holds, retrieved when at the earliest (ISO 8601).
+    """A place with content of *spider*, the oldest of it retrieved at *retrieved_at* (ISO 8601).
 
-    *bytes* and *sha256* are of the file as it was written, *modified* (ns) and *mount* are its
-    time and its disk; they are 0 and empty where there is no telling.
+    *bytes* and *sha256* are those of the file as it was written; 0 and empty if unknown.
     """
 
     uri: str
@@ -38,8 +36,6 @@ class Entry:
     retrieved_at: str
     bytes: int = 0
     sha256: str = ""
-    modified: int = 0
-    mount: str = ""
 
     @property
     def since(self) -> datetime:
@@ -86,42 +82,27 @@ class Register:
 
     def _read(self) -> dict[str, Entry]:
         try:
-            found = [_entry(fields) for fields in json.loads(self.path.read_bytes())]
+            found = [_entry(members) for members in json.loads(self.path.read_bytes())]
         except FileNotFoundError:
             return {}
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             self.damaged = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
             self.path.rename(self.damaged)
             return {}
         return {entry.uri: entry for entry in found}
 
 
-def is_local(uri: str) -> bool:
-    """Whether *uri* is a path on this machine."""
-    return not in_s3(uri) and not uri.startswith(STREAM)
-
-
 def absolute(uri: str) -> str:
-    """*uri*, its folder the real one; the file may be a link, which publishing replaces."""
-    path = Path(uri)
-    return str(path.parent.resolve() / path.name) if is_local(uri) else uri
+    """*uri* with its real path, links followed; a URI in S3 or of a stream as it is."""
+    return uri if in_s3(uri) or uri.startswith(STREAM) else str(Path(uri).resolve())
 
 
-def mount_of(uri: str) -> str:
-    """The folder at which the disk that holds *uri* is mounted; empty where it is on none."""
-    path = os.path.dirname(uri) if is_local(uri) else ""  # noqa: PTH120
-    while not os.path.ismount(path) and path != os.path.dirname(path):  # noqa: PTH120
-        path = os.path.dirname(path)  # noqa: PTH120
-    return path
-
-
-def _entry(fields: Any) -> Entry:
-    entry = Entry(**fields)
-    texts = (entry.uri, entry.spider, entry.sha256, entry.mount)
-    numbers = (entry.bytes, entry.modified)
-    sound = all(isinstance(text, str) and "\0" not in text for text in texts)
-    if not sound or moment(entry.retrieved_at) is None:
+def _entry(members: Any) -> Entry:
+    known = {field.name for field in fields(Entry)}
+    entry = Entry(**{name: value for name, value in members.items() if name in known})
+    texts = (entry.uri, entry.spider, entry.sha256)
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
         raise TypeError("not an entry")
-    if not all(isinstance(number, int) for number in numbers):
+    if moment(entry.retrieved_at) is None or not isinstance(entry.bytes, int):
         raise TypeError("not an entry")
     return entry
