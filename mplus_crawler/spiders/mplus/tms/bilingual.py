@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mplus_crawler.records.text import line_breaks
+
 Face = Mapping[str, Any]
 
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -78,8 +80,8 @@ def at(face: Any, *path: str) -> Any:
 
 
 def text(value: Any) -> str | None:
-    """*value* where it is a text with something in it."""
-    return value if isinstance(value, str) and value.strip() else None
+    """Return *value* where it is a text with something in it, with plain line breaks."""
+    return line_breaks(value) if isinstance(value, str) and value.strip() else None
 
 
 def texts(value: Any) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mplus_crawler.spiders.mplus.tms.bilingual import Bilingual, identity, text, texts, whole
 from mplus_crawler.spiders.mplus.tms.credit import Credit
+from mplus_crawler.spiders.mplus.tms.dates import year_columns
 
 
 def constituent_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
@@ -28,8 +29,7 @@ def constituent_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
         **record.texts("display_bio", "displayBio"),
         **record.texts("gender", "gender"),
         **record.texts("nationality", "nationality"),
-        "date_begin": whole(face.get("beginDate")),
-        "date_end": whole(face.get("endDate")),
+        **year_columns(face),
         "is_maker": face.get("isMaker") if isinstance(face.get("isMaker"), bool) else None,
         "object_count": whole(face.get("objectCountPublic")),
         "fallbacks": record.fallbacks,

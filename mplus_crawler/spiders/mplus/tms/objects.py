@@ -12,9 +12,10 @@ from mplus_crawler.spiders.mplus.tms.bilingual import (
     nodes,
     text,
     texts,
-    whole,
 )
 from mplus_crawler.spiders.mplus.tms.credit import Credit
+from mplus_crawler.spiders.mplus.tms.dates import edtf_columns, year_columns
+from mplus_crawler.spiders.mplus.tms.dimensions import dimension_columns
 from mplus_crawler.spiders.mplus.tms.makers import (
     Person,
     constituents_of,
@@ -32,6 +33,8 @@ def object_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
         "title_zh": text(record.zh.get("title")),
     }
     dates = record.texts("display_date", "displayDate")
+    date = dates["display_date_en"] or dates["display_date_zh"]
+    years = year_columns(face)
     constituents = constituents_of(record)
     makers = makers_of(constituents, credit)
     number = text(face.get("objectNumber"))
@@ -41,17 +44,17 @@ def object_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
         "id": id_,
         "url": credit.page("object", text(face.get("slug"))),
         "label": title or number or id_,
-        "attribution": _attribution(credit, makers, title, dates, number),
+        "attribution": _attribution(credit, makers, title, date, number),
         "object_number": number,
         "sort_number": text(face.get("sortNumber")),
         "slug": text(face.get("slug")),
         **titles,
         **dates,
-        "date_begin": whole(face.get("beginDate")),
-        "date_end": whole(face.get("endDate")),
+        **years,
+        **edtf_columns(date, years["date_begin"], years["date_end"]),
         **record.texts("medium", "medium"),
         **record.texts("dimensions", "dimension"),
-        "dimension_details": [dict(node) for node in nodes(face.get("dimensionDetails"))],
+        **dimension_columns(face.get("dimensionDetails"), text(face.get("dimension"))),
         **record.texts("credit_line", "creditLine"),
         **record.lists("areas", "classification", "area"),
         **record.lists("categories", "classification", "category"),
@@ -72,14 +75,13 @@ def _attribution(
     credit: Credit,
     makers: list[Person],
     title: str | None,
-    dates: Mapping[str, str | None],
+    date: str | None,
     number: str | None,
 ) -> str | None:
     """Return the credit line; None where a maker's name is unknown, rather than a wrong one."""
     names = names_to_print(makers)
     if names is None:
         return None
-    date = dates["display_date_en"] or dates["display_date_zh"]
     return credit.line(names, title, date, number)
 
 
