@@ -91,7 +91,7 @@ def test_a_download_that_leads_elsewhere_or_is_no_archive_is_incomplete(scrapy: 
         return 200, [], b"<html>Not found</html>"
 
     with serving(answer) as server:
-        for path, words in (("away", "led away"), ("page", "no archive")):
+        for path, words in (("away", "off-site request blocked"), ("page", "no archive")):
             source = server.base_url.replace("/v2/", f"/{path}")
             crawl = scrapy.crawl(
                 "mplus_open_objects", "-a", f"source={source}", "-s", "RETRY_TIMES=0"

@@ -11,6 +11,7 @@ from mplus_crawler.census import Census
 from mplus_crawler.feeds.publication import Publication
 from mplus_crawler.museum.components import Component
 from mplus_crawler.museum.contract import Museum
+from mplus_crawler.protocols.source import SourceRecord
 from mplus_crawler.records.batch import Loss, Records, Row, json_line, stamp
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.records.rights import UNWRITTEN, Rights
@@ -100,12 +101,14 @@ class ValidatePipeline(Component):
         return item
 
     def _valid(self, row: Row) -> bool:
-        faults = errors(self._item_class, row)
-        if not faults:
+        reason, record = "schema", row["record"]
+        if isinstance(record, SourceRecord) and record.repeated:
+            reason, faults = "repeated_name", [_repeats(name) for name in record.repeated]
+        elif not (faults := errors(self._item_class, row)):
             return True
         record_id = row["id"] if isinstance(row["id"], str) else None
         if self._census.reject(record_id):
-            self._write(record_id, "schema", faults, row["retrieved_at"], row["record"])
+            self._write(record_id, reason, faults, row["retrieved_at"], record)
         return False
 
     def _lose(self, loss: Loss) -> None:
@@ -129,3 +132,7 @@ class ValidatePipeline(Component):
             "record": record,
         }
         self._rejected.write(json_line(line))
+
+
+def _repeats(name: str) -> dict[str, str]:
+    return {"path": "record", "message": f"an object has the name {name!r:.200} more than once"}

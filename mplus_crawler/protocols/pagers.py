@@ -16,8 +16,9 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.documents import read_document, value_at
+from mplus_crawler.protocols.documents import members_at, read_document, value_at
 from mplus_crawler.protocols.links import parse_links
+from mplus_crawler.protocols.source import SourceRecord
 
 # More digits number no page of any museum, and cost quadratic time.
 _WHOLE = re.compile(r"[0-9]{1,9}")
@@ -171,10 +172,8 @@ def whole_parameter(url: str, name: str) -> int | None:
     return int(values[0]) if len(values) == 1 and _WHOLE.fullmatch(values[0]) else None
 
 
-def _rows(document: dict[str, Any], members: str, total: str) -> tuple[list[Any], int]:
-    rows, count = value_at(document, members), value_at(document, total)
-    if not isinstance(rows, list):
-        raise InvalidResponseError(f"the response has no list of records at {members}")
+def _rows(document: SourceRecord, members: str, total: str) -> tuple[list[Any], int]:
+    rows, count = members_at(document, members), value_at(document, total)
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise InvalidResponseError(f"the response has no number of all records at {total}")
     return rows, count

@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from mplus_crawler.protocols.source import SourceRecord, fragment
+
 Row = dict[str, Any]
 # Separates several values in one text column; labels and URIs do not contain it.
 SEVERAL = " | "
@@ -46,11 +48,20 @@ class Loss:
 
 
 def json_line(value: Any) -> bytes:
-    """Return *value* as one line of JSON. The json module writes what is too deep for orjson."""
+    """Return *value* as one line of JSON; a :class:`.SourceRecord` in it keeps its source bytes."""
     try:
-        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        options = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_APPEND_NEWLINE
+        return orjson.dumps(value, default=fragment, option=options)
+    except orjson.JSONEncodeError:  # an integer over 64 bits, or deep nesting
+        return _plain(value) + b"\n"
+
+
+def _plain(value: Any) -> bytes:
+    if isinstance(value, SourceRecord):
+        return value.raw
+    if isinstance(value, dict):
+        return b"{%s}" % b",".join(b"%s:%s" % (_plain(k), _plain(v)) for k, v in value.items())
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def stamp(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.documents import read_document
+from mplus_crawler.protocols.documents import members_at, read_document
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.protocols.pagers import Page, PageRequest, whole_parameter
 
@@ -44,9 +44,7 @@ class HydraPages:
         before the end, and when the next page is missing although the total requires one.
         """
         document = read_document(body)
-        members = document.get("hydra:member")
-        if not isinstance(members, list):
-            raise InvalidResponseError("the answer has no list of members")
+        members = members_at(document, "/hydra:member")
         total = _total(document)
         view = document.get("hydra:view")
         view = view if isinstance(view, dict) else {}
@@ -76,9 +74,7 @@ def read_listing(body: bytes, most: int | None = None) -> MemberList:
     Raises :class:`InvalidResponseError` when it is none, and when it lists less than it counts.
     """
     document = read_document(body)
-    members = document.get("hydra:member")
-    if not isinstance(members, list):
-        raise InvalidResponseError("the answer has no list of members")
+    members = members_at(document, "/hydra:member")
     total = _total(document)
     listing = MemberList(document, members, total)
     due = total if most is None else min(most, total)
@@ -93,13 +89,7 @@ def read_lists(body: bytes, *names: str) -> MemberList:
     Raises :class:`InvalidResponseError` where one is missing.
     """
     document = read_document(body)
-    members: list[Any] = []
-    for name in names:
-        listed = document.get(name)
-        if not isinstance(listed, list):
-            raise InvalidResponseError(f"the answer has no list of {name}")
-        members += listed
-    return MemberList(document, members, None)
+    return MemberList(document, members_at(document, *(f"/{name}" for name in names)), None)
 
 
 def _total(document: dict[str, Any]) -> int:

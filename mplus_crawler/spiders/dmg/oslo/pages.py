@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.documents import read_document
+from mplus_crawler.protocols.documents import members_at, read_document
 from mplus_crawler.protocols.pagers import whole_parameter
 
 MEMBERS = "GecureerdeCollectie.bestaatUit"
@@ -49,9 +49,7 @@ def read_page(body: bytes, number: int, size: int) -> OsloPage:
     before the end.
     """
     document = read_document(body)
-    members = document.get(MEMBERS)
-    if not isinstance(members, list):
-        raise InvalidResponseError("the answer has no list of members")
+    members = members_at(document, f"/{MEMBERS}")
     view = document.get("hydra:view")
     links = view if isinstance(view, dict) else {}
     total = document.get("hydra:totalItems")
