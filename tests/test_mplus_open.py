@@ -51,7 +51,7 @@ def test_objects_have_the_columns_of_the_api(scrapy: Scrapy) -> None:
     assert rows[8597]["label"] == rows[8597]["object_number"]
     assert len(str(rows[5820]["title_en"] or rows[5820]["title_zh"])) == 566
     assert (rows[442]["image_count"], rows[17]["image_count"]) == (None, 0)
-    assert (rows[19]["date_end"], rows[1304]["makers_en"]) == (0, [])
+    assert (rows[19]["date_end"], rows[1304]["makers_en"]) == (None, [])
     assert {row["fallbacks"] == [] for row in rows.values()} == {True}
     verified = scrapy.run("verify", str(crawl.folder / "mplus_open_objects.jsonl"))
     assert verified.returncode == 0, verified.stdout + verified.stderr
