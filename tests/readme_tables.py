@@ -24,119 +24,127 @@ README = ROOT / "README.md"
 DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")))
 
 ARGUMENTS = {
-    "since": "`YYYY-MM-DD`: only what the museum has generated anew from that day on; it never "
-    "tells of deletions",
-    "limit": "the first so many records only",
-    "page_size": "records on a page; the most that the museum gives, unless told otherwise",
+    "since": "`YYYY-MM-DD`: only records that the museum has generated since that day; deletions "
+    "do "
+    "not show",
+    "limit": "only this many records, the first ones",
+    "page_size": "records per page; default: the maximum that the museum allows",
     "q": 'full text, as the museum searches it: `"a phrase"`, `OR`, `-not`; exhibitions: a part '
     "of title or number",
     "language": "`NLD`, `FRA`, `ENG`: with a title in it (concepts: a label; agents: a Wikipedia "
     "text)",
-    "type": "objects: terms in Dutch, those after a comma must hold, too; agents: `individual`, "
+    "type": "objects: terms in Dutch; with commas, all of them must match; agents: `individual`, "
     "`organisation`, `unknown`",
-    "material": "terms in Dutch, those after a comma must hold, too",
-    "color": "base colours in the images; those after a comma must be there, too",
-    "cssColor": "the same with CSS names of colours",
+    "material": "terms in Dutch; with commas, all of them must match",
+    "color": "base colours in the images; with commas, all of them must be present",
+    "cssColor": "the same, with CSS colour names",
     "colors": "`true`: fill the columns `colors` and `color_codes`",
-    "hasImages": "`true`: with a IIIF manifest, whether or not that works",
-    "hasColors": "`true`: with colours known",
+    "hasImages": "`true`: with a IIIF manifest, valid or not",
+    "hasColors": "`true`: with known colours",
     "hasParts": "`true`: with physical parts",
     "isPartOf": "`true`: part of a set",
-    "onDisplay": "`true` or `false`; neither finds objects of which the museum doesn't say; "
-    "indexes: `true`, count only what is on display",
-    "agent": "number or URI of a maker or designer; the museum ignores other filters beside it, "
-    "so they are refused",
-    "concept": "number or URI of a concept; narrower ones count",
-    "conceptSearch": "a part of a concept's label",
-    "date": "`FROM/TO`, two years: made or designed between them, at least in part",
-    "dateFrom": "a year: made or designed then or later, at least in part",
-    "dateTo": "a year: made or designed then or before, at least in part",
-    "koepels": "`exclude`: without the records that stand for all parts of an object",
-    "nationality": "in Dutch, such as `Belgisch`",
+    "onDisplay": "`true` or `false`; neither finds objects for which this is unknown; indexes: "
+    "`true` "
+    "counts only what is on display",
+    "agent": "number or URI of a maker or designer; no other filter may be combined with it, since "
+    "the museum would ignore that",
+    "concept": "number or URI of a concept; includes narrower concepts",
+    "conceptSearch": "part of a concept's label",
+    "date": "`FROM/TO`, two years: made or designed between them, at least partly",
+    "dateFrom": "a year: made or designed then or later, at least partly",
+    "dateTo": "a year: made or designed then or earlier, at least partly",
+    "koepels": "`exclude`: without records that represent all parts of an object",
+    "nationality": "in Dutch, for example `Belgisch`",
     "role": "`designer`, `producer`",
-    "hasBio": "`true`: with a biography, which the museum says of nearly all",
-    "pids": "numbers or URIs of records, with commas between",
-    "pids_file": "file with one of them a line, or a feed, as JSON lines or CSV, with the column "
-    "`id`",
-    "source": "where the published data set is: a folder, a tar, a zip, or the address of one; the "
-    "publisher's own, unless told otherwise",
-    "feed": "file to read images and their rights from: a feed of `objects`, as JSON lines or CSV",
-    "licences": "terms under which images are fetched, by their short names with commas between; "
-    "`public-domain` unless told otherwise",
-    "size": "size to ask IIIF hosts for: `max`, `full`, `thm`, a width such as `800`, or "
-    "`!WIDTH,HEIGHT` to fit into; as the record has it unless told otherwise",
+    "hasBio": "`true`: with a biography, according to the museum; nearly all match",
+    "pids": "numbers or URIs of records, separated by commas",
+    "pids_file": "file with one number or URI per line, or a feed (JSON Lines or CSV) with the "
+    "column `id`",
+    "source": "the published data set: a folder, a tar or zip file, or the address of one; "
+    "default: the "
+    "publisher's repository",
+    "feed": "file with the images and their rights: a feed of `objects` (JSON Lines or CSV)",
+    "licences": "licences under which images are fetched, by their short names, separated by "
+    "commas; "
+    "default: `public-domain`",
+    "size": "size to request from IIIF hosts: `max`, `full`, `thm`, a width such as `800`, or "
+    "`!WIDTH,HEIGHT` to fit into; default: as in the record",
     "shard": "`2/4`: the second of four parts, for several computers",
-    "manifests": "`true`: where a record says nothing of an image's rights, ask for the object's "
-    "IIIF manifest, one a second from each host; slow",
+    "manifests": "`true`: if a record does not state image rights, request the object's IIIF "
+    "manifest, one "
+    "per second and host; slow",
     "bucket": "years in a period, 5 to 100; 10 unless given",
     "yearFrom": "first year of the first period; 1600 unless given",
     "yearTo": "last year of the last period, at most 2100; 2030 unless given",
-    "dominant": "`true`: the objects in which each colour is strongest, a request a colour",
-    "fresh": "`true`: drop what an unfinished harvest has in hand, and start with the first page; "
-    "single records: do not ask whether former answers still hold",
+    "dominant": "`true`: also the objects in which each colour is strongest; one request per "
+    "colour",
+    "fresh": "`true`: drop the saved responses of an unfinished harvest and start with the first "
+    "page; "
+    "single records: request them even if they have not changed",
 }
-# Every spider takes it (MuseumSpider.check), so that none has to name it.
+# Accepted by every spider (MuseumSpider.check).
 ALWAYS = "fresh"
 
-# Settings that have no default of their own say what stands in for it.
+# Settings without a default value state what is used instead.
 SETTINGS: dict[str, tuple[str, str | None]] = {
     "DMG_BASE_URL": (
-        "where the API of Design Museum Gent is; plain http only on this machine",
+        "address of the API of Design Museum Gent; plain http only on this computer",
         "the policy's `base_url`",
     ),
     "MPLUS_URL": (
-        "where the API of M+ is; plain http only on this machine",
+        "address of the API of M+; plain http only on this computer",
         "the policy's `base_url`",
     ),
     "HARVEST_DIR": ("folder of snapshots, rejected files and certificates", None),
     "HARVEST_STATE_DIR": (
-        "folder of what unfinished harvests have in hand",
+        "folder of the saved responses of unfinished harvests",
         "`.state` in `HARVEST_DIR`",
     ),
     "RESUME_MAX_AGE": (
-        "seconds after its start for which an unfinished harvest is taken up; later, it starts "
-        "afresh; of M+, two weeks unless this is set, and never longer",
+        "seconds from its start during which an unfinished harvest can be resumed; later, it "
+        "starts afresh; for M+ the default is two weeks, and also the maximum",
         None,
     ),
     "BUDGET_URL": (
-        "where requests are counted: `sqlite:///FILE` (an absolute path makes four slashes) or "
-        "`redis://HOST/0` (needs `pip install redis`); all that name one store keep to the limits "
-        "together",
+        "where requests are counted: `sqlite:///FILE` (four slashes with an absolute path) or "
+        "`redis://HOST/0` (requires `pip install redis`); processes with the same store share the "
+        "limits",
         "a file in the user's state folder",
     ),
-    "POLICY_DIR": ("folder of policy files that are laid over the shipped ones", "none"),
-    "RATE_SHARE": ("the part of every limit that may be used, 0.01 to 1", None),
+    "POLICY_DIR": ("folder of policy files that override parts of the shipped ones", "none"),
+    "RATE_SHARE": ("share of every limit that may be used, 0.01 to 1", None),
     "THROTTLE_MAX_WAIT": (
-        "seconds that a request may wait for its turn; a longer wait stops the harvest (exit 11)",
+        "seconds that a request may wait for the rate limit; a longer wait stops the harvest "
+        "(exit 11)",
         None,
     ),
-    "LOOKAHEAD": ("pages that are asked for at the same time, at most", None),
-    "MAX_REJECT_SHARE": ("share of the records that may be rejected or unreadable, 0 to 1", None),
-    "CONTACT_URL": ("goes into the User-Agent, so that the museum can reach you", None),
-    "LOGSTATS_INTERVAL": ("seconds between two lines of progress; 0 for none", None),
+    "LOOKAHEAD": ("maximum number of pages requested at the same time", None),
+    "MAX_REJECT_SHARE": ("share of records that may be rejected or unreadable, 0 to 1", None),
+    "CONTACT_URL": ("part of the User-Agent, so that the museum can contact you", None),
+    "LOGSTATS_INTERVAL": ("seconds between progress lines; 0 for none", None),
 }
 
 EXIT_CODES: dict[ExitCode, tuple[tuple[Verdict, ...], str]] = {
     ExitCode.COMPLETE: (
         (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT),
         "every record is in the feed or named in the rejected file; with drift: the collection "
-        "changed meanwhile, and comparing ids has shown that none is missing",
+        "changed during the harvest, and a comparison of ids shows that none is missing",
     ),
     ExitCode.FAILED: ((Verdict.FAILED,), "any other failure"),
     ExitCode.USAGE: (
         (),
-        "an argument, setting or policy is wrong, or the same harvest is already under way: "
+        "an argument, setting or policy is wrong, or the same harvest is already running: "
         "nothing was requested, no file was replaced",
     ),
     ExitCode.INCOMPLETE: ((Verdict.INCOMPLETE,), "pages or records are missing"),
     ExitCode.STOPPED: (
         (Verdict.STOPPED,),
-        "stopped before its end, by a limit, errors in a row or Ctrl-C; the certificate names the "
-        "command that goes on",
+        "stopped early by a limit, repeated errors or Ctrl-C; run the command in the certificate "
+        "to resume",
     ),
     ExitCode.REFUSED: (
         (Verdict.REFUSED,),
-        "the museum answered 401, 403 or 410, or has retired that version of its API",
+        "the museum responded with 401, 403 or 410, or has retired that version of its API",
     ),
     ExitCode.CONTRACT_BROKEN: (
         (Verdict.CONTRACT_BROKEN,),
@@ -144,15 +152,16 @@ EXIT_CODES: dict[ExitCode, tuple[tuple[Verdict, ...], str]] = {
     ),
     ExitCode.UNDELIVERED: (
         (Verdict.UNDELIVERED,),
-        "a file could not be stored; a place that cannot be written to is told before any request",
+        "a file could not be written; a folder that cannot be written is reported before any "
+        "request",
     ),
 }
 
 _MARKED = re.compile(r"(<!-- table:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-class Outdated(Exception):
-    """What is described here and what the code has are not the same things."""
+class OutdatedError(Exception):
+    """The descriptions here do not match the code."""
 
 
 def spider_classes() -> list[type[MuseumSpider]]:
@@ -248,7 +257,7 @@ def settings() -> str:
     for name, (meaning, stand_in) in SETTINGS.items():
         default = defaults[name]
         if (default is None) is (stand_in is None):
-            raise Outdated(f"{name}: its default in settings.py is {default!r}")
+            raise OutdatedError(f"{name}: its default in settings.py is {default!r}")
         rows.append((code(name), meaning, stand_in or code(default or "")))
     return table(("setting", "meaning", "default"), rows)
 
@@ -262,7 +271,7 @@ def exit_codes() -> str:
     for exit_code, (verdicts, meaning) in sorted(EXIT_CODES.items()):
         for verdict in verdicts:
             if verdict.exit_code != exit_code:
-                raise Outdated(f"{verdict} has the exit code {verdict.exit_code}")
+                raise OutdatedError(f"{verdict} has the exit code {verdict.exit_code}")
         rows.append((str(exit_code), codes(verdicts), meaning))
     return table(("code", "verdict", "meaning"), rows)
 
@@ -357,9 +366,11 @@ def shape(schema: Mapping[str, Any]) -> str:
 def same(here: str, described: Iterable[Any], there: str, present: Iterable[Any]) -> None:
     """Raise :class:`Outdated` unless both are the same names."""
     if missing := set(present) - set(described):
-        raise Outdated(f"{here} in tests/readme_tables.py lacks {sorted(missing)}")
+        raise OutdatedError(f"{here} in tests/readme_tables.py lacks {sorted(missing)}")
     if extra := set(described) - set(present):
-        raise Outdated(f"{here} in tests/readme_tables.py has {sorted(extra)}; {there} has not")
+        raise OutdatedError(
+            f"{here} in tests/readme_tables.py has {sorted(extra)}; {there} has not"
+        )
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

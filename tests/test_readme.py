@@ -18,7 +18,14 @@ import pytest
 
 from tests import readme_tables
 from tests.conftest import ROOT, Scrapy
-from tests.readme_tables import DOCUMENTS, README, TABLES, Outdated, rewritten, settings_defaults
+from tests.readme_tables import (
+    DOCUMENTS,
+    README,
+    TABLES,
+    OutdatedError,
+    rewritten,
+    settings_defaults,
+)
 
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
@@ -193,10 +200,10 @@ def test_what_is_new_or_gone_in_the_code_is_noticed(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.delitem(described, name)
-        with pytest.raises(Outdated, match=str(name)):
+        with pytest.raises(OutdatedError, match=str(name)):
             TABLES[table]()
     monkeypatch.setitem(described, "nonsense", ("", ""))
-    with pytest.raises(Outdated, match="nonsense"):
+    with pytest.raises(OutdatedError, match="nonsense"):
         TABLES[table]()
 
 
@@ -204,7 +211,7 @@ def test_a_changed_default_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         readme_tables, "settings_defaults", lambda: settings_defaults() | {"POLICY_DIR": "policies"}
     )
-    with pytest.raises(Outdated, match="POLICY_DIR"):
+    with pytest.raises(OutdatedError, match="POLICY_DIR"):
         readme_tables.settings()
 
 

@@ -196,7 +196,7 @@ def test_a_certificate_can_be_named(
             [
                 "no.jsonl: no such file, and no certificate found for it; pass one",
                 "no such certificate: no.certificate.json",
-                "README.md: no certificate found for it; pass one FILE does",
+                "README.md: no certificate found for it; pass one",
             ],
         ),
     ],

@@ -35,7 +35,7 @@ class Museums:
             _ = self.mplus.museum  # fail at the start if they are wrong
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Let the museum respond that the path belongs to."""
+        """Pass the request to the museum that has its path."""
         museum = self.mplus if is_here(request.path) else self.gent
         return await museum.answer(request)
 
