@@ -87,7 +87,7 @@ def test_an_object_with_colours() -> None:
             }
         ],
         "iiif_manifest": "https://api.collectie.gent/iiif/presentation/v2/manifest/dmg:0012",
-        "parts": [f"{BASE}id/object/0012%2Fpart%2F1", f"{BASE}id/object/0012%2Fpart%2F2"],
+        "parts": [f"{BASE}id/object/0012/part/1", f"{BASE}id/object/0012/part/2"],
         "same_as": ["https://stad.gent/id/mensgemaaktobject/dmg/530007637"],
         "colors": ["brown", "red"],
         "color_codes": ["#12a34a", "#9ccef7"],
@@ -256,6 +256,28 @@ def test_unknown_is_no_title() -> None:
     assert an_object(P1_is_identified_by=unknown)["title_nl"] is None
     known = [unknown, {"rdfs:label": "Vaas", **dutch}]
     assert an_object(P1_is_identified_by=known)["title_nl"] == "Vaas"
+
+
+@pytest.mark.parametrize("kind", ["object", "exhibition"])
+@pytest.mark.parametrize("title", ["unknown", [{"@value": "unknown", "@language": "nl"}]])
+def test_a_title_stands_in_for_an_unknown_label(kind: str, title: Any) -> None:
+    names = [
+        {"rdfs:label": "unknown", "crm:P72_has_language": {"@id": LANGUAGE + "NLD"}},
+        {"rdfs:label": "Vase", "crm:P72_has_language": {"@id": LANGUAGE + "FRA"}},
+    ]
+    record = {"@id": f"{BASE}id/{kind}/1", "rdfs:label": title}
+    assert columns(kind, record)["label"] == "unknown"
+    named = columns(kind, {**record, "crm:P1_is_identified_by": names})
+    assert (named["label"], named["title_nl"], named["title_fr"]) == ("Vase", None, "Vase")
+
+
+def test_a_label_in_another_language_stands_in_for_an_unknown_one() -> None:
+    label = [{"@value": "unknown", "@language": "nl"}, {"@value": "Stoel", "@language": "en"}]
+    for kind in ("object", "concept", "agent"):
+        record = {"@id": f"{BASE}id/{kind}/1", "rdfs:label": label}
+        assert columns(kind, record)["label"] == "Stoel"
+    concept = {"rdfs:label": "unknown", "skos:prefLabel": {"@value": "chair", "@language": "en"}}
+    assert columns("concept", {"@id": f"{BASE}id/concept/1", **concept})["label"] == "chair"
 
 
 def test_the_number_of_an_object_is_the_one_that_is_typed_so() -> None:
@@ -513,6 +535,14 @@ def test_what_a_record_gains_changes_no_column(
         ("https://museum.test/v2/id/object/SB%200012", "id/object/SB%200012"),
         ("https://museum.test/v2/id/object/2001-0003/A", "id/object/2001-0003%2FA"),
         ("https://museum.test/v2/id/object/2001-0003%2fA", "id/object/2001-0003%2FA"),
+        ("https://museum.test/v2/id/object/0012/part/1", "id/object/0012/part/1"),
+        (
+            "https://museum.test/v2/id/object/2001-0003/A/part/12/",
+            "id/object/2001-0003%2FA/part/12",
+        ),
+        ("https://museum.test/v2//id/object/SB 0012/part/2", "id/object/SB%200012/part/2"),
+        ("https://museum.test/v2/id/object/0012/A/1", "id/object/0012%2FA%2F1"),
+        ("https://museum.test/v2/id/object/1996/12", "id/object/1996%2F12"),
         ("https://museum.test/v2/id/object/50% & 50", "id/object/50%25%20%26%2050"),
         ("https://museum.test/v2/id/object/%FF", "id/object/%FF"),
         ("https://museum.test/v2/id/object/été?#", "id/object/%C3%A9t%C3%A9%3F%23"),

@@ -273,10 +273,35 @@ def test_a_known_property_keeps_its_shape(change: dict[str, Any], path: str) -> 
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_a_record_with_an_id_has_a_type(kind: str) -> None:
+def test_a_record_with_an_id_has_a_type_unless_it_is_an_exhibition(kind: str) -> None:
     record = a_record(kind)
     del record["@type"]
-    assert paths(kind, record) == ["record.@type"]
+    assert paths(kind, record) == ([] if kind == "exhibition" else ["record.@type"])
+    assert paths(kind, {**record, "@type": None}) == ["record.@type"]
+
+
+def test_an_exhibition_without_linked_data_has_its_columns() -> None:
+    record = {
+        "@id": f"{BASE}id/exhibition/TE_1933-004",
+        "crm:P1_is_identified_by": [
+            {"@type": "crm:E42_Identifier", "rdfs:label": "TE_1933-004"},
+            {"rdfs:label": "Design in Gent", "crm:P72_has_language": {"rdfs:label": "nl"}},
+        ],
+        "crm:P67i_is_referred_to_by": [
+            {"rdfs:label": "Over glas.", "crm:P72_has_language": {"rdfs:label": "nl"}}
+        ],
+        "crm:P138i_has_representation": [{"@id": "https://museum.test/view.jpg"}],
+    }
+    row = row_of("exhibition", record)
+    assert errors(ITEM_CLASSES["exhibition"], row) == []
+    assert (row["label"], row["title_nl"]) == ("Design in Gent", "Design in Gent")
+    assert (row["description_nl"], row["images"]) == (
+        "Over glas.",
+        ["https://museum.test/view.jpg"],
+    )
+    bare = {"@id": record["@id"], "crm:P138i_has_representation": []}
+    assert row_of("exhibition", bare)["label"] == "TE_1933-004"
+    assert paths("exhibition", bare) == []
 
 
 @pytest.mark.parametrize("kind", CLASSES)

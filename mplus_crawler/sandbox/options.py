@@ -27,6 +27,8 @@ class Options:
     concepts: int = _ROWS["concepts"]
     seed: int = 1
     invalid: float = 1.0
+    unlinked: float = 1.0
+    twins: int = 0
     limits: str = "museum"
     window_scale: float = 1.0
     links: str = "museum"
@@ -52,6 +54,8 @@ class Options:
             "exhibitions",
             "concepts",
             "invalid",
+            "unlinked",
+            "twins",
             "rights",
             "latency",
             "mplus_window",

@@ -86,6 +86,32 @@ def test_a_bare_record_has_no_id(museum: Sandbox) -> None:
     assert "crm:P1_is_identified_by" in record
 
 
+def test_an_exhibition_without_linked_data_has_an_id_and_no_type(museum: Sandbox) -> None:
+    (id_,) = museum.truth()["exhibitions"]["untyped"]
+    assert get(museum, id_.removeprefix(BASE)).status == 500
+    members = list(walk(museum, "id/exhibitions?itemsPerPage=100&fullRecord=true"))
+    (record,) = [member for member in members if member["@id"] == id_]
+    assert not record.keys() & {"@type", "@context", "rdfs:label"}
+    assert record["crm:P1_is_identified_by"]
+
+
+def test_numbers_that_two_exhibitions_share() -> None:
+    with Sandbox(exhibitions=10, invalid=0, unlinked=0, twins=2) as museum:
+        members = list(walk(museum, "id/exhibitions?itemsPerPage=4&fullRecord=true"))
+        stubs = list(walk(museum, "id/exhibitions?itemsPerPage=4"))
+    ids = [member["@id"] for member in members]
+    assert ids == [stub["@id"] for stub in stubs]
+    assert (len(ids), len(set(ids))) == (10, 8)
+    assert members[0]["@id"] == members[1]["@id"]
+    assert members[0]["rdfs:label"] != members[1]["rdfs:label"]
+
+
+def test_removed_objects_are_gone(museum: Sandbox) -> None:
+    removed = museum.truth()["objects"]["removed"]
+    assert removed
+    assert {get(museum, id_.removeprefix(BASE)).status for id_ in removed[:5]} == {410}
+
+
 def test_colours_come_when_asked_for_and_leave_the_tag(museum: Sandbox) -> None:
     record = next(walk(museum, "id/objects?hasColors=true&itemsPerPage=1"))
     path = canonical(record["@id"]).removeprefix(BASE)

@@ -95,14 +95,14 @@ def pid_of(canonical_id: str) -> str:
 def a_pid(museum: Sandbox, name: str = "objects") -> str:
     """The encoded number of a record that is simply in order."""
     truth = museum.truth()[name]
-    odd = {id_ for kind in ("invalid", "null", "merged") for id_ in truth[kind]}
+    odd = {id_ for kind in ("invalid", "null", "untyped", "merged") for id_ in truth[kind]}
     return pid_of(next(id_ for id_ in truth["ids"] if id_ not in odd))
 
 
 def is_spoilt(record: dict[str, Any]) -> bool:
     stamp = record.get("prov:generatedAtTime", {}).get("@value", "2026")
     return (
-        isinstance(record["rdfs:label"], dict)
-        or not isinstance(record["@type"], str)
+        isinstance(record.get("rdfs:label"), dict)
+        or not isinstance(record.get("@type"), str)
         or not stamp.startswith("2026")
     )

@@ -22,6 +22,8 @@ _HELP = {
     "concepts": ("N", "concepts in the thesaurus"),
     "seed": ("N", "the same seed generates the same museum"),
     "invalid": ("FACTOR", "factor for the number of records that fail their schema; 0 for none"),
+    "unlinked": ("FACTOR", "factor for the number of rows without linked data; 0 for none"),
+    "twins": ("N", "exhibitions that share their number with another one"),
     "limits": ("LIMITS", "museum, off, or TIER=REQUESTS/SECONDS,… for some tiers"),
     "window_scale": ("FACTOR", "factor for the limits' windows; 0.1 makes 60 s 6 s"),
     "links": ("WHOSE", "address in links, museum (as in its own) or local (this server)"),

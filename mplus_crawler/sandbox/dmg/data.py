@@ -22,6 +22,7 @@ from mplus_crawler.sandbox.dmg.names import (
 )
 from mplus_crawler.sandbox.dmg.shelf import Shelf
 from mplus_crawler.sandbox.facts.dmg import FACTS, WORDS
+from mplus_crawler.sandbox.options import Options
 
 T = TypeVar("T")
 
@@ -105,14 +106,16 @@ class Sizes:
 class Collection:
     """Every table of one made-up museum."""
 
-    def __init__(self, sizes: Sizes, seed: int, invalid: float, rights: float = 0.0) -> None:
+    def __init__(self, sizes: Sizes, options: Options) -> None:
         self.sizes = sizes
-        self.seed = seed
-        self.rights = rights
+        self.seed = seed = options.seed
+        self.rights = options.rights
         self.base = ""  # where images are, if not at the museum's own hosts
         self.shelves = _shelves(sizes, seed)
         for name, shelf in self.shelves.items():
-            shelf.make_odd(FACTS["collection"][name], Random(f"{seed}:{name}"), invalid)
+            dice = Random(f"{seed}:{name}")
+            shelf.make_odd(FACTS["collection"][name], dice, options.invalid, options.unlinked)
+        self.shelves["exhibitions"].make_twins(options.twins)
         self.object = lru_cache(ROWS_KEPT)(self._object)
         self.agent = lru_cache(ROWS_KEPT)(self._agent)
         self.exhibition = lru_cache(ROWS_KEPT)(self._exhibition)

@@ -31,7 +31,7 @@ class Front:
 
     def __init__(self, options: Options) -> None:
         sizes = Sizes(options.objects, options.agents, options.exhibitions, options.concepts)
-        self._rows = Collection(sizes, options.seed, options.invalid, options.rights)
+        self._rows = Collection(sizes, options)
         self.museum = Museum(self._rows, options.api_key, options.v1)
         self.statistics = Statistics(read_tiers(options.limits, options.window_scale))
         self.faults = Faults(self.museum, options.seed, options.faults)

@@ -99,7 +99,12 @@ class Museum:
 
     def truth(self) -> Json:
         """What a perfect harvest of each collection holds, by canonical id."""
-        return {name: _truth(shelf) for name, shelf in self._rows.shelves.items()}
+        truth = {name: _truth(shelf) for name, shelf in self._rows.shelves.items()}
+        objects = self._rows.shelves["objects"]
+        fates = {key: self._rows.fate(key) for key in range(objects.numbered)}
+        removed = [objects.pid(key) for key, fate in fates.items() if fate == "removed"]
+        truth["objects"]["removed"] = [iri("object", quote(pid, safe="")) for pid in removed]
+        return truth
 
     def _page(self, place: Place, asked: Mapping[str, str]) -> Page:
         if place.name == PRIVATE:
@@ -174,7 +179,7 @@ class Museum:
             self._check_fate(shelf, place.pid, key)
         if key is None:
             raise RefusedError(404, {"error": f"{place.name.capitalize()} not found"})
-        if key in shelf.poison:
+        if key in shelf.poison or (name == "exhibitions" and key in shelf.bare):
             error = {"error": f"Error fetching {place.name} data"}
             raise RefusedError(500, _SERVER_ERROR if name == "objects" else error)
         row = self._rows.row(shelf.kind, key)
@@ -212,7 +217,9 @@ def _truth(shelf: Shelf) -> Json:
         "total": len(shelf.keys),
         "ids": ids(shelf.keys),
         "invalid": ids(listed & shelf.invalid.keys()),
-        "null": ids(listed & shelf.bare),
+        # Rows without linked data have no @id; exhibitions have one, and no @type.
+        "null": ids(listed & shelf.bare if shelf.kind != "exhibition" else ()),
+        "untyped": ids(listed & shelf.bare if shelf.kind == "exhibition" else ()),
         "poison": ids(listed & shelf.poison),
         "merged": ids(listed & shelf.merged.keys()),
     }

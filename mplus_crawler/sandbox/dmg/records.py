@@ -67,7 +67,7 @@ class Records:
             if colours and row.palette:
                 record["crm:P65_shows_visual_item"] = visual_item(self._rows, row)
         elif key in shelf.bare:
-            record["crm:P1_is_identified_by"] = appellations(row.titles)
+            record |= _unlinked(shelf.kind, row)
         if key in shelf.invalid:
             _spoil(record, shelf.invalid[key])
         return orjson.dumps(record)
@@ -111,6 +111,19 @@ def _exhibition_record(rows: Collection, row: Row) -> Json:
         for number in range(1, dice.choice((1, 1, 1, 2, 5)))
     ]
     return record
+
+
+def _unlinked(kind: str, row: Row) -> Json:
+    """What the API knows of a row without linked data; an exhibition has its number, too."""
+    titles = appellations(row.titles)
+    if kind != "exhibition":
+        return {"crm:P1_is_identified_by": titles}
+    me = iri("exhibition", row.pid)
+    return {
+        "@id": me,
+        "crm:P1_is_identified_by": [internal_number(me, row.pid), *titles],
+        "crm:P138i_has_representation": [_view(f"views/{row.pid}_01.jpg", "300210730")],
+    }
 
 
 def _view(path: str, kind: str) -> Json:

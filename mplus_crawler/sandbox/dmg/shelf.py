@@ -22,11 +22,12 @@ class Shelf:
     merged: dict[int, int] = field(default_factory=dict)
     poison: set[int] = field(default_factory=set)
     inserted: dict[int, str] = field(default_factory=dict)
+    twins: dict[int, str] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
 
     def pid(self, key: int) -> str:
         """The number of a row."""
-        return self.inserted.get(key) or self.number(key)
+        return self.inserted.get(key) or self.twins.get(key) or self.number(key)
 
     def find(self, pid: str) -> int | None:
         """The row with this number, listed or not, unless it was deleted."""
@@ -48,13 +49,21 @@ class Shelf:
         if 0 < at <= len(self.keys):
             self.deleted.add(self.keys.pop(at - 1))
 
-    def make_odd(self, facts: Mapping[str, float], dice: Random, invalid: float) -> None:
+    def make_twins(self, count: int) -> None:
+        """Give *count* rows the number of the row before them."""
+        for first, second in zip(self.keys[::2], self.keys[1::2], strict=False):
+            if len(self.twins) < count:
+                self.twins[second] = self.number(first)
+
+    def make_odd(
+        self, facts: Mapping[str, float], dice: Random, invalid: float, unlinked: float
+    ) -> None:
         """Choose the rows that are invalid, bare (their stored JSON-LD is null) or merged."""
         rows = len(self.keys)
         spoilt = facts["invalid"] * invalid
         shares = (
             spoilt * min(1, rows / facts["rows"]),
-            rows * facts["bare"],
+            rows * facts["bare"] * unlinked,
             rows * facts["merged"],
         )
         counts = [max(1, round(share)) if share else 0 for share in shares]

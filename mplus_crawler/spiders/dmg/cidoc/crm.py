@@ -15,6 +15,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     has_type,
     is_a,
     label,
+    literals,
     nodes,
     text,
     texts,
@@ -25,7 +26,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
 IDENTIFIER = "crm:E42_Identifier"
 # Getty AAT 300080091, "description": the type of texts about a thing.
 DESCRIPTION = "http://vocab.getty.edu/aat/300080091"
-# What the museum writes for a title that it doesn't know.
+# What the museum writes where it knows no title.
 NO_TITLE = "unknown"
 TIME_SPAN = "crm:P4_has_time-span"
 BEGIN = "crm:P82a_begin_of_the_begin"
@@ -37,10 +38,16 @@ _iso_date = re.compile(r"-?\d{4,6}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 def identity(
     record: Node, canonical: Canonical, known_id: str | None, names: Iterable[str]
 ) -> dict[str, Any]:
-    """``id``, ``url``, ``label`` and ``modified``; *known_id* is for a record without ``@id``."""
+    """Return ``id``, ``url``, ``label`` and ``modified`` of *record*.
+
+    *known_id* is for a record without ``@id``. The label is the museum's, unless that is
+    "unknown", then a title, then the PID.
+    """
     raw = uri_of(record)
     uri = canonical(raw) if raw else known_id
-    name = label(record) or next(iter(names), None) or (pid(uri) if uri else None)
+    labels = [said for _, said in literals(record.get("rdfs:label"))]
+    known = (said for said in (*labels, *names) if said != NO_TITLE)
+    name = next(known, None) or next(iter(labels), None) or (pid(uri) if uri else None)
     return {
         "id": uri,
         "url": uri,

@@ -1,4 +1,4 @@
-"""One spelling for each of the museum's URIs, whatever the API wrote."""
+"""One spelling for each of the museum's URIs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 _canonical_tail = re.compile(r"id/[a-z]+/[A-Za-z0-9_.~-]+").fullmatch
-_record = re.compile(r"(?i:id)/++([a-zA-Z]+)/++(.*[^/])/*", re.DOTALL).fullmatch
+_record = re.compile(r"(?i:id/)++([a-zA-Z]+)/++(.*[^/])/*", re.DOTALL).fullmatch
+# Parts of a record and events in its life have URIs below the record's, as in …/0012/part/1.
+_below = re.compile(r"(?:/[a-z]{4,}/[0-9]+)+$").search
 
 
 def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:
-    """The canonical spelling of *raw*: *base_url* + ``id/{kind}/`` + percent-encoded PID.
+    """Return the canonical spelling of *raw*: *base_url*, ``id/{kind}/``, percent-encoded PID.
 
-    On the wire PIDs come unencoded, slashes are doubled or trailing, scheme and case of the
-    host vary, and *also* names further bases that serve the same records. Whatever follows
-    the kind is the PID, slashes and all; one that has ``%XX`` escapes is taken as encoded.
-    Other places below a base are put below *base_url*, a query in one spelling, too. URIs of
-    anyone else are left alone. Idempotent.
+    On the wire PIDs are not encoded, slashes are doubled or trailing, the scheme and the case of
+    the host vary, and the bases in *also* serve the same records. Slashes in a PID are encoded,
+    those of a part (``/part/1``) are not. A PID with ``%XX`` escapes is read as encoded. Other
+    URLs below a base are moved below *base_url*, and their queries are spelled in one way. Any
+    other URI is returned unchanged. Idempotent.
     """
     if raw.startswith(base_url) and _canonical_tail(raw, len(base_url)):
         return raw
@@ -27,19 +29,21 @@ def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:
         return raw
     rest = match[1] or ""
     if record := _record(rest):
-        rest = f"id/{record[1].lower()}/{_encoded(record[2])}"
+        below = found[0] if (found := _below(record[2])) else ""
+        number = record[2].removesuffix(below)
+        rest = f"id/{record[1].lower()}/{_encoded(number)}{below}"
     elif "?" in rest:
         rest = _queried(*rest.split("?", 1))
     return f"{base_url.rstrip('/')}/{rest}"
 
 
 def pid(canonical: str) -> str:
-    """The persistent identifier in a canonical URI, as the museum writes it."""
+    """Return the persistent identifier in a canonical URI, decoded."""
     return unquote(canonical.rpartition("/")[2])
 
 
 def _queried(place: str, query: str) -> str:
-    """A place and its query, every name and value percent-encoded."""
+    """Return a URL with every name and value of its query percent-encoded."""
     pairs = [pair.replace("+", " ").partition("=") for pair in query.split("&") if pair]
     spelled = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, _, value in pairs)
     return f"{place.rstrip('/')}?{spelled}"
