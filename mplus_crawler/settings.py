@@ -15,8 +15,6 @@ NEWSPIDER_MODULE = "mplus_crawler.spiders"
 COMMANDS_MODULE = "mplus_crawler.cli.commands"  # crawl exits with the verdict
 
 # The contract with users: see the table in README.md.
-DMG_BASE_URL = os.environ.get("DMG_BASE_URL")
-MPLUS_URL = os.environ.get("MPLUS_URL")
 HARVEST_DIR = os.environ.get("HARVEST_DIR", "data")
 BUDGET_URL = os.environ.get("BUDGET_URL")
 POLICY_DIR = os.environ.get("POLICY_DIR")

@@ -13,7 +13,7 @@ from scrapy.spiderloader import SpiderLoader
 
 from mplus_crawler.census import Verdict
 from mplus_crawler.errors import ExitCode
-from mplus_crawler.policies.policy import Limit, Policy, Tier
+from mplus_crawler.policies.policy import Limit, Policy, Tier, base_settings
 from mplus_crawler.policies.reading import load_policy, policy_keys
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.settings import SPIDER_MODULES
@@ -172,10 +172,14 @@ def spider_classes() -> list[type[MuseumSpider]]:
 
 
 def settings_defaults() -> dict[str, str | None]:
-    """The settings that settings.py reads from the environment, with their defaults."""
+    """The settings that are read from the environment, with their defaults.
+
+    settings.py has them, but for those that say where museums' APIs are.
+    """
     tree = ast.parse((ROOT / "mplus_crawler" / "settings.py").read_text("utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return {
+    bases = {name for key in policy_keys() for name in base_settings(key)}
+    return dict.fromkeys(name for name in SETTINGS if name in bases) | {
         name: default[0] if default else None
         for call in calls
         if ast.unparse(call.func) == "os.environ.get"

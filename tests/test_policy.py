@@ -11,7 +11,7 @@ import pytest
 
 from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.policy import Limit
-from mplus_crawler.policies.reading import load_policy, policy_keys
+from mplus_crawler.policies.reading import key_names, load_policy, policy_keys
 from tests.conftest import ROOT, limit
 
 LOCAL = "http://127.0.0.1:8000/v2/"
@@ -149,3 +149,38 @@ def test_no_limit_licence_or_url_of_a_museum_is_spelled_in_code() -> None:
     numbers = {str(limit.requests) for tier in policy.tiers for limit in tier.limits}
     for file in (ROOT / "mplus_crawler" / "politeness").glob("*.py"):
         assert not numbers & set(re.findall(r"\b\d+\b", file.read_text()))
+
+
+CREDENTIAL = '[credential]\nenvironment = "DOOR_TOKEN"\npaths = ["."]\nask = "knock"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ('header = "X-Key"', True),
+        ('header = "Authorization"\nscheme = "Bearer"', True),
+        ('query = "api_key"', True),
+        ('header = "X-Key"\nquery = "api_key"', False),
+        ('query = "api_key"\nscheme = "Bearer"', False),
+        ('query = "a&b"', False),
+        ("", False),
+    ],
+)
+def test_a_key_goes_in_a_header_or_in_the_query(tmp_path: Path, text: str, right: bool) -> None:
+    (tmp_path / "dmg.toml").write_text(CREDENTIAL + text)
+    if right:
+        assert load_policy("dmg", tmp_path).credential
+        return
+    with pytest.raises(UsageError, match=r"dmg\.toml: credential"):
+        load_policy("dmg", tmp_path)
+
+
+def test_the_keys_of_all_policies_are_known(tmp_path: Path) -> None:
+    shipped = {"DMG_API_KEY", "MPLUS_API_KEY"}
+    assert key_names() == shipped
+    (tmp_path / "dmg.toml").write_text(CREDENTIAL)
+    (tmp_path / "broken.toml").write_text("[credential")
+    (tmp_path / "odd.toml").write_text("credential = 5")
+    (tmp_path / "bare.toml").write_text("[credential]\nquery = 'k'")
+    (tmp_path / "latin.toml").write_bytes(b"\xe9")
+    assert key_names(tmp_path) == shipped | {"DOOR_TOKEN"}

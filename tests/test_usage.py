@@ -74,6 +74,26 @@ def test_a_usage_error_is_one_line_and_asks_nothing(
     assert not crawl.folder.exists()
 
 
+@pytest.mark.parametrize("given", ["-s DOOR_TOKEN=canary", "-a door_token=canary"])
+def test_a_key_that_a_policy_of_the_users_names_is_refused(scrapy: Scrapy, given: str) -> None:
+    text = '[credential]\nenvironment = "DOOR_TOKEN"\nquery = "k"\npaths = ["."]\nask = "knock"\n'
+    crawl = scrapy.policy(text, "another").crawl("objects", *given.split())
+    check_one_line(crawl, 2, "DOOR_TOKEN", "environment")
+    assert "canary" not in crawl.err
+    harvest = scrapy.run("harvest", "dmg", *given.split()) if given.startswith("-s") else None
+    assert harvest is None or (harvest.returncode == 2 and "canary" not in harvest.stderr)
+
+
+@pytest.mark.parametrize("name", ["DMG_BASE_URL", "DMG_URL"])
+def test_the_api_is_where_either_name_says(scrapy: Scrapy, name: str) -> None:
+    with serving(lambda path: (410, [], b"")) as server:
+        assert scrapy.crawl("objects", **{name: server.base_url}).code == 12
+        assert scrapy.crawl("agents", "-s", f"{name}={server.base_url}", MPLUS_URL="x").code == 12
+        elsewhere = {"DMG_BASE_URL": "http://127.0.0.1:9/"}
+        assert scrapy.crawl("dcat", "-s", f"{name}={server.base_url}", **elsewhere).code == 12
+    assert len(server.asked) == 3
+
+
 def test_a_job_that_its_settings_break_has_a_certificate(scrapy: Scrapy) -> None:
     for setting, code in (("LOG_FILE=/no/such/folder/log", 14), ("LOOKAHEAD", 2)):
         crawl = scrapy.crawl("objects", "-a", "_job=nightly", "-s", setting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -12,14 +12,16 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.jobs import job_id
 from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.policies.reading import key_names
 from mplus_crawler.responses.harvest import Harvest, lock_harvest
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.storage.destination import check_s3
 from mplus_crawler.storage.folders import in_s3, state_folder, try_folder
 from mplus_crawler.wire.budget.stores import open_budget
 
-# Read from the environment only: arguments and settings are logged and show in process lists.
-SECRETS = ("DMG_API_KEY", "MPLUS_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# Read from the environment only, as the museums' keys: arguments and settings are logged and show
+# in process lists.
+_AWS_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 # Minimum and maximum by name; a minimum that is an int requires a whole number.
 _NUMBERS = {
@@ -50,7 +52,8 @@ def check_launch(
     *given* are the ``NAME=VALUE`` settings of the command line. A secret among them or among
     the spider's *arguments* is refused.
     """
-    _refuse_secrets([*arguments, *(pair.partition("=")[0] for pair in given)])
+    names = [*arguments, *(pair.partition("=")[0] for pair in given)]
+    _refuse_secrets(names, {*_AWS_SECRETS, *key_names(settings.get("POLICY_DIR"))})
     check_values(settings)
     check_harvest_dir(settings)
     _check_feeds(settings)
@@ -67,12 +70,9 @@ def check_launch(
         lock_harvest(harvest, job_id(arguments))
 
 
-def _refuse_secrets(names: Sequence[str]) -> None:
-    for name in names:
-        if name.upper() in SECRETS:
-            raise UsageError(
-                f"{name.upper()} is a secret: set it in the environment, not on the command line"
-            )
+def _refuse_secrets(names: Sequence[str], secrets: Collection[str]) -> None:
+    for name in {name.strip().upper() for name in names} & {name.upper() for name in secrets}:
+        raise UsageError(f"{name} is a secret: set it in the environment, not on the command line")
 
 
 def check_values(settings: BaseSettings) -> None:

@@ -17,8 +17,10 @@ _FOLDERS = ("HARVEST_DIR", "HARVEST_STATE_DIR")
 _ABSENT = ("gone", "not_found")
 
 
-def print_summary(certificate: Mapping[str, Any], folder: str, base_setting: str) -> None:
-    """Print the outcome of a harvest into *folder*; *base_setting* names its API's address."""
+def print_summary(
+    certificate: Mapping[str, Any], folder: str, base_settings: Collection[str]
+) -> None:
+    """Print the outcome of a harvest into *folder*; *base_settings* name its API's address."""
     expected = certificate["expected"]["last"]
     lines = [
         f"{certificate['spider']}: {certificate['verdict']} (exit {certificate['exit_code']})",
@@ -33,7 +35,7 @@ def print_summary(certificate: Mapping[str, Any], folder: str, base_setting: str
         *(f"  feed: {feed['uri']}, {feed['items']:,} records" for feed in certificate["feeds"]),
     ]
     if certificate["resume"]:
-        lines.append(f"  to resume: {_command(certificate['resume'], [base_setting])}")
+        lines.append(f"  to resume: {_command(certificate['resume'], base_settings)}")
     print_error("\n".join(lines))
 
 

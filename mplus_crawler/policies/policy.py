@@ -210,6 +210,12 @@ class Policy:
         return min(self.tiers, key=lambda tier: tier.rate)
 
 
+def base_settings(key: str) -> tuple[str, str]:
+    """The two names of the setting that says where the API of the museum *key* is."""
+    name = key.upper().replace("-", "_")
+    return f"{name}_BASE_URL", f"{name}_URL"
+
+
 def _segments(path: str) -> tuple[str, ...]:
     return tuple(unquote(part).lower() for part in path.split("/") if part)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -57,6 +58,23 @@ def policy_keys(overlay: str | Path | None = None) -> list[str]:
     if overlay and Path(overlay).is_dir():
         names |= {entry.name for entry in Path(overlay).iterdir()}
     return sorted(name[: -len(".toml")] for name in names if name.endswith(".toml"))
+
+
+def key_names(overlay: str | Path | None = None) -> set[str]:
+    """The variables that hold museums' keys, by any policy, shipped or in ``POLICY_DIR``.
+
+    A policy file that cannot be read, or is no policy, names none.
+    """
+    shipped = resources.files("mplus_crawler.policies")
+    places = [shipped, *([Path(overlay)] if overlay and Path(overlay).is_dir() else [])]
+    names = set()
+    for place in places:
+        for file in place.iterdir():
+            if file.name.endswith(".toml"):
+                with suppress(OSError, ValueError):  # TOMLDecodeError is one
+                    credential = tomllib.loads(file.read_text("utf-8")).get("credential")
+                    names.add(credential.get("environment") if isinstance(credential, dict) else "")
+    return {name for name in names if isinstance(name, str) and name}
 
 
 def _text(file: Path) -> str:

@@ -179,8 +179,7 @@ class Chain:
         return url
 
     def _number(self, url: str) -> int | None:
-        assert self.parameter is not None
-        return whole_parameter(url, self.parameter)
+        return whole_parameter(url, self.parameter) if self.parameter else None
 
     def _predicted(self, number: int) -> str:
         assert self._template is not None

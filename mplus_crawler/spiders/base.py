@@ -1,7 +1,8 @@
-"""What every spider of a museum has: its policy, its place, its arguments."""
+"""What every spider of a museum has: its policy, the address of the API, its arguments."""
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -15,7 +16,7 @@ from twisted.python.failure import Failure
 from mplus_crawler import __version__
 from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.contract import Museum
-from mplus_crawler.policies.policy import Policy, Tier
+from mplus_crawler.policies.policy import Policy, Tier, base_settings
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.items import item_class
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
@@ -27,15 +28,41 @@ from mplus_crawler.wire.resolver import trust
 class MuseumSpider(Museum):
     """A spider of one museum's API.
 
-    Leaves say which policy (:attr:`museum`) and setting (:attr:`base_setting`) apply, which
-    :attr:`kind` of item they give (the name of its schema), whether the museum wants a key
-    (:attr:`keyed`), whether what it gives is for its owner alone (:attr:`private`), whether
-    a harvest of the whole museum includes it (:attr:`in_harvest`), whether the API's cookies
-    are kept (:attr:`session`), and whether it asks if former answers have changed rather than
-    for new ones (:attr:`revalidates`).
+    To write one, first look whether :class:`~mplus_crawler.spiders.paged.PagedSpider` fits, which
+    reads a collection that is listed in pages. For anything else:
+
+    1. Set :attr:`museum`, the name of the policy file, and :attr:`name`, that of the spider.
+    2. Set :attr:`kind`, the item's kind: there must be a ``schemas/KIND.schema.json``.
+    3. Name the spider's arguments in :meth:`allowed_arguments`.
+    4. Yield the first requests in :meth:`start`; check responses in :meth:`accept`; yield
+       ``Records`` and further requests in the callbacks. Tell the census the total.
+    5. Make a record's columns in :meth:`columns`.
+    6. Set :attr:`keyed` where requests need the policy's key, :attr:`private` where the records
+       are for their owner only, :attr:`in_harvest` where ``scrapy harvest`` includes the spider,
+       :attr:`session` where the API's cookies are kept, and :attr:`revalidates` where stored
+       responses are revalidated.
+
+    For example::
+
+        class NewsSpider(MuseumSpider):
+            museum, name, kind = "aviary", "news", "item"
+
+            @classmethod
+            def allowed_arguments(cls, settings):
+                return {"year": year}
+
+            async def start(self):
+                yield Request(urljoin(self.base_url, "news.json"), dont_filter=True)
+
+            def parse(self, response):
+                items = response.json()
+                Census.of(self.crawler).total(len(items))
+                yield Records(response.meta["retrieved_at"], [(None, item) for item in items])
+
+            def columns(self, record, known_id):
+                return {"id": record["id"], "label": record["title"]}
     """
 
-    base_setting: ClassVar[str]
     in_harvest: ClassVar[bool] = False
 
     @classmethod
@@ -92,11 +119,25 @@ class MuseumSpider(Museum):
         return load_policy(cls.museum, settings.get("POLICY_DIR"))
 
     @classmethod
+    def base_setting(cls, settings: BaseSettings) -> tuple[str, str]:
+        """The setting that says where the API is, and its value; empty where it is not set.
+
+        It is ``<MUSEUM>_BASE_URL`` or ``<MUSEUM>_URL``; ``-s`` overrides the environment.
+        """
+        names = base_settings(cls.museum)
+        for values in (settings, os.environ):
+            for name in names:
+                if (value := values.get(name)) is not None:
+                    return name, value
+        return names[0], ""
+
+    @classmethod
     def base(cls, settings: BaseSettings, policy: Policy) -> str:
         """Where the API is, with a slash at the end: the setting's, else the policy's."""
-        url = settings.get(cls.base_setting) or policy.base_url
+        setting, value = cls.base_setting(settings)
+        url = value or policy.base_url
         if "@" in url.partition("://")[2].partition("/")[0]:
-            raise UsageError(f"{cls.base_setting} must hold no user or password: write https://…/")
+            raise UsageError(f"{setting} must hold no user or password: write https://…/")
         try:
             split = urlsplit(url)
             usable = split.scheme in ("http", "https") and split.hostname and not split.query
@@ -105,9 +146,9 @@ class MuseumSpider(Museum):
         except ValueError:
             usable = False
         if not usable:
-            raise UsageError(f"{cls.base_setting} is no URL of an API: {url!r}; write https://…/")
+            raise UsageError(f"{setting} is no URL of an API: {url!r}; write https://…/")
         if split.scheme == "http" and not is_loopback(split.hostname or ""):
-            raise UsageError(f"{cls.base_setting} must be https (http is for loopback only): {url}")
+            raise UsageError(f"{setting} must be https (http is for loopback only): {url}")
         return url if url.endswith("/") else f"{url}/"
 
     @property

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 from urllib.parse import quote
 
 from scrapy import Request
+from w3lib.url import url_query_cleaner
 
 from mplus_crawler.errors import AccessDeniedError, UsageError
 from mplus_crawler.policies.policy import Policy
@@ -16,6 +18,8 @@ from mplus_crawler.wire.addresses import origin
 
 # What a header can carry of a key: visible ASCII (RFC 9110 section 5.5).
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
+# What stands where the key stood.
+STRUCK = "key-struck-out"
 # A shorter key may stand anywhere by chance.
 _SHORTEST = 8
 
@@ -49,7 +53,7 @@ def check_key(policy: Policy, spider: str) -> None:
 
 
 def signed(request: Request, policy: Policy, base_url: str) -> Request:
-    """*request* with the key in its header, where the policy wants one there.
+    """*request* with the key in its header or query, where the policy requires one.
 
     Only on the API's own origin, and only below the policy's paths. The request that Scrapy
     holds stays without, so that no log, ledger or redirect can carry the key further.
@@ -59,19 +63,57 @@ def signed(request: Request, policy: Policy, base_url: str) -> Request:
         return request
     if not policy.is_below(request.url, base_url, wanted.paths):
         return request
+    if wanted.query:
+        bare = url_query_cleaner(request.url, (wanted.query,), remove=True, unique=False)
+        pair = f"{wanted.query}={quote(key, safe='')}"
+        return request.replace(url=f"{bare}{'&' if '?' in bare else '?'}{pair}")
     value = f"{wanted.scheme} {key}".strip()
     return request.replace(headers={**request.headers, wanted.header: value})
 
 
 def spellings(policy: Policy) -> tuple[bytes, ...]:
-    """The key as an answer may repeat it: plain, in a URL, in JSON; none of a very short one."""
+    """The key as a response may repeat it: plain, in a URL, in JSON.
+
+    A very short one counts only as the value of its parameter in a URL.
+    """
     key = secret(policy)
     if len(key) < _SHORTEST:
-        return ()
+        name = policy.credential.query if policy.credential and key else ""
+        return (f"{name}={quote(key, safe='')}".encode(),) if name else ()
     plain, escaped = json.dumps(key)[1:-1], (quote(key, safe=""), quote(key))
     lower = (re.sub("%..", lambda octet: octet[0].lower(), one) for one in escaped)
     spelled = (key, plain, plain.replace("/", "\\/"), *escaped, *lower)
     return tuple(one.encode() for one in dict.fromkeys(spelled))
+
+
+def struck(text: str, policy: Policy) -> str:
+    """*text* without the key."""
+    for spelling in spellings(policy):
+        text = text.replace(spelling.decode(), STRUCK)
+    return text
+
+
+def strike_error(error: BaseException, policy: Policy) -> None:
+    """Take the key out of the texts of *error*, and of those that caused it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.args = tuple(
+            struck(text, policy) if isinstance(text, str) else text for text in cause.args
+        )
+        cause = cause.__cause__ or cause.__context__
+
+
+class KeyFilter(logging.Filter):
+    """Takes the key out of what a logger says of requests that carry it in their URL."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__()
+        self._policy = policy
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without the key."""
+        record.msg, record.args = struck(record.getMessage(), self._policy), ()
+        return True
 
 
 def fingerprint(policy: Policy) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
@@ -12,7 +13,7 @@ from scrapy.responsetypes import responsetypes
 from twisted.web.client import HTTPConnectionPool
 
 from mplus_crawler.museum.contract import Museum
-from mplus_crawler.wire.credentials import signed
+from mplus_crawler.wire.credentials import KeyFilter, signed, strike_error
 from mplus_crawler.wire.redaction import redacted
 from mplus_crawler.wire.throttle import Throttle
 
@@ -23,6 +24,8 @@ responsetypes.classes["application/ld+json"] = JsonResponse
 # nobody counted. Our own retries ask the budget first.
 HTTPConnectionPool.retryAutomatically = False
 
+# It logs URLs of responses that are too large or broken off.
+_scrapys = logging.getLogger("scrapy.core.downloader.handlers.http11")
 
 # By API: the crawls of one process share the places that its server has for us.
 _places: dict[str, asyncio.Semaphore] = {}
@@ -50,10 +53,26 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
         holding = asyncio.ensure_future(self._throttle.hold(admission))
         response: Response | None = None
         try:
-            response = await super().download_request(
-                signed(request, spider.policy, spider.base_url) if spider.keyed else request
+            response = (
+                await self._download(request, spider)
+                if spider.keyed
+                else (await super().download_request(request))
             )
             return redacted(self._crawler, response)
         finally:
             holding.cancel()
             self._throttle.settle(admission, response)
+
+    async def _download(self, request: Request, spider: Museum) -> Response:
+        """Send *request* with the key; neither response, exception nor log shows it."""
+        sent = signed(request, spider.policy, spider.base_url)
+        hide = KeyFilter(spider.policy)
+        _scrapys.addFilter(hide)
+        try:
+            response = await super().download_request(sent)
+        except Exception as error:
+            strike_error(error, spider.policy)
+            raise
+        finally:
+            _scrapys.removeFilter(hide)
+        return response if sent.url == request.url else response.replace(url=request.url)

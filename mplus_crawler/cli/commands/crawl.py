@@ -15,6 +15,7 @@ from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.summary import print_summary
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
+from mplus_crawler.policies.policy import base_settings
 
 
 class Command(ScrapyCrawl):
@@ -70,6 +71,6 @@ class Command(ScrapyCrawl):
         process.run(self.crawler_process)
         code, certificate = process.outcome(crawler)
         if certificate:
-            base_setting = getattr(crawler.spidercls, "base_setting", "")
-            print_summary(certificate, crawler.settings["HARVEST_DIR"], base_setting)
+            names = base_settings(getattr(crawler.spidercls, "museum", ""))
+            print_summary(certificate, crawler.settings["HARVEST_DIR"], names)
         return code, certificate

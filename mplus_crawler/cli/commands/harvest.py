@@ -15,6 +15,7 @@ from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.summary import SpiderResult, print_results
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError, worst
+from mplus_crawler.policies.policy import base_settings
 from mplus_crawler.spiders.base import MuseumSpider
 
 
@@ -65,8 +66,8 @@ class Command(ScrapyCommand):
             process.run(self.crawler_process)
         for name, crawler in crawlers.items():
             results.append(SpiderResult.of(name, *process.outcome(crawler)))
-        classes = (crawler.spidercls for crawler in crawlers.values())
-        print_results(results, {getattr(cls, "base_setting", "") for cls in classes})
+        museums = {getattr(crawler.spidercls, "museum", "") for crawler in crawlers.values()}
+        print_results(results, {name for museum in museums for name in base_settings(museum)})
         return worst(result.exit_code for result in results)
 
     def _checked(self, name: str, opts: argparse.Namespace) -> Crawler:

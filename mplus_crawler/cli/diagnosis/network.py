@@ -36,7 +36,8 @@ def addresses(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]
         try:
             yield Check(what, spider.base(settings, policy))
         except HarvestError as error:
-            yield Check(what, str(error), f"correct or unset {spider.base_setting}")
+            setting, _ = spider.base_setting(settings)
+            yield Check(what, str(error), f"correct or unset {setting}")
 
 
 def apis(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:

@@ -24,7 +24,6 @@ class GentSpider(MuseumSpider):
     """
 
     museum = "dmg"
-    base_setting = "DMG_BASE_URL"
 
     flatten: ClassVar[Flatten]
     canonical: Callable[[str], str]

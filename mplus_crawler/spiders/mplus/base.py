@@ -35,7 +35,6 @@ class MplusSpider(MuseumSpider):
     """
 
     museum = "mplus"
-    base_setting = "MPLUS_URL"
     keyed = True
     session = True
     in_harvest = True

@@ -1,0 +1,111 @@
+"""Pagers and the chain of pages: what a page must have, and which links are followed."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.protocols.chain import Chain, NextLinkError
+from mplus_crawler.protocols.documents import value_at
+from mplus_crawler.protocols.pagers import NextLinks, Page, PageRequest, PagesByNumber
+
+FIRST = "https://m.example/v1/things?size=2&page=1"
+NUMBERED = PagesByNumber(members="/a/rows", total="/a/n")
+LINKED = NextLinks(members="/rows", total="/n", next="/links/next")
+
+
+def numbered(total: object, *rows: object) -> bytes:
+    return orjson.dumps({"a": {"n": total, "rows": rows}})
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("", {"a": [{"b/c": 1}, {"~": 2}], "": 3}),
+        ("/a/0/b~1c", 1),
+        ("/a/1/~0", 2),
+        ("/", 3),
+        ("/a/2", None),
+        ("/a/-1", None),
+        ("/a/x", None),
+        ("/a/0/b~1c/d", None),
+    ],
+)
+def test_json_pointers(pointer: str, value: object) -> None:
+    assert value_at({"a": [{"b/c": 1}, {"~": 2}], "": 3}, pointer) == value
+
+
+def test_numbered_pages_end_with_the_total() -> None:
+    page = NUMBERED.read(numbered(3, 1, 2), [], PageRequest(FIRST, 1, 2))
+    assert (page.total, page.last, page.members) == (3, 2, [1, 2])
+    assert page.links == ("https://m.example/v1/things?size=2&page=2",)
+    page = NUMBERED.read(numbered(3, 3), [], PageRequest(FIRST, 2, 2))
+    assert page.is_last
+    assert NUMBERED.read(numbered(0), [], PageRequest(FIRST, 1, 2)).is_beyond
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<html>", "HTML"),
+        (b'{"a": {', "JSON"),
+        (b"[]", "object"),
+        (numbered(3, 1).replace(b"rows", b"row"), "/a/rows"),
+        (numbered(True, 1), "/a/n"),
+        (numbered("3", 1), "/a/n"),
+        (numbered(-1), "/a/n"),
+        (numbered(3, 1), "1 of 2"),
+        (numbered(3), "empty"),
+    ],
+)
+def test_a_bad_page_looks_like_no_other(body: bytes, words: str) -> None:
+    with pytest.raises(InvalidResponseError, match=words):
+        NUMBERED.read(body, [], PageRequest(FIRST, 1, 2))
+
+
+def chain(pager: PagesByNumber | NextLinks, lookahead: int = 3) -> tuple[Chain, list[str]]:
+    notes: list[str] = []
+    made = Chain(FIRST, pager.number, str, lookahead, notes.append)
+    assert made.start() == (1, FIRST)
+    return made, notes
+
+
+def test_numbered_pages_are_requested_ahead() -> None:
+    pages, notes = chain(NUMBERED)
+    first = NUMBERED.read(numbered(11, 1, 2), [], PageRequest(FIRST, 1, 2))
+    assert [number for number, _ in pages.arrived(first)] == [2, 3, 4]
+    assert [number for number, _ in pages.lost(3)] == [5]
+    assert pages.expected == 6
+    assert notes == []
+
+
+def linked(number: int, following: object, link: str = "") -> Page:
+    body = orjson.dumps({"rows": [1, 2], "n": 100, "links": {"next": following}})
+    return LINKED.read(body, [link], PageRequest(FIRST, number, 2))
+
+
+@pytest.mark.parametrize(
+    "following", ["?after=xyz", "/v1/things?after=xyz", "//m.example/v1/things?after=xyz"]
+)
+def test_links_that_tell_nothing_are_followed_one_by_one(following: str) -> None:
+    pages, notes = chain(LINKED)
+    assert pages.arrived(linked(1, following)) == [(2, "https://m.example/v1/things?after=xyz")]
+    assert pages.arrived(linked(2, None, '<?after=zzz>; rel="next"')) == [
+        (3, "https://m.example/v1/things?after=zzz")
+    ]
+    assert notes == []
+    with pytest.raises(NextLinkError, match="not further on"):
+        pages.arrived(linked(3, following))
+
+
+@pytest.mark.parametrize("following", ["https://other.example/v1/things", "/v1/others?after=1"])
+def test_links_elsewhere_are_not_followed(following: str) -> None:
+    pages, _ = chain(LINKED)
+    with pytest.raises(NextLinkError, match="elsewhere"):
+        pages.arrived(linked(1, following))
+
+
+def test_without_a_link_before_the_end_a_page_is_a_fault() -> None:
+    with pytest.raises(InvalidResponseError, match="no next page is named after 2 of 100"):
+        linked(1, None)
