@@ -28,7 +28,10 @@ CONTACT_URL = os.environ.get("CONTACT_URL", "https://example.org/mplus_crawler")
 
 # Lets museums see who sends the requests. Spiders rebuild it from CONTACT_URL, which -s may set.
 USER_AGENT = f"mplus_crawler/{__version__} (+{CONTACT_URL})"
-DEFAULT_REQUEST_HEADERS = {"Accept": "application/ld+json, application/json"}
+DEFAULT_REQUEST_HEADERS = {
+    "Accept": "application/ld+json, application/json",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+}
 ROBOTSTXT_OBEY = False  # APIs have terms of use; robots.txt is about web pages
 
 # Security.
@@ -57,12 +60,13 @@ DOWNLOADER_MIDDLEWARES_BASE = {
 }
 DOWNLOADER_MIDDLEWARES = {
     "mplus_crawler.wire.origin.OriginGuard": 40,
+    # It returns what it can of a damaged body; wire/bodies.py checks each to its end.
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # OriginGuard is stricter
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,  # it gives up too early
     "mplus_crawler.responses.ledger.LedgerMiddleware": 540,
     "mplus_crawler.wire.retry.RetryMiddleware": 550,
     "mplus_crawler.responses.revalidation.RevalidationMiddleware": 560,
-    "mplus_crawler.wire.redaction.RedactionMiddleware": 580,  # after decompression
     "mplus_crawler.wire.session.SessionMiddleware": 700,
     "mplus_crawler.wire.throttle.ThrottleMiddleware": 880,
 }

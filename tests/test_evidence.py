@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scrapy.http import Response
 
 from mplus_crawler.wire.budget.budget import Quota, RateLimits
-from mplus_crawler.wire.rate_limits import LONGEST_WAIT, read_rate_limits
+from mplus_crawler.wire.rate_limits import LONGEST_WAIT, MOST_REQUESTS, read_rate_limits
 
 NOW = 1_800_000_000.0
 Fields = dict[str, str | list[str]]
@@ -78,7 +78,36 @@ def read(status: int, fields: Fields) -> RateLimits:
         ({"RateLimit-Remaining": "-5", "RateLimit-Reset": "-5"}, []),
         ({"RateLimit-Remaining": "5"}, []),
         ({"X-RateLimit-Remaining": "\u0663", "X-RateLimit-Reset": "5"}, []),
+        # points in time in seconds, milliseconds, microseconds and nanoseconds
+        *(
+            (
+                {"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": f"{(NOW + 9.5) * unit:.0f}"},
+                [Quota(3, 10.0)],
+            )
+            for unit in (10**3, 10**6, 10**9)
+        ),
+        (
+            {"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": f"{NOW + 9.25}"},
+            [Quota(3, 10.0)],
+        ),
+        ({"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": f"{NOW - 9:.0f}"}, [Quota(3, 0.0)]),
+        # fractions: times are rounded up, counts down
+        ({"X-RateLimit-Remaining": "3.9", "X-RateLimit-Reset": "1.2"}, [Quota(3, 2.0)]),
+        ({"RateLimit": '"x"; r=5; t=1.5'}, [Quota(5, 2.0)]),
+        ({"RateLimit": "limit=100, remaining=50, reset=5.1"}, [Quota(50, 6.0)]),
         # absurd: clamped
+        (
+            {"X-RateLimit-Remaining": str(2**63 - 1), "X-RateLimit-Reset": "5"},
+            [Quota(MOST_REQUESTS, 5.0)],
+        ),
+        (
+            {"X-RateLimit-Remaining": "9" * 400, "X-RateLimit-Reset": "9" * 400},
+            [Quota(MOST_REQUESTS, LONGEST_WAIT)],
+        ),
+        (
+            {"RateLimit": '"x"; r=999999999999999; t=999999999999999'},
+            [Quota(MOST_REQUESTS, LONGEST_WAIT)],
+        ),
         ({"RateLimit": '"x"; r=0; t=1000000000'}, [Quota(0, LONGEST_WAIT)]),
         ({"RateLimit-Remaining": "0", "RateLimit-Reset": "999999999"}, [Quota(0, LONGEST_WAIT)]),
     ],
@@ -88,10 +117,21 @@ def test_counts(fields: Fields, quotas: list[Quota]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "fields", "park"),
+    ("status", "fields", "back_off"),
     [
         (200, {"Retry-After": "60"}, None),
-        (500, {"Retry-After": "60"}, None),
+        (500, {}, None),
+        (500, {"Retry-After": "60"}, 60.0),
+        (502, {"Retry-After": "61"}, 61.0),
+        (504, {"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT"}, 30.0),
+        (520, {"Retry-After": "1.2"}, 2.0),
+        (404, {"Retry-After": "7"}, 7.0),
+        (301, {"Retry-After": "7"}, 7.0),
+        (500, {"Retry-After": "-5"}, None),
+        (500, {"RateLimit-Remaining": "0", "RateLimit-Reset": "42"}, None),
+        (429, {"Retry-After": "0.5"}, 1.0),
+        (429, {"Retry-After": "9" * 400}, LONGEST_WAIT),
+        (429, {"Retry-After": "Fri, 15 Jan 2027 08:00:30"}, 30.0),
         (429, {"Retry-After": "57"}, 57.0),
         (503, {"Retry-After": "5"}, 5.0),
         (429, {"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT"}, 30.0),
@@ -118,21 +158,24 @@ def test_counts(fields: Fields, quotas: list[Quota]) -> None:
         (503, {}, 0.0),
     ],
 )
-def test_parks(status: int, fields: Fields, park: float | None) -> None:
-    assert read(status, fields).back_off == park
+def test_back_offs(status: int, fields: Fields, back_off: float | None) -> None:
+    assert read(status, fields).back_off == back_off
 
 
 NAMES = [
     *("RateLimit", "RateLimit-Policy", "RateLimit-Remaining", "RateLimit-Reset"),
-    *("Retry-After", "Date"),
+    *("Retry-After", "Date", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
 ]
-VALUES = st.text(max_size=60) | st.from_regex(r'"[a-z]{0,5}"; ?r=-?\d{0,12}; ?t=-?\d{0,12}')
+NUMBERS = st.from_regex(r"-?[0-9]{1,400}(\.[0-9]{1,9})?", fullmatch=True)
+VALUES = (
+    st.text(max_size=60) | NUMBERS | st.from_regex(r'"[a-z]{0,5}"; ?r=-?\d{0,12}; ?t=-?\d{0,12}')
+)
 
 
-@given(st.sampled_from([200, 429, 503]), st.dictionaries(st.sampled_from(NAMES), VALUES))
+@given(st.sampled_from([200, 301, 429, 500, 503]), st.dictionaries(st.sampled_from(NAMES), VALUES))
 def test_nothing_makes_it_fail_or_wait_for_ever(status: int, fields: dict[str, str]) -> None:
     evidence = read(status, dict(fields))
     assert evidence.back_off is None or 0 <= evidence.back_off <= LONGEST_WAIT
     for quota in evidence.quotas:
-        assert quota.remaining >= 0
+        assert 0 <= quota.remaining <= MOST_REQUESTS
         assert 0 <= quota.reset <= LONGEST_WAIT

@@ -164,7 +164,7 @@ def test_a_harvest_tells_it_once_and_certifies_it(scrapy: Scrapy) -> None:
     warnings = [line for line in crawl.err.splitlines() if "is deprecated" in line]
     assert len(warnings) == 2
     assert " WARNING: this version of the API: it is deprecated since 2025-07-01" in warnings[0]
-    assert warnings[1].startswith("  note ")
+    assert warnings[1].startswith("  note")
     assert f"{left} days from now" in warnings[1]
 
 

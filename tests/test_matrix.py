@@ -14,7 +14,7 @@ from tests.conftest import Crawl, Scrapy, limit
 from tests.test_faults import QUICK
 
 ALWAYS = "times=always"
-PATIENCE = ("-s", "RETRY_TIMES=3", "-s", "RETRY_PARKED_TIMES=3")
+PATIENCE = ("-s", "RETRY_TIMES=3", "-s", "RETRY_BACK_OFF_TIMES=3")
 POLICY = limit(1_000_000, 1) + limit(1_000_000, 1, "single")
 
 # fault (objects, 5 pages of 100), verdict, exit code, words of the reason or of a note

@@ -109,7 +109,7 @@ class Ledger(Extension):
         if self._museum.fresh:
             remove(path)
         store = self._store = ResponseStore(path)
-        began = self._began(store)
+        began = self._began(store)  # first: a new harvest begins now
         age = time.time() - began
         if not 0 <= age <= self._max_age():
             what = "older than RESUME_MAX_AGE" if age > 0 else "dated in the future"

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, Self
 from urllib.parse import urljoin
@@ -23,6 +22,7 @@ from scrapy.http import Response
 
 from mplus_crawler.census import Census
 from mplus_crawler.museum.components import Extension
+from mplus_crawler.protocols.dates import parse_http_date
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.records.rights import one_line
@@ -78,7 +78,7 @@ def read_lifecycle(response: Response) -> Lifecycle:
     return Lifecycle(
         deprecated=deprecated,
         since=since,
-        sunset=_first(map(_http_date, fields["Sunset"])),
+        sunset=_first(map(parse_http_date, fields["Sunset"])),
         successor=_target(response.url, links.get("successor-version")),
         documentation=_target(response.url, links.get("deprecation")),
         sunset_policy=_target(response.url, links.get("sunset")),
@@ -150,7 +150,7 @@ def _ending(sunset: date, left: int) -> str:
 def _deprecation(lines: Iterable[str]) -> tuple[bool | None, datetime | None]:
     """Whether it is deprecated and since when, if announced."""
     for line in lines:
-        if since := _http_date(line):
+        if since := parse_http_date(line):
             return True, since
         try:
             parsed: Any = http_sf.parse(line.encode("latin-1"), tltype="item")
@@ -162,15 +162,6 @@ def _deprecation(lines: Iterable[str]) -> tuple[bool | None, datetime | None]:
         if value is True or str(value).lower() == "true":
             return True, None
     return None, None
-
-
-def _http_date(text: str) -> datetime | None:
-    """An HTTP date (RFC 9110 section 5.6.7); its day of the week is not checked."""
-    try:
-        moment = parsedate_to_datetime(text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _lines(response: Response, name: str) -> list[str]:

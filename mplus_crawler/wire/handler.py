@@ -8,41 +8,46 @@ import logging
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.crawler import Crawler
+from scrapy.exceptions import DownloadCancelledError, ResponseDataLossError
 from scrapy.http import JsonResponse, Response
 from scrapy.responsetypes import responsetypes
 from twisted.web.client import HTTPConnectionPool
 
 from mplus_crawler.museum.contract import Museum
+from mplus_crawler.wire.bodies import decoded
+from mplus_crawler.wire.connection import BoundedFactory
 from mplus_crawler.wire.credentials import KeyFilter, signed, strike_error
 from mplus_crawler.wire.redaction import redacted
 from mplus_crawler.wire.throttle import Throttle
 
-# Scrapy doesn't know the type, and would guess it from the bytes of each body.
+# Scrapy does not know the type, and would guess it from each body.
 responsetypes.classes["application/ld+json"] = JsonResponse
 
-# Twisted sends a GET again by itself when a kept connection turns out dead: a request that
-# nobody counted. Our own retries ask the budget first.
+# Twisted resends a GET by itself when a kept connection turns out dead: a request that the budget
+# has not counted. Our own retries are counted.
 HTTPConnectionPool.retryAutomatically = False
 
 # It logs URLs of responses that are too large or broken off.
 _scrapys = logging.getLogger("scrapy.core.downloader.handlers.http11")
 
-# By API: the crawls of one process share the places that its server has for us.
+# By API: all crawls of the process share the number of requests that may be in flight.
 _places: dict[str, asyncio.Semaphore] = {}
 
 
 class BudgetedDownloadHandler(HTTP11DownloadHandler):
-    """Scrapy's HTTP handler, behind the budget: retries, redirects, robots and media included."""
+    """Scrapy's HTTP handler behind the budget, for every request: retries, redirects, media."""
 
     lazy = False
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        self._pool._factory = BoundedFactory
         self._throttle = Throttle.of(crawler)
         self._crawler = crawler
+        self._max_size = crawler.settings.getint("DOWNLOAD_MAXSIZE")
 
     async def download_request(self, request: Request) -> Response:
-        """Wait for the budget, send, and hand the answer's evidence back to it."""
+        """Wait for the budget, send, and report the response's rate-limit headers to it."""
         spider = Museum.of(self._crawler)
         api, _ = request.meta["rate_limit"]
         async with _places.setdefault(api, asyncio.Semaphore(spider.policy.in_flight)):
@@ -58,7 +63,8 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
                 if spider.keyed
                 else (await super().download_request(request))
             )
-            return redacted(self._crawler, response)
+            max_size = request.meta.get("download_maxsize", self._max_size)
+            return redacted(self._crawler, _readable(response, max_size))
         finally:
             holding.cancel()
             self._throttle.settle(admission, response)
@@ -76,3 +82,15 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
         finally:
             _scrapys.removeFilter(hide)
         return response if sent.url == request.url else response.replace(url=request.url)
+
+
+def _readable(response: Response, max_size: int) -> Response:
+    """*response* with its body decoded; that of an error may be damaged, and is dropped."""
+    try:
+        return decoded(response, max_size)
+    except (ResponseDataLossError, DownloadCancelledError):
+        if response.status < 300:
+            raise
+        headers = response.headers.copy()
+        headers.pop("Content-Encoding", None)
+        return response.replace(body=b"", headers=headers)

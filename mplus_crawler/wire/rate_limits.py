@@ -1,15 +1,17 @@
-"""What a server says of its limits, in every dialect seen, as one :class:`RateLimits`.
+"""The rate-limit headers of a response, in every dialect seen, as :class:`RateLimits`.
 
 RateLimit and RateLimit-Policy (IETF draft-ietf-httpapi-ratelimit-headers 7, and 8 and
 later), RateLimit-Limit/-Remaining/-Reset (drafts up to 6), X-RateLimit-*, and
-Retry-After (RFC 9110 section 10.2.3). The malformed is ignored, the absurd clamped.
+Retry-After (RFC 9110 section 10.2.3). Malformed values are ignored, absurd ones clamped.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
-from email.utils import parsedate_to_datetime
+from decimal import Decimal
+from math import ceil
 from typing import Any
 
 import http_sf
@@ -17,33 +19,43 @@ from http_sf.errors import StructuredFieldError
 from scrapy.http import Response
 from scrapy.http.headers import Headers
 
+from mplus_crawler.protocols.dates import parse_http_date
 from mplus_crawler.wire.budget.budget import Quota, RateLimits
 
-# Nobody is believed to ask for more than a day.
+# No server is believed to ask for more than a day, or to allow more requests than this.
 LONGEST_WAIT = 86_400.0
+MOST_REQUESTS = 1_000_000_000
 # Longer field values are hostile, not informative.
 _LONGEST_FIELD = 1024
-# A reset beyond this is a point in time (seconds since 1970), not a duration.
-_EPOCH = 1_000_000_000
+# A reset from here on is a point in time, in seconds since 1970 or in a thousandth, millionth
+# or billionth of that, not a duration: the first is in 2001, the last of a unit in 5138.
+_EPOCH, _EPOCH_END = 1e9, 1e11
+_UNITS = (1.0, 1e3, 1e6, 1e9)
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?")
 
 
 def read_rate_limits(response: Response, now: Callable[[], float] = time.time) -> RateLimits:
-    """What *response* says of its tier's limits.
+    """Read the limits that *response* states for its tier.
 
-    A 429, and a 503 that says how long, parks the tier for the longest time that any header
-    asks for; the *park* of a 429 that names none is 0, and the throttle knows better.
-    Points in time are the server's: its clock (``Date``) counts, where it shows one.
+    A 429 backs off for the longest time that any header asks for, and so does a 503; other
+    errors and redirects for their Retry-After. The ``back_off`` of a 429 or 503 without any
+    is 0, and the throttle decides. Points in time are read by the server's clock (``Date``).
     """
     fields = response.headers
-    served = _date(_field(fields, "Date"))
-    now = now if served is None else lambda: served
-    quotas = tuple(_quotas(fields, now))
-    if response.status not in (429, 503):
-        return RateLimits(quotas)
-    waits = [quota.reset for quota in quotas if quota.remaining == 0 or response.status == 429]
-    if (after := _retry_after(_field(fields, "Retry-After"), now)) is not None:
+    served = parse_http_date(_field(fields, "Date"))
+    clock = now if served is None else served.timestamp
+    quotas = tuple(_quotas(fields, clock))
+    refused = response.status in (429, 503)
+    waits = [
+        quota.reset
+        for quota in quotas
+        if refused and (quota.remaining == 0 or response.status == 429)
+    ]
+    after = _retry_after(_field(fields, "Retry-After"), clock)
+    if after is not None and response.status >= 300:
         waits.append(after)
-    return RateLimits(quotas, back_off=max(waits, default=0.0))
+    back_off = max(waits, default=0.0 if refused else None)
+    return RateLimits(quotas, back_off=back_off)
 
 
 def _quotas(fields: Headers, now: Callable[[], float]) -> Iterable[Quota]:
@@ -51,7 +63,7 @@ def _quotas(fields: Headers, now: Callable[[], float]) -> Iterable[Quota]:
     yield from _draft_7(_field(fields, "RateLimit"))
     for prefix in ("RateLimit-", "X-RateLimit-", "X-Rate-Limit-"):
         remaining = _count(_first(_field(fields, f"{prefix}Remaining")))
-        reset = _seconds(_first(_field(fields, f"{prefix}Reset")), now)
+        reset = _reset(_first(_field(fields, f"{prefix}Reset")), now)
         if remaining is not None and reset is not None:
             yield Quota(remaining, reset)
 
@@ -65,9 +77,9 @@ def _draft_8(fields: Headers) -> Iterable[Quota]:
         remaining = _count(parameters.get("r"))
         if remaining is not None:
             window = windows.get(str(name))
-            reset = _count(parameters.get("t"), default=window)
+            reset = _duration(parameters.get("t", window))
             if reset is not None:
-                yield Quota(remaining, min(float(reset), LONGEST_WAIT), window)
+                yield Quota(remaining, reset, window)
 
 
 def _draft_7(field: str) -> Iterable[Quota]:
@@ -75,9 +87,9 @@ def _draft_7(field: str) -> Iterable[Quota]:
     if not isinstance(members, dict):
         return
     values = {name: value[0] for name, value in members.items() if isinstance(value, tuple)}
-    remaining, reset = _count(values.get("remaining")), _count(values.get("reset"))
+    remaining, reset = _count(values.get("remaining")), _duration(values.get("reset"))
     if remaining is not None and reset is not None:
-        yield Quota(remaining, min(float(reset), LONGEST_WAIT))
+        yield Quota(remaining, reset)
 
 
 def _items(field: str) -> Iterable[tuple[Any, dict[str, Any]]]:
@@ -104,33 +116,45 @@ def _first(field: str) -> str:
     return field.split(",")[0].split(";")[0].strip()
 
 
-def _count(value: object, default: int | None = None) -> int | None:
-    """A whole number from 0, or *default*."""
+def _number(value: object) -> float | None:
+    """A number from 0; of a text, one in ASCII digits, however many."""
     if isinstance(value, str):
-        value = int(value) if value.isascii() and value.isdigit() else None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        return default
-    return value
-
-
-def _seconds(value: str, now: Callable[[], float]) -> float | None:
-    """Seconds from now, of a number that is a duration or a point in time."""
-    number = _count(value)
-    if number is None:
+        return float(value) if _NUMBER.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
         return None
-    wait = number - now() if number >= _EPOCH else float(number)
-    return min(max(wait, 0.0), LONGEST_WAIT)
+    return float(value)
+
+
+def _count(value: object) -> int | None:
+    """A number of requests, rounded down."""
+    if isinstance(value, Decimal) or (number := _number(value)) is None:
+        return None
+    return int(min(number, MOST_REQUESTS))
+
+
+def _duration(value: object) -> float | None:
+    """Seconds, rounded up to whole ones."""
+    if (number := _number(value)) is None:
+        return None
+    return _clamped(number)
+
+
+def _reset(value: str, now: Callable[[], float]) -> float | None:
+    """Seconds from now, of a number that is a duration or a point in time."""
+    if (number := _number(value)) is None:
+        return None
+    for unit in _UNITS:
+        if _EPOCH <= number / unit < _EPOCH_END:
+            return _clamped(number / unit - now())
+    return _clamped(number)
 
 
 def _retry_after(value: str, now: Callable[[], float]) -> float | None:
-    if (number := _count(value)) is not None:
-        return min(float(number), LONGEST_WAIT)
-    date = _date(value)
-    return None if date is None else min(max(date - now(), 0.0), LONGEST_WAIT)
+    if (seconds := _duration(value)) is not None:
+        return seconds
+    date = parse_http_date(value)
+    return None if date is None else _clamped(date.timestamp() - now())
 
 
-def _date(value: str) -> float | None:
-    try:
-        return parsedate_to_datetime(value).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
+def _clamped(seconds: float) -> float:
+    return float(ceil(min(max(seconds, 0.0), LONGEST_WAIT)))

@@ -1,18 +1,15 @@
-"""Redaction: a key that an answer repeats is struck out before anybody reads the answer.
+"""Redaction: a key that a response repeats is removed before any component reads it.
 
-Done twice: next to the wire, since a redirect's address would be logged, and again once a
-compressed body is open. It is the only change ever made to what a museum says, and it is noted.
+It is the only change ever made to what a museum sends, and it is noted.
 """
 
 from __future__ import annotations
 
-from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.http.headers import Headers
 
 from mplus_crawler.census import Census
-from mplus_crawler.museum.components import Component
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.wire.credentials import spellings
 
@@ -35,11 +32,3 @@ def redacted(crawler: Crawler, response: Response) -> Response:
 
 def _without(secret: bytes, text: bytes) -> bytes:
     return text.replace(secret, STRUCK)
-
-
-class RedactionMiddleware(Component):
-    """Looks once more at answers that came compressed."""
-
-    def process_response(self, request: Request, response: Response) -> Response:
-        """*response* without the key."""
-        return redacted(self._crawler, response)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections import Counter, defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from time import monotonic
@@ -20,7 +20,6 @@ from scrapy.http import Response
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import HarvestError
 from mplus_crawler.museum.components import Component, Extension
-from mplus_crawler.museum.contract import Museum
 from mplus_crawler.policies.policy import Tier
 from mplus_crawler.wire.budget.budget import HOLD, Account, Budget, RateLimits
 from mplus_crawler.wire.budget.stores import open_budget
@@ -28,17 +27,17 @@ from mplus_crawler.wire.rate_limits import read_rate_limits
 
 logger = logging.getLogger(__name__)
 
-# How soon a waiting request notices that the crawl is stopping or the tier was parked.
+# A waiting request looks this often, in seconds, if the crawl is stopping or the budget changed.
 _LOOK_UP = 1.0
-# An overloaded server that names no time is left alone for so many seconds.
+# The back-off, in seconds, after a 503 that names none.
 _MOMENT = 1.0
-# The first delay, in seconds, between requests to a server in distress; then it doubles.
+# The first delay, in seconds, between requests to an overloaded server; then it doubles.
 _SLOWER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A request that may go on the wire now; to be settled when its answer is in."""
+    """A request that may be sent now; :meth:`Throttle.settle` it when its response is in."""
 
     account: Account
     ticket: int
@@ -48,8 +47,8 @@ class Admission:
 class Throttle(Extension):
     """Keeps every request within its tier's budget, whichever component sends it.
 
-    Spiders' ``policy`` and ``base_url`` say what is counted; ``RATE_SHARE`` how much of it may
-    be used; a wait longer than ``THROTTLE_MAX_WAIT`` seconds stops the crawl (exit 11).
+    The request's tier has the limits, ``RATE_SHARE`` is the part of them that may be used. A wait
+    of more than ``THROTTLE_MAX_WAIT`` seconds stops the crawl (exit 11).
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -64,7 +63,7 @@ class Throttle(Extension):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """The throttle of *crawler*, open while its spider is."""
+        """Build the throttle of *crawler*, open while its spider is."""
         throttle = cls(crawler)
         crawler.signals.connect(throttle.open, signals.spider_opened)
         crawler.signals.connect(throttle.close, signals.engine_stopped)
@@ -75,15 +74,15 @@ class Throttle(Extension):
         return Census.of(self._crawler)
 
     def open(self) -> None:
-        """Open the store; without it nothing may be sent."""
+        """Open the budget; without it no request may be sent."""
         try:
             self._budget = open_budget(self._crawler.settings.get("BUDGET_URL"))
-        except HarvestError as fault:
-            self._census.end(Verdict.FAILED, str(fault))
+        except HarvestError as error:
+            self._census.end(Verdict.FAILED, str(error))
             raise CloseSpider("budget_unavailable") from None
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the budget."""
         if self._budget is not None:
             self._budget.close()
 
@@ -97,16 +96,10 @@ class Throttle(Extension):
         """Seconds until the next request that waits for its turn may go; 0 if none waits."""
         return max(0.0, min(self._turns.values(), default=0.0) - monotonic())
 
-    def account(self, request: Request) -> Account:
-        """What *request* is counted in, and the limits that hold there."""
-        spider = Museum.of(self._crawler)
-        api, tier = spider.rate_limit_of(request)
-        return Account.of(api, tier, spider.identity, self._share)
-
     async def admit(self, request: Request) -> Admission:
-        """Wait until *request* may go, and take it from the budget."""
-        self._turn_away()
-        spider = Museum.of(self._crawler)
+        """Wait until *request* may be sent, and count it in the budget."""
+        self._check_running()
+        spider = self._museum
         api, tier = request.meta["rate_limit"]
         account = Account.of(api, tier, spider.identity, self._share)
         who = f"{spider.name} (process {os.getpid()})"
@@ -124,13 +117,13 @@ class Throttle(Extension):
                     return Admission(account, grant.ticket, tier)
                 if waited + grant.wait > self._patience:
                     if request.meta.get("third_party"):
-                        raise IgnoreRequest(self._patience_over(tier, grant.wait))
-                    self._stop(Verdict.STOPPED, self._patience_over(tier, grant.wait))
+                        raise IgnoreRequest(self._too_long(tier, grant.wait))
+                    self._stop(Verdict.STOPPED, self._too_long(tier, grant.wait))
                 self._turns[account.key] = monotonic() + grant.wait
                 waited += await self._sleep(min(grant.wait, _LOOK_UP))
 
     async def hold(self, admission: Admission) -> None:
-        """Keep telling the budget that there is no answer yet, until cancelled."""
+        """Hold the request in the budget until cancelled: it has no response yet."""
         assert self._budget is not None
         shortest = min(limit.seconds for limit in admission.account.limits)
         while True:
@@ -142,49 +135,58 @@ class Throttle(Extension):
                 return
 
     def settle(self, admission: Admission, response: Response | None) -> None:
-        """Take over what *response* (``None``: there was none) says of the tier."""
-        evidence = RateLimits() if response is None else read_rate_limits(response)
+        """Apply the limits that *response* states (``None``: there was none) to the tier.
+
+        Nothing is raised: a response is never lost to bookkeeping.
+        """
         self.statuses["none" if response is None else str(response.status)] += 1
-        if response is not None and evidence.back_off == 0.0:
-            evidence = RateLimits(evidence.quotas, back_off=_usual_park(response, admission))
-        if evidence.back_off:
-            logger.warning(
-                "the museum asks for %.0f s of silence on the tier %s",
-                evidence.back_off,
-                admission.tier.name,
-            )
-        assert self._budget is not None
         try:
-            self._budget.settle(admission.account, admission.ticket, evidence)
-        except HarvestError as fault:
-            self._stop(Verdict.FAILED, str(fault))
+            stated = RateLimits() if response is None else self._stated(response, admission)
+            assert self._budget is not None
+            self._budget.settle(admission.account, admission.ticket, stated)
+        except HarvestError as error:
+            self._census.stop(Verdict.FAILED, str(error))
+        except Exception as error:
+            self._census.note(f"the budget could not count a response: {error!r}")
+
+    def _stated(self, response: Response, admission: Admission) -> RateLimits:
+        stated = read_rate_limits(response)
+        if stated.back_off == 0.0:
+            stated = replace(stated, back_off=_default_back_off(response, admission))
+        if stated.back_off:
+            logger.warning(
+                "rate limit %s: the server asks to wait %.0f s",
+                admission.tier.name,
+                stated.back_off,
+            )
+        return stated
 
     async def pause(self, seconds: float) -> None:
-        """Wait *seconds* before a retry."""
+        """Wait *seconds*, unless the crawl is stopping."""
         end = monotonic() + seconds
         while (left := end - monotonic()) > 0:
             await self._sleep(min(left, _LOOK_UP))
 
     async def _sleep(self, seconds: float) -> float:
         await asyncio.sleep(seconds)
-        self._turn_away()
+        self._check_running()
         return seconds
 
-    def _turn_away(self) -> None:
-        """Nothing goes out once the crawl is stopping; what queues behind is told at once."""
+    def _check_running(self) -> None:
+        """Raise IgnoreRequest once the crawl is stopping, and let queued requests find out."""
         if not self._crawler.crawling or self._census.ended:
             for slot in self._crawler.engine.downloader.slots.values():
-                slot.delay = 0  # a server in distress has made it long
+                slot.delay = 0  # an overloaded server has made it long
             raise IgnoreRequest("the crawl is stopping")
 
     def _stop(self, verdict: Verdict, reason: str) -> None:
         self._census.stop(verdict, reason)
         raise IgnoreRequest(reason)
 
-    def _patience_over(self, tier: Tier, wait: float) -> str:
+    def _too_long(self, tier: Tier, wait: float) -> str:
         then = datetime.now().astimezone() + timedelta(seconds=wait)
         return (
-            f"the budget of the tier {tier.name} is spent until {then:%Y-%m-%d %H:%M:%S %Z}, "
+            f"rate limit {tier.name}: no request may be sent until {then:%Y-%m-%d %H:%M:%S %Z}, "
             f"{wait:.0f} s from now, longer than THROTTLE_MAX_WAIT ({self._patience:.0f} s)"
         )
 
@@ -194,8 +196,8 @@ class Throttle(Extension):
         return self._peaks[tier.name]
 
 
-def _usual_park(response: Response, admission: Admission) -> float:
-    """Seconds of silence where the museum names none: a window after 429, a moment after 503."""
+def _default_back_off(response: Response, admission: Admission) -> float:
+    """Seconds to back off where the server names none: a window after 429, a moment after 503."""
     if response.status == 429:
         return min(limit.seconds for limit in admission.account.limits)
     return _MOMENT
@@ -218,7 +220,7 @@ class _Peak:
 
 
 class ThrottleMiddleware(Component):
-    """Gives each tier a downloader slot of its own and lets a retry wait before it."""
+    """Gives each tier a separate downloader slot, and delays retries."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
@@ -226,15 +228,15 @@ class ThrottleMiddleware(Component):
         self._slowest = crawler.settings.getfloat("AUTOTHROTTLE_MAX_DELAY")
 
     async def process_request(self, request: Request) -> None:
-        """Name the slot by the tier; AutoThrottle works on slots."""
-        api, tier = Museum.of(self._crawler).rate_limit_of(request)
+        """Look up the request's rate limit, and name its slot by the tier."""
+        api, tier = self._museum.rate_limit_of(request)
         request.meta.update(rate_limit=(api, tier), download_slot=tier.name)
         if pause := request.meta.pop("retry_delay", 0.0):
             await self._throttle.pause(pause)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Slow the slot down for a server in distress, which AutoThrottle overlooks."""
-        # What has failed before has a pause of its own, and tells nothing new of the server's load.
+        """Slow the slot down for an overloaded server, which AutoThrottle does not notice."""
+        # A retry has been delayed already, and its failure says nothing new of the server's load.
         again = request.meta.get("retry_times") or "max_error_retries" in request.meta
         if response.status == 429 or (response.status >= 500 and not again):
             slot = self._crawler.engine.downloader.slots.get(request.meta["download_slot"])
