@@ -14,7 +14,7 @@ import pytest
 
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.protocols.provenance import UNKNOWN, origin_of
-from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual, Credit, unfolded
+from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual, Credit, split_languages
 from tests.conftest import Scrapy
 from tests.fixtures.mplus import PUBLISHED, as_tar, as_zip
 
@@ -38,7 +38,7 @@ def published(*links: tuple[int, str | None, str | None]) -> dict[str, Any]:
         "displayDate": {"en": "1956", "zh-hant": "1956"},
         "constituents": [{"id": id_, "role": {"en": en, "zh-hant": zh}} for id_, en, zh in links],
     }
-    return COLUMNS["mplus_object"](unfolded(record, NAMES), CREDIT)
+    return COLUMNS["mplus_object"](split_languages(record, NAMES), CREDIT)
 
 
 def of_the_api(*links: dict[str, Any]) -> dict[str, Any]:

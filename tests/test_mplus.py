@@ -15,20 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.graphql.calls import read_answer
+from mplus_crawler.protocols.graphql.calls import read_results
 from mplus_crawler.protocols.graphql.id_list import IdList
 from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome
 from mplus_crawler.protocols.graphql.planner import Planner
-from mplus_crawler.protocols.graphql.questions import Fetch, Listing, Question
+from mplus_crawler.protocols.graphql.queries import IdQuery, Query, RecordQuery
 from mplus_crawler.protocols.graphql.reading import Reader
 from mplus_crawler.sandbox.app import Sandbox
-from mplus_crawler.sandbox.mplus.calls import Asked
+from mplus_crawler.sandbox.mplus.calls import CallRequest
 from mplus_crawler.sandbox.mplus.data import Collection
 from mplus_crawler.sandbox.mplus.execution import Operation
 from mplus_crawler.sandbox.mplus.museum import Museum
 from mplus_crawler.sandbox.mplus.roots import Call as Number
 from mplus_crawler.sandbox.options import Options
-from mplus_crawler.spiders.mplus.tms import Bilingual
+from mplus_crawler.spiders.mplus.tms import Bilingual, Credit
+from mplus_crawler.spiders.mplus.tms.objects import object_columns
 from tests.conftest import Crawl, Scrapy
 from tests.fixtures.mplus import PUBLISHED
 from tests.test_usage import check_one_line
@@ -38,10 +39,10 @@ KEY = "c4na7yc4na7yc4na7yc4na7yc4na7y00"
 # Pages of ten, and a window of a hundred: a museum of some hundred records has it all.
 WINDOW = 100
 SMALL = """
-[paging]
+[graphql]
 window = 100
 nested = 90
-taken = [60, 200, 999]
+reserved_sizes = [60, 200, 999]
 source = "the test"
 checked = 2026-11-22
 [[tier]]
@@ -49,20 +50,20 @@ name = "calls"
 limits = [{ requests = 1000, seconds = 1 }, { requests = 3000, seconds = 86400 }]
 source = "the test"
 checked = 2026-11-22
-[[root]]
+[[graphql.root]]
 name = "objects"
 per_page = 10
-listed = 40
+ids_per_page = 40
 cache_busters = ["publicAccess", "area", "category"]
-[[root]]
+[[graphql.root]]
 name = "constituents"
 per_page = 9
-listed = 20
+ids_per_page = 20
 cache_busters = ["publicAccess"]
-[[root]]
+[[graphql.root]]
 name = "exhibitions"
 per_page = 50
-listed = 20
+ids_per_page = 20
 cache_busters = []
 """
 Museums = Callable[..., Sandbox]
@@ -167,8 +168,10 @@ def test_what_is_swallowed_cached_broken_refused_added_and_withdrawn(
     ]
     opened = museum(mplus_window=200, mplus_faults=faults)
     before = opened.truth("mplus")["objects"]["ids"]
-    policy = SMALL.replace("window = 100", "window = 200").replace("listed = 40", "listed = 100")
-    policy = policy.replace("per_page = 10", "per_page = 20")
+    policy = SMALL.replace("window = 100", "window = 200").replace(
+        "ids_per_page = 40", "ids_per_page = 100"
+    )
+    policy = policy.replace("\nper_page = 10", "\nper_page = 20")
     done = crawl(scrapy, opened, "-s", "RETRY_BACKOFF_BASE=0.01", policy=policy)
     assert done.code == 0, done.err
     (poison,) = opened.truth("mplus")["objects"]["poison"]
@@ -209,76 +212,76 @@ def test_a_bad_record_among_a_handful_hides_none_of_them(
     failures = [f"backend:root=objects,nth={search}" for search in range(1, failing + 1)]
     opened = museum(mplus_data=data_set(5), mplus_faults=["poison:row=3", *failures])
     patience = ("-s", "RETRY_BACKOFF_BASE=0.01", "-s", "MAX_REJECT_SHARE=0.5")
-    done = crawl(scrapy, opened, *patience, policy=SMALL.partition("[[root]]")[0])
+    done = crawl(scrapy, opened, *patience, policy=SMALL.partition("[[graphql.root]]")[0])
     assert (done.code, len(done.records), len(done.rejected)) == (0, 4, 1), done.err
     assert stats(opened)["calls"] <= 30 + failing
 
 
-def walked(
-    walk: Planner,
+def planned(
+    planner: Planner,
     there: set[int],
     broken: set[int],
     leaves: Mapping[int, int] | None = None,
     cap: int | None = None,
-) -> list[list[Question]]:
-    """The calls of *walk* at a museum that has the ids *there*, of which *broken* break pages.
+) -> list[list[Query]]:
+    """The requests of *planner* to a museum with the ids *there*; *broken* ones break pages.
 
-    Before the calls in *leaves*, an id is withdrawn. No answer has more than *cap* records.
+    Before the calls in *leaves*, an id is withdrawn. No response has more than *cap* records.
     """
     rising, falling = sorted(there), sorted(there, reverse=True)
-    calls: list[list[Question]] = []
+    calls: list[list[Query]] = []
 
-    def outcome(question: Question) -> Outcome:
-        if question.ids:
-            came = sorted(there & {*question.ids})
+    def outcome(query: Query) -> Outcome:
+        if query.ids:
+            came = sorted(there & {*query.ids})
         else:
-            assert isinstance(question, Listing)
-            first = question.page * question.size
-            came = (falling if question.descending else rising)[first : first + question.size]
-        total = len(came) if question.ids else len(there)
+            assert isinstance(query, IdQuery)
+            first = query.page * query.size
+            came = (falling if query.descending else rising)[first : first + query.size]
+        total = len(came) if query.ids else len(there)
         came = came[:cap]
         if broken & {*came}:
             return Broken("it breaks")
-        if isinstance(question, Fetch):
+        if isinstance(query, RecordQuery):
             return Fetched(tuple(came))
         return Listed(tuple(came), total)
 
-    while questions := walk.call():
-        calls.append(questions)
+    while queries := planner.next_queries():
+        calls.append(queries)
         if (id_ := (leaves or {}).get(len(calls))) is not None:
             there = there - {id_}
             rising.remove(id_)
             falling.remove(id_)
-        for question in questions:
-            walk.answered(question, outcome(question))
-        walk.under_way -= 1
-    assert (walk.over, walk.problems) == (True, [])
-    assert (walk.got - walk.gone, {*walk.unreadable}) == (there - broken, broken)
+        for query in queries:
+            planner.process(query, outcome(query))
+        planner.in_flight -= 1
+    assert (planner.done, planner.problems) == (True, [])
+    assert (planner.received - planner.gone, {*planner.unreadable}) == (there - broken, broken)
     return calls
 
 
 def test_long_ids_fit_into_a_call() -> None:
     there = {2_000_000_000 + 60 * row for row in range(20_500)}
-    calls = walked(Planner(size=100, listed=2500, window=10_000), there, set())
-    assert max(sum(len(json.dumps(q.ids)) for q in questions) for questions in calls) < 100_000
+    calls = planned(Planner(size=100, ids_per_page=2500, window=10_000), there, set())
+    assert max(sum(len(json.dumps(q.ids)) for q in queries) for queries in calls) < 100_000
 
 
 @pytest.mark.parametrize("leaving", [0, 100, 240, 280])
 def test_a_withdrawal_beside_a_bad_record_leaves_no_gap(leaving: int) -> None:
-    walk = Planner(size=10, listed=50, window=200, cache_busters=1)
-    walked(walk, {*range(300)}, {270}, leaves={20: leaving})
-    assert walk.drifted
+    planner = Planner(size=10, ids_per_page=50, window=200, cache_busters=1)
+    planned(planner, {*range(300)}, {270}, leaves={20: leaving})
+    assert planner.drifted
 
 
 def test_a_cap_on_pages_is_found_behind_a_bad_record_too() -> None:
-    walk = Planner(size=10, listed=250, window=1_000, cache_busters=4)
-    walked(walk, {*range(250)}, {51, 222}, leaves={20: 100}, cap=100)
-    assert (walk.drifted, walk.notes) == (True, [])
+    planner = Planner(size=10, ids_per_page=250, window=1_000, cache_busters=4)
+    planned(planner, {*range(250)}, {51, 222}, leaves={20: 100}, cap=100)
+    assert (planner.drifted, planner.notes) == (True, [])
 
 
 def test_a_fault_and_then_nothing_is_not_nothing_twice() -> None:
-    asked = Listing(0, 10, ids=(7,))
-    with pytest.raises(ValueError, match="seen twice"):
+    asked = IdQuery(0, 10, ids=(7,))
+    with pytest.raises(ValueError, match="retrying to confirm"):
         IdList(10, 100).take(asked.failed(), (), None)
     assert IdList(10, 100).take(replace(asked, empty=True), (), None) == []
 
@@ -287,27 +290,27 @@ def test_a_fault_and_then_nothing_is_not_nothing_twice() -> None:
 def test_ranges_alone_prove_a_list_where_they_agree_with_the_former(
     came: tuple[int, ...], whole: bool
 ) -> None:
-    former, roll = IdList(10, 100), IdList(10, 100)
-    (page,) = former.begin()
+    former, second = IdList(10, 100), IdList(10, 100)
+    (page,) = former.start()
     former.take(page, (1, 2, 3, 4), 4)
-    former.broken(Listing(0, 1, ids=(4,)))
-    for part in roll.begin(former):
+    former.broken(IdQuery(0, 1, ids=(4,)))
+    for part in second.start(former):
         there = [id_ for id_ in came if id_ in part.ids]
-        roll.take(replace(part, empty=True), there, len(there))
-    assert (roll.over, roll.whole) == (True, whole)
+        second.take(replace(part, empty=True), there, len(there))
+    assert (second.done, second.whole) == (True, whole)
 
 
 @pytest.mark.parametrize("bad", [0, 99, 110, 135, 229])
 def test_a_bad_record_past_the_window_leaves_no_gap(bad: int) -> None:
-    walked(Planner(size=10, listed=50, window=100, cache_busters=1), {*range(230)}, {bad})
+    planned(Planner(size=10, ids_per_page=50, window=100, cache_busters=1), {*range(230)}, {bad})
 
 
 @pytest.mark.parametrize(("count", "size", "most"), [(1_886, 97, 21), (13_412, 100, 140)])
 @pytest.mark.parametrize("place", [0.02, 0.5, 0.9])
 def test_a_bad_record_costs_hardly_a_call(count: int, size: int, most: int, place: float) -> None:
-    walk = Planner(size=size, listed=2400, window=10_000, cache_busters=1)
+    planner = Planner(size=size, ids_per_page=2400, window=10_000, cache_busters=1)
     there = {5 * row + 1 for row in range(count)}
-    assert len(walked(walk, there, {5 * round(place * count) + 1})) <= most
+    assert len(planned(planner, there, {5 * round(place * count) + 1})) <= most
 
 
 def test_the_whole_museum_in_one_process(
@@ -439,7 +442,9 @@ def rewritten(
         call, number = json.loads(body), next(numbers)
         ask(call["variables"])
         sent = json.dumps(call).encode()
-        operation = museum.operation(Asked("POST", "/graphql", "", "application/json", "", sent))
+        operation = museum.operation(
+            CallRequest("POST", "/graphql", "", "application/json", "", sent)
+        )
         assert isinstance(operation, Operation)
         said = json.loads(museum.execute(operation, Number(number)).body)
         content = say(number, said)
@@ -515,7 +520,7 @@ def sends_too_much(number: int, said: dict[str, Any]) -> bytes:
     ("ask", "say", "code", "came", "most", "words"),
     [
         (at_most_50, nothing, 0, 300, 16, "all 300 records"),
-        (nothing, says_more, 10, 300, 60, "ids could not be had"),
+        (nothing, says_more, 10, 300, 60, "a list of ids failed"),
         (nothing, says_less, 10, 300, 60, "lists of all ids did not agree"),
         (nothing, says_nothing, 10, 300, 20, "no total came"),
         (nothing, repeats_itself, 10, 1, 80, "brought nothing new"),
@@ -534,7 +539,7 @@ def test_a_server_that_caps_lies_forgets_and_babbles(
     most: int,
     words: str,
 ) -> None:
-    fast = SMALL.partition("[[root]]")[0].replace("window = 100", "window = 10000")
+    fast = SMALL.partition("[[graphql.root]]")[0].replace("window = 100", "window = 10000")
     with serving(rewritten(ask, say)) as server:
         scrapy.policy(fast.replace("nested = 90", "nested = 200"), "mplus")
         patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
@@ -560,7 +565,7 @@ def test_a_backend_that_stays_away_loses_nothing_silently(
     opened = museum(mplus_data=data_set(100), mplus_window=WINDOW, mplus_faults=faults)
     done = crawl(scrapy, opened, "-s", "RETRY_BACKOFF_BASE=0.01")
     assert done.code == 10, done.err
-    assert "nothing that was asked for came" in done.certificate["reason"]
+    assert "nothing that was requested came" in done.certificate["reason"]
     assert not (done.folder / "mplus_objects.jsonl").exists()
     assert stats(opened)["calls"] < 40
     opened.clear()
@@ -577,7 +582,7 @@ def test_a_museum_that_has_nothing_is_soon_given_up(scrapy: Scrapy) -> None:
         scrapy.policy(SMALL, "mplus")
         done = scrapy.crawl("mplus_constituents", *patience, **pointed_at(server.base_url))
     assert (done.code, len(server.asked) < 15) == (10, True), done.err
-    assert "nothing that was asked for came" in done.certificate["reason"]
+    assert "nothing that was requested came" in done.certificate["reason"]
 
 
 def test_a_kill_and_the_days_quota_cost_no_answer_that_was_in_hand(
@@ -618,7 +623,7 @@ def tomorrow(scrapy: Scrapy) -> None:
 # Which language a text is really in
 
 
-def face(**fields: Any) -> Bilingual:
+def bilingual(**fields: Any) -> Bilingual:
     en = {name: value[0] for name, value in fields.items()}
     return Bilingual(en, {name: value[1] for name, value in fields.items()})
 
@@ -630,14 +635,16 @@ def face(**fields: Any) -> Bilingual:
         (("ink on paper", "ink on paper"), ("ink on paper", None), ["medium_zh"]),
         (("墨水紙本", "墨水紙本"), (None, "墨水紙本"), ["medium_en"]),
         (("1956", "1956"), ("1956", "1956"), []),
-        (("M+ 藏品", "M+ 藏品"), ("M+ 藏品", "M+ 藏品"), []),
+        (("PDF檔案", "PDF檔案"), (None, "PDF檔案"), ["medium_en"]),
+        (("M+ 藏品", "M+ 藏品"), (None, "M+ 藏品"), ["medium_en"]),
+        (("M+ 藏品", "M+ collection"), ("M+ 藏品", "M+ collection"), []),
         ((None, "墨水紙本"), (None, "墨水紙本"), []),
     ],
 )
 def test_a_text_of_the_other_language_is_told_apart(
     texts: tuple[str, str], columns: tuple[str, str], fallbacks: list[str]
 ) -> None:
-    record = face(medium=texts)
+    record = bilingual(medium=texts)
     found = record.texts("medium", "medium")
     assert (found["medium_en"], found["medium_zh"]) == columns
     assert record.fallbacks == fallbacks
@@ -655,12 +662,12 @@ def test_no_answer_is_an_error_of_ours(document: dict[str, Any], row: Any) -> No
     rows = {alias: [row, {"id": 1, "constituents": row, "_sys": row}] for alias in ALIASES}
     for body in (document, {**document, "data": rows}):
         try:
-            answer = read_answer(json.dumps(body).encode())
+            answer = read_results(json.dumps(body).encode())
         except InvalidResponseError:
             continue
         reader = Reader(("id",), "constituents", 200)
-        for question in (Fetch((1,)), Listing(0, 10)):
-            assert reader.outcome(question, answer, "") is not None
+        for query in (RecordQuery((1,)), IdQuery(0, 10)):
+            assert reader.outcome(query, answer, "") is not None
 
 
 ALIASES = ("en", "zh", "list")
@@ -668,7 +675,21 @@ ALIASES = ("en", "zh", "list")
 
 @given(ANY_JSON, ANY_JSON)
 def test_no_shape_of_a_field_is_an_error(en: Any, zh: Any) -> None:
-    record = face(medium=(en, zh))
+    record = bilingual(medium=(en, zh))
     assert {*record.texts("medium", "medium")} == {"medium_en", "medium_zh"}
     assert {*map(type, record.lists("medium", "medium").values())} == {list}
-    assert list(record.pairs("medium")) is not None
+    assert list(record.entries("medium")) is not None
+
+
+def test_a_list_and_a_role_of_the_other_language_are_told_apart() -> None:
+    en: dict[str, Any] = {
+        "id": 1,
+        "classification": {"area": ["視覺藝術", "M+"], "category": ["Video"]},
+        "constituents": [{"id": 2, "role": "導演 (VR)"}, {"id": 3, "role": "Maker"}],
+    }
+    columns = object_columns(Bilingual(en, en), Credit("M+", "mplus.org.hk", {}))
+    assert (columns["areas_en"], columns["areas_zh"]) == ([], ["視覺藝術", "M+"])
+    assert (columns["categories_en"], columns["categories_zh"]) == (["Video"], [])
+    roles = [(person["role_en"], person["role_zh"]) for person in columns["constituents"]]
+    assert roles == [(None, "導演 (VR)"), ("Maker", None)]
+    assert {*columns["fallbacks"]} == {"areas_en", "categories_zh", "role_en", "role_zh"}

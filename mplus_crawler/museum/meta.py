@@ -37,7 +37,7 @@ class Meta(TypedDict, total=False):
     single_record: bool  # one record's own page, not a list
     second_try: bool  # requested a second time to confirm a 404
     max_members: int  # members that the response may have at most
-    questions: Any  # GraphQL: the questions that the call carries
+    queries: Any  # GraphQL: the queries that the request carries
     vocabulary: str  # M+ terms: the requested list
     tries: int  # M+ terms: how often it was requested
     empty_seen: bool  # M+ terms: the list was empty once

@@ -86,17 +86,37 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
-    """A root field of a GraphQL API, and how it is paged.
+class RootField:
+    """A root field of a GraphQL API.
 
-    *per_page* records are asked for in a call, ids alone in lists of *listed*; *cache_busters* are
-    filters that change the key of the server's cache and not the result.
+    A request asks for *per_page* records, or for *ids_per_page* ids. *cache_busters* are filters
+    that change the key in the server's cache and not the result.
     """
 
     name: str
     per_page: int
-    listed: int
+    ids_per_page: int
     cache_busters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQL:
+    """The limits of a GraphQL API, and its root fields by name.
+
+    Pages reach the first *window* records in either order, and hold at most *nested* distinct
+    nested records. *reserved_sizes* are page sizes that the server itself uses: its cache would
+    mix up its responses with ours.
+    """
+
+    window: int
+    nested: int
+    reserved_sizes: tuple[int, ...]
+    roots: Mapping[str, RootField]
+
+    @property
+    def page_sizes(self) -> tuple[int, ...]:
+        """Page sizes that no other query may use."""
+        return (*self.reserved_sizes, *(root.per_page for root in self.roots.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +157,7 @@ class Version:
 class Policy:
     """One museum's facts. ``base_url`` is the canonical one and ends with a slash.
 
-    ``window`` and ``nested`` are limits of a GraphQL API: how many records pages reach, and
-    how many distinct ones may be nested in a page; ``taken`` are sizes of page that its server
-    uses by itself. ``uri_base`` begins the URIs of records that have none of the museum's;
+    ``uri_base`` begins the URIs of records that have none of the museum's;
     ``roles_of_others`` are roles that make nobody an object's maker.
     """
 
@@ -162,10 +180,7 @@ class Policy:
     pages: Mapping[str, str]
     uri_base: str
     roles_of_others: tuple[str, ...]
-    window: int
-    nested: int
-    taken: tuple[int, ...]
-    roots: Mapping[str, Root]
+    graphql: GraphQL | None
     dataset: Dataset | None
     images: Images | None
     versions: tuple[Version, ...]

@@ -22,12 +22,13 @@ from mplus_crawler.errors import UsageError
 from mplus_crawler.policies.policy import (
     Credential,
     Dataset,
+    GraphQL,
     ImageLicence,
     Images,
     Limit,
     Policy,
     Quoted,
-    Root,
+    RootField,
     Tier,
     Version,
 )
@@ -104,6 +105,8 @@ def _lay_over(shipped: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[st
             paths = {"paths": inherited["paths"]} if "paths" in inherited else {}
             known[tier["name"]] = {**paths, **tier}
         merged["tier"] = list(known.values())
+    if isinstance(graphql := overlay.get("graphql"), dict):
+        merged["graphql"] = {"root": shipped.get("graphql", {}).get("root", []), **graphql}
     if isinstance(images := overlay.get("images"), dict):
         merged["images"] = _lay_images_over(shipped.get("images", {}), images)
     return merged
@@ -144,10 +147,7 @@ def _policy(key: str, document: Mapping[str, Any], source: str) -> Policy:
         pages=plain.get("pages", {}),
         uri_base=plain.get("uri_base", plain["base_url"]),
         roles_of_others=tuple(plain.get("makers", {}).get("roles_of_others", ())),
-        window=plain.get("paging", {}).get("window", 0),
-        nested=plain.get("paging", {}).get("nested", 0),
-        taken=tuple(plain.get("paging", {}).get("taken", [])),
-        roots={root["name"]: Root(**_tuples(root)) for root in plain.get("root", [])},
+        graphql=_graphql(plain.get("graphql")),
         dataset=_dataset(plain.get("dataset")),
         images=_images(plain.get("images")),
         versions=tuple(map(_version, plain.get("version", []))),
@@ -166,6 +166,13 @@ def _dataset(facts: dict[str, Any] | None) -> Dataset | None:
     if not facts:
         return None
     return Dataset(facts["archive"], tuple(facts["redirects"]))
+
+
+def _graphql(facts: dict[str, Any] | None) -> GraphQL | None:
+    if facts is None:
+        return None
+    roots = {root["name"]: RootField(**_tuples(root)) for root in facts["root"]}
+    return GraphQL(facts["window"], facts["nested"], tuple(facts["reserved_sizes"]), roots)
 
 
 def _tier(facts: dict[str, Any]) -> Tier:

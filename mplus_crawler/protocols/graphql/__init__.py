@@ -1,7 +1,8 @@
-"""Harvesting by GraphQL: questions, the calls that carry them, and what is still to be asked.
+"""Harvesting from a GraphQL API: list all ids first, then request the records by id.
 
-Ids are listed first, then records are asked for by id: so no row that moves between pages can be
-missed, and a record that breaks its page is found by name. :mod:`.roll` lists, :mod:`.walk`
-decides what to ask next; both know nothing of the network. :mod:`.calls` puts questions into
-one call, by :mod:`.composition`, and reads its answer.
+Records that move between pages cannot be missed this way, and a record that breaks its page is
+found by its id. :mod:`.queries` are what a request can carry; :mod:`.calls` and
+:mod:`.composition` put several queries into one request; :mod:`.reading` reads the response into
+:mod:`.outcomes`. :mod:`.id_list` is one list of all ids and :mod:`.id_lister` makes several;
+:mod:`.planner` decides what the next request carries. Only the spider knows the network.
 """

@@ -1,4 +1,4 @@
-"""Calls: several operations in one request, and what each of their aliases has brought."""
+"""Requests that carry several operations, and the results by alias in their responses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import orjson
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.graphql.questions import Operation
+from mplus_crawler.protocols.graphql.queries import Operation
 
 
-def call(operations: Iterable[Operation]) -> bytes:
-    """The body of one request for all *operations*; their aliases and variables get a prefix."""
-    # Its import takes as long as a page of records, and every command would wait for it.
+def request_body(operations: Iterable[Operation]) -> bytes:
+    """The body of one request for all *operations*."""
+    # Importing it takes as long as a page of records, and every command would wait for it.
     from mplus_crawler.protocols.graphql.composition import compose
 
     operations = list(operations)
@@ -27,8 +27,8 @@ def call(operations: Iterable[Operation]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came, by alias; the aliases that failed, with the words for it."""
+class Results:
+    """Data by alias, and error messages by alias."""
 
     data: Mapping[str, Any]
     errors: Mapping[str, str]
@@ -41,25 +41,24 @@ class Answer:
         return [row for row in rows if isinstance(row, dict)]
 
 
-def read_answer(body: bytes) -> Answer:
-    """The answer in *body*; raises :class:`InvalidResponseError` where it is none."""
+def read_results(body: bytes) -> Results:
+    """The results in *body*; raise :class:`InvalidResponseError` where it holds none."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        what = "HTML" if body.lstrip()[:1] == b"<" else f"no whole JSON ({error})"
-        raise InvalidResponseError(f"the answer is {what}") from None
+        what = "HTML" if body.lstrip()[:1] == b"<" else f"not valid JSON ({error})"
+        raise InvalidResponseError(f"the response is {what}") from None
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict):
-        said = first_error(body) or "the answer has no data"
-        raise InvalidResponseError(said)
+        raise InvalidResponseError(first_error(body) or "the response has no data")
     errors: dict[str, str] = {}
-    told = document.get("errors")
-    for fault in told if isinstance(told, list) else [told] if told else []:
-        path = fault.get("path") if isinstance(fault, dict) else None
+    reported = document.get("errors")
+    for problem in reported if isinstance(reported, list) else [reported] if reported else []:
+        path = problem.get("path") if isinstance(problem, dict) else None
         if not isinstance(path, list) or not path:
-            raise InvalidResponseError(first_error(body) or "the answer has errors")
-        errors.setdefault(str(path[0]), str(fault.get("message")))
-    return Answer(data, errors)
+            raise InvalidResponseError(first_error(body) or "the response has errors")
+        errors.setdefault(str(path[0]), str(problem.get("message")))
+    return Results(data, errors)
 
 
 def first_error(body: bytes) -> str:

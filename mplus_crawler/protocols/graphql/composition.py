@@ -1,4 +1,4 @@
-"""Composition: several operations of ``.graphql`` files made one query."""
+"""Merges several operations of ``.graphql`` files into one document."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from graphql import (
 )
 from graphql.language import REMOVE, Visitor, visit
 
-from mplus_crawler.protocols.graphql.questions import Operation
+from mplus_crawler.protocols.graphql.queries import Operation
 
 
 def compose(operations: Iterable[Operation]) -> str:
-    """One query for all *operations*; their aliases and variables get a prefix."""
+    """One document for all *operations*, with prefixed aliases and variables."""
     definitions: list[VariableDefinitionNode] = []
     selections: list[Any] = []
     fragments: dict[str, FragmentDefinitionNode] = {}
@@ -36,7 +36,7 @@ def compose(operations: Iterable[Operation]) -> str:
         for node in document.definitions:
             if isinstance(node, FragmentDefinitionNode):
                 fragments[node.name.value] = node
-        node = visit(_operation(document, operation.name), _Given(operation))
+        node = visit(_operation(document, operation.name), _Prefixed(operation))
         definitions += node.variable_definitions or ()
         selections += node.selection_set.selections
     merged = OperationDefinitionNode(
@@ -49,21 +49,21 @@ def compose(operations: Iterable[Operation]) -> str:
     return print_ast(DocumentNode(definitions=(merged, *used)))
 
 
-class _Given(Visitor):
-    """Takes out of an operation what no variable is given for, and prefixes the rest."""
+class _Prefixed(Visitor):
+    """Removes arguments whose variables have no value, and prefixes the others."""
 
     def __init__(self, operation: Operation) -> None:
         super().__init__()
         self._prefix = operation.prefix
-        self._given = operation.variables
+        self._values = operation.variables
 
     def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> Any:
-        return None if node.variable.name.value in self._given else REMOVE
+        return None if node.variable.name.value in self._values else REMOVE
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> Any:
         value = node.value
-        gone = isinstance(value, VariableNode) and value.name.value not in self._given
-        return REMOVE if gone else None
+        unset = isinstance(value, VariableNode) and value.name.value not in self._values
+        return REMOVE if unset else None
 
     def leave_variable(self, node: VariableNode, *_: Any) -> Any:
         return VariableNode(name=NameNode(value=f"{self._prefix}{node.name.value}"))
@@ -83,7 +83,7 @@ class _Given(Visitor):
 def _used(
     operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
 ) -> list[FragmentDefinitionNode]:
-    """The fragments that *operation* spreads; a server refuses those that it doesn't."""
+    """The fragments that *operation* spreads; servers reject unused ones."""
     text = print_ast(operation)
     return [node for name, node in fragments.items() if f"...{name}" in text]
 

@@ -1,7 +1,8 @@
-"""NestedChecks: records that are known to have others nested in them.
+"""Checks of nested records.
 
-A record that comes without may have none, or the server has failed to look them up, for all
-records of an answer at once: what a witness in the same answer has tells which.
+A record without nested records may have none, or the server has failed to look them up, which
+then concerns all records of a response. A record in the same response that is known to have some
+tells the two apart.
 """
 
 from __future__ import annotations
@@ -11,45 +12,43 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mplus_crawler.protocols.graphql.outcomes import Fetched
-from mplus_crawler.protocols.graphql.questions import Fetch
+from mplus_crawler.protocols.graphql.queries import RecordQuery
 
-_KNOWN = 8
-# How often records are asked for again that come without what is nested in them; after so many
-# pages in a row without any of it, they are taken as they come: later where a witness is known,
-# since it is the server then that fails, for some seconds and many questions.
-_MENDS = 6
-_BARE = 12
-_BARE_BESIDE_WITNESSES = 30
+_CHECK_IDS = 8
+# Retries of a query, and responses in a row without any nested records, after which records are
+# accepted as they are. With a check id it is certain that the server fails, so wait longer.
+_RETRIES = 6
+_EMPTY_IN_A_ROW = 12
+_EMPTY_IN_A_ROW_WITH_CHECK_ID = 30
 
 
 class NestedChecks:
-    """The witnesses of one walk, and what is to be asked again beside them."""
+    """Ids of records that are known to have nested records, and retries that use them."""
 
     def __init__(self) -> None:
-        self._ids: deque[int] = deque(maxlen=_KNOWN)
-        self._bare = 0
+        self._ids: deque[int] = deque(maxlen=_CHECK_IDS)
+        self._empty_in_a_row = 0
 
     def __bool__(self) -> bool:
-        """Whether any record is known to have something nested in it."""
+        """Whether any record is known to have nested records."""
         return bool(self._ids)
 
-    def hear(self, outcome: Fetched) -> None:
-        """Take up the witness in *outcome*, whose records are good to keep."""
-        if outcome.rich is not None:
-            self._bare = 0
-            if outcome.rich not in self._ids:
-                self._ids.appendleft(outcome.rich)
+    def accepted(self, outcome: Fetched) -> None:
+        """Learn from *outcome*, whose records are accepted, a record with nested records."""
+        if outcome.with_nested is not None:
+            self._empty_in_a_row = 0
+            if outcome.with_nested not in self._ids:
+                self._ids.appendleft(outcome.with_nested)
 
-    def not_retryable(self, fetch: Fetch, outcome: Fetched) -> bool:
-        """Whether *fetch*, of which *outcome* came, is not to be asked again."""
-        self._bare += outcome.bare
-        crowd_of_one = outcome.crowded and fetch.single
-        patience = _BARE_BESIDE_WITNESSES if self._ids else _BARE
-        return fetch.mends >= _MENDS or self._bare > patience or crowd_of_one
+    def exhausted(self, query: RecordQuery, outcome: Fetched) -> bool:
+        """Whether *query* is not to be retried although *outcome* lacks nested records."""
+        self._empty_in_a_row += outcome.nested_missing
+        too_many_in_one = outcome.nested_full and query.single
+        limit = _EMPTY_IN_A_ROW_WITH_CHECK_ID if self._ids else _EMPTY_IN_A_ROW
+        return query.nested_retries >= _RETRIES or self._empty_in_a_row > limit or too_many_in_one
 
-    def beside(self, fetch: Fetch) -> Iterator[Fetch]:
-        """*fetch* in parts, each time beside another witness: the server's cache has the
-        look-up that failed."""
-        witness = self._ids[fetch.mends % len(self._ids)] if self._ids else None
-        for part in [fetch] if fetch.single else fetch.parts(parts=2):
-            yield replace(part.again(), witness=witness, mends=fetch.mends + 1)
+    def retries(self, query: RecordQuery) -> Iterator[RecordQuery]:
+        """*query* in parts, each with another check id: the failed look-up is cached."""
+        check_id = self._ids[query.nested_retries % len(self._ids)] if self._ids else None
+        for part in [query] if query.single else query.parts(parts=2):
+            yield replace(part.again(), check_id=check_id, nested_retries=query.nested_retries + 1)

@@ -1,4 +1,4 @@
-"""What a question can bring."""
+"""Outcomes of a query."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Ids that came, and how many the museum says there are."""
+    """Ids in the response, and the total that the museum reports."""
 
     ids: tuple[int, ...]
     total: int | None
@@ -15,30 +15,30 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Ids of the records that came.
+    """Ids of the records in the response.
 
-    *bare*: none of them has anything nested in it. *crowded*: so many have that some may be
-    lost. *rich*: one that has, to be a witness.
+    *nested_missing*: no record has any nested records. *nested_full*: so many are nested that
+    the server may have dropped some. *with_nested*: the id of a record that has some.
     """
 
     ids: tuple[int, ...]
-    bare: bool = False
-    crowded: bool = False
-    rich: int | None = None
+    nested_missing: bool = False
+    nested_full: bool = False
+    with_nested: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A record in it has broken the answer, with these words."""
+    """A record has broken the response, for this reason."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    """Nothing came, or not what was asked for."""
+class Invalid:
+    """The response holds nothing, or not what the query asks for."""
 
     reason: str
 
 
-Outcome = Listed | Fetched | Broken | Wrong
+Outcome = Listed | Fetched | Broken | Invalid

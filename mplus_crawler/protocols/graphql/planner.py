@@ -1,327 +1,302 @@
-"""The walk: which questions a call carries next, until every record is accounted for."""
+"""Plans a GraphQL harvest: which queries the next request carries."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from mplus_crawler.protocols.graphql.id_list import IdList
+from mplus_crawler.protocols.graphql.id_lister import IdLister
 from mplus_crawler.protocols.graphql.nested_checks import NestedChecks
-from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
-from mplus_crawler.protocols.graphql.questions import Fetch, Listing, Question, batches
+from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Invalid, Listed, Outcome
+from mplus_crawler.protocols.graphql.queries import IdQuery, Query, RecordQuery, batches
 
-# Root fields in a call: two languages of one page, and as much again for what went wrong; ids
-# alone are half as much work.
+# Root fields in a request: two languages of one page, and as many for retries. A page of ids is
+# half the work of one.
 _FIELDS = 4
-# The same when no page is left to ask for, so that the last roll is called at one moment.
+# The same when only retries and ids are left, so that the last list is made at one moment.
 _FIELDS_AT_THE_END = 10
-_QUESTIONS = 10
-# What ids may take of a call, in bytes: M+'s server takes a hundred kilobytes.
+_QUERIES = 10
+# Bytes of ids in a request; M+'s server takes a hundred kilobytes in all.
 _BYTES = 80_000
-# How often a question is asked, a record that isn't there is asked for, all ids are listed.
-_TRIES = 6
-_LOOKS = 3
-_ROLLS = 5
-# Calls in a row that a server may answer with nothing new, not even that there is nothing.
+# Failures of a query, and requests for a missing record, by list of ids.
+_TRIES = 3
+# Lists of all ids at most.
+_LISTS = 5
+# Responses in a row without anything new, not even an id that does not exist.
 _IDLE = 50
-# How often a page has to end at the same length to be taken for the longest that the server
-# gives, and how often that is believed.
-_SEEN = 2
-_CAPS = 2
 
 
 @dataclass
 class Planner:
-    """What is to be asked of one root field, in pages of *size*, ids in lists of *listed*.
+    """Plans the requests for all records of one root field, in pages of *size*.
 
-    :meth:`call` gives the questions of the next call, :meth:`answered` takes what each has
-    brought and says whether its records are good to keep. When :attr:`over`, what is in
-    :attr:`got`, :attr:`unreadable` and :attr:`gone` is all there is, unless :attr:`problems`
-    say otherwise. *window* is how many records pages reach from either end,
-    *cache_busters* how many filters bypass a cache, *avoid* which page sizes not to request.
+    :meth:`next_queries` returns the queries of the next request; :meth:`process` takes the
+    outcome of each, and returns whether its records are accepted. When :attr:`done`, all records
+    are in :attr:`received`, :attr:`unreadable` and :attr:`gone`, unless there are
+    :attr:`problems`. The other fields are those of :class:`.IdLister`. Retries and ids are extra
+    queries: they ride on the requests for records.
     """
 
     size: int
-    listed: int
+    ids_per_page: int
     window: int
     cache_busters: int = 0
     limit: int | None = None
     avoid: Sequence[int] = ()
-    roll: IdList = field(init=False)
-    rolls: int = 0
-    got: set[int] = field(default_factory=set)
+    received: set[int] = field(default_factory=set)
     unreadable: dict[int, str] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    drifted: bool = False
-    under_way: int = 0
-    capped: int = 0
-    _fresh: deque[Fetch] = field(default_factory=deque)
-    _again: deque[Question] = field(default_factory=deque)
-    _first: set[int] = field(default_factory=set)
-    _loose: list[int] = field(default_factory=list)
-    _alone: set[str] = field(default_factory=set)
-    _short: Counter[int] = field(default_factory=Counter)
-    _looked: Counter[int] = field(default_factory=Counter)
-    _witnesses: NestedChecks = field(default_factory=NestedChecks)
-    _reason: str = ""
+    in_flight: int = 0
+    _lister: IdLister = field(init=False)
+    _records: deque[RecordQuery] = field(default_factory=deque)
+    _extra: deque[Query] = field(default_factory=deque)
+    _planned: set[int] = field(default_factory=set)
+    _partial_page: list[int] = field(default_factory=list)
+    _isolated: set[str] = field(default_factory=set)
+    _misses: Counter[int] = field(default_factory=Counter)
+    _nested_checks: NestedChecks = field(default_factory=NestedChecks)
+    _changed: bool = False
     _idle: int = 0
-    _over: bool = False
+    _stopped: bool = False
 
     def __post_init__(self) -> None:
-        self._call_roll(None)
+        self._lister = IdLister(
+            self.ids_per_page, self.window, self.cache_busters, self.limit, self.avoid
+        )
+        self._extra.extend(self._lister.start())
 
     @property
-    def over(self) -> bool:
-        """Whether nothing is left to ask, and nothing under way."""
-        return self._over and not self.under_way
+    def done(self) -> bool:
+        """Whether no query is left and no request is in flight."""
+        return self._stopped and not self.in_flight
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether any id is known."""
-        return bool(self._first)
+        return bool(self._planned)
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the museum's lists of ids have changed, or contradict their totals."""
+        return self._changed or not self._lister.all_whole
+
+    @property
+    def lists(self) -> int:
+        """Lists of all ids that were started."""
+        return self._lister.lists
 
     @property
     def total(self) -> int | None:
-        """How many records there are, as the museum said last; one listed twice is one."""
-        return self.roll.total and self.roll.total - self.roll.twice.total()
+        """The number of records that the museum last reported, without duplicates."""
+        current = self._lister.current
+        return current.total and current.total - current.duplicates.total()
 
     @property
-    def calls_expected(self) -> int:
-        """How many calls all of it takes, if nothing goes wrong."""
+    def requests_expected(self) -> int:
+        """The number of requests, if nothing fails."""
         rows = min(self.total or 0, self.limit or self.total or 0)
         return 1 + max(1, -(-(rows - self.size // 2) // self.size))
 
-    def call(self) -> list[Question]:
-        """The questions of the next call; none if there is nothing to ask for now."""
-        if self._idle >= _IDLE and not self._over:
-            self.stop(f"{_IDLE} calls in a row brought nothing new")
-        if not (self._fresh or self._again or self.under_way or self._over):
-            self._settle()
-        if not (self._fresh or self._again):
+    def next_queries(self) -> list[Query]:
+        """The queries of the next request; none if there is nothing to request now."""
+        if self._idle >= _IDLE and not self._stopped:
+            self.stop(f"{_IDLE} responses in a row brought nothing new")
+        if not (self._records or self._extra or self.in_flight or self._stopped):
+            self._compare()
+        if not (self._records or self._extra):
             return []
-        if self._is_last and self.under_way:
-            return []  # it carries what has gone wrong with the others
-        take = self._pages if self._fresh else 1
-        questions: list[Question] = [(self._fresh or self._again).popleft() for _ in range(take)]
-        if not self._fresh and self.rolls == 1 and self.roll.over and self.limit is None:
-            self._call_roll(self.roll)
-        room: float = _FIELDS if self._fresh else _FIELDS_AT_THE_END
-        room -= sum(question.cost for question in questions)
-        if questions[0].key in self._alone:
-            room = 0
-        load = sum(question.load for question in questions)
-        while self._again and (first := self._again[0]).cost <= room:
-            if len(questions) == _QUESTIONS:
-                break
-            load += first.load
-            if load > _BYTES or first.key in self._alone:
-                break
-            room -= first.cost
-            questions.append(self._again.popleft())
-        self.under_way += 1
+        if self._is_last and self.in_flight:
+            return []  # it also carries retries of the others
+        queries: list[Query] = list(self._first_queries())
+        if not self._records and self._first_list_done and self.limit is None:
+            self._extra.extend(self._lister.start_next())
+        queries += self._extra_queries(queries)
+        self.in_flight += 1
         self._idle += 1
-        return questions
+        return queries
+
+    def process(self, query: Query, outcome: Outcome) -> bool:
+        """Enter the *outcome* of *query*; return whether its records are accepted."""
+        if isinstance(query, IdQuery):
+            self._process_ids(query, outcome)
+            return False
+        if isinstance(outcome, Broken):
+            self._split(query, outcome.reason)
+            return False
+        if not isinstance(outcome, Fetched):
+            self._retry(query, outcome.reason if isinstance(outcome, Invalid) else "")
+            return False
+        if (outcome.nested_missing or outcome.nested_full) and self._retry_nested(query, outcome):
+            return False
+        self._idle = 0
+        self._nested_checks.accepted(outcome)
+        self.received.update(outcome.ids)
+        self._retry_missing({*query.ids} - {*outcome.ids})
+        return True
+
+    def failed(self, queries: Sequence[Query], reason: str) -> None:
+        """The request with *queries* has failed for good: send each alone, and then in parts."""
+        if len(queries) == 1:
+            self.process(queries[0], Broken(reason))
+            return
+        self._isolated.update(query.key for query in queries)
+        self._extra.extend(query.again() for query in queries)
+
+    def stop(self, reason: str) -> None:
+        """Request nothing more, because of a problem."""
+        self._records.clear()
+        self._extra.clear()
+        self._stop(reason)
+
+    @property
+    def _first_list_done(self) -> bool:
+        return self._lister.lists == 1 and self._lister.current.done
 
     @property
     def _is_last(self) -> bool:
-        """Whether one call is left to make, which carries the proof, too."""
-        left = len(self._fresh) == self._pages and not self._again
-        return left and self.rolls == 1 and self.roll.over
+        """Whether one request is left, which also starts the second list of ids."""
+        left = len(self._records) == self._pages and not self._extra
+        return left and self._first_list_done
 
     @property
     def _pages(self) -> int:
-        """Pages that the next call carries: two where the second is the last, and half a one."""
-        return 2 if len(self._fresh) == 2 and 2 * len(self._fresh[1].ids) <= self.size else 1
+        """Pages in the next request: two if the second is the last and at most half full."""
+        two = len(self._records) == 2 and 2 * len(self._records[1].ids) <= self.size
+        return 2 if two else 1
 
-    def answered(self, question: Question, outcome: Outcome) -> bool:
-        """Take what *question* has brought; whether its records may be kept."""
-        if isinstance(question, Listing):
-            self._listed(question, outcome)
-            return False
-        if isinstance(outcome, Broken):
-            self._break(question, outcome.reason)
-            return False
-        if not isinstance(outcome, Fetched):
-            self._wrong(question, outcome.reason if isinstance(outcome, Wrong) else "")
-            return False
-        if (outcome.bare or outcome.crowded) and self._mend(question, outcome):
-            return False
-        self._idle = 0
-        self._witnesses.hear(outcome)
-        self.got.update(outcome.ids)
-        self._look_for({*question.ids} - {*outcome.ids})
-        return True
+    def _first_queries(self) -> Iterable[Query]:
+        if not self._records:
+            return [self._extra.popleft()]
+        return [self._records.popleft() for _ in range(self._pages)]
 
-    def lost(self, questions: Sequence[Question], reason: str) -> None:
-        """The call cannot be had that carried *questions*: each alone, and then in parts."""
-        if len(questions) == 1:
-            self.answered(questions[0], Broken(reason))
+    def _extra_queries(self, queries: Sequence[Query]) -> Iterable[Query]:
+        """As many extra queries as fit into a request beside *queries*."""
+        if queries[0].key in self._isolated:
             return
-        self._alone.update(question.key for question in questions)
-        self._again.extend(question.again() for question in questions)
+        fields: float = _FIELDS if self._records else _FIELDS_AT_THE_END
+        fields -= sum(query.cost for query in queries)
+        length = sum(query.length for query in queries)
+        for _ in range(_QUERIES - len(queries)):
+            if not self._extra:
+                return
+            query = self._extra[0]
+            fields -= query.cost
+            length += query.length
+            if fields < 0 or length > _BYTES or query.key in self._isolated:
+                return
+            yield self._extra.popleft()
 
-    def stop(self, reason: str) -> None:
-        """Ask nothing more: it cannot help."""
-        self._over = True
-        self._fresh.clear()
-        self._again.clear()
-        self.problems.append(reason)
-
-    def _listed(self, part: Listing, outcome: Outcome) -> None:
-        roll = self.roll
-        if isinstance(outcome, Broken):
-            more = roll.broken(part) if part.failures or not part.single else [part.failed()]
-            self._reason = outcome.reason
-        elif isinstance(outcome, Listed):
-            try:
-                known = len(roll.ids)
-                more = roll.take(part, outcome.ids, outcome.total)
-                # Pages may repeat themselves for ever; ranges of ids come to an end.
-                if part.ids or not outcome.ids or len(roll.ids) > known:
-                    self._idle = 0
-            except ValueError as error:
-                more = self._capped(part, len(outcome.ids))
-                more = more or self._list_again(part, str(error), outcome)
-            self._plan(outcome.ids)  # they are there, whatever the total says
-        else:
-            reason = outcome.reason if isinstance(outcome, Wrong) else ""
-            more = self._list_again(part, reason, outcome)
-        self._again.extend(more)
-        if roll.over:
-            self._fetch(self._loose)
-            self._loose = []
-        for id_ in roll.unreadable - self.unreadable.keys():
-            self.unreadable[id_] = self._reason
-            self._first.add(id_)
-
-    def _list_again(self, part: Listing, reason: str, outcome: Outcome) -> list[Listing]:
-        some = isinstance(outcome, Listed) and bool(outcome.ids)
-        totalless = isinstance(outcome, Listed) and some and outcome.total is None
-        if isinstance(outcome, Listed) and not some:
-            part = replace(part, empty=True)
-        none = part.ids and not some
-        if part.failures < _TRIES and (none or part.single or totalless):
-            return [part.failed()]
-        if part.failures < _TRIES:
-            # Under another key of the cache, and then smaller: perhaps the server caps pages.
-            fits = part.tries + 1 < min(_LOOKS, 2**self.cache_busters)
-            return [part.failed()] if fits else self.roll.smaller(part)
-        self.roll.give_up(part, f"a list of ids could not be had: {reason}")
-        return []
-
-    def _capped(self, part: Listing, came: int) -> list[Listing]:
-        """The list from its start in pages of *came*, where the server gives no larger ones."""
-        if part.ids or part.page or not 0 < came < part.size:
-            return []
-        self._short[came] += 1
-        if self._short[came] != _SEEN or self.capped >= _CAPS:
-            return []
-        self.capped += 1
-        self.size, self.listed = min(self.size, came), came
-        self.roll = IdList(came, self.window, self.limit, self.avoid)
-        self._again = deque(q for q in self._again if isinstance(q, Fetch))
-        return self.roll.begin()
+    def _process_ids(self, query: IdQuery, outcome: Outcome) -> None:
+        restarts = self._lister.restarts
+        queries = self._lister.process(query, outcome)
+        if self._lister.restarts > restarts:
+            self._extra = deque(query for query in self._extra if isinstance(query, RecordQuery))
+        self._extra.extend(queries)
+        if self._lister.progress:
+            self._idle = 0
+        if isinstance(outcome, Listed):
+            self._plan(outcome.ids)  # they exist, whatever the total is
+        self.size = min(self.size, self._lister.largest_page or self.size)
+        if self._lister.current.done:
+            self._request(self._partial_page)
+            self._partial_page = []
+        for id_ in self._lister.current.unreadable - self.unreadable.keys():
+            self.unreadable[id_] = self._lister.reason
+            self._planned.add(id_)
 
     def _plan(self, ids: Iterable[int]) -> None:
-        """Ask for the records of *ids* that are new; in the first roll, at once."""
-        if self.rolls > 1:
+        """Request the records of new *ids*; those of the first list at once."""
+        if self._lister.lists > 1:
             return
-        new = [id_ for id_ in sorted({*ids}) if id_ not in self._first]
+        new = [id_ for id_ in sorted({*ids}) if id_ not in self._planned]
         if self.limit is not None:
-            new = new[: max(0, self.limit - len(self._first))]
-        self._first.update(new)
-        self._loose += new
-        whole = len(self._loose) // self.size * self.size
-        self._fetch(self._loose[:whole])
-        del self._loose[:whole]
+            new = new[: max(0, self.limit - len(self._planned))]
+        self._planned.update(new)
+        self._partial_page += new
+        full = len(self._partial_page) // self.size * self.size
+        self._request(self._partial_page[:full])
+        del self._partial_page[:full]
 
-    def _fetch(self, ids: Iterable[int]) -> None:
-        self._fresh.extend(map(self._asking, batches(ids, self.size)))
+    def _request(self, ids: Iterable[int]) -> None:
+        self._records.extend(map(self._query, batches(ids, self.size)))
 
-    def _asking(self, ids: tuple[int, ...]) -> Fetch:
-        """The question for *ids*, which the cache has not under any key that it had before."""
-        return Fetch(ids, tries=max(self._looked[id_] for id_ in ids))
+    def _query(self, ids: tuple[int, ...]) -> RecordQuery:
+        """The query of *ids*, with another key in the cache for each time that one was missing."""
+        return RecordQuery(ids, tries=max(self._misses[id_] for id_ in ids))
 
-    def _settle(self) -> None:
-        """Nothing is under way: compare the last roll with what is in hand, and go on or end."""
-        roll, ours = self.roll, self.got | self.unreadable.keys()
-        nameless = roll.nameless and f"{roll.nameless} records cannot be read, and have no id"
+    def _compare(self) -> None:
+        """Compare the last list of ids with the records, and continue or stop."""
+        current, known = self._lister.current, self.received | self.unreadable.keys()
+        unidentified = current.unidentified and (
+            f"{current.unidentified} records cannot be read, and have no id"
+        )
         if self.limit is not None:
-            self._end(nameless or roll.failed)
-        elif self.rolls == 1 or (nameless and self.rolls < _LOOKS):
-            self._call_roll(roll)
-        elif (roll.whole or nameless) and (missing := roll.ids - ours):
-            self._miss(sorted(missing))
-        elif nameless:
-            self._end(nameless)
-        elif roll.whole:
-            self.gone = ours - roll.ids - roll.unreadable
-            self.drifted |= self._first != roll.ids | self.unreadable.keys()
-            if roll.twice:
-                self.drifted = True
-                self.notes.append(f"{len(roll.twice)} records are listed more than once")
-            self._end()
-        elif self.rolls < _ROLLS and not roll.failed:
-            self._call_roll(roll)
-        elif self.drifted or not roll.failed:
-            self._end(roll.failed or f"{self.rolls} lists of all ids did not agree")
+            self._stop(unidentified or current.failed)
+        elif self.lists == 1 or (unidentified and self.lists < _TRIES):
+            self._extra.extend(self._lister.start_next())
+        elif (current.whole or unidentified) and (missing := current.ids - known):
+            self._request_missing(sorted(missing))
+        elif unidentified:
+            self._stop(unidentified)
+        elif current.whole:
+            self.gone = known - current.ids - current.unreadable
+            self._changed |= self._planned != current.ids | self.unreadable.keys()
+            if current.duplicates:
+                self._changed = True
+                self.notes.append(f"{len(current.duplicates)} records are listed more than once")
+            self._stop()
+        elif self.lists < _LISTS and not current.failed:
+            self._extra.extend(self._lister.start_next())
+        elif self.drifted or not current.failed:
+            self._stop(current.failed or f"{self.lists} lists of all ids did not agree")
         else:
-            self.notes.append(f"ids could not be listed a second time: {roll.failed}")
-            self._end()
+            self.notes.append(f"ids could not be listed a second time: {current.failed}")
+            self._stop()
 
-    def _miss(self, ids: Sequence[int]) -> None:
-        """Records that are listed, and not in hand: new ones, and those that did not come."""
-        self.drifted |= not self._first >= {*ids}
-        if all(self._looked[id_] < _LOOKS * self.rolls for id_ in ids):
-            self._fetch(ids)
-        elif self.rolls < _ROLLS:
-            self._call_roll(self.roll)
+    def _request_missing(self, ids: Sequence[int]) -> None:
+        """Request the records of listed *ids* that are new, or that have not come yet."""
+        self._changed |= not self._planned >= {*ids}
+        if all(self._misses[id_] < _TRIES * self.lists for id_ in ids):
+            self._request(ids)
+        elif self.lists < _LISTS:
+            self._extra.extend(self._lister.start_next())
         else:
-            self._end(f"{len(ids)} records are listed, and never given")
+            self._stop(f"{len(ids)} records are listed but never returned")
 
-    def _end(self, problem: str = "") -> None:
+    def _stop(self, problem: str = "") -> None:
         if problem:
             self.problems.append(problem)
-        self._over = True
+        self._stopped = True
 
-    def _call_roll(self, former: IdList | None) -> None:
-        if former is not None:
-            self.drifted |= not former.whole
-        # Another size of page each time, so that no cache answers with the former roll.
-        size = max(1, self.listed - self.rolls * self.listed // 20)
-        self.roll = IdList(size, self.window, self.limit, self.avoid)
-        self.rolls += 1
-        self._again.extend(self.roll.begin(former))
-
-    def _break(self, fetch: Fetch, reason: str) -> None:
-        if not fetch.single:
-            self._again.extend(fetch.parts())
-        elif fetch.failures < _LOOKS:
-            self._again.append(fetch.failed())
+    def _split(self, query: RecordQuery, reason: str) -> None:
+        if not query.single:
+            self._extra.extend(query.parts())
+        elif query.failures < _TRIES:
+            self._extra.append(query.failed())
         else:
-            self.unreadable[fetch.ids[0]] = reason
+            self.unreadable[query.ids[0]] = reason
 
-    def _wrong(self, fetch: Fetch, reason: str) -> None:
-        if fetch.failures < _LOOKS:
-            self._again.append(fetch.failed())
-        else:  # perhaps one record's doing
-            self._break(fetch, reason)
+    def _retry(self, query: RecordQuery, reason: str) -> None:
+        if query.failures < _TRIES:
+            self._extra.append(query.failed())
+        else:  # a record may be the cause
+            self._split(query, reason)
 
-    def _mend(self, fetch: Fetch, outcome: Fetched) -> bool:
-        """Ask again for records that came without what is nested in them; whether that is done."""
-        if not self._witnesses.not_retryable(fetch, outcome):
-            self._again.extend(self._witnesses.beside(fetch))
+    def _retry_nested(self, query: RecordQuery, outcome: Fetched) -> bool:
+        """Retry records that came without nested ones; return whether that makes sense."""
+        if not self._nested_checks.exhausted(query, outcome):
+            self._extra.extend(self._nested_checks.retries(query))
             return True
-        perhaps_none = not self._witnesses and not outcome.crowded
-        told = self.notes if perhaps_none else self.problems
-        told.append("records came without what is nested in them")
+        may_have_none = not self._nested_checks and not outcome.nested_full
+        reports = self.notes if may_have_none else self.problems
+        reports.append("records came without their nested records")
         return False
 
-    def _look_for(self, missing: set[int]) -> None:
-        """Records that did not come with the others: perhaps gone, which the next roll tells."""
-        self._looked.update(missing)
-        if again := sorted(id_ for id_ in missing if self._looked[id_] % _LOOKS):
-            self._again.append(self._asking(tuple(again)))
+    def _retry_missing(self, missing: set[int]) -> None:
+        """Retry records that did not come; the next list of ids shows whether they are gone."""
+        self._misses.update(missing)
+        if again := sorted(id_ for id_ in missing if self._misses[id_] % _TRIES):
+            self._extra.append(self._query(tuple(again)))

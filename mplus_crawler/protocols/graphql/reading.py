@@ -1,4 +1,4 @@
-"""Reading: what an answer holds for a question, as far as it is what was asked for."""
+"""Reads responses: what a query has brought, and whether it is what the query asks for."""
 
 from __future__ import annotations
 
@@ -6,76 +6,75 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mplus_crawler.protocols.graphql.calls import Answer
-from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
-from mplus_crawler.protocols.graphql.questions import Fetch, Listing, Question
+from mplus_crawler.protocols.graphql.calls import Results
+from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Invalid, Listed, Outcome
+from mplus_crawler.protocols.graphql.queries import IdQuery, Query, RecordQuery
 
 Row = dict[str, Any]
 
-_ALIASES: dict[type[Question], tuple[str, ...]] = {Listing: ("list",), Fetch: ("en", "zh")}
+_ALIASES: dict[type[Query], tuple[str, ...]] = {IdQuery: ("list",), RecordQuery: ("en", "zh")}
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads answers of one root field.
+    """Reads the responses of one root field.
 
-    Any of its records has one of the *discriminating_fields*; other records are nested in the
-    field *inner*, where there is one, at most *most* distinct ones in a page.
+    Each of its records has a value in one of the *discriminating_fields*. Other records are
+    nested in *nested_field*, if any: at most *most_nested* distinct ones in a page.
     """
 
     discriminating_fields: tuple[str, ...]
-    inner: str
-    most: int
+    nested_field: str
+    most_nested: int
 
-    def outcome(self, question: Question, answer: Answer, prefix: str) -> Outcome:
-        """What *answer* holds for *question* under the aliases that begin with *prefix*."""
-        aliases = [f"{prefix}{alias}" for alias in _ALIASES[type(question)]]
-        faces: list[list[Row]] = []
-        for alias in aliases:
-            rows = answer.rows(alias)
+    def outcome(self, query: Query, results: Results, prefix: str) -> Outcome:
+        """The outcome of *query*, whose aliases begin with *prefix*."""
+        languages: list[list[Row]] = []
+        for alias in (f"{prefix}{alias}" for alias in _ALIASES[type(query)]):
+            rows = results.rows(alias)
             if rows is None:
-                return _failure(answer, alias)
-            faces.append(rows)
-        if any(face and not any(map(self._is_ours, face)) for face in faces):
-            return Wrong("another kind of record came, out of the server's cache")
-        ids = [[_id(row) for row in face] for face in faces]
-        if any(None in face for face in ids):
-            return _idless(question, ids)
-        if isinstance(question, Listing):
-            return Listed(tuple(id_ for id_ in ids[0] if id_ is not None), _total(faces[0]))
-        if {*ids[0]} != {*ids[1]} or not {*ids[0]} <= {*question.ids, *question.beside}:
-            return Wrong("other records came than were asked for")
-        own = tuple(id_ for id_ in question.ids if id_ in ids[0])
-        return self._nested(own, *faces) if self.inner else Fetched(own)
+                return _failure(results, alias)
+            languages.append(rows)
+        if any(rows and not any(map(self._is_expected, rows)) for rows in languages):
+            return Invalid("records of another kind came from the server's cache")
+        ids = [[_id(row) for row in rows] for rows in languages]
+        if any(None in known for known in ids):
+            return _without_id(query, ids)
+        if isinstance(query, IdQuery):
+            return Listed(tuple(id_ for id_ in ids[0] if id_ is not None), _total(languages[0]))
+        if {*ids[0]} != {*ids[1]} or not {*ids[0]} <= {*query.ids, *query.extra_ids}:
+            return Invalid("other records came than were requested")
+        own = tuple(id_ for id_ in query.ids if id_ in ids[0])
+        return self._with_nested(own, *languages) if self.nested_field else Fetched(own)
 
-    def rows(self, answer: Answer, prefix: str) -> dict[int, dict[str, Row]]:
-        """By id, the records under *prefix*, both languages together."""
-        en, zh = (answer.rows(f"{prefix}{alias}") or [] for alias in _ALIASES[Fetch])
+    def rows(self, results: Results, prefix: str) -> dict[int, dict[str, Row]]:
+        """The records under *prefix* by id, both languages together."""
+        en, zh = (results.rows(f"{prefix}{alias}") or [] for alias in _ALIASES[RecordQuery])
         chinese = {_id(row): row for row in zh}
         return {id_: {"en": row, "zh": chinese[id_]} for row in en if (id_ := _id(row)) is not None}
 
-    def _nested(self, ids: tuple[int, ...], en: Sequence[Row], zh: Sequence[Row]) -> Fetched:
-        """What is nested is looked up for a page at once: all of it fails, or none.
+    def _with_nested(self, ids: tuple[int, ...], en: Sequence[Row], zh: Sequence[Row]) -> Fetched:
+        """The outcome with regard to nested records.
 
-        A record that has nothing nested in it says null, as all do when the look-up has failed;
-        above so many distinct ones, the rest is left out.
+        The server looks them up for a whole page: all of them fail, or none. Then all records
+        say null, as one without nested records always does.
         """
-        english, chinese = ({_id(row): self._inner(row) for row in face} for face in (en, zh))
-        rich = [id_ for id_, inner in english.items() if inner]
-        distinct = {person for inner in english.values() for person in inner}
+        english, chinese = ({_id(row): self._nested(row) for row in rows} for rows in (en, zh))
+        having = [id_ for id_, nested in english.items() if nested]
+        distinct = {id_ for nested in english.values() for id_ in nested}
         return Fetched(
             ids,
-            bare=bool(english) and (not rich or english != chinese),
-            crowded=len(distinct) >= self.most,
-            rich=rich[0] if rich else None,
+            nested_missing=bool(english) and (not having or english != chinese),
+            nested_full=len(distinct) >= self.most_nested,
+            with_nested=having[0] if having else None,
         )
 
-    def _inner(self, row: Row) -> list[str]:
-        inner = row.get(self.inner)
-        nodes = inner if isinstance(inner, list) else []
+    def _nested(self, row: Row) -> list[str]:
+        nested = row.get(self.nested_field)
+        nodes = nested if isinstance(nested, list) else []
         return sorted(str(node.get("id")) for node in nodes if isinstance(node, dict))
 
-    def _is_ours(self, row: Row) -> bool:
+    def _is_expected(self, row: Row) -> bool:
         names = self.discriminating_fields
         return not names or any(row.get(name) is not None for name in names)
 
@@ -88,26 +87,22 @@ def _id(row: Row) -> int | None:
     return id_ if isinstance(id_, int) and not isinstance(id_, bool) else None
 
 
-def _idless(question: Question, ids: Sequence[Sequence[int | None]]) -> Outcome:
-    """Records without an id came: to be told from the others of a list, if there are any."""
+def _without_id(query: Query, ids: Sequence[Sequence[int | None]]) -> Outcome:
+    """A record has no id: in a list with others, smaller lists isolate it."""
     reason = "a record without an id came"
-    some = isinstance(question, Listing) and (question.single or any(map(_known, ids[0])))
-    return Broken(reason) if some else Wrong(reason)
+    some = isinstance(query, IdQuery) and (query.single or any(id_ is not None for id_ in ids[0]))
+    return Broken(reason) if some else Invalid(reason)
 
 
-def _known(id_: int | None) -> bool:
-    return id_ is not None
-
-
-def _failure(answer: Answer, alias: str) -> Outcome:
-    """Null is a record's doing that breaks the page; data beside an error are not to be trusted."""
-    reason = answer.errors.get(alias, "it is not in the answer")
-    broken = alias in answer.errors and answer.data.get(alias) is None
-    return Broken(reason) if broken else Wrong(reason)
+def _failure(results: Results, alias: str) -> Outcome:
+    """Null means that a record breaks the page; data beside an error cannot be trusted."""
+    reason = results.errors.get(alias, "it is not in the response")
+    broken = alias in results.errors and results.data.get(alias) is None
+    return Broken(reason) if broken else Invalid(reason)
 
 
 def _total(rows: Sequence[Row]) -> int | None:
-    """The total, which the first record alone tells."""
+    """The total, which only the first record has."""
     try:
         total = rows[0]["_sys"]["pagination"]["total"]
     except (LookupError, TypeError):

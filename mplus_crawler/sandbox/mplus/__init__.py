@@ -1,1 +1,1 @@
-"""A local M+: its GraphQL API over real records, with its swallowed errors and mixed-up cache."""
+"""A local M+: its GraphQL API over real records, with its hidden errors and mixed-up cache."""

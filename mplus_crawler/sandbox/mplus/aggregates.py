@@ -1,4 +1,4 @@
-"""Aggregates: what values a field has, and how often, over all objects, public or not."""
+"""Aggregates: the values of a field and their counts, over all objects, public or not."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Aggregates:
         self._indexes = collection.indexes
 
     def rows(self, name: str, given: Json) -> list[Json]:
-        """All rows of one aggregate, by falling count unless it is to be sorted by title."""
+        """All rows of one aggregate, by descending count unless sorted by title."""
         if name == "makertypes":
             return [{"title": role} for role in self._makers()]
         language = given.get("lang")
         if language not in LANGUAGES:
             return []
-        values = (value for one in self._asked(given) for value in _values(name, one, language))
+        values = (value for one in self._selected(given) for value in _values(name, one, language))
         counts = Counter(v for v in values if v and len(v) <= LIMIT["indexed_title"])
         rows: list[Json] = [
             {"title": title, "count": count} for title, count in sorted(counts.items())
@@ -42,7 +42,7 @@ class Aggregates:
             rows[0] = rows[0] | {"_sys": {"total": counts.total(), "totalRows": len(counts)}}
         return rows
 
-    def _asked(self, given: Json) -> Iterator[Document]:
+    def _selected(self, given: Json) -> Iterator[Document]:
         for one in self._indexes["objects"]:
             fits = all(
                 is_one_of("classification", name)(one, given[name])

@@ -1,4 +1,4 @@
-"""The server's memory of what the backend said, failures included."""
+"""The server's cache of the backend's results, failures included."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Cache:
-    """Keeps what was found for some seconds, for all users and all indexes alike."""
+    """Keeps results for some seconds, for all users and all indexes alike."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         self._seconds = seconds
@@ -16,9 +16,9 @@ class Cache:
         self._kept: dict[Hashable, tuple[float, int, Any]] = {}
 
     def get(self, key: Hashable, call: int) -> tuple[Any] | None:
-        """What is kept, as a tuple of one; None if there is nothing.
+        """The cached result as a tuple of one; None if there is none.
 
-        The roots of one call run at the same time, so that none sees what another has found.
+        The roots of one call run at the same time, so none sees the result of another.
         """
         at, by, value = self._kept.get(key, (0.0, call, None))
         if by == call or self._clock() - at >= self._seconds:
@@ -26,9 +26,9 @@ class Cache:
         return (value,)
 
     def put(self, key: Hashable, call: int, value: Any) -> None:
-        """Keep what this call has found."""
+        """Cache a result of this call."""
         self._kept[key] = (self._clock(), call, value)
 
     def clear(self) -> None:
-        """Forget everything, as a restart of the server does."""
+        """Empty the cache, as a restart of the server does."""
         self._kept.clear()

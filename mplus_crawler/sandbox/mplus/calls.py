@@ -1,4 +1,4 @@
-"""What a call asks, as express-graphql reads it: from the address, a JSON body or a form."""
+"""Reads calls as express-graphql does: from the URL, a JSON body or a form."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mplus_crawler.sandbox.mplus.schema import RefusedError
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request to the API: *path* is decoded, *query* is the address's raw one."""
+class CallRequest:
+    """A request to the API: *path* is decoded, *query* is the raw one of the URL."""
 
     method: str
     path: str
@@ -24,7 +24,7 @@ class Asked:
 
     @property
     def key(self) -> str | None:
-        """The second word of the header, whatever the first is; or the one in the address."""
+        """The second word of the header, whatever the first is; or the one in the URL."""
         if self.path.endswith(FACTS["playground"]):
             return unquote(self.path.split("/")[1])
         words = self.authorization.split(" ")
@@ -32,7 +32,7 @@ class Asked:
 
 
 class UnreadableCallError(Exception):
-    """A body that the web server itself refuses, with the status and the words of its page."""
+    """A body that the web server itself rejects, with the status and the title of its page."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -47,29 +47,29 @@ def is_here(path: str) -> bool:
     return any(f"{path}/".startswith(f"{root}/") for root in FACTS["paths"])
 
 
-def read_call(asked: Asked) -> tuple[str, Json, str | None]:
+def read_call(request: CallRequest) -> tuple[str, Json, str | None]:
     """Return the document, its variables and the operation's name.
 
     Raises RefusedError or UnreadableCallError.
     """
-    given = _body(asked) if asked.method == "POST" else {}
-    given |= dict(parse_qsl(asked.query, keep_blank_values=True))
+    given = _body(request) if request.method == "POST" else {}
+    given |= dict(parse_qsl(request.query, keep_blank_values=True))
     text = given.get("query")
     if not isinstance(text, str) or not text:
         raise RefusedError(400, [{"message": MESSAGE["no_query"]}])
     return text, _variables(given.get("variables")), given.get("operationName") or None
 
 
-def _body(asked: Asked) -> Json:
-    if len(asked.body) > LIMIT["body"]:
+def _body(request: CallRequest) -> Json:
+    if len(request.body) > LIMIT["body"]:
         raise UnreadableCallError(413, "Payload Too Large")
-    kind = asked.content_type.partition(";")[0].strip().lower()
+    kind = request.content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
-        return dict(parse_qsl(asked.body.decode("utf-8", "replace"), keep_blank_values=True))
-    if kind != "application/json" or not asked.body:
+        return dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+    if kind != "application/json" or not request.body:
         return {}
     try:
-        found = json.loads(asked.body)
+        found = json.loads(request.body)
     except ValueError:
         raise UnreadableCallError(400, "Bad Request") from None
     if not isinstance(found, dict | list):

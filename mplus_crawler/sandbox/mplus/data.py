@@ -1,4 +1,4 @@
-"""What the search backend holds: records of the published data set, and what it leaves out."""
+"""The search backend's records: the published data set, and what that leaves out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ID = attrgetter("id")
 
 @dataclass(slots=True, eq=False)
 class Document:
-    """One record in an index; *views* are what the API has made of it, by root and language."""
+    """One record in an index; *views* are its API records by root and language."""
 
     index: str
     id: int
@@ -43,7 +43,7 @@ class Document:
 
     @property
     def fonds(self) -> str | None:
-        """The archive that an object belongs to: the first part of its number."""
+        """The fonds (archive) of an object: the first part of its number."""
         found = re.match(r"CA\d+", self.record.get("objectNumber") or "")
         return found[0] if found else None
 
@@ -64,11 +64,11 @@ class Collection:
         self.count_objects()
 
     def public(self, index: str) -> list[Document]:
-        """What the public sees of an index, by ascending id."""
+        """The public documents of an index, by ascending id."""
         return [document for document in self.indexes[index] if document.public]
 
     def count_objects(self) -> None:
-        """Tell all constituents how many objects name them."""
+        """Count, for each constituent, the objects that name it."""
         every, seen = Counter[int](), Counter[int]()
         for document in self.indexes["objects"]:
             every.update(set(document.links))
@@ -81,7 +81,7 @@ class Collection:
                 person.views.clear()
 
     def insert(self, index: str, at: int) -> None:
-        """Let a new record appear behind the public record at a position, 1 being the first."""
+        """Insert a new record after the public record at a position, 1 being the first."""
         rows = self.public(index)
         model = rows[min(max(at, 1), len(rows)) - 1]
         taken = {document.id for document in self.indexes[index]}
@@ -89,7 +89,7 @@ class Collection:
         self._add(model, new, public=True)
 
     def withdraw(self, index: str, at: int) -> None:
-        """Let the public record at a position be public no longer."""
+        """Make the public record at a position non-public."""
         rows = self.public(index)
         if 0 < at <= len(rows):
             rows[at - 1].public = False
@@ -105,7 +105,7 @@ class Collection:
             self.count_objects()
 
     def _hide_some(self) -> None:
-        """Put objects that are not public between those that are."""
+        """Insert non-public objects between the public ones."""
         taken = {document.id for document in self.indexes["objects"]}
         for model in self.indexes["objects"][:: _MADE_UP["hidden"]]:
             if model.id + 1 not in taken:
@@ -134,7 +134,7 @@ def _published(place: Path) -> Iterator[tuple[str, Json]]:
 
 
 def _exhibitions(objects: list[Document]) -> Iterator[Document]:
-    """Exhibitions, of which the data set has none, each of some of the objects."""
+    """Made-up exhibitions, since the data set has none, each of some of the objects."""
     venues, types = _MADE_UP["venues"], _MADE_UP["types"]
     for number in range(_MADE_UP["exhibitions"]):
         year = _MADE_UP["first_year"] + number // 4
@@ -155,7 +155,7 @@ def _exhibitions(objects: list[Document]) -> Iterator[Document]:
 
 
 def tags(document: Document) -> list[str]:
-    """An object's tags, of which the data set has none."""
+    """Made-up tags of an object, since the data set has none."""
     words = _MADE_UP["tags"]
     first = crc32(str(document.id).encode())
     return [words[first % len(words)], words[first // 97 % len(words)]][: 1 + first % 2]

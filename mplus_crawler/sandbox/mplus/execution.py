@@ -1,4 +1,4 @@
-"""Executing a document over ready-made records, some twenty times faster than field by field."""
+"""Executes a document on whole records: twenty times faster than field by field."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from mplus_crawler.sandbox.facts.mplus import MESSAGE, Json
 from mplus_crawler.sandbox.mplus.schema import QUERY, SCHEMA, RefusedError, formatted, read
 from mplus_crawler.sandbox.mplus.views import ResolverError
 
-# A value that no Int can be: it goes out as null, with an error of its own.
+# A value that does not fit an Int: sent as null, with an error.
 UNFIT = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One field of a selection: under which key it goes out, and what of it."""
+    """One field of a selection: its key in the response, and its own selection."""
 
     key: str
     name: str
@@ -63,11 +63,11 @@ class Operation:
         self.roots = [step for step in self._steps if step.name in QUERY.fields]
 
     def arguments(self, root: Step) -> Json:
-        """The arguments of a root, defaults included; what was left out is not in them."""
+        """The arguments of a root, with defaults; those left out are missing."""
         return get_argument_values(QUERY.fields[root.name], root.node, self._values)
 
     def execute(self, resolve: Callable[[str, Json], Any]) -> Json:
-        """The answer; *resolve* gives what a root asks for, or throws a ResolverError."""
+        """The response; *resolve* returns the value of a root or raises ResolverError."""
         if any(step.name in ("__schema", "__type") for step in self._steps):
             return self._of_the_schema()
         errors: list[Json] = []
@@ -92,7 +92,7 @@ class Operation:
         return dict(done.formatted)
 
     def _plan(self, sets: Sequence[SelectionSetNode], parent: GraphQLObjectType) -> list[Step]:
-        """The fields of some selections, by key in order; equal keys are one field."""
+        """The fields of some selections by key, in order; equal keys are one field."""
         found: dict[str, list[FieldNode]] = {}
         for node in self._fields(sets):
             found.setdefault((node.alias or node.name).value, []).append(node)
@@ -156,7 +156,7 @@ def _selected(steps: list[Step], source: Mapping[str, Any]) -> Json:
 
 
 def _without_unfit(step: Step, value: Any) -> list[Json]:
-    """Put null for a total that is no number on the first record, with its error."""
+    """Replace a total that is not a number by null in the first record, with its error."""
     first, path = (
         (value[0], [step.key, 0]) if isinstance(value, list) and value else (value, [step.key])
     )

@@ -1,4 +1,4 @@
-"""M+'s faults: what goes wrong in front of the API, in its backend, and with its records."""
+"""M+'s faults: in front of the API, in its backend, and in its records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GATE: Kinds = {
     **WIRE,
 }
 _MOVES: Kinds = {"insert": {"at": (int, 1)}, "delete": {"at": (int, 1)}}
-# Counted over searches: those that the cache doesn't answer.
+# Counted over searches that miss the cache.
 _SEARCHES: Kinds = {
     "backend": {"seconds": (float, 0.0)},
     "nested": {"seconds": (float, 0.0)},
@@ -50,7 +50,7 @@ Asked = Some[tuple[str, int]]
 
 
 class Faults:
-    """The faults in force, and what they do to records."""
+    """The faults in force, and their effects on records."""
 
     def __init__(self, collection: Collection, seed: int, specs: Iterable[str]) -> None:
         self._collection = collection
@@ -59,7 +59,7 @@ class Faults:
         self.add(*specs)
 
     def add(self, *specs: str) -> None:
-        """Put more faults in force: all of them, or none if one can't be read."""
+        """Add faults: all of them, or none if one is malformed."""
         faults = _DIALECT.read_all(specs, self._seed, len(self._faults))
         for fault in faults:
             if fault.kind in _MOVES and fault.selectors["root"] not in self._collection.indexes:
@@ -74,13 +74,13 @@ class Faults:
         self._faults += faults
 
     def clear(self) -> None:
-        """Put all right again; texts, and records that came or went, stay as they are."""
+        """Remove all faults; changed texts, new and withdrawn records stay."""
         self._faults.clear()
         for document in self._collection.indexes["objects"]:
             document.poison = False
 
     def of_call(self, asked: Asked) -> Due:
-        """The faults of a call that asks these roots and pages."""
+        """The faults that strike a call with these roots and pages."""
         kinds = {**_GATE, **_MOVES}
         return [
             fault
@@ -89,7 +89,7 @@ class Faults:
         ]
 
     def of_search(self, kind: str, root: str, page: int) -> Fault | None:
-        """The fault of this kind that one search of the backend gets."""
+        """The fault of this kind that strikes one search of the backend."""
         due = [
             fault
             for fault in self._faults
@@ -98,7 +98,7 @@ class Faults:
         return due[0] if due else None
 
     def move_records(self, due: Due) -> bool:
-        """Let records appear and vanish; whether any did."""
+        """Insert and withdraw records; return whether any changed."""
         moves = [fault for fault in due if fault.kind in _MOVES]
         for fault in moves:
             collection = self._collection

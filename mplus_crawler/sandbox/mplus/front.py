@@ -1,4 +1,4 @@
-"""M+ on the network: gate, sessions, statistics and faults around its answers."""
+"""M+ on the network: gate, sessions, statistics and faults around its responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp import web
 from mplus_crawler.sandbox.answers import HTML, Answer, tagged, unless_fresh
 from mplus_crawler.sandbox.facts.mplus import FACTS, MESSAGE
 from mplus_crawler.sandbox.faults import Due, delay
-from mplus_crawler.sandbox.mplus.calls import Asked
+from mplus_crawler.sandbox.mplus.calls import CallRequest
 from mplus_crawler.sandbox.mplus.execution import Operation
 from mplus_crawler.sandbox.mplus.faults import Faults
 from mplus_crawler.sandbox.mplus.gate import instead
@@ -29,7 +29,7 @@ _PREFLIGHT = FACTS["headers"] | FACTS["preflight"]
 
 
 class Front:
-    """Takes every call; the collection is read when the first one comes."""
+    """Handles every call; the first one loads the collection."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -39,7 +39,7 @@ class Front:
 
     @cached_property
     def museum(self) -> Museum:
-        """The museum; ValueError if its data or faults make no sense."""
+        """The museum; raise ValueError if its data or faults are invalid."""
         return Museum(self._options)
 
     @property
@@ -48,31 +48,31 @@ class Front:
         return self.museum.faults
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         if "museum" in self.__dict__:
             self.museum.faults.clear()
 
     def reset(self) -> None:
-        """Forget all calls and all that is cached."""
+        """Reset the statistics and empty the cache."""
         self.statistics.reset()
         if "museum" in self.__dict__:
             self.museum.cache.clear()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one call."""
+        """Respond to one call."""
         arrival, delivery = monotonic(), Delivery(request)
         self.statistics.arrived(arrival)
         asked: list[tuple[str, Any]] = []
         try:
             await self._exchange(await _asked(request), asked, delivery)
         except ConnectionError:
-            pass  # the client left before the end of its answer
+            pass  # the client left before the end of the response
         finally:
             self.statistics.answered(arrival, asked, delivery.status)
         return delivery.response
 
     async def _exchange(
-        self, request: Asked, roots: list[tuple[str, Any]], delivery: Delivery
+        self, request: CallRequest, roots: list[tuple[str, Any]], delivery: Delivery
     ) -> None:
         operation = self.museum.operation(request)
         if isinstance(operation, Operation):
@@ -86,14 +86,14 @@ class Front:
         if self.faults.move_records(due):
             self.museum.forget()
 
-    def _refusal(self, request: Asked, due: Due) -> Answer | None:
-        """What a gate in front of the API says instead."""
+    def _refusal(self, request: CallRequest, due: Due) -> Answer | None:
+        """The response of a gate in front of the API, if any."""
         if self._options.mplus_key and request.key != self._options.mplus_key:
             return refused(401, MESSAGE["key"])
         return instead(due)
 
     def _answer(
-        self, request: Asked, operation: Operation | Answer, call: Call, delivery: Delivery
+        self, request: CallRequest, operation: Operation | Answer, call: Call, delivery: Delivery
     ) -> Answer:
         if request.method == "OPTIONS":
             answer = tagged(Answer(200, b"OK", dict(_PREFLIGHT)))
@@ -103,12 +103,12 @@ class Front:
             answer = self.museum.execute(operation, call)
             self.statistics.writes += call.writes
         if answer.headers["Content-Type"] == HTML and answer.status != 200:
-            return answer  # from before the sessions' turn
+            return answer  # sent before sessions are handled
         self._keep_session(answer, delivery.request)
         return unless_fresh(answer, delivery.request.headers) if request.method == "GET" else answer
 
     def _keep_session(self, answer: Answer, request: web.Request) -> None:
-        """A new session for every call that brings no cookie of one."""
+        """Start a session for every call without the cookie of one."""
         if request.cookies.get(_COOKIE) in self._sessions:
             return
         session = f"s%3A{token_urlsafe(24)}.{token_urlsafe(32)}"
@@ -117,8 +117,8 @@ class Front:
         answer.headers["Set-Cookie"] = f"{_COOKIE}={session}; Path=/; HttpOnly"
 
 
-async def _asked(request: web.Request) -> Asked:
-    return Asked(
+async def _asked(request: web.Request) -> CallRequest:
+    return CallRequest(
         method=request.method,
         path=request.path,
         query=request.query_string,

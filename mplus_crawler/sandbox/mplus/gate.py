@@ -1,4 +1,4 @@
-"""What faults put in front of M+'s API: refusals, error pages, redirects, the dashboard."""
+"""Faults in front of M+'s API: error statuses, HTML pages, redirects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mplus_crawler.sandbox.mplus.museum import refused
 
 
 def instead(due: Due) -> Answer | None:
-    """The answer that takes the API's place, if a fault gives one."""
+    """The response that replaces the API's, if a fault has one."""
     answers = (_INSTEAD[fault.kind](fault.options) for fault in due if fault.kind in _INSTEAD)
     return next(answers, None)
 

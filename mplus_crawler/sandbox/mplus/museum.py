@@ -1,4 +1,4 @@
-"""M+ behind its API: the answer to every call, without any network."""
+"""M+ without the network: the response to every call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mplus_crawler.sandbox.answers import JSON, Answer, error_page, tagged
 from mplus_crawler.sandbox.facts.mplus import CHINESE, ENGLISH, FACTS, MESSAGE, Json
 from mplus_crawler.sandbox.mplus.aggregates import Aggregates
 from mplus_crawler.sandbox.mplus.cache import Cache
-from mplus_crawler.sandbox.mplus.calls import Asked, UnreadableCallError, read_call
+from mplus_crawler.sandbox.mplus.calls import CallRequest, UnreadableCallError, read_call
 from mplus_crawler.sandbox.mplus.data import Collection, Document
 from mplus_crawler.sandbox.mplus.execution import Operation
 from mplus_crawler.sandbox.mplus.faults import Faults
@@ -21,7 +21,7 @@ from mplus_crawler.sandbox.mplus.search import Backend
 from mplus_crawler.sandbox.options import Options
 
 _HEADERS: dict[str, str] = FACTS["headers"]
-_FALLING_BACK = {
+_MAY_FALL_BACK = {
     "objects": ("displayDate", "dimension", "medium", "creditLine"),
     "constituents": ("name", "alphaSortName", "displayBio", "gender", "nationality"),
 }
@@ -38,8 +38,8 @@ class Museum:
         counts = Aggregates(self.collection)
         self._roots = Roots(self._backend, counts, self.cache, self.faults)
 
-    def operation(self, asked: Asked) -> Operation | Answer:
-        """What a request wants to be executed, or why it can't be."""
+    def operation(self, asked: CallRequest) -> Operation | Answer:
+        """The operation of a request, or the error response."""
         if asked.method not in ("GET", "HEAD", "POST"):
             answer = _errors(405, [{"message": MESSAGE["method"]}])
             answer.headers["Allow"] = "GET, POST"
@@ -52,16 +52,16 @@ class Museum:
             return _errors(refusal.status, refusal.errors)
 
     def execute(self, operation: Operation, call: Call) -> Answer:
-        """The answer of the API; errors of resolvers don't change its status."""
+        """The API's response; errors of resolvers don't change its status."""
         body = operation.execute(lambda name, given: self._roots.resolve(name, given, call))
         return _json(200, body)
 
     def forget(self) -> None:
-        """Read the collection anew, because records came or went; the cache goes on."""
+        """Reload the collection after a change of records; the cache stays."""
         self._backend.forget()
 
     def truth(self) -> Json:
-        """What a perfect harvest holds: ids, and where a language stands in for the other."""
+        """The contents of a perfect harvest: ids, and texts in the other language."""
         return {index: self._truth(index) for index in self.collection.indexes}
 
     def _truth(self, index: str) -> Json:
@@ -72,21 +72,21 @@ class Museum:
             "ids": _ids(documents),
             "hidden": hidden,
             "poison": _ids(one for one in documents if one.poison),
-            "english_for_chinese": _standing_in(documents, index, CHINESE, ENGLISH),
-            "chinese_for_english": _standing_in(documents, index, ENGLISH, CHINESE),
+            "english_for_chinese": _fallbacks(documents, index, CHINESE, ENGLISH),
+            "chinese_for_english": _fallbacks(documents, index, ENGLISH, CHINESE),
         }
 
 
 def refused(status: int, message: str) -> Answer:
-    """An answer from in front of the API."""
+    """An error response from in front of the API."""
     return _errors(status, [{"message": message}])
 
 
-def _standing_in(documents: Iterable[Document], index: str, missing: str, there: str) -> Json:
-    """Fields that have a text in one language only, and in which records."""
+def _fallbacks(documents: Iterable[Document], index: str, missing: str, there: str) -> Json:
+    """Ids of records by field whose text exists in one language only."""
     documents = list(documents)
     found: Json = {}
-    for name in _FALLING_BACK.get(index, ()):
+    for name in _MAY_FALL_BACK.get(index, ()):
         texts = ((one.id, one.record[name]) for one in documents)
         ids = [id_ for id_, text in texts if text[missing] is None and text[there] is not None]
         if ids:

@@ -1,4 +1,4 @@
-"""The root queries: what they make of their arguments, and of what the backend finds."""
+"""The root queries: from arguments to searches, and from hits to records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mplus_crawler.sandbox.mplus.search import Backend, Body, Clause, Hits
 from mplus_crawler.sandbox.mplus.views import ResolverError, constituents_of, view
 
 _PUBLIC: Clause = ("publicAccess", True)
-# The clauses that arguments make, in the order of the body.
+# Arguments that become clauses, in the order of the body.
 _CLAUSES: Mapping[str, tuple[str, ...]] = {
     "objects": (
         *("id", "ids", "publicAccess", "objectNumber", "category", "area", "archivalLevel"),
@@ -29,15 +29,15 @@ _CLAUSES: Mapping[str, tuple[str, ...]] = {
     ),
     "exhibitions": ("id", "ids", "type", "title", "keyword"),
 }
-# Roots whose bodies are alike; those of exhibitions have no clause for what is public.
-_TAKEN_FOR = {"objects": "constituents", "constituents": "objects"}
+# Roots whose bodies are equal; those of exhibitions have no clause of public access.
+_MIXED_UP_WITH = {"objects": "constituents", "constituents": "objects"}
 _IN_A_LANGUAGE = ("title", "medium", "area", "category", "alphaSortName")
 _OF_OBJECTS = ("category", "area", "medium")
 
 
 @dataclass(slots=True)
 class Call:
-    """One call: its number, how long its slowest search hangs, and whether it wrote."""
+    """One call: its number, the seconds its slowest search hangs, and its writes."""
 
     number: int
     wait: float = 0.0
@@ -54,7 +54,7 @@ class Roots:
         self._faults = faults
 
     def resolve(self, name: str, arguments: Json, call: Call) -> Any:
-        """What a root asks for: records, a record, None; ResolverError where it throws."""
+        """The value of a root: records, a record or None; raise ResolverError on failure."""
         if name in ("objects", "constituents", "exhibitions"):
             return self._list(name, arguments, call)
         if name in _SINGLE:
@@ -114,7 +114,7 @@ class Roots:
     def _nested(
         self, root: str, documents: Sequence[Document], lang: str, call: Call
     ) -> Iterable[list[Json] | None]:
-        """The constituents of all objects of a page, from one look-up that gives 200 at most."""
+        """The constituents of all objects of a page, from one look-up of at most 200."""
         ids = sorted({id_ for document in documents for id_ in document.links})
         body = Body(0, LIMIT["nested"], (_PUBLIC, ("ids", tuple(ids))))
         hits = self._search(root, "constituents", body, call, "nested") if ids else None
@@ -124,7 +124,7 @@ class Roots:
     def _search(
         self, root: str, index: str, body: Body, call: Call, kind: str = "backend"
     ) -> Hits | None:
-        """What the cache remembers, or else the backend says; failures are remembered, too."""
+        """The hits from the cache or the backend; failures are cached, too."""
         kept = self._cache.get(body, call.number) if _is_cached(index, body) else None
         if kept is not None:
             found: Hits | None = kept[0]
@@ -135,7 +135,7 @@ class Roots:
             hits = None
         else:
             if kind == "backend" and self._faults.of_search("crosstalk", root, page):
-                index = _TAKEN_FOR.get(index, index)
+                index = _MIXED_UP_WITH.get(index, index)
             hits = self._backend.search(index, body, kind == "backend" and root == index)
         if hits and kind == "backend" and self._faults.of_search("total", root, page):
             hits = Hits(hits.documents, None)
@@ -166,7 +166,7 @@ _SINGLE: Mapping[str, Callable[[Roots, Json, Call], Any]] = {
 
 
 def _number(given: Json, name: str, default: int) -> int | None:
-    """A number as the code reads it: the default instead of a negative one, None for null."""
+    """A number as M+'s code reads it: negative ones are the default, null is None."""
     value: int | None = given.get(name, default)
     return default if value is not None and value < 0 else value
 
@@ -198,7 +198,7 @@ def _colours(given: Json) -> list[Clause]:
 
 
 def _sort(index: str, given: Json) -> tuple[str, str, str]:
-    """How a body is sorted: by relevance, by a field, or by id, if not both arguments are there."""
+    """The sort of a body: relevance, a field, or the id unless both arguments are given."""
     field, order = given.get("sort_field", ""), given.get("sort")
     if field is None:
         raise ResolverError(MESSAGE["null_sort_field"])
@@ -225,7 +225,7 @@ def _is_cached(index: str, body: Body) -> bool:
 
 
 def _frozen(value: Any) -> Any:
-    """A value as part of a key; nulls in lists find nothing."""
+    """A value as part of a cache key, without nulls in lists."""
     if isinstance(value, list):
         return tuple(one for one in value if one is not None)
     return value

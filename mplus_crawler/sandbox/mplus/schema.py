@@ -1,4 +1,4 @@
-"""The public schema, and what documents ask of it: read, validated, and told in M+'s words."""
+"""The public schema; documents parsed and validated, with errors in M+'s wording."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SCHEMA = build_schema((files(__package__) / "schema.graphql").read_text("utf-8")
 QUERY: GraphQLObjectType = SCHEMA.type_map["Query"]  # type: ignore[assignment]
 ROOTS = tuple(QUERY.fields)
 
-# From graphql-core's words to those of graphql 0.13, which M+ runs.
-_WORDS = (
+# From the wording of graphql-core to that of graphql 0.13, which M+ runs.
+_WORDINGS = (
     (r"'((?:[^'\\]|\\.)*)'", r'"\1"'),
     (r"^(Syntax Error: .*)\.$", r"\1"),
     (r"^(Int|Float|String|Boolean) cannot represent .*: (.+)$", r"Expected type \1, found \2."),
@@ -62,8 +62,8 @@ def read(text: str) -> DocumentNode:
 def formatted(error: GraphQLError) -> Json:
     """An error as M+ sends it."""
     message = error.message
-    for pattern, words in _WORDS:
-        message = re.sub(pattern, words, message, flags=re.DOTALL)
+    for pattern, wording in _WORDINGS:
+        message = re.sub(pattern, wording, message, flags=re.DOTALL)
     found: Json = {"message": message}
     if error.locations:
         found["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]

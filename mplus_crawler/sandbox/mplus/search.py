@@ -1,4 +1,4 @@
-"""The search backend: what a query's body finds in an index, or that it fails."""
+"""The search backend: the documents that a body finds in an index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Clause = tuple[str, Any]
 
 @dataclass(frozen=True)
 class Body:
-    """A search as the backend gets it: without its index, which the cache's key lacks therefore."""
+    """A search without its index, which the key of the cache therefore lacks."""
 
     page: int | None
     size: int | None
@@ -26,7 +26,7 @@ class Body:
     sort: tuple[str, str, str] = ("id", "asc", ENGLISH)
 
     def fits(self, window: float) -> bool:
-        """Whether the backend takes it: whole numbers, and none past the window."""
+        """Whether the backend accepts it: page and size are numbers within the window."""
         if self.page is None or self.size is None:
             return False
         return (self.page + 1) * self.size <= window
@@ -34,14 +34,14 @@ class Body:
 
 @dataclass(frozen=True)
 class Hits:
-    """What a search found; *total* is None where the backend's is no number."""
+    """The result of a search; *total* is None where the backend's is not a number."""
 
     documents: list[Document]
     total: int | None
 
 
 class Backend:
-    """Searches in the indexes, with a window as Elasticsearch has it."""
+    """Searches the indexes, with a window like that of Elasticsearch."""
 
     def __init__(self, collection: Collection, window: int) -> None:
         self._collection = collection
@@ -49,7 +49,7 @@ class Backend:
         self.forget()
 
     def forget(self) -> None:
-        """Read the indexes anew, because records came or went."""
+        """Reload the indexes after a change of records."""
         self._public = {index: self._collection.public(index) for index in _TESTS}
         self._by_id = {
             index: {document.id: document for document in documents}
@@ -59,7 +59,7 @@ class Backend:
     def search(self, index: str, body: Body, windowed: bool) -> Hits | None:
         """The documents of one page; None where the backend fails.
 
-        Small look-ups are never past a real window, and aren't past a test's small one either.
+        Look-ups by id are not *windowed*: they fit any real window, but not a small one of tests.
         """
         if not body.fits(self._window if windowed else inf) or not _is_sortable(index, *body.sort):
             return None
@@ -99,7 +99,7 @@ def _ordered(found: list[Document], body: Body) -> list[Document]:
         return sorted(found, key=lambda one: -_score(one, dict(body.clauses)["keyword"]))
     if field == "shuffle":
         return sorted(found, key=lambda one: crc32(f"{order}:{one.id}".encode()))
-    # Equals come in no order that means anything, and missing values last, as in Elasticsearch.
+    # As in Elasticsearch, equal values come in any order and missing ones last.
     mixed = sorted(found, key=lambda one: crc32(str(one.id).encode()))
     values = {one.id: _value(one, field, language) for one in found}
     there = [one for one in mixed if values[one.id] is not None]
@@ -191,7 +191,7 @@ _DATES: Mapping[str, Callable[[Document, Any], bool]] = {
     "endDate": lambda one, year: (one.record["endDate"] or 9999) <= year,
 }
 _COMMON: Mapping[str, Callable[[Document, Any], bool]] = {
-    # The public sees nothing that is not public, even when it asks for nothing else.
+    # Non-public records are never returned, even if only they are requested.
     "publicAccess": lambda _, wanted: bool(wanted),
     "keyword": lambda one, words: all(word in _text(one) for word in words.lower().split()),
     "id": lambda one, id_: one.id == id_,
@@ -207,7 +207,7 @@ _TESTS: Mapping[str, Mapping[str, Callable[[Document, Any], bool]]] = {
         "archivalLevel": is_one_of("classification", "archivalLevel"),
         "fonds": lambda one, fonds: one.fonds == fonds,
         "title": _contains("title"),
-        # The filter is documented, but asks a field that holds no text.
+        # The filter is documented, but searches a field without text.
         "displayDate": lambda _, __: False,
         "medium": is_one_of("medium"),
         "tags": lambda one, wanted: not wanted or not set(tags(one)).isdisjoint(wanted),

@@ -1,4 +1,4 @@
-"""What reached M+'s API, counted as it arrives."""
+"""Statistics of the calls to M+'s API."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from mplus_crawler.sandbox.facts.mplus import Json
 
-# Older lines of the log are dropped, so that a long benchmark doesn't fill the memory.
+# Older lines are dropped, so that a long benchmark does not fill the memory.
 LOG_LINES = 20_000
 _SPANS = {"peak_second": 1.0, "peak_day": 86_400.0}
 
 
 @dataclass(slots=True)
 class _Peak:
-    """The most calls in any span of so many seconds."""
+    """The maximum of calls in any span of *seconds*."""
 
     seconds: float
     most: int = 0
@@ -30,13 +30,13 @@ class _Peak:
 
 
 class Statistics:
-    """Calls, what they asked, and how they were answered; times are a monotonic clock's."""
+    """Calls with their roots and statuses; times are those of a monotonic clock."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all calls."""
+        """Reset all counts."""
         self._peaks = {name: _Peak(seconds) for name, seconds in _SPANS.items()}
         self._statuses: Counter[int] = Counter()
         self._roots: Counter[str] = Counter()
@@ -44,7 +44,7 @@ class Statistics:
         self.calls = self.writes = self.sessions = self.in_flight = self.peak_in_flight = 0
 
     def arrived(self, now: float) -> None:
-        """Count a call that came in."""
+        """Count an arriving call."""
         self.calls += 1
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
@@ -52,7 +52,7 @@ class Statistics:
             peak.hit(now)
 
     def answered(self, at: float, roots: Iterable[tuple[str, Any]], status: int) -> None:
-        """Count its answer, and the roots it asked; status 0 is a connection that broke before."""
+        """Count the response and its roots; status 0 is a connection that broke before it."""
         self.in_flight -= 1
         self._statuses[status] += 1
         asked = [{"root": name, "arguments": arguments} for name, arguments in roots]

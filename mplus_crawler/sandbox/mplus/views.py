@@ -1,4 +1,4 @@
-"""What the API makes of a document, in one of its languages."""
+"""The API's view of a document in one language."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _DROPPED = re.compile(r"[^a-z0-9-]")
 
 
 class ResolverError(Exception):
-    """What a resolver throws: 200, ``errors``, and null for the whole root."""
+    """An exception in a resolver: 200, ``errors``, and null for the whole root."""
 
 
 def view(document: Document, root: str, language: str) -> Json:
-    """A document as a record of *root*, whose own index it may not come from."""
+    """A document as a record of *root*, possibly out of another index."""
     language = language if language in LANGUAGES else ENGLISH
     key = (root, language)
     if key not in document.views:
@@ -31,20 +31,20 @@ def view(document: Document, root: str, language: str) -> Json:
     return document.views[key]
 
 
-def told(texts: Mapping[str, Any] | None, language: str) -> Any:
-    """A text that has no key for a language is told in English, or else in any other."""
+def text_in(texts: Mapping[str, Any] | None, language: str) -> Any:
+    """The text in *language*, else in English, else in any other language."""
     texts = texts or {}
     found = (texts.get(one) for one in (language, ENGLISH, *texts))
     return next((text for text in found if text is not None), None)
 
 
 def constituents_of(document: Document, found: Mapping[int, Document], language: str) -> list[Json]:
-    """The constituents nested in an object, as far as they were found: one for each role."""
+    """The constituents nested in an object that were found, one for each role."""
     language = language if language in LANGUAGES else ENGLISH
     return [
         {
             **view(found[link["id"]], "constituents", language),
-            "role": told(link["role"], language),
+            "role": text_in(link["role"], language),
             "isMakerOfObject": link["role"].get(ENGLISH) not in _OTHERS,
             "objects": None,
         }
@@ -54,14 +54,14 @@ def constituents_of(document: Document, found: Mapping[int, Document], language:
 
 
 def slug(text: str) -> str:
-    """A text as the part of an address."""
+    """A text as part of a URL."""
     return _DROPPED.sub("", _SEPARATORS.sub("-", text.lower().strip()))
 
 
 def slug_of(document: Document) -> str:
-    """A record's own part of its page's address: an object's title and number, or a name."""
+    """The record's part of its page's URL: an object's title and number, or a name."""
     record = document.record
-    name = told(record.get("title") or record.get("name"), ENGLISH) or ""
+    name = text_in(record.get("title") or record.get("name"), ENGLISH) or ""
     return slug(f"{name} {record.get('objectNumber', '')}").strip("-")
 
 
@@ -80,23 +80,23 @@ def _object(document: Document, language: str) -> Json:
     own = {
         "objectNumber": number,
         "sortNumber": record["sortNumber"],
-        "classification": {name: told(kinds[name], language) for name in kinds},
+        "classification": {name: text_in(kinds[name], language) for name in kinds},
         # Titles are stored with both keys, so that a missing one is null.
         "title": title.get(language),
         "titleOther": _other(title, language, title.get(language)),
-        "displayDate": told(dated, language),
-        "displayDateOther": _other(dated, language, told(dated, language)),
-        "dimension": told(record["dimension"], language),
+        "displayDate": text_in(dated, language),
+        "displayDateOther": _other(dated, language, text_in(dated, language)),
+        "dimension": text_in(record["dimension"], language),
         "dimensionDetails": _dimensions(record["dimensionDetails"]),
         "fonds": document.fonds,
-        "medium": told(record["medium"], language),
-        "creditLine": told(record["creditLine"], language),
+        "medium": text_in(record["medium"], language),
+        "creditLine": text_in(record["creditLine"], language),
         "images": _images(record["images"], language),
         "color": _colours(record["color"]),
         "archivalLevelSlugs": _slugs(kinds["archivalLevel"]),
         "areasSlugs": _slugs(kinds["area"]),
         "categorySlugs": _slugs(kinds["category"]),
-        "mediumSlug": slug(text) if (text := told(record["medium"], ENGLISH)) else None,
+        "mediumSlug": slug(text) if (text := text_in(record["medium"], ENGLISH)) else None,
         "objectNumberSlug": slug(number),
         "titleSlug": slug_of(document),
     }
@@ -108,15 +108,15 @@ def _constituent(document: Document, language: str) -> Json:
     names = record.get("name")
     roles = record.get("roles")
     own = {
-        "name": told(names, language),
-        "nameOther": _other(names or {}, language, told(names, language)),
-        "alphaSortName": told(record.get("alphaSortName"), language),
+        "name": text_in(names, language),
+        "nameOther": _other(names or {}, language, text_in(names, language)),
+        "alphaSortName": text_in(record.get("alphaSortName"), language),
         "type": record.get("type"),
         "roles": roles,
         "isMaker": None if roles is None else is_maker(document),
-        "displayBio": told(record.get("displayBio"), language),
-        "gender": told(record.get("gender"), language),
-        "nationality": told(record.get("nationality"), language),
+        "displayBio": text_in(record.get("displayBio"), language),
+        "gender": text_in(record.get("gender"), language),
+        "nationality": text_in(record.get("nationality"), language),
         "objectCountPublic": document.made_up.get("objectCountPublic"),
     }
     return _common(document) | own
@@ -149,7 +149,7 @@ def _common(document: Document) -> Json:
 
 
 def _other(texts: Mapping[str, Any], language: str, own: Any) -> Any:
-    """The other language, unless it says the same."""
+    """The text in the other language, unless it is the same."""
     text = texts.get(other(language))
     return None if text == own else text
 
@@ -162,7 +162,7 @@ def _images(images: list[Json] | None, language: str) -> list[Json] | None:
     if images is None:
         return None
     texts = (image["altText"] for image in images)
-    return [{"altText": told(t, language) if isinstance(t, dict) else t} for t in texts]
+    return [{"altText": text_in(t, language) if isinstance(t, dict) else t} for t in texts]
 
 
 def _colours(colour: Json) -> Json:
@@ -172,7 +172,7 @@ def _colours(colour: Json) -> Json:
 
 
 def _slugs(names: Mapping[str, Any]) -> str | None:
-    """A JSON string of a map that holds both languages, all with the English name's slug."""
+    """A JSON string of a map of both languages' names to the English name's slug."""
     english = names.get(ENGLISH)
     if not english:
         return None

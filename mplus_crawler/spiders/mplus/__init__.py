@@ -1,1 +1,1 @@
-"""The spiders of M+: its API, and its published data set."""
+"""Spiders of M+: its API and its published data set."""

@@ -1,4 +1,4 @@
-"""What the spiders of M+'s API share: the key, the session, and how an answer is read."""
+"""Common to the spiders of M+'s API: key, session, requests and responses."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.graphql.calls import Answer, call, first_error, read_answer
-from mplus_crawler.protocols.graphql.questions import Operation
+from mplus_crawler.protocols.graphql.calls import Results, first_error, read_results, request_body
+from mplus_crawler.protocols.graphql.queries import Operation
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.spiders.mplus.tms import Credit
 
-# A backend that hangs is answered for by the server itself, with nothing, after half a minute
-# and longer: one has to be there to see it.
+# Where the search backend hangs, the server itself responds after 30 s or more, with nothing.
 _TIMEOUT = 90
 _DAY = 86_400
-# How often a page in HTML is asked for again where nothing else has ever come.
-_PATIENCE = 1
+# Retries of a page in HTML as long as nothing else has come.
+_HTML_RETRIES = 1
 
 
 class MplusSpider(MuseumSpider):
     """A spider of M+'s GraphQL API.
 
-    The terms want a key for every call, so there is none without; the service itself does not
-    tell a wrong key from a good one. Its session cookie is kept, since every call without one
-    makes the museum store another.
+    Subclasses name their :attr:`document`, a ``.graphql`` file beside this module, and send its
+    operations with :meth:`post`. The terms require a key for every call; the service does not
+    tell a wrong key from a good one. The session cookie is kept, since the museum stores a
+    session for every call without one.
     """
 
     museum = "mplus"
@@ -44,7 +44,7 @@ class MplusSpider(MuseumSpider):
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Patience, and an unfinished harvest that may wait for another day's quota."""
+        """Set a long timeout, and let an unfinished harvest wait for another day's quota."""
         super().update_settings(settings)
         settings.set("DOWNLOAD_TIMEOUT", _TIMEOUT, priority="spider")
         # Content must not be kept beyond its date, and a cache has none: not even by request.
@@ -55,7 +55,7 @@ class MplusSpider(MuseumSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with the credit that its records carry."""
+        """The spider, with the credit for its records."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.credit = Credit.of(spider.policy)
         return spider
@@ -63,12 +63,12 @@ class MplusSpider(MuseumSpider):
     def post(
         self, operations: Iterable[Operation], meta: Mapping[str, Any], **request: Any
     ) -> Request:
-        """A call that carries *operations*. It follows no redirect, which would make it a GET."""
+        """A request for *operations*. It follows no redirect, which would turn it into a GET."""
         return Request(
             self.base_url.rstrip("/"),
             method="POST",
             headers={"Content-Type": "application/json"},
-            body=call(operations),
+            body=request_body(operations),
             meta={**meta, "dont_redirect": True},
             dont_filter=True,
             **request,
@@ -78,22 +78,22 @@ class MplusSpider(MuseumSpider):
         """The operation *name* of the spider's document."""
         return Operation(__package__, self.document, name, variables, prefix)
 
-    def read(self, request: Request, response: Response) -> Answer:
-        """The answer in *response*; raises :class:`InvalidResponseError` for what is none."""
+    def read(self, request: Request, response: Response) -> Results:
+        """The results in *response*; raise :class:`InvalidResponseError` where it has none."""
         if response.body.lstrip()[:1] == b"<":
-            if not Census.of(self.crawler).pages.fetched:  # it is no API that is asked
-                request.meta["max_retry_times"] = _PATIENCE
+            if not Census.of(self.crawler).pages.fetched:  # the URL may be no API at all
+                request.meta["max_retry_times"] = _HTML_RETRIES
             raise InvalidResponseError(
-                "the answer is a page in HTML, not data: look at MPLUS_URL and MPLUS_API_KEY"
+                "the response is HTML, not data: check MPLUS_URL and MPLUS_API_KEY"
             )
-        return read_answer(response.body)
+        return read_results(response.body)
 
     def not_retryable(self, response: Response) -> str:
-        """Refusals of the question itself, and redirects, which would lose it."""
-        advice = "the call is too large for it" if response.status == 413 else "look at MPLUS_URL"
-        said = first_error(response.body) or advice
+        """Errors of the query itself, and redirects, which would lose it."""
+        advice = "the request is too large" if response.status == 413 else "check MPLUS_URL"
+        message = first_error(response.body) or advice
         if 300 <= response.status < 500 and response.status != 408:
-            return f"the museum answered {response.status}, and would again: {said}"
-        if response.status == 500 and "got invalid value" in said:
-            return f"the museum answered 500, and would again: {said}"
+            return f"{response.status} from the museum, not retryable: {message}"
+        if response.status == 500 and "got invalid value" in message:
+            return f"500 from the museum, not retryable: {message}"
         return ""

@@ -1,4 +1,4 @@
-"""Objects, constituents and exhibitions of M+, whole and in both languages."""
+"""Objects, constituents and exhibitions of M+, all of them, in both languages."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.policies.policy import Root
-from mplus_crawler.protocols.graphql.calls import Answer, call
-from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Listed, Outcome, Wrong
+from mplus_crawler.policies.policy import RootField
+from mplus_crawler.protocols.graphql.calls import Results, request_body
+from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Invalid, Listed, Outcome
 from mplus_crawler.protocols.graphql.planner import Planner
-from mplus_crawler.protocols.graphql.questions import (
-    Fetch,
-    Listing,
+from mplus_crawler.protocols.graphql.queries import (
+    IdQuery,
     Operation,
-    Question,
-    repeated,
-    with_cache_busters,
+    Query,
+    RecordQuery,
+    cache_filters,
+    cache_ids,
 )
 from mplus_crawler.protocols.graphql.reading import Reader
 from mplus_crawler.records.batch import Loss, Records
@@ -36,59 +36,63 @@ from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual
 
 logger = logging.getLogger(__name__)
 
-# After so many calls that brought nothing, the next one waits longer and longer; one counts for
-# a part where a record broke it, or where a range of ids may simply be empty; for a larger one
-# while no id is known, since a museum may answer everything so.
-_BARREN = 3
+# After so many responses without any record, another one is retried with growing pauses. A
+# response that a bad record may have broken, or that may rightly be empty, counts for a part.
+_EMPTY_RESPONSES = 3
 _PART = 0.02
+# The part before any id is known, since a museum may respond to everything like this.
 _FIRST_PART = 0.1
-# Calls in a row that could not be had for good, after which nothing more is asked; and how
-# often the others after the first are asked again, which are smaller: a record may have no JSON.
-_LOST = 8
-_PATIENCE = 1
+# Failed requests in a row after which the harvest stops. After the first, others are retried
+# once: they are smaller, and a record may be the cause.
+_FAILED_REQUESTS = 8
+_RETRIES = 1
 
 
 class RootSpider(MplusSpider):
-    """Every record of one root field of the API.
+    """All records of one root field of the API.
 
-    Leaves name the field (:attr:`root`) and the fields that any of its records has
-    (:attr:`discriminating_fields`): one that has none of them is
-    another root's, out of the server's cache.
-    :attr:`inner` is the field that other records are nested in.
+    Subclasses set:
+
+    1. :attr:`root`, the field's name, with its page sizes in the policy;
+    2. :attr:`document`, with the operations ``Ids`` and ``Records``;
+    3. :attr:`discriminating_fields`, one of which has a value in each of its records, since the
+       server's cache may return records of another root;
+    4. :attr:`nested_field`, where other records are nested in its records.
     """
 
     root: ClassVar[str]
     discriminating_fields: ClassVar[tuple[str, ...]] = ()
-    inner: ClassVar[str] = ""
+    nested_field: ClassVar[str] = ""
 
-    facts: Root
+    field: RootField
     reader: Reader
-    walk: Planner
+    planner: Planner
     census: Census
-    flight: int
+    concurrency: int
     in_session = False
-    barren = 0.0
-    broken = False
-    lost_calls = 0
-    told = False
+    empty_responses = 0.0
+    broken_seen = False
+    failed_in_a_row = 0
+    total_reported = False
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with the walk that it is to do."""
+        """The spider, with the planner of its requests."""
         spider = super().from_crawler(crawler, *args, **kwargs)
-        policy = spider.policy
-        spider.facts = policy.roots[cls.root]
+        api = spider.policy.graphql
+        assert api is not None, "the policy lacks the table [graphql]"
+        spider.field = api.roots[cls.root]
         limit = spider.arguments.get("limit")
-        spider.walk = Planner(
-            size=spider.facts.per_page,
-            listed=spider.facts.listed,
-            window=policy.window,
-            cache_busters=len(spider.facts.cache_busters),
+        spider.planner = Planner(
+            size=spider.field.per_page,
+            ids_per_page=spider.field.ids_per_page,
+            window=api.window,
+            cache_busters=len(spider.field.cache_busters),
             limit=int(limit) if limit else None,
-            avoid=(*policy.taken, *(root.per_page for root in policy.roots.values())),
+            avoid=api.page_sizes,
         )
-        spider.reader = Reader(cls.discriminating_fields, cls.inner, policy.nested)
-        spider.flight = min(crawler.settings.getint("LOOKAHEAD"), policy.in_flight)
+        spider.reader = Reader(cls.discriminating_fields, cls.nested_field, api.nested)
+        spider.concurrency = min(crawler.settings.getint("LOOKAHEAD"), spider.policy.in_flight)
         return spider
 
     @classmethod
@@ -97,133 +101,130 @@ class RootSpider(MplusSpider):
         return {"limit": whole(1)}
 
     async def start(self) -> AsyncIterator[Request | Loss]:
-        """Ask for the first ids."""
+        """Request the first ids."""
         self.census = Census.of(self.crawler)
-        self.census.limit_to(self.walk.limit)
-        for request in self.calls():
+        self.census.limit_to(self.planner.limit)
+        for request in self.next_requests():
             yield request
 
-    def calls(self) -> Iterator[Request | Loss]:
-        """The calls to make now. The first goes alone, so that it makes the only session."""
-        while self.walk.under_way < (self.flight if self.in_session else 1):
-            questions = self.walk.call()
-            if not questions:
+    def next_requests(self) -> Iterator[Request | Loss]:
+        """The requests to send now. The first one goes alone, so that it makes the only session."""
+        while self.planner.in_flight < (self.concurrency if self.in_session else 1):
+            queries = self.planner.next_queries()
+            if not queries:
                 break
-            yield self.request(questions)
-        if self.walk.over:
+            yield self.request(queries)
+        if self.planner.done:
             yield from self.conclude()
 
-    def request(self, questions: Sequence[Question]) -> Request:
-        """A call that carries *questions*; the first of them is what the ledger knows it by."""
+    def request(self, queries: Sequence[Query]) -> Request:
+        """A request with *queries*; the ledger knows it by the first of them."""
         return self.post(
-            self.operations(questions),
+            self.operations(queries),
             callback=self.parse,
-            errback=self.lost,
+            errback=self.request_failed,
             meta={
-                "questions": questions,
-                "ledger_key": f"{self.root} {questions[0].key}",
-                "skip_ledger": self.walk.rolls > 1,  # a list that proves must be new
-                **({"max_retry_times": _PATIENCE} if self.lost_calls else {}),
+                "queries": queries,
+                "ledger_key": f"{self.root} {queries[0].key}",
+                "skip_ledger": self.planner.lists > 1,  # a list that confirms must be new
+                **({"max_retry_times": _RETRIES} if self.failed_in_a_row else {}),
             },
         )
 
     def retry_of(self, request: Request) -> Request:
-        """The same questions, past what the server's cache holds of them."""
-        questions = [question.again() for question in request.meta["questions"]]
-        meta = {**request.meta, "questions": questions}
-        return request.replace(body=call(self.operations(questions)), meta=meta)
+        """The same queries with other keys in the server's cache."""
+        queries = [query.again() for query in request.meta["queries"]]
+        meta = {**request.meta, "queries": queries}
+        return request.replace(body=request_body(self.operations(queries)), meta=meta)
 
-    def operations(self, questions: Sequence[Question]) -> Iterator[Operation]:
-        """*questions* in the API's words."""
-        cache_busters = self.facts.cache_busters
-        for place, question in enumerate(questions):
-            prefix = _prefix(question, place)
-            filters = with_cache_busters(question, cache_busters)
-            if isinstance(question, Fetch):
-                ids = [*repeated(question, cache_busters), *question.beside]
-                size = self.facts.per_page
+    def operations(self, queries: Sequence[Query]) -> Iterator[Operation]:
+        """The operations for *queries*."""
+        cache_busters = self.field.cache_busters
+        for place, query in enumerate(queries):
+            prefix = _prefix(query, place)
+            filters = cache_filters(query, cache_busters)
+            if isinstance(query, RecordQuery):
+                ids = [*cache_ids(query, cache_busters), *query.extra_ids]
+                size = self.field.per_page
                 yield self.operation("Records", prefix, per_page=size, ids=ids, **filters)
                 continue
-            if question.ids:
-                filters["ids"] = repeated(question, cache_busters)
-            if question.descending:
+            if query.ids:
+                filters["ids"] = cache_ids(query, cache_busters)
+            if query.descending:
                 filters |= {"sort_field": "id", "sort": "desc"}
-            yield self.operation(
-                "Ids", prefix, page=question.page, per_page=question.size, **filters
-            )
+            yield self.operation("Ids", prefix, page=query.page, per_page=query.size, **filters)
 
     def accept(self, request: Request, response: Response) -> None:
-        """Read what came of each question.
+        """Read the outcome of each query.
 
-        A call of which nothing is any good is a fault only when others were so before it:
-        otherwise its questions are asked again together with the next.
+        A response without any record is invalid only after others like it: otherwise its queries
+        are sent again with the next request.
         """
-        answer = self.read(request, response)
-        questions = request.meta["questions"]
+        results = self.read(request, response)
+        queries = request.meta["queries"]
         outcomes = [
-            self.reader.outcome(question, answer, _prefix(question, place))
-            for place, question in enumerate(questions)
+            self.reader.outcome(query, results, _prefix(query, place))
+            for place, query in enumerate(queries)
         ]
-        came = any(isinstance(outcome, Listed | Fetched) and outcome.ids for outcome in outcomes)
-        if not self.broken and any(isinstance(outcome, Broken) for outcome in outcomes):
-            self.broken, self.barren = True, 0.0  # there is something, which broke it
-        if not came and self.barren >= _BARREN:
-            why = next((o.reason for o in outcomes if isinstance(o, Broken | Wrong)), "")
-            raise InvalidResponseError(f"nothing that was asked for came{why and f': {why}'}")
-        self.barren = 0 if came else self.barren + self.weight(questions, outcomes)
-        if not _is_whole(questions[0], outcomes[0]):
+        any_ids = any(isinstance(outcome, Listed | Fetched) and outcome.ids for outcome in outcomes)
+        if not self.broken_seen and any(isinstance(outcome, Broken) for outcome in outcomes):
+            self.broken_seen, self.empty_responses = True, 0.0  # a record exists that broke it
+        if not any_ids and self.empty_responses >= _EMPTY_RESPONSES:
+            why = next((o.reason for o in outcomes if isinstance(o, Broken | Invalid)), "")
+            raise InvalidResponseError(f"nothing that was requested came{why and f': {why}'}")
+        self.empty_responses = (
+            0 if any_ids else self.empty_responses + self.weight(outcomes, queries)
+        )
+        if not _is_whole(queries[0], outcomes[0]):
             request.meta["skip_ledger"] = True
-        request.cb_kwargs.update(answer=answer, outcomes=outcomes)
+        request.cb_kwargs.update(results=results, outcomes=outcomes)
 
-    def weight(self, questions: Sequence[Question], outcomes: Sequence[Outcome]) -> float:
-        """What a call counts that brought nothing: a part where nothing can be the truth."""
-        if not any(map(_may_be_empty, questions, outcomes)):
+    def weight(self, outcomes: Sequence[Outcome], queries: Sequence[Query]) -> float:
+        """What a response without any record counts; less where that may be right."""
+        if not any(map(_may_be_empty, queries, outcomes)):
             return 1
-        return _PART if self.walk.begun else _FIRST_PART if self.broken else 1
+        return _PART if self.planner.started else _FIRST_PART if self.broken_seen else 1
 
     def parse(
-        self, response: Response, answer: Answer, outcomes: Sequence[Outcome]
+        self, response: Response, results: Results, outcomes: Sequence[Outcome]
     ) -> Iterator[Request | Records | Loss]:
-        """The records that came, and what to ask next."""
+        """The accepted records, and the next requests."""
         replayed = response.meta.get("replayed", False)
         self.in_session |= not replayed
-        self.lost_calls = 0
+        self.failed_in_a_row = 0
         self.census.page(replayed=replayed)
-        self.walk.under_way -= 1
-        questions: Sequence[Question] = response.meta["questions"]
-        for place, (question, outcome) in enumerate(zip(questions, outcomes, strict=True)):
-            if self.walk.answered(question, outcome) and isinstance(outcome, Fetched):
-                rows = self.reader.rows(answer, _prefix(question, place))
+        self.planner.in_flight -= 1
+        queries: Sequence[Query] = response.meta["queries"]
+        for place, (query, outcome) in enumerate(zip(queries, outcomes, strict=True)):
+            if self.planner.process(query, outcome) and isinstance(outcome, Fetched):
+                rows = self.reader.rows(results, _prefix(query, place))
                 yield Records(response.meta["retrieved_at"], [(None, rows[i]) for i in outcome.ids])
-        self.tell()
-        yield from self.calls()
+        self.report_total()
+        yield from self.next_requests()
 
-    def lost(self, failure: Failure) -> Iterator[Request | Loss]:
-        """A call that cannot be had: its questions in smaller ones, or nothing more at all."""
+    def request_failed(self, failure: Failure) -> Iterator[Request | Loss]:
+        """Send the queries of a failed request in smaller ones, or stop."""
         if self.census.ended or not self.crawler.crawling:
             return
         self.census.failed_page()
-        self.walk.under_way -= 1
-        self.lost_calls += 1
-        reason = failure.getErrorMessage()
-        gave_up = failure.value
-        not_retryable = isinstance(gave_up, IgnoreRequest) and getattr(
-            gave_up, "not_retryable", True
-        )
-        if not_retryable or not self.walk.begun or self.lost_calls >= _LOST:
-            self.walk.stop(reason)
+        self.planner.in_flight -= 1
+        self.failed_in_a_row += 1
+        reason, error = failure.getErrorMessage(), failure.value
+        final = isinstance(error, IgnoreRequest) and getattr(error, "not_retryable", True)
+        if final or not self.planner.started or self.failed_in_a_row >= _FAILED_REQUESTS:
+            self.planner.stop(reason)
         else:
-            self.walk.lost(request_of(failure).meta["questions"], reason)
-        yield from self.calls()
+            self.planner.failed(request_of(failure).meta["queries"], reason)
+        yield from self.next_requests()
 
-    def tell(self) -> None:
-        """Say once, before records are asked for, what the harvest will cost."""
-        total = self.walk.total
-        if total is None or self.told:
+    def report_total(self) -> None:
+        """Log once, before records are requested, how many requests the harvest takes."""
+        total = self.planner.total
+        if total is None or self.total_reported:
             return
-        self.told = True
+        self.total_reported = True
         self.census.total(total)
-        calls = self.walk.calls_expected
+        calls = self.planner.requests_expected
         self.census.expect_pages(calls)
         quota = max(self.policy.strictest.limits, key=lambda limit: limit.seconds)
         logger.info(
@@ -233,23 +234,23 @@ class RootSpider(MplusSpider):
         )
 
     def conclude(self) -> Iterator[Loss]:
-        """Nothing is left to ask: say what is missing, and what has gone or come meanwhile."""
-        walk = self.walk
-        for id_, reason in sorted(walk.unreadable.items()):
+        """Report missing, new and vanished records when nothing is left to request."""
+        planner = self.planner
+        for id_, reason in sorted(planner.unreadable.items()):
             yield Loss(str(id_), "unreadable", reason)
-        for id_ in sorted(walk.gone):
+        for id_ in sorted(planner.gone):
             yield Loss(str(id_), "vanished", "the museum no longer lists it")
-        for note in walk.notes:
+        for note in planner.notes:
             self.census.note(note)
-        for problem in walk.problems:
+        for problem in planner.problems:
             self.census.problem(problem)
-        if walk.total is not None:
-            self.census.total(walk.total)
-        if walk.drifted and not walk.problems:
-            self.census.reconciled(walk.rolls)
+        if planner.total is not None:
+            self.census.total(planner.total)
+        if planner.drifted and not planner.problems:
+            self.census.reconciled(planner.lists)
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of a record, both languages of which are in *record*."""
+        """The columns of *record*, which holds both languages."""
         return COLUMNS[self.kind](Bilingual(record["en"], record["zh"]), self.credit)
 
 
@@ -261,7 +262,7 @@ class MplusObjectsSpider(RootSpider):
     root = "objects"
     document = "objects.graphql"
     discriminating_fields = ("objectNumber",)
-    inner = "constituents"
+    nested_field = "constituents"
 
 
 class MplusConstituentsSpider(RootSpider):
@@ -275,7 +276,7 @@ class MplusConstituentsSpider(RootSpider):
 
 
 class MplusExhibitionsSpider(RootSpider):
-    """Exhibitions of M+; the API tells dates and venues of them, no titles."""
+    """Exhibitions of M+; the API gives their dates and venues, no titles."""
 
     name = "mplus_exhibitions"
     kind = "mplus_exhibition"
@@ -283,20 +284,22 @@ class MplusExhibitionsSpider(RootSpider):
     document = "exhibitions.graphql"
 
 
-def _is_whole(question: Question, outcome: Outcome) -> bool:
-    """Whether *outcome* is worth being kept in the ledger: all that was asked for."""
-    if isinstance(question, Listing):
+def _is_whole(query: Query, outcome: Outcome) -> bool:
+    """Whether *outcome* is worth saving in the ledger: everything that was requested."""
+    if isinstance(query, IdQuery):
         return isinstance(outcome, Listed) and bool(outcome.ids)
-    return isinstance(outcome, Fetched) and not outcome.bare and {*outcome.ids} == {*question.ids}
+    if not isinstance(outcome, Fetched) or outcome.nested_missing:
+        return False
+    return {*outcome.ids} == {*query.ids}
 
 
-def _may_be_empty(question: Question, outcome: Outcome) -> bool:
-    """Whether nothing can be the truth: a record broke it, or there are fewer than was said."""
-    if isinstance(question, Listing) and (question.ids or question.page):
+def _may_be_empty(query: Query, outcome: Outcome) -> bool:
+    """Whether no record may be right: one broke the response, or there are fewer than reported."""
+    if isinstance(query, IdQuery) and (query.ids or query.page):
         return True
     return isinstance(outcome, Broken)
 
 
-def _prefix(question: Question, place: int) -> str:
-    """What tells the aliases of *question* apart; the first of a call needs nothing."""
-    return f"{question.key}_" if place else ""
+def _prefix(query: Query, place: int) -> str:
+    """The prefix of the aliases of *query*; the first of a request needs none."""
+    return f"{query.key}_" if place else ""

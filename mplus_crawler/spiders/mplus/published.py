@@ -25,7 +25,7 @@ from mplus_crawler.protocols.provenance import UNKNOWN, Origin, origin_of
 from mplus_crawler.records.batch import Loss, Records, stamp
 from mplus_crawler.spiders.arguments import Parser, text, whole
 from mplus_crawler.spiders.base import MuseumSpider
-from mplus_crawler.spiders.mplus.tms import COLUMNS, Credit, Names, unfolded
+from mplus_crawler.spiders.mplus.tms import COLUMNS, Credit, Names, split_languages
 from mplus_crawler.spiders.mplus.tms.published import name_of
 from mplus_crawler.wire.addresses import is_loopback, origin
 from mplus_crawler.wire.resolver import trust
@@ -161,7 +161,7 @@ class PublishedSpider(MuseumSpider):
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of a record of the data set."""
-        return COLUMNS[self.kind](unfolded(record, self.names), self.credit)
+        return COLUMNS[self.kind](split_languages(record, self.names), self.credit)
 
 
 class OpenObjectsSpider(PublishedSpider):

@@ -1,4 +1,4 @@
-"""The values that filters of M+'s API know."""
+"""Values of the filters of M+'s API."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.mplus.base import MplusSpider
 from mplus_crawler.spiders.mplus.tms import term_columns
 
-# Each is an operation of the document; its aliases are the languages it is asked in.
+# Each is an operation of the document; its aliases are languages.
 _LISTS = ("areas", "categories", "mediums", "archivalLevels", "fonds", "tags", "makertypes")
-# The server's own default is ten thousand; every retry asks for one less, which no cache knows.
-_MOST = 9_990
-# Maker types have no such number: they are the same in either language.
+# The server's default is ten thousand. Each retry requests one less, to bypass its cache.
+_PER_PAGE = 9_990
+# Maker types have no page size: they are the same in both languages.
 _LANGUAGES = ("en", "zh-hant")
 
 
@@ -32,8 +32,8 @@ class MplusTermsSpider(MplusSpider):
     name = "mplus_terms"
     kind = "mplus_term"
     document = "terms.graphql"
-    listed = 0
-    waiting = 0
+    terms = 0
+    lists_left = 0
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
@@ -41,43 +41,43 @@ class MplusTermsSpider(MplusSpider):
         return {}
 
     async def start(self) -> AsyncIterator[Request]:
-        """Ask for the first list; the others follow in its session."""
+        """Request the first list; the others follow in its session."""
         Census.of(self.crawler).expect_pages(len(_LISTS))
-        self.waiting = len(_LISTS)
+        self.lists_left = len(_LISTS)
         yield self.request(_LISTS[0])
 
     def request(self, list_: str, tries: int = 0) -> Request:
-        """The call for *list_*."""
-        key: dict[str, Any] = {"per_page": _MOST - tries}
+        """The request for *list_*."""
+        key: dict[str, Any] = {"per_page": _PER_PAGE - tries}
         if list_ == "makertypes":
             key = {"lang": _LANGUAGES[tries % len(_LANGUAGES)]}
         return self.post(
             [self.operation(list_, **key)],
             callback=self.parse,
-            errback=self.lost,
+            errback=self.request_failed,
             meta={"vocabulary": list_, "tries": tries, "ledger_key": f"terms {list_}"},
         )
 
     def retry_of(self, request: Request) -> Request:
-        """The same list, past what the server's cache holds of it."""
+        """The same list with another key in the server's cache."""
         tries = request.meta["tries"] + 1
         again = self.request(request.meta["vocabulary"], tries)
         return request.replace(body=again.body, meta={**request.meta, "tries": tries})
 
     def accept(self, request: Request, response: Response) -> None:
-        """Read the list in each language; one that failed is a fault.
+        """Read the list in each language; raise InvalidResponseError where one failed.
 
-        So is an empty one that was not seen before: some failures look like it.
+        An empty list must come twice, since some failures look like it.
         """
-        answer = self.read(request, response)
-        for alias, reason in answer.errors.items():
+        results = self.read(request, response)
+        for alias, reason in results.errors.items():
             raise InvalidResponseError(f"{alias}: {reason}")
-        lists = {alias: answer.rows(alias) for alias in answer.data}
+        lists = {alias: results.rows(alias) for alias in results.data}
         if not lists or None in lists.values():
-            raise InvalidResponseError("the list is not in the answer")
+            raise InvalidResponseError("the list is not in the response")
         if not all(lists.values()) and not request.meta.get("empty_seen"):
             request.meta["empty_seen"] = True
-            raise InvalidResponseError("a list is empty, which is to be seen twice")
+            raise InvalidResponseError("empty list; retrying to confirm")
         request.cb_kwargs["lists"] = lists
 
     def parse(
@@ -91,26 +91,26 @@ class MplusTermsSpider(MplusSpider):
             for alias, rows in lists.items()
             for row in rows
         ]
-        self.listed += len(dict(members))
+        self.terms += len(dict(members))
         if empty := [alias for alias, rows in lists.items() if not rows]:
             where = f" in {empty[0]}" if members else ""
             census.note(f"{name}: the list is empty{where}")
         yield Records(response.meta["retrieved_at"], members)
         yield from self.others(name)
 
-    def lost(self, failure: Failure) -> Iterator[Request]:
-        """A list that cannot be had."""
+    def request_failed(self, failure: Failure) -> Iterator[Request]:
+        """Report a list that failed for good."""
         name = request_of(failure).meta["vocabulary"]
         Census.of(self.crawler).lost_page(f"{name}: {failure.getErrorMessage()}")
         yield from self.others(name)
 
     def others(self, name: str) -> Iterator[Request]:
-        """The lists after the first; the total when all are in."""
-        self.waiting -= 1
+        """Request the lists after the first; count the terms when all lists are in."""
+        self.lists_left -= 1
         if name == _LISTS[0]:
             yield from map(self.request, _LISTS[1:])
-        if not self.waiting:
-            Census.of(self.crawler).total(self.listed)
+        if not self.lists_left:
+            Census.of(self.crawler).total(self.terms)
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of a term."""

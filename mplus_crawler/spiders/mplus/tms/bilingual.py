@@ -1,10 +1,10 @@
-"""A record in two languages, and which of its texts are really in them."""
+"""A record in English and Chinese, and which language its texts are really in."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mplus_crawler.records.text import line_breaks
@@ -17,70 +17,68 @@ _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 
 @dataclass
 class Bilingual:
-    """One record: its English and its Chinese face, with the same fields.
+    """One record: the same fields in English and in Chinese.
 
-    Where it is *silent*, a face may hold the other's text without a mark, as the API's answers
-    do: a text that is the same in both, and can only be one of the languages, is taken for
-    that, and the other column's name goes to *fallbacks*.
+    The API returns the other language's text, without a mark, where a record has none in the
+    requested one. So where *may_fall_back*, a text that is the same in both languages belongs
+    to one of them: Chinese if it has any Chinese character, else English if it has any letter.
+    The other language's column stays empty, and its name goes to *fallbacks*.
     """
 
     en: Face
     zh: Face
-    silent: bool = True
+    may_fall_back: bool = True
     fallbacks: list[str] = field(default_factory=list)
 
     def texts(self, column: str, *path: str) -> dict[str, str | None]:
         """The columns ``{column}_en`` and ``{column}_zh`` of the field at *path*."""
         en, zh = (text(value) for value in self.values(*path))
-        foreign = self.foreign(en, zh)
+        missing = self._missing(column, en, zh)
         return {
-            f"{column}_en": None if self._fell_back(f"{column}_en", foreign) else en,
-            f"{column}_zh": None if self._fell_back(f"{column}_zh", foreign) else zh,
+            f"{column}_en": None if missing == "en" else en,
+            f"{column}_zh": None if missing == "zh" else zh,
         }
 
     def lists(self, column: str, *path: str) -> dict[str, list[str]]:
         """The same for a field that holds a list of texts."""
         en, zh = (texts(value) for value in self.values(*path))
-        foreign = self.foreign(" ".join(en), " ".join(zh))
+        missing = self._missing(column, " ".join(en), " ".join(zh))
         return {
-            f"{column}_en": [] if self._fell_back(f"{column}_en", foreign) else en,
-            f"{column}_zh": [] if self._fell_back(f"{column}_zh", foreign) else zh,
+            f"{column}_en": [] if missing == "en" else en,
+            f"{column}_zh": [] if missing == "zh" else zh,
         }
 
     def values(self, *path: str) -> tuple[Any, Any]:
-        """What is at *path* in both faces, ``None`` where there is nothing."""
+        """The values at *path* in both languages, ``None`` where there are none."""
         return at(self.en, *path), at(self.zh, *path)
 
-    def pairs(self, name: str) -> Iterator[tuple[Face, Face]]:
-        """The entries of the list *name*, each in both faces."""
+    def entries(self, name: str) -> Iterator[Bilingual]:
+        """The entries of the list *name*, each in both languages."""
         en, zh = (nodes(value) for value in self.values(name))
         if [node.get("id") for node in en] != [node.get("id") for node in zh]:
             zh = en
-        return zip(en, zh, strict=True)
+        for one, other in zip(en, zh, strict=True):
+            yield replace(self, en=one, zh=other)
 
-    def foreign(self, en: str | None, zh: str | None) -> str:
-        """The language, ``en`` or ``zh``, whose text is the other's; empty for neither."""
-        if not self.silent or not en or en != zh:
+    def _missing(self, column: str, en: str | None, zh: str | None) -> str:
+        """The language, ``en`` or ``zh``, that has no text of its own; empty for neither."""
+        if not self.may_fall_back or not en or en != zh:
             return ""
-        han, latin = bool(_HAN.search(en)), bool(_LATIN.search(en))
-        return "" if han == latin else "en" if han else "zh"
-
-    def _fell_back(self, column: str, foreign: str) -> bool:
-        fell = bool(foreign) and column.endswith(f"_{foreign}")
-        if fell:
-            self.fallbacks.append(column)
-        return fell
+        missing = "en" if _HAN.search(en) else "zh" if _LATIN.search(en) else ""
+        if missing and f"{column}_{missing}" not in self.fallbacks:
+            self.fallbacks.append(f"{column}_{missing}")
+        return missing
 
 
 def at(face: Any, *path: str) -> Any:
-    """What is at *path* below *face*."""
+    """The value at *path* below *face*; ``None`` where there is none."""
     for name in path:
         face = face.get(name) if isinstance(face, Mapping) else None
     return face
 
 
 def text(value: Any) -> str | None:
-    """Return *value* where it is a text with something in it, with plain line breaks."""
+    """Return *value* if it is a text that is not blank, with plain line breaks."""
     return line_breaks(value) if isinstance(value, str) and value.strip() else None
 
 
@@ -95,7 +93,7 @@ def nodes(value: Any) -> list[Face]:
 
 
 def whole(value: Any) -> int | None:
-    """*value* where it is a whole number."""
+    """*value* if it is a whole number."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -1,4 +1,4 @@
-"""Credits, ready to print, and pages for people."""
+"""Credit lines and web pages of records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mplus_crawler.policies.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """How the museum wants to be named, whom it names, and where its records can be read."""
+    """The museum's credit, roles that make nobody a maker, and the web pages of records."""
 
     source: str
     link: str
@@ -19,7 +19,7 @@ class Credit:
 
     @classmethod
     def of(cls, policy: Policy) -> Credit:
-        """The credit that *policy* asks for."""
+        """The credit that *policy* requires."""
         roles = frozenset(map(str.casefold, policy.roles_of_others))
         return cls(policy.attribution, policy.link, policy.pages, roles)
 
@@ -28,9 +28,9 @@ class Credit:
         return any(role.casefold() in self.excluded_roles for role in roles if role)
 
     def line(self, *parts: str | None) -> str:
-        """*parts* that are there, the museum and its site, in one line."""
-        said: Iterable[str | None] = (*parts, self.source, self.link)
-        return ", ".join(" ".join(part.split()) for part in said if part)
+        """A line with *parts*, the museum and its site."""
+        every: Iterable[str | None] = (*parts, self.source, self.link)
+        return ", ".join(" ".join(part.split()) for part in every if part)
 
     def page(self, kind: str, slug: str | None) -> str | None:
         """Return the page of a record of *kind*, None where it has none."""

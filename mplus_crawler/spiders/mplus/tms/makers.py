@@ -11,17 +11,18 @@ Person = dict[str, Any]
 
 
 def constituents_of(record: Bilingual) -> list[Person]:
-    """Return every constituent with its names and role; ``is_maker`` is None where unsaid."""
+    """Return every constituent with its names and role; ``is_maker`` is None if unknown."""
     return [
         {
-            "id": identity(en.get("id")),
-            "name_en": text(en.get("name")),
-            "name_zh": text(zh.get("name")),
-            "role_en": text(en.get("role")),
-            "role_zh": text(zh.get("role")),
-            "is_maker": said if isinstance(said := en.get("isMakerOfObject"), bool) else None,
+            "id": identity(person.en.get("id")),
+            "name_en": text(person.en.get("name")),
+            "name_zh": text(person.zh.get("name")),
+            **person.texts("role", "role"),
+            "is_maker": flag
+            if isinstance(flag := person.en.get("isMakerOfObject"), bool)
+            else None,
         }
-        for en, zh in record.pairs("constituents")
+        for person in record.entries("constituents")
     ]
 
 

@@ -87,12 +87,15 @@ def _attribution(
 
 def _images(record: Bilingual) -> dict[str, Any]:
     en, zh = record.values("images")
-    said = Bilingual(
-        {"said": _alt_texts(en)}, {"said": _alt_texts(zh)}, record.silent, record.fallbacks
+    alt_texts = Bilingual(
+        {"altText": _alt_texts(en)},
+        {"altText": _alt_texts(zh)},
+        record.may_fall_back,
+        record.fallbacks,
     )
     return {
         "image_count": len(en) if isinstance(en, list) else None,
-        **said.lists("alt_texts", "said"),
+        **alt_texts.lists("alt_texts", "altText"),
     }
 
 

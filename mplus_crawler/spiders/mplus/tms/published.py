@@ -1,4 +1,4 @@
-"""Records of the published data set, in the shape of the API's answers."""
+"""Records of the published data set, in the shape of the API's."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from typing import Any
 
 from mplus_crawler.spiders.mplus.tms.bilingual import Bilingual, Face, at, nodes, text, whole
 
-# By constituent: the name in English and in Chinese. Objects of the set have ids alone.
+# English and Chinese name by constituent, since objects of the set hold ids only.
 Names = dict[int, tuple[str | None, str | None]]
 
 _LANGUAGES = ("en", "zh-hant")
 
 
-def unfolded(record: Face, names: Names) -> Bilingual:
-    """*record*, whose fields hold both languages, as two faces that hold one each."""
-    en, zh = (_face(record, index, names) for index in range(2))
-    return Bilingual(en, zh, silent=False)
+def split_languages(record: Face, names: Names) -> Bilingual:
+    """*record*, whose fields hold both languages, as two records in one language each."""
+    en, zh = (_in_language(record, index, names) for index in range(2))
+    return Bilingual(en, zh, may_fall_back=False)
 
 
-def _face(record: Face, index: int, names: Names) -> Face:
+def _in_language(record: Face, index: int, names: Names) -> Face:
     language = _LANGUAGES[index]
-    face = {name: _told(value, language) for name, value in record.items()}
+    fields = {name: _text_in(value, language) for name, value in record.items()}
     if "classification" in record:
         levels = record["classification"] if isinstance(record["classification"], Mapping) else {}
-        face["classification"] = {name: _told(value, language) for name, value in levels.items()}
+        fields["classification"] = {
+            name: _text_in(value, language) for name, value in levels.items()
+        }
     if "constituents" in record:
-        face["constituents"] = [
+        fields["constituents"] = [
             {
                 "id": node.get("id"),
                 "name": _name(names, node.get("id"), index),
@@ -35,11 +37,11 @@ def _face(record: Face, index: int, names: Names) -> Face:
             for node in nodes(record["constituents"])
         ]
     if isinstance(details := record.get("dimensionDetails"), Mapping):
-        face["dimensionDetails"] = [details]
-    # Texts for images are in English alone.
+        fields["dimensionDetails"] = [details]
+    # Alternative texts are in English only.
     if index and isinstance(images := record.get("images"), list):
-        face["images"] = [{} for _ in images]
-    return face
+        fields["images"] = [{} for _ in images]
+    return fields
 
 
 def name_of(record: Face) -> tuple[str | None, str | None]:
@@ -48,8 +50,8 @@ def name_of(record: Face) -> tuple[str | None, str | None]:
     return en, zh
 
 
-def _told(value: Any, language: str) -> Any:
-    """What *value* says in *language*; a value that is not by language says it in both."""
+def _text_in(value: Any, language: str) -> Any:
+    """The part of *value* in *language*; a value without languages is the same in both."""
     return value[language] if isinstance(value, Mapping) and language in value else value
 
 
