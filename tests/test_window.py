@@ -74,6 +74,8 @@ class Server:
             if {*found} & self.poison:
                 return Broken("undefined is not valid JSON")
             own = tuple(sorted({*query.ids} & self.ids))
+            if len(query.ids) > self.window:
+                return Fetched(())
             missing = self.calls in self.nested_failing or not self.nested
             return Fetched(
                 own,
@@ -137,6 +139,23 @@ def test_every_id_past_any_window(ids: set[int], size: int, window: int, flight:
         if isinstance(query, IdQuery) and not query.ids:
             assert (query.page + 1) * query.size <= window
         assert not isinstance(query, RecordQuery) or len(query.ids) <= size
+
+
+@settings(max_examples=50)
+@given(museums, st.integers(4, 130), st.integers(1, 3))
+def test_a_smaller_window_than_the_policy_has(ids: set[int], window: int, flight: int) -> None:
+    server = Server(set(ids), window)
+    planner = harvested(server, a_planner(size=10, ids_per_page=250, window=10_000), flight)
+    assert (planner.received, planner.problems, planner.drifted) == (ids, [], False)
+
+
+@pytest.mark.parametrize(("window", "most"), [(700, 40), (450, 50), (90, 120), (1_299, 30)])
+def test_a_smaller_window_of_the_museum(window: int, most: int) -> None:
+    ids = set(random.Random(8).sample(range(1, 4_000), 1_300))
+    server = Server(set(ids), window)
+    planner = harvested(server, a_planner(size=100, ids_per_page=2_500, window=10_000))
+    assert (planner.received, planner.problems, planner.drifted) == (ids, [], False)
+    assert server.calls <= most
 
 
 @settings(max_examples=50)

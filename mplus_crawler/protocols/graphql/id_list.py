@@ -9,7 +9,7 @@ from mplus_crawler.protocols.graphql.queries import IdQuery, batches
 
 # Queries of ids above the highest known one, and between known ones, at most.
 _MOST_ABOVE = 24
-_MOST_BETWEEN = 1_000
+_MOST_BETWEEN = 4_000
 # Rows, or ids above the highest known one, by which a page may have moved between two lists.
 _MOVED = 100
 
@@ -30,6 +30,7 @@ class IdList:
         self.total: int | None = None
         self.moved = False
         self.failed = ""
+        self.reached = 0  # rows that pages in either order have reached
         self._size = size
         self._reach = window // size * size
         self._reported: int | None = None
@@ -65,6 +66,10 @@ class IdList:
                 parts.append(part)
         return self._open_new(parts)
 
+    def is_open(self, part: IdQuery) -> bool:
+        """Whether the list waits for the response to *part*."""
+        return part.key in self._open
+
     @property
     def done(self) -> bool:
         """Whether no query is open."""
@@ -98,6 +103,8 @@ class IdList:
         first = self.total is None
         self.moved |= not first and total != self.total
         self.total = total
+        if ids:
+            self.reached = max(self.reached, (part.page + 1) * part.size)
         for place, id_ in enumerate(ids):
             self._rows[self._row(part, place)] = id_
         return (self._open_new(self._rest(total)) if first else []) or self._between()
