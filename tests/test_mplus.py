@@ -520,7 +520,7 @@ def sends_too_much(number: int, said: dict[str, Any]) -> bytes:
     ("ask", "say", "code", "came", "most", "words"),
     [
         (at_most_50, nothing, 0, 300, 16, "all 300 records"),
-        (nothing, says_more, 10, 300, 60, "a list of ids failed"),
+        (nothing, says_more, 10, 300, 60, "lists of all ids did not agree"),
         (nothing, says_less, 10, 300, 60, "lists of all ids did not agree"),
         (nothing, says_nothing, 10, 300, 20, "no total came"),
         (nothing, repeats_itself, 10, 1, 80, "brought nothing new"),
