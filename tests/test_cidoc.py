@@ -62,17 +62,36 @@ def test_an_object_with_colours() -> None:
         "title_fr": "Objet asbak (fr)",
         "types": ["asbak"],
         "type_ids": [f"{BASE}id/concept/530000085"],
+        "type_same_as": ["http://vocab.getty.edu/aat/300011866"],
         "materials": ["aardewerk"],
+        "material_ids": [f"{BASE}id/concept/530000113"],
+        "material_same_as": [""],
         "makers": ["Håkansson, Jules"],
         "maker_ids": [f"{BASE}id/agent/DMG-A-01348"],
         "designers": ["Van de Velde, Michael"],
         "designer_ids": [f"{BASE}id/agent/DMG-A-00834"],
         "techniques": ["blazen", "verchromen", "verglazen"],
+        "technique_ids": [f"{BASE}id/concept/530000{tail}" for tail in (183, 171, 165)],
+        "technique_same_as": ["", "", ""],
         "places": ["Milano"],
+        "place_ids": ["http://vocab.getty.edu/tgn/7110403"],
         "date_begin": 1864,
         "date_end": 1876,
         "date_label": "1864/1876",
+        "date_edtf": "1864/1876",
+        "date_certainty": "exact",
         "dimensions": ["hoogte 92.2 cm"],
+        "dimension_details": [
+            {
+                "kind": "hoogte",
+                "kind_id": "http://vocab.getty.edu/aat/300055644",
+                "value": 92.2,
+                "text": "92.2",
+                "unit": "cm",
+                "unit_id": "http://vocab.getty.edu/aat/300379098",
+            }
+        ],
+        "height_cm": 92.2,
         "acquisition": "schenking",
         "acquired": "1938-11-01",
         "on_display": False,
@@ -366,7 +385,7 @@ def test_a_maker_without_id_or_without_name() -> None:
     row = an_object(P108i_was_produced_by={"crm:P14_carried_out_by": makers})
     assert (row["makers"], row["maker_ids"]) == (
         ["Atelier", "DMG-A-1"],
-        [f"{BASE}id/agent/DMG-A-1"],
+        ["", f"{BASE}id/agent/DMG-A-1"],
     )
 
 

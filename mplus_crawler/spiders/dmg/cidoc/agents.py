@@ -16,13 +16,13 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     first_label,
     ids,
     is_a,
-    labels,
     nodes,
     references,
     texts,
     unique,
     uri_of,
 )
+from mplus_crawler.spiders.dmg.cidoc.terms import name_columns
 
 AGENT_TYPES = {"crm:E21_Person": "person", "crm:E74_Group": "group", "crm:E39_Actor": "actor"}
 # The EU vocabulary of human sexes; the last segment of its URIs is the term.
@@ -49,8 +49,8 @@ def agent_columns(
         "agent_type": _agent_type(record),
         "names": names,
         "gender": _gender(record),
-        **_birth(record),
-        **_death(record),
+        **_birth(record, canonical),
+        **_death(record, canonical),
         **_belonging(record, canonical),
         **crm.in_languages("biography", _first_in_language(biographies)),
         "biographies": biographies,
@@ -69,24 +69,30 @@ def _gender(record: Node) -> str | None:
     return first(uri.removeprefix(HUMAN_SEX).lower() for uri in uris if uri.startswith(HUMAN_SEX))
 
 
-def _birth(record: Node) -> dict[str, Any]:
+def _birth(record: Node, canonical: Canonical) -> dict[str, Any]:
     events = nodes(record, "crm:P98i_was_born")
     spans = each(events, crm.TIME_SPAN)
     return {
         "born": first_label(spans),
         "birth_year": crm.years(spans)[0],
-        "birth_place": first_label(each(events, "crm:P7_took_place_at")),
+        **_place("birth_place", each(events, "crm:P7_took_place_at"), canonical),
     }
 
 
-def _death(record: Node) -> dict[str, Any]:
+def _death(record: Node, canonical: Canonical) -> dict[str, Any]:
     events = nodes(record, "crm:P100i_died_in")
     spans = each(events, crm.TIME_SPAN)
     return {
         "died": first_label(spans),
         "death_year": crm.years(spans)[1],
-        "death_place": first_label(each(events, "crm:P7_took_place_at")),
+        **_place("death_place", each(events, "crm:P7_took_place_at"), canonical),
     }
+
+
+def _place(column: str, places: list[Node], canonical: Canonical) -> dict[str, str | None]:
+    """Return the name and the URI of the first place that has a name, else of the first."""
+    named = [place for place in places if first_label([place])] or places
+    return {column: first_label(named[:1]), f"{column}_id": first(ids(named[:1], canonical))}
 
 
 def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
@@ -104,7 +110,7 @@ def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
             elif uri and not stated:
                 countries.append(node)
     return {
-        "nationalities": labels(countries),
+        **name_columns("nationalities", "nationality_ids", countries, canonical),
         "related_agents": unique(related),
         "relations": unique(relations),
     }

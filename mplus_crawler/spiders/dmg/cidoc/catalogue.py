@@ -16,6 +16,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     references,
     text,
     unique,
+    uri_of,
 )
 
 CLASSES = {"dcat:Catalog": "catalogue", "dcat:Dataset": "data set"}
@@ -27,6 +28,7 @@ def dataset_columns(
     """The columns that ``schemas/dataset.schema.json`` describes, the envelope's apart."""
     titles = crm.first_by_language(literals(record.get("dct:title")))
     notes = crm.joined_by_language(literals(record.get("dct:description")))
+    publishers = nodes(record, "dct:publisher")
     distributions = nodes(record, "dcat:distribution")
     return {
         **crm.identity(record, canonical, known_id, titles.values()),
@@ -42,7 +44,10 @@ def dataset_columns(
             for node in distributions
             for name in ("dcat:mediaType", "dct:format")
         ),
-        "publishers": unique(text(n.get("foaf:name")) for n in nodes(record, "dct:publisher")),
+        "publishers": [text(node.get("foaf:name")) or "" for node in publishers],
+        "publisher_ids": [uri_of(node) or "" for node in publishers],
+        "homepage": first(references(record.get("foaf:homepage"))),
+        "language_ids": references(record.get("dct:language")),
         "stated_licence": first(references(record.get("dct:license"))),
         "conforms_to": references(record.get("dct:conformsTo")),
         "datasets": ids(nodes(record, "dcat:dataset"), canonical),

@@ -12,12 +12,12 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     first_label,
     has_type,
     ids,
-    labels,
     nodes,
     references,
     unique,
     uri_of,
 )
+from mplus_crawler.spiders.dmg.cidoc.terms import name_columns
 
 # Getty AAT 300048715: the museum's type of books and articles about an exhibition.
 PUBLICATION = "http://vocab.getty.edu/aat/300048715"
@@ -32,9 +32,12 @@ def exhibition_columns(
         **crm.identity(record, canonical, known_id, titles.values()),
         **crm.in_languages("title", titles),
         **crm.in_languages("description", crm.descriptions(record)),
+        **name_columns("types", "type_ids", nodes(record, "crm:P2_has_type"), canonical),
         **_dates(record),
         "objects": ids(nodes(record, "crm:P16_used_specific_object"), canonical),
-        "curators": labels(nodes(record, "crm:P14_carried_out_by")),
+        **name_columns(
+            "curators", "curator_ids", nodes(record, "crm:P14_carried_out_by"), canonical
+        ),
         "poster": first(ids(nodes(record, "crm:P65_shows_visual_item"))),
         "images": ids(nodes(record, "crm:P138i_has_representation")),
         **_documents(record),

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from mplus_crawler.records.batch import json_line
+from mplus_crawler.records.text import line_breaks
 
 Node = dict[str, Any]
 Canonical = Callable[[str], str]
@@ -73,7 +74,7 @@ def unique(values: Iterable[str | None]) -> list[str]:
 def text(value: Any) -> str | None:
     """A literal as text: the first one that says anything; numbers as they are written."""
     if type(value) is str:
-        return value.strip() or None
+        return line_breaks(value.strip()) or None
     if type(value) is list:
         return first([_scalar(one) for one in value])
     return _scalar(value)
@@ -83,7 +84,7 @@ def _scalar(value: Any) -> str | None:
     if type(value) is dict:
         value = value.get("@value")
     if type(value) is str:
-        return value.strip() or None
+        return line_breaks(value.strip()) or None
     return str(value) if type(value) in (int, float) else None
 
 
@@ -106,9 +107,14 @@ def labels(some: list[Node]) -> list[str]:
         return []
     found: dict[str, None] = {}
     for node in some:
-        if name := text(node.get("rdfs:label")) or _tail(node):
+        if name := label_or_tail(node):
             found[name] = None
     return list(found)
+
+
+def label_or_tail(node: Node) -> str | None:
+    """Return a node's label, else the end of its ``@id``."""
+    return text(node.get("rdfs:label")) or _tail(node)
 
 
 def uri_of(node: Node) -> str | None:
@@ -174,7 +180,7 @@ def language(node: Node) -> str | None:
 def literals(value: Any, default: str | None = None) -> list[Localized]:
     """Each literal with its language; *default* where it names none of its own."""
     if type(value) is str:
-        plain = value.strip()
+        plain = line_breaks(value.strip())
         return [(default, plain)] if plain else []
     return [(_tag(one) or default, said) for one in as_list(value) if (said := text(one))]
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from mplus_crawler.records.batch import SEVERAL
 from mplus_crawler.spiders.dmg.cidoc import crm
+from mplus_crawler.spiders.dmg.cidoc.dates import edtf_columns
+from mplus_crawler.spiders.dmg.cidoc.dimensions import dimension_columns
 from mplus_crawler.spiders.dmg.cidoc.ids import pid
 from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     Canonical,
@@ -16,7 +18,6 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     first_label,
     has_type,
     ids,
-    labels,
     nodes,
     references,
     statement,
@@ -24,6 +25,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     unique,
     uri_of,
 )
+from mplus_crawler.spiders.dmg.cidoc.terms import name_columns, term_columns
 
 # Getty AAT 300312355, "accession numbers": the type of an object's inventory number.
 OBJECT_NUMBER = "http://vocab.getty.edu/aat/300312355"
@@ -38,25 +40,25 @@ def object_columns(
     names, numbers = crm.identifiers(record)
     titles = crm.titles(names)
     identity = crm.identity(record, canonical, known_id, titles.values())
-    types = nodes(record, "crm:P2_has_type")
     return {
         **identity,
         "object_number": _number(numbers) or (identity["id"] and pid(identity["id"])),
         **crm.in_languages("title", titles),
         **crm.in_languages("description", crm.descriptions(record)),
-        "types": labels(types),
-        "type_ids": ids(types, canonical),
-        "materials": labels(nodes(record, "crm:P45_consists_of")),
+        **term_columns("type", nodes(record, "crm:P2_has_type"), canonical),
+        **term_columns("material", nodes(record, "crm:P45_consists_of"), canonical),
         **_making(record, canonical),
-        "dimensions": _dimensions(record),
-        **_acquisition(record),
+        **dimension_columns(record),
+        **_acquisition(record, canonical),
         "exhibitions": ids(nodes(record, "crm:P12i_was_present_at"), canonical),
         "on_display": bool(nodes(record, "crm:P55_has_current_location")),
         **_images(record),
         "part_of": ids(nodes(record, "crm:P46i_forms_part_of"), canonical),
         "parts": ids(nodes(record, "crm:P46_has_component"), canonical),
         "members": ids(nodes(record, "crm:P106_is_composed_of"), canonical),
-        "collections": labels(nodes(record, "crm:P106i_forms_part_of")),
+        **name_columns(
+            "collections", "collection_ids", nodes(record, "crm:P106i_forms_part_of"), canonical
+        ),
         **_documents(record),
         "same_as": references(record.get("owl:sameAs"), canonical),
         "alias_of": None,
@@ -77,33 +79,25 @@ def _making(record: Node, canonical: Canonical) -> dict[str, Any]:
     events = made + designed
     spans = each(events, crm.TIME_SPAN)
     begin, end = crm.years(spans)
+    label = first_label(spans)
     return {
-        "makers": labels(makers),
-        "maker_ids": ids(makers, canonical),
-        "designers": labels(designers),
-        "designer_ids": ids(designers, canonical),
-        "techniques": labels(each(events, "crm:P32_used_general_technique")),
-        "places": labels(each(events, "crm:P7_took_place_at")),
+        **name_columns("makers", "maker_ids", makers, canonical),
+        **name_columns("designers", "designer_ids", designers, canonical),
+        **term_columns("technique", each(events, "crm:P32_used_general_technique"), canonical),
+        **name_columns("places", "place_ids", each(events, "crm:P7_took_place_at"), canonical),
         "date_begin": begin,
         "date_end": end,
-        "date_label": first_label(spans),
+        "date_label": label,
+        **edtf_columns(label, begin, end),
     }
 
 
-def _dimensions(record: Node) -> list[str]:
-    found: list[str] = []
-    for node in nodes(record, "crm:P43_has_dimension"):
-        if value := text(node.get("crm:P90_has_value")):
-            name = first_label(nodes(node, "crm:P2_has_type"))
-            unit = first_label(nodes(node, "crm:P91_has_unit"))
-            found.append(" ".join(filter(None, (name, value, unit))))
-    return found
-
-
-def _acquisition(record: Node) -> dict[str, str | None]:
+def _acquisition(record: Node, canonical: Canonical) -> dict[str, str | None]:
     events = nodes(record, "crm:P24i_changed_ownership_through")
+    types = each(events, "crm:P2_has_type")
     return {
-        "acquisition": first_label(each(events, "crm:P2_has_type")),
+        "acquisition": first_label(types),
+        "acquisition_id": first(ids(types, canonical)),
         "acquired": first_label(each(events, crm.TIME_SPAN)),
     }
 
