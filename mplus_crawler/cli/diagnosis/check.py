@@ -22,7 +22,7 @@ class Check:
 
     @property
     def healthy(self) -> bool:
-        """Whether harvests can run as far as this check shows."""
+        """Whether this check found nothing that prevents harvests."""
         return self.warning or not self.fix
 
     @property
