@@ -363,7 +363,7 @@ def test_what_is_owed_stands_beside_the_snapshots(
     ):
         assert line in text.splitlines()
     texts = agents.certificate["licences"]["texts"]["CC BY-SA 4.0"]
-    assert f"| texts from elsewhere | CC BY-SA 4.0 | {texts} |" in text
+    assert f"| quoted texts | CC BY-SA 4.0 | {texts} |" in text
 
     once = ("-s", "RETRY_TIMES=0")
     stopped = scrapy.crawl("exhibitions", *once, DMG_BASE_URL="http://127.0.0.1:9/v2/")

@@ -1,6 +1,6 @@
-"""``ATTRIBUTION.md``: what whoever uses the snapshots beside it owes to whom, in words.
+"""``ATTRIBUTION.md``: credits and terms of use for the snapshots in this directory.
 
-It is made of nothing but certificates, each of which carries its museum's policy.
+It is made from certificates alone; each holds its museum's policy.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _NAME = "ATTRIBUTION.md"
 
 _HEAD = """# Attribution
 
-Beside this file lie snapshots of museums' data. Whoever uses them owes what stands here.
-The column `attribution` of a record is its line of credit, ready to print.
+Credits and terms of use for the snapshots in this directory.
+The column `attribution` of a record is its credit line, ready to print.
 """
 _NO_PERMISSION = (
-    "Images and texts whose licence is unknown, or of which nothing is said: no permission."
+    "Images and texts without a known licence: no permission."
 )
-_WHAT = {"records": "data", "images": "images", "texts": "texts from elsewhere"}
+_WHAT = {"records": "data", "images": "images", "texts": "quoted texts"}
 
 
 def attribute(destination: Destination, certificate: Certificate) -> None:
-    """Write what is owed for the harvest of *certificate* and other complete ones beside it.
+    """Write ``ATTRIBUTION.md`` for *certificate* and the other complete harvests beside it.
 
-    Raises OSError where that cannot be done.
+    Raises OSError.
     """
     snapshots = {certificate["spider"]: certificate}
     for name in destination.names():
@@ -43,7 +43,7 @@ def attribute(destination: Destination, certificate: Certificate) -> None:
 
 
 def _complete(content: bytes | None) -> Certificate | None:
-    """A certificate of ours, as its seal shows, if it is that of a complete harvest."""
+    """The certificate in *content*, if its seal is right and its harvest is complete."""
     try:
         found = orjson.loads(content or b"")
         whole = found["seal"] == seal(found) and found["exit_code"] == ExitCode.COMPLETE
@@ -53,9 +53,9 @@ def _complete(content: bytes | None) -> Certificate | None:
 
 
 def attribution(certificates: Iterable[Certificate]) -> str:
-    """The text for the complete harvests that *certificates* are of.
+    """Return the text for the complete harvests with these *certificates*, grouped by terms.
 
-    Those on the same terms are together: a museum may offer its data in more than one way.
+    A museum may publish its data on more than one set of terms.
     """
     by_terms: dict[tuple[str, str], list[Certificate]] = {}
     for one in sorted(certificates, key=lambda one: (one["source"], one["spider"])):
@@ -74,12 +74,12 @@ def _terms(policy: Mapping[str, Any]) -> str:
         "credit": _clean(policy["attribution"]),
         "licence of the data": _link(policy["licence"], policy.get("licence_url")),
         "terms of use": _clean(policy["terms"]),
-        "whom to ask": _clean(policy["contact"]),
+        "contact": _clean(policy["contact"]),
         "may be kept": f"{days} days, then refreshed or deleted" if days else "no limit",
     }
     listed = "".join(f"- {name}: {fact}\n" for name, fact in facts.items())
     duties = "".join(f"- {duty}\n" for duty in _duties(policy))
-    return f"{listed}\nWhat is asked and forbidden:\n\n{duties}"
+    return f"{listed}\nConditions:\n\n{duties}"
 
 
 def _duties(policy: Mapping[str, Any]) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _snapshot(harvest: Certificate) -> Iterator[str]:
     yield f"### {_clean(harvest['spider'])}\n"
     yield f"From {_clean(harvest['base_url'])}, complete on {_clean(harvest['finished_at'])}.\n"
     if harvest.get("private"):
-        yield "What it holds is for its owner alone, and so are the counts in its certificate.\n"
+        yield "Its records and the counts in its certificate are for their owner only.\n"
         return
     yield f"{harvest['unique']} records.\n"
     rows = [
@@ -104,7 +104,7 @@ def _snapshot(harvest: Certificate) -> Iterator[str]:
         for what, counts in harvest.get("licences", {}).items()
         for name, count in counts.items()
     ]
-    lines = (("of", "licence", "how many"), ("---",) * 3, *rows)
+    lines = (("kind", "licence", "count"), ("---",) * 3, *rows)
     yield "".join(f"| {' | '.join(line)} |\n" for line in lines if rows)
 
 
@@ -113,5 +113,5 @@ def _link(name: str, url: str | None) -> str:
 
 
 def _clean(text: str) -> str:
-    """*text* as one line that no mark in it can break out of."""
+    """*text* as one line without marks that Markdown would interpret."""
     return one_line(text).replace("|", "\\|").replace("<", "&lt;")
