@@ -57,8 +57,8 @@ class S3Server:
             time.sleep(0.05)
 
     @contextmanager
-    def behind(self, meddle: Meddle) -> Iterator[str]:
-        """An endpoint before it, with *meddle* between."""
+    def behind(self, meddle: Meddle, refused: tuple[str, ...] = ()) -> Iterator[str]:
+        """An endpoint before it, with *meddle* between; *refused* headers are answered 501."""
         ask = self._ask
 
         class Front(BaseHTTPRequestHandler):
@@ -71,6 +71,8 @@ class S3Server:
                 if meddled is None:
                     return
                 status, headers, content = meddled.pop(":status", ""), {"content-length": "0"}, b""
+                if any(name.lower().startswith(refused) for name in self.headers):
+                    status = "501"
                 if not status:
                     status, headers, content = ask(request, body, dict(self.headers))
                 self.send_response_only(int(status))

@@ -129,24 +129,73 @@ def test_a_whole_harvest_goes_there_and_an_incomplete_one_leaves_the_snapshot(
     assert not [*state.rglob("*.part"), *state.rglob("*.ledger")]
 
 
-@pytest.mark.parametrize("wrong", ["key", "bucket", "killed"])
+@pytest.mark.parametrize("target", ["HARVEST_DIR", "feed"])
+@pytest.mark.parametrize("wrong", ["key", "none", "bucket", "forbidden", "killed"])
+def test_a_place_that_cannot_be_written_to_is_reported_before_the_first_request(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, s3: S3Server, wrong: str, target: str
+) -> None:
+    sandbox = museum(objects=10)
+    scrapy.at(sandbox).policy(UNLIMITED)
+    place, environment = GENT, dict[str, str]()
+    match wrong:
+        case "key":
+            environment["AWS_SECRET_ACCESS_KEY"] = "wrong"
+        case "none":
+            empty = str(scrapy.folder / "none")
+            environment |= {"AWS_SHARED_CREDENTIALS_FILE": empty, "AWS_CONFIG_FILE": empty}
+            environment["AWS_EC2_METADATA_DISABLED"] = "true"
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                del scrapy.environment[name]
+        case "bucket":
+            place = "s3://missing/gent"
+        case "killed":
+            s3.kill()
+    given: tuple[str, ...] = ("-a", "_job=nightly", "-s", f"HARVEST_STATE_DIR={scrapy.folder}/s")
+    if target == "feed":
+        given += ("-O", f"{place}/objects.jsonl")
+    else:
+        environment["HARVEST_DIR"] = place
+    with s3.behind(lambda request: {":status": "403"}) as forbidden:
+        if wrong == "forbidden":
+            environment["AWS_ENDPOINT_URL"] = forbidden
+        done = scrapy.run("crawl", "objects", *given, **environment)
+    assert done.returncode == 14, done.stderr
+    assert "cannot write to S3" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert SECRET not in done.stderr
+    assert sandbox.stats()["tiers"]["collections"]["requests"] == 0
+    (job,) = scrapy.folder.rglob("nightly.certificate.json")
+    assert json.loads(job.read_bytes())["exit_code"] == 14
+
+
+def test_a_store_that_refuses_the_checksums_of_aws_works(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, s3: S3Server, bucket: Path
+) -> None:
+    scrapy.at(museum(objects=10, invalid=0)).policy(UNLIMITED)
+    refused = ("x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-trailer")
+    with s3.behind(lambda request: {}, refused) as endpoint:
+        crawl = scrapy.crawl("objects", HARVEST_DIR=GENT, AWS_ENDPOINT_URL=endpoint)
+    assert crawl.code == 0, crawl.err
+    assert certified(bucket / "gent")["verdict"] == "complete"
+
+
+@pytest.mark.parametrize("wrong", ["forbidden", "broken off"])
 def test_what_cannot_be_delivered_is_kept_and_named(
     museum: Callable[..., Sandbox], scrapy: Scrapy, s3: S3Server, wrong: str
 ) -> None:
     scrapy.at(museum(objects=460)).policy(UNLIMITED)
     assert scrapy.crawl("objects", HARVEST_DIR=GENT).code == 0
     snapshot = (s3.folder / "harvest" / "gent" / "objects.jsonl").read_bytes()
-    environment = {"HARVEST_DIR": GENT}
-    match wrong:
-        case "key":
-            environment["AWS_SECRET_ACCESS_KEY"] = "wrong"
-        case "bucket":
-            environment["HARVEST_DIR"] = "s3://missing/gent"
-        case "killed":
-            s3.kill()
+
+    def meddle(request: str) -> dict[str, str] | None:
+        if ".probe" in request:
+            return {}
+        return {":status": "403"} if wrong == "forbidden" else None
+
     state = scrapy.folder / "other-state"
     given = ("-a", "_job=nightly", "-s", f"HARVEST_STATE_DIR={state}")
-    crawl = scrapy.crawl("objects", *given, **environment)
+    with s3.behind(meddle) as endpoint:
+        crawl = scrapy.crawl("objects", *given, HARVEST_DIR=GENT, AWS_ENDPOINT_URL=endpoint)
     assert crawl.code == 14, crawl.err
     assert "Traceback" not in crawl.err
     assert SECRET not in crawl.err
@@ -159,8 +208,6 @@ def test_what_cannot_be_delivered_is_kept_and_named(
     assert len(records) == certificate["unique"]
     assert all(str(file) in crawl.err for file in whole)
     assert (s3.folder / "harvest" / "gent" / "objects.jsonl").read_bytes() == snapshot
-    if wrong == "killed":
-        s3.start()
     again = scrapy.crawl("objects", HARVEST_DIR=GENT, HARVEST_STATE_DIR=str(state))
     assert again.code == 0, again.err
     assert certified(s3.folder / "harvest" / "gent")["pages"]["fetched"] == 0

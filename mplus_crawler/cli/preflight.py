@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from scrapy import Spider
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.jobs import job_id
-from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.errors import UsageError
+from mplus_crawler.feeds.checks import check_feeds, check_places, check_text
 from mplus_crawler.policies.reading import key_names
+from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.responses.harvest import Harvest, lock_harvest
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.storage.destination import check_s3
-from mplus_crawler.storage.folders import in_s3, state_folder, try_folder
+from mplus_crawler.storage.folders import in_s3, state_folder
 from mplus_crawler.wire.budget.stores import open_budget
 
 # Read from the environment only, as the museums' keys: arguments and settings are logged and show
@@ -56,7 +56,11 @@ def check_launch(
     _refuse_secrets(names, {*_AWS_SECRETS, *key_names(settings.get("POLICY_DIR"))})
     check_values(settings)
     check_harvest_dir(settings)
-    _check_feeds(settings)
+    for name, value in arguments.items():
+        check_text(f"the argument {name}:", value)
+    kind = getattr(spidercls, "kind", "")
+    columns = list(ITEM_CLASSES[kind].fields) if kind in ITEM_CLASSES else []
+    check_feeds(settings, spidercls.name, columns)
     if issubclass(spidercls, MuseumSpider):
         identity = spidercls.check(settings, arguments)
         identity.pop("fresh", None)
@@ -64,7 +68,7 @@ def check_launch(
         if spidercls.is_private(identity):
             os.umask(0o077)  # all files are readable by their owner only
     open_budget(settings.get("BUDGET_URL")).close()
-    _check_places(settings)
+    check_places(settings, spidercls.name)
     if issubclass(spidercls, MuseumSpider):
         harvest = Harvest(spidercls.name, base, identity, state_folder(settings))
         lock_harvest(harvest, job_id(arguments))
@@ -96,55 +100,11 @@ def check_values(settings: BaseSettings) -> None:
 def check_harvest_dir(settings: BaseSettings) -> None:
     """Raise :class:`UsageError` if ``HARVEST_DIR`` names no folder; does not look at it."""
     place = settings["HARVEST_DIR"]
+    for name in ("HARVEST_DIR", "HARVEST_STATE_DIR"):
+        check_text(name, settings.get(name) or "")
     if not place:
         raise UsageError("HARVEST_DIR is empty; set it to a folder or to s3://bucket/prefix")
     if "%(" in place:
         raise UsageError("HARVEST_DIR must not contain %(…)s placeholders; use them in -o or FEEDS")
     if in_s3(place):
         check_s3(place)
-
-
-def _check_feeds(settings: BaseSettings) -> None:
-    formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
-    schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
-    files: set[Path] = set()
-    for uri, options in settings.getdict("FEEDS").items():
-        if options.get("format") not in formats:
-            raise UsageError(
-                f"the feed {uri} has no known format; let its name end in one of "
-                f"{', '.join(f'.{name}' for name in sorted(formats))}"
-            )
-        if (scheme := urlsplit(str(uri)).scheme) not in schemes:
-            raise UsageError(f"the feed {uri} has the unknown scheme {scheme!r}")
-        if in_s3(str(uri)):
-            check_s3(str(uri))
-            if str(uri).endswith("/"):
-                raise UsageError(f"the feed {uri} names a folder; write s3://bucket/name.jsonl")
-        if scheme in ("", "file"):
-            if (file := _local(uri)).exists() and not file.is_file():
-                raise UsageError(
-                    f"the feed {uri} is not a file; for standard output, use -o -:jsonl"
-                )
-            if file.resolve() in files:
-                raise UsageError(f"the feed {uri} is the same file as another")
-            files.add(file.resolve())
-
-
-def _check_places(settings: BaseSettings) -> None:
-    """Raise DeliveryError for a folder that cannot be written."""
-    feeds = [uri for uri in settings.getdict("FEEDS") if urlsplit(str(uri)).scheme in ("", "file")]
-    parents = [_local(uri).parent for uri in feeds]
-    place = settings["HARVEST_DIR"]
-    own = state_folder(settings) if in_s3(place) else Path(place)
-    for folder in {own, *parents}:
-        try:
-            try_folder(folder)
-        except OSError as error:
-            raise DeliveryError(
-                f"the folder {folder} cannot be written ({error.strerror}); "
-                "change its permissions or choose another"
-            ) from None
-
-
-def _local(uri: object) -> Path:
-    return Path(unquote(urlsplit(str(uri)).path))

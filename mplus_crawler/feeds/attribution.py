@@ -24,9 +24,7 @@ _HEAD = """# Attribution
 Credits and terms of use for the snapshots in this directory.
 The column `attribution` of a record is its credit line, ready to print.
 """
-_NO_PERMISSION = (
-    "Images and texts without a known licence: no permission."
-)
+_NO_PERMISSION = "Images and texts without a known licence: no permission."
 _WHAT = {"records": "data", "images": "images", "texts": "quoted texts"}
 
 

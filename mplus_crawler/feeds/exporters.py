@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # What a spreadsheet takes for the beginning of a formula, full width too (OWASP, CSV injection).
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+# What a terminal or a spreadsheet would obey: C0 but for tab and line breaks, DEL, C1.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
@@ -52,20 +54,25 @@ class JsonLinesExporter(Unpacking, BaseItemExporter):
 
 
 class CsvExporter(Unpacking, CsvItemExporter):
-    """A row a record: lists joined by ``" | "``, the source record as JSON, formulas disarmed."""
+    """A row a record: lists joined by ``" | "``, the source record as JSON, formulas disarmed.
+
+    Control characters are escaped in JSON and dropped from texts.
+    """
 
     def __init__(self, file: IO[bytes], **kwargs: Any) -> None:
-        appended = bool(getattr(file, "bytes", 0))
-        options = {"include_headers_line": not appended, **kwargs}
-        super().__init__(cast("BytesIO", file), **options)
+        # A compressed feed is written through a manager of Scrapy's.
+        target = getattr(file, "file", file)
+        if getattr(target, "former", 0):  # names and byte order mark are there already
+            kwargs = {"include_headers_line": False, **kwargs, "encoding": "utf-8"}
+        super().__init__(cast("BytesIO", file), **kwargs)
 
     def serialize_field(self, field: Any, name: str, value: Any) -> Any:
         """The cell for *value*."""
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
             value = SEVERAL.join(value)
         elif isinstance(value, list | dict):
-            value = json_line(value).decode().rstrip()
-        return harmless(value) if isinstance(value, str) else value
+            return _CONTROL.sub(_escaped, json_line(value).decode().rstrip())
+        return harmless(_CONTROL.sub("", value)) if isinstance(value, str) else value
 
 
 class JsonExporter(JsonLinesExporter):
@@ -83,6 +90,11 @@ class JsonExporter(JsonLinesExporter):
     def finish_exporting(self) -> None:
         """Close the list."""
         self._file.write(b"\n]\n" if self.records else b"[]\n")
+
+
+def _escaped(character: re.Match[str]) -> str:
+    """The character as JSON may spell it."""
+    return f"\\u{ord(character[0]):04x}"
 
 
 def harmless(cell: str) -> str:

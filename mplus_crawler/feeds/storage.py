@@ -10,15 +10,25 @@ from scrapy import Spider
 from scrapy.crawler import Crawler
 
 from mplus_crawler.feeds.publication import Publication
+from mplus_crawler.storage.folders import in_s3
 from mplus_crawler.storage.staging import StagedFile
 
 
+def local_path(uri: str) -> Path:
+    """The path of a local feed, ``file:`` or plain; ``~`` is the user's home.
+
+    Raises RuntimeError for the home of an unknown user.
+    """
+    path = unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
+    return Path(path).expanduser()
+
+
 class StagedFeedStorage:
-    """A local feed that nobody sees before the harvest's verdict (``file`` URIs and paths)."""
+    """A local feed, published with the harvest's verdict (``file`` URIs and paths)."""
 
     def __init__(self, crawler: Crawler, uri: str, feed_options: dict[str, Any]) -> None:
         self._crawler = crawler
-        self._path = Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri)
+        self._path = Path() if in_s3(uri) else local_path(uri)
         self._append = not feed_options.get("overwrite", False)
 
     @classmethod

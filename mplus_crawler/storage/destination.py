@@ -13,7 +13,7 @@ from typing import Protocol
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UsageError
-from mplus_crawler.storage.folders import Stored, bucket_and_prefix, in_s3, state_folder
+from mplus_crawler.storage.folders import Stored, bucket_and_prefix, in_s3, state_folder, try_folder
 from mplus_crawler.storage.staging import StagedFile, write_whole
 
 Failed = Callable[[OSError], None]
@@ -45,6 +45,9 @@ class Destination(Protocol):
 
     def open(self, name: str) -> BufferedReader | BytesIO:
         """The content of *name*, to be read and sought in."""
+
+    def probe(self) -> None:
+        """Write a file and remove it again."""
 
     def keeps_versions(self) -> bool:
         """Whether what is removed stays there as an old version."""
@@ -136,6 +139,10 @@ class Folder:
     def open(self, name: str) -> BufferedReader:
         """The file."""
         return (self.path / name).open("rb")
+
+    def probe(self) -> None:
+        """Make the folder, and write to it."""
+        try_folder(self.path)
 
     def keeps_versions(self) -> bool:
         """Never."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
+import platform
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -48,7 +50,14 @@ def client() -> Any:
     try:
         tries = get_session().get_config_variable("max_attempts") or _TRIES
         retries = {"total_max_attempts": tries, "mode": "standard"}
-        s3 = boto3.client("s3", config=Config(retries=retries, connect_timeout=_CONNECT))
+        config = Config(
+            retries=retries,
+            connect_timeout=_CONNECT,
+            # Many stores refuse the checksums that AWS computes; the ETag is compared instead.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        s3 = boto3.client("s3", config=config)
     except (BotoCoreError, ValueError) as error:
         raise OSError(f"boto3 is configured wrongly: {error}") from None
     if "@" in urlsplit(s3.meta.endpoint_url).netloc:
@@ -129,6 +138,12 @@ class Bucket:
     def open(self, name: str) -> io.BytesIO:
         """The content of the object, in memory."""
         return io.BytesIO(self.read(name) or b"")
+
+    def probe(self) -> None:
+        """Put an object and delete it: bucket, credentials and permissions are in order."""
+        name = f".{platform.node()}-{os.getpid()}.probe"
+        self.write(name, b"probe")
+        self.remove(name)
 
     def keeps_versions(self) -> bool:
         """Whether the bucket says that it keeps what is deleted."""

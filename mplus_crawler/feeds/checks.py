@@ -1,0 +1,240 @@
+"""Checks of feeds before the first request: format, encoding, name, and what they append to."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import orjson
+from scrapy.settings import BaseSettings
+
+from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.feeds.storage import local_path
+from mplus_crawler.records.reader import JSON_LINES, compression, csv_head, decompressed
+from mplus_crawler.storage.destination import check_s3, destination, locate
+from mplus_crawler.storage.folders import in_s3, state_folder, try_folder
+
+FORMATS = (".jsonl", ".csv", ".json")
+_ENCODINGS = ("utf-8", "utf-8-sig")
+# The longest that is added to a name: for the certificate of an incomplete harvest.
+_LONGEST_ENDING = ".incomplete.certificate.json"
+_NAME_MAX = 255  # bytes, where the file system does not say
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTarget:
+    """A feed of ``-o``, ``-O`` or ``FEEDS``: its *uri*, and its *path* if it is local."""
+
+    uri: str
+    options: Mapping[str, Any]
+    path: Path | None
+
+    @property
+    def appends(self) -> bool:
+        """Whether the feed is added to what is there; in S3 only if that is asked for."""
+        return not self.options.get("overwrite", self.path is None)
+
+
+def feed_targets(settings: BaseSettings, spider: str) -> Iterator[FeedTarget]:
+    """The feeds of *spider*; those whose names hold a time have no path yet.
+
+    Raises :class:`UsageError` for a URI that is none of ours.
+    """
+    schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
+    for template, options in settings.getdict("FEEDS").items():
+        check_text("the feed", str(template))
+        uri = str(template).replace("%(name)s", spider)
+        if (scheme := urlsplit(uri).scheme) not in schemes:
+            raise UsageError(f"the feed {uri} has the unknown scheme {scheme!r}")
+        try:
+            path = local_path(uri) if scheme in ("", "file") and "%(" not in uri else None
+        except RuntimeError as error:
+            raise UsageError(f"the feed {uri} cannot be used: {error}") from None
+        yield FeedTarget(uri, options, path)
+
+
+def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> None:
+    """Raise :class:`UsageError` for a feed of *spider* that cannot be written as it should.
+
+    *columns* are those of the spider's records.
+    """
+    files: set[Path] = set()
+    for feed in feed_targets(settings, spider):
+        _check_format(feed, settings)
+        if in_s3(feed.uri):
+            check_s3(feed.uri)
+            if feed.uri.endswith("/"):
+                raise UsageError(f"the feed {feed.uri} names a folder; write s3://bucket/x.jsonl")
+        if feed.path is None:
+            continue
+        try:
+            file = _check_file(feed.path)
+            if feed.appends and file.is_file() and file.stat().st_size:
+                with file.open("rb") as content:
+                    _check_append(feed, content, _columns(feed, settings, columns))
+        except (OSError, RuntimeError) as error:  # a loop of links
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(f"the feed {feed.uri} cannot be used: {reason}") from None
+        if file in files:
+            raise UsageError(f"the feed {feed.uri} is the same file as another")
+        files.add(file)
+
+
+def check_places(settings: BaseSettings, spider: str) -> None:
+    """Raise :class:`DeliveryError` for a folder or a place in S3 that cannot be written to."""
+    feeds = list(feed_targets(settings, spider))
+    place = settings["HARVEST_DIR"]
+    folders = {feed.path.parent for feed in feeds if feed.path is not None}
+    folders |= {state_folder(settings)} if in_s3(place) else {Path(place)}
+    for folder in folders:
+        try:
+            try_folder(folder)
+        except OSError as error:
+            raise DeliveryError(
+                f"the folder {folder} cannot be written ({error.strerror}); "
+                "change its permissions or choose another"
+            ) from None
+    prefixes = {feed.uri.rpartition("/")[0]: feed.uri for feed in feeds if in_s3(feed.uri)}
+    try:
+        if in_s3(place):
+            destination(settings).probe()
+        for uri in prefixes.values():
+            locate(uri, state_folder(settings))[0].probe()
+        for feed in feeds:
+            _check_object(feed, settings)
+    except OSError as error:
+        raise DeliveryError(
+            f"cannot write to S3: {error}; check bucket, endpoint and credentials"
+        ) from None
+
+
+def check_text(what: str, text: str) -> None:
+    """Raise :class:`UsageError` where *text* holds bytes that are no UTF-8, or a NUL."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(text).decode(errors="backslashreplace")
+        raise UsageError(f"{what} {shown} is not UTF-8; use another name") from None
+    if "\0" in text:
+        raise UsageError(f"{what} {text!r} holds a NUL character")
+
+
+def _check_format(feed: FeedTarget, settings: BaseSettings) -> None:
+    formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
+    if feed.options.get("format") not in formats:
+        raise UsageError(
+            f"the feed {feed.uri} has no format that can be written; "
+            f"let its name end in one of {', '.join(FORMATS)}"
+        )
+    encoding = feed.options.get("encoding") or settings.get("FEED_EXPORT_ENCODING") or "utf-8"
+    try:
+        known = codecs.lookup(encoding).name in _ENCODINGS
+    except (LookupError, TypeError):
+        known = False
+    if not known:
+        raise UsageError(
+            f"the encoding {encoding} cannot hold every text; feeds are utf-8, "
+            "or utf-8-sig (CSV for Excel)"
+        )
+
+
+def _check_file(path: Path) -> Path:
+    """The file that *path* leads to, through links. Raises OSError, RuntimeError, UsageError."""
+    file = path.resolve()
+    if file.exists() and not file.is_file():
+        raise UsageError(f"the feed {path} is not a file; for standard output, use -o -:jsonl")
+    for name in {path.name, file.name}:
+        # The ending may be given up for a longer one; the name itself is hidden at first.
+        longest = max(f"{Path(name).stem}{_LONGEST_ENDING}", f".{name}.harvest.part", key=len)
+        if len(os.fsencode(longest)) > _longest_name(file):
+            raise UsageError(
+                f"the feed's name {name[:40]}… is too long by "
+                f"{len(os.fsencode(longest)) - _longest_name(file)} bytes: "
+                f"endings such as {_LONGEST_ENDING} must fit"
+            )
+    return file
+
+
+def _longest_name(file: Path) -> int:
+    folder = next(parent for parent in file.parents if parent.is_dir())
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (OSError, ValueError):
+        return _NAME_MAX
+
+
+def _columns(feed: FeedTarget, settings: BaseSettings, columns: Sequence[str]) -> list[str]:
+    fields = feed.options.get("fields") or settings.getdictorlist("FEED_EXPORT_FIELDS")
+    names = fields.values() if isinstance(fields, Mapping) else fields
+    return list(names or columns)
+
+
+def _check_append(feed: FeedTarget, file: IO[bytes], columns: list[str]) -> None:
+    """Raise :class:`UsageError` where rows cannot follow what is in *file*."""
+
+    def refuse(reason: str) -> UsageError:
+        return UsageError(f"cannot append to {feed.path}: {reason}; use -O to replace it")
+
+    format_ = feed.options["format"]
+    if format_ not in {*JSON_LINES, "csv"}:
+        raise refuse(f"only JSON lines and CSV can be appended to, not {format_}")
+    if bool(feed.options.get("postprocessing")) != bool(compression(file)):
+        raise refuse("one of them is compressed, and the other is not")
+    content = decompressed(file)
+    try:
+        fault = _csv_fault(content, columns) if format_ == "csv" else _json_lines_fault(content)
+    except (EOFError, ValueError, OSError, csv.Error) as error:
+        fault = f"it cannot be read ({error})"
+    if fault:
+        raise refuse(fault)
+
+
+def _csv_fault(file: IO[bytes], columns: list[str]) -> str:
+    head = csv_head(file)
+    if head != columns:
+        return f"its columns are not those of the feed ({_difference(head, columns)})"
+    file.seek(0)
+    quotes, last = 0, b""
+    while block := file.read(1 << 20):
+        quotes += block.count(b'"')
+        last = block[-1:]
+    return "its last line is open" if quotes % 2 or last != b"\n" else ""
+
+
+def _difference(head: list[str], columns: list[str]) -> str:
+    if missing := [name for name in columns if name not in head]:
+        return f"it has no {', '.join(missing[:3])}"
+    if more := [name for name in head if name not in columns]:
+        return f"it also has {', '.join(more[:3])}"
+    return "they are in another order"
+
+
+def _json_lines_fault(file: IO[bytes]) -> str:
+    first = file.readline()
+    if first.startswith(codecs.BOM_UTF8):
+        return "it begins with a byte order mark"
+    last = first
+    for line in file:
+        last = line
+    for name, line in (("first", first), ("last", last)):
+        try:
+            sound = isinstance(orjson.loads(line), dict)
+        except orjson.JSONDecodeError:
+            sound = False
+        if not sound:
+            return f"its {name} line is not a JSON object"
+    return "" if last.endswith(b"\n") else "its last line is open"
+
+
+def _check_object(feed: FeedTarget, settings: BaseSettings) -> None:
+    """Raise :class:`UsageError` where an object would be appended to."""
+    if in_s3(feed.uri) and feed.appends:
+        place, name = locate(feed.uri, state_folder(settings))
+        if place.look(name):
+            raise UsageError(f"cannot append to {feed.uri}: S3 replaces objects whole; use -O")
