@@ -103,6 +103,6 @@ def is_spoilt(record: dict[str, Any]) -> bool:
     stamp = record.get("prov:generatedAtTime", {}).get("@value", "2026")
     return (
         isinstance(record.get("rdfs:label"), dict)
-        or not isinstance(record.get("@type"), str)
+        or not isinstance(record.get("@type", ""), str)
         or not stamp.startswith("2026")
     )
