@@ -275,11 +275,118 @@ def test_each_recorded_answer_becomes_the_right_item(scrapy: Scrapy) -> None:
                 told = {pid(line["id"]): line["errors"][0]["message"] for line in crawl.rejected}
                 assert "UNHEALTHY" in told["0092"]
                 assert "permanently removed" in told["0168"]
-                assert (crawl.certificate["rejected"], crawl.certificate["unreadable"]) == (3, 0)
+                certificate = crawl.certificate
+                assert (certificate["rejected"], certificate["unreadable"]) == (0, 0)
+                assert certificate["absent"] == 3
+                assert certificate["rejected_by"] == {"gone": 1, "not_found": 2}
     # A 404 counts after the second, a 410 at once.
     assert server.asked.count("/v2/id/object/nope") == 2
     assert server.asked.count("/v2/id/object/0168") == 1
     assert not any("ark" in path for path in server.asked)
+
+
+# --- absent records ---------------------------------------------------------------------------
+
+
+def test_records_that_are_gone_or_not_found_are_facts(
+    gent: Sandbox, scrapy: Scrapy, tmp_path: Path
+) -> None:
+    truth = gent.truth()["objects"]
+    gone, there = truth["removed"][:2], [*truth["ids"]]
+    for name in ("invalid", "merged"):
+        there = [id_ for id_ in there if id_ not in truth[name]]
+    asked = [*there[:14], *gone, "nowhere"]
+    crawl = scrapy.at(gent).crawl("object", "-a", listed(tmp_path, *asked))
+    certificate = crawl.certificate
+    assert (crawl.code, certificate["verdict"]) == (0, "complete"), crawl.err
+    assert (certificate["unique"], certificate["absent"], certificate["rejected"]) == (14, 3, 0)
+    assert "absent 3: 2 gone, 1 not_found" in crawl.err
+    told = {pid(line["id"]): line["errors"][0]["message"] for line in crawl.rejected}
+    assert {number: " 404 " in message for number, message in told.items()} == {
+        **{pid(id_): False for id_ in gone},
+        "nowhere": True,
+    }
+    assert all(" 410 " in message for number, message in told.items() if number != "nowhere")
+    assert scrapy.run("verify", str(crawl.folder / "object.jsonl")).returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["object", "agent", "exhibition", "concept"])
+def test_a_list_of_nothing_but_absent_records_is_complete(
+    gent: Sandbox, scrapy: Scrapy, kind: str
+) -> None:
+    gent.reset()
+    pids = ",".join(f"nothing{number}" for number in range(7))
+    crawl = scrapy.at(gent).policy(UNLIMITED).crawl(kind, "-a", f"pids={pids}")
+    assert crawl.code == 0, crawl.err
+    assert (crawl.certificate["absent"], len(crawl.records)) == (7, 0)
+    assert len(crawl.rejected) == 7
+    (listing,) = [path for path in gent.stats()["paths"] if path.startswith(f"id/{kind}s")]
+    assert listing
+
+
+@pytest.mark.parametrize(("kind", "first"), [("agent", 1), ("exhibition", 8), ("concept", 8)])
+def test_a_failing_database_is_no_absence(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path, kind: str, first: int
+) -> None:
+    sizes = {"objects": 20, "agents": 30, "exhibitions": 30, "concepts": 30}
+    fault = f"database:path={kind},nth={first},times=always"
+    sandbox = museum(**sizes, invalid=0, unlinked=0, faults=[fault])
+    ids = sandbox.truth()[f"{kind}s"]["ids"]
+    arguments = ("-a", listed(tmp_path, *ids), "-s", "RETRY_BACKOFF_BASE=0.01")
+    scrapy.at(sandbox).policy(UNLIMITED)
+    crawl = scrapy.crawl(kind, *arguments)
+    certificate = crawl.certificate
+    assert (crawl.code, certificate["verdict"]) == (11, "stopped"), crawl.err
+    assert "because its database fails" in certificate["reason"]
+    assert len(certificate["reason"]) <= 300
+    assert certificate["absent"] < 5
+    sandbox.reset()
+    sandbox.clear()
+    again = scrapy.crawl(kind, *arguments)
+    assert again.code == 0, again.err
+    assert (again.certificate["unique"], again.certificate["absent"]) == (len(ids), 0)
+
+
+def test_404s_are_confirmed_by_a_record_of_the_same_harvest(scrapy: Scrapy) -> None:
+    def answer(path: str) -> Answer:
+        number = path.rpartition("/")[2]
+        return an_object(number) if number == "here" else (404, [LD_JSON], b'{"error":"no"}')
+
+    absent = [f"no{number}" for number in range(12)]
+    with serving(answer) as server:
+        crawl = scrapy.policy(UNLIMITED).crawl(
+            *("object", "-a", "pids=" + ",".join(["here", *absent]), *QUICK),
+            DMG_BASE_URL=server.base_url,
+        )
+    assert crawl.code == 0, crawl.err
+    assert crawl.certificate["absent"] == 12
+    assert 2 <= server.asked.count("/v2/id/object/here") <= 8
+    assert all(server.asked.count(f"/v2/id/object/{number}") == 2 for number in absent)
+    assert not any("objects" in path for path in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b"<pre>Cannot GET</pre>"),
+        (500, b'{"error":"Error fetching agents"}'),
+        (200, b'{"hydra:totalItems":3,"hydra:member":[]}'),
+    ],
+)
+def test_404s_that_nothing_confirms_stop_the_harvest(
+    scrapy: Scrapy, status: int, body: bytes
+) -> None:
+    def answer(path: str) -> Answer:
+        return (status, [LD_JSON], body) if "agents" in path else (404, [LD_JSON], b"{}")
+
+    with serving(answer) as server:
+        crawl = scrapy.policy(UNLIMITED).crawl(
+            *("agent", "-a", "pids=A,B", *QUICK, "-s", "RETRY_TIMES=1"),
+            DMG_BASE_URL=server.base_url,
+        )
+    assert crawl.code == 11, crawl.err
+    assert crawl.certificate["absent"] == 0
+    assert "Traceback" not in crawl.err
 
 
 def test_strange_pids_arrive_as_they_are(scrapy: Scrapy, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 # Ends after which nobody can say that every record came.
 _CUT_SHORT = (Verdict.STOPPED, Verdict.REFUSED, Verdict.FAILED)
+# Records that were requested by id and do not exist: a fact, not a fault.
+_ABSENT = ("gone", "not_found")
 
 
 @dataclass
@@ -48,6 +50,8 @@ class Census(Extension):
     duplicates: int = 0
     rejected: int = 0
     unreadable: int = 0
+    absent: int = 0
+    rejected_by: Counter[str] = field(default_factory=Counter)
     revalidated: int = 0
     pages: Pages = field(default_factory=Pages)
     problems: Counter[str] = field(default_factory=Counter)
@@ -83,7 +87,7 @@ class Census(Extension):
     @property
     def accounted(self) -> int:
         """Distinct records that are delivered or named in the rejected file."""
-        return self.unique + self.rejected + self.unreadable
+        return self.unique + self.rejected + self.unreadable + self.absent
 
     @property
     def expected(self) -> int | None:
@@ -119,12 +123,13 @@ class Census(Extension):
         self.duplicates += 1
         return False
 
-    def reject(self, record_id: str | None) -> bool:
+    def reject(self, record_id: str | None, reason: str) -> bool:
         """A record that goes to the rejected file; False for one that is already there."""
         if record_id is not None and not self._ids.add(record_id, delivered=False):
             self.duplicates += 1
             return False
         self.rejected += 1
+        self.rejected_by[reason] += 1
         return True
 
     def lose(self, record_id: str, reason: str, message: str) -> None:
@@ -133,8 +138,13 @@ class Census(Extension):
             self.vanished[record_id] = message
             self._ids.withdraw(record_id)
         elif self._ids.add(record_id, delivered=False):
-            self.unreadable += reason == "unreadable"
-            self.rejected += reason != "unreadable"
+            self.rejected_by[reason] += 1
+            if reason in _ABSENT:
+                self.absent += 1
+            elif reason == "unreadable":
+                self.unreadable += 1
+            else:
+                self.rejected += 1
 
     def page(self, *, replayed: bool) -> None:
         """A page of full records has come, from the museum or from the ledger."""
@@ -262,6 +272,8 @@ class Census(Extension):
             "duplicates": self.duplicates,
             "rejected": self.rejected,
             "unreadable": self.unreadable,
+            "absent": self.absent,
+            "rejected_by": dict(sorted(self.rejected_by.items())),
             "revalidated": self.revalidated,
             "vanished": self.vanished,
             "pages": {

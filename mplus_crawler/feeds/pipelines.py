@@ -107,7 +107,7 @@ class ValidatePipeline(Component):
         elif not (faults := errors(self._item_class, row)):
             return True
         record_id = row["id"] if isinstance(row["id"], str) else None
-        if self._census.reject(record_id):
+        if self._census.reject(record_id, reason):
             self._write(record_id, reason, faults, row["retrieved_at"], record)
         return False
 

@@ -38,8 +38,8 @@ class Loss:
     """A record that cannot be delivered, for the rejected file.
 
     ``unreadable``: listed, but the server always fails to return it. ``vanished``: read, and
-    deleted before the harvest ended. Any other reason counts as rejected: ``not_found``,
-    ``gone``, ``redirect``.
+    deleted before the harvest ended. ``not_found``, ``gone``: requested by its id, but absent.
+    Any other reason counts as rejected: ``redirect``.
     """
 
     id: str

@@ -66,7 +66,7 @@ _SHAPE = _object(
     policy={"type": "object"},
     resume={"type": ["string", "null"]},
 )
-_SHAPE["properties"]["problems"] = {"type": "object"}
+_SHAPE["properties"] |= {"problems": {"type": "object"}, "absent": _COUNT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +189,10 @@ class Certificate:
 
     def _miscounts(self) -> Iterator[str]:
         first, last = self["expected"]["first"], self["expected"]["last"]
-        accounted = self["unique"] + self["rejected"] + self["unreadable"]
-        sums = f"unique + rejected + unreadable are {accounted:,}"
+        absent = ("absent",) if self.document.get("absent") else ()
+        parts = ("unique", "rejected", "unreadable", *absent)
+        accounted = sum(self[part] for part in parts)
+        sums = f"{' + '.join(parts)} are {accounted:,}"
         if "limit" in self["arguments"]:
             if last is not None and accounted > last:
                 yield f"complete, but {sums}, more than the {last:,} expected"
@@ -209,7 +211,7 @@ class Certificate:
 
     def _rejected(self) -> Iterator[Finding]:
         """Compare the rejected file with the counts, unless it is a later harvest's."""
-        named = self["rejected"] + self["unreadable"]
+        named = self["rejected"] + self["unreadable"] + self.document.get("absent", 0)
         kept = self.path.name.endswith(KEPT) or "job" in self.document
         if not named or kept or self["verdict"] in ("undelivered", "failed"):
             return

@@ -21,6 +21,7 @@ from mplus_crawler.records.batch import Loss, Records, json_line
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.spiders.arguments import Parser, text, yes
 from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.dmg.absence import Absences
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
 from mplus_crawler.spiders.dmg.cidoc.agents import agent_columns
 from mplus_crawler.spiders.dmg.cidoc.concepts import concept_columns
@@ -37,8 +38,6 @@ from mplus_crawler.spiders.dmg.pids import (
 from mplus_crawler.spiders.single import MERGED, ask, is_doubtful, location, told
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
-# Why a record is rejected that the museum does not give.
-_REASONS = {404: "not_found", 410: "gone"}
 # A record that has been merged more often leads in a circle, or nowhere.
 _LONGEST_CHAIN = 5
 # The property that an object has only where colours were asked for, and known.
@@ -62,6 +61,7 @@ class RecordSpider(GentSpider):
     home: str
     merged: dict[str, str]
     lost_in_a_row: int
+    absences: Absences
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -72,6 +72,8 @@ class RecordSpider(GentSpider):
         spider.asked = Asked()
         for entry in entries(spider.arguments):
             spider.add(entry)
+        first_rows = urljoin(spider.base_url, f"{cls.path}s?page=1&itemsPerPage=5")
+        spider.absences = Absences(crawler, len(spider.asked), first_rows, spider.record_url)
         return spider
 
     @classmethod
@@ -129,13 +131,16 @@ class RecordSpider(GentSpider):
 
     def request(self, id_: str, via: tuple[str, ...] = (), *, again: bool = False) -> Request:
         """The request for *id_*, which merges have led on to the last of *via*."""
-        segment = (via[-1] if via else id_)[len(self.home) :]
+        url, started = self.record_url(via[-1] if via else id_), bool(via) or again
+        return ask(url, self.parse, self.lost, again=again, priority=int(started), id_=id_, via=via)
+
+    def record_url(self, uri: str) -> str:
+        """Return the address of the record with this URI."""
+        segment = self.canonical(uri)[len(self.home) :]
         if not segment.strip("."):
             segment = segment.replace(".", "%2E")  # else it would be the folder above
         query = "?colors=true" if "colors" in self.arguments else ""
-        url = f"{self.base_url}{self.path}/{segment}{query}"
-        started = bool(via) or again
-        return ask(url, self.parse, self.lost, again=again, priority=int(started), id_=id_, via=via)
+        return f"{self.base_url}{self.path}/{segment}{query}"
 
     def accept(self, request: Request, response: Response) -> None:
         """Read the record, and hand it to the callback."""
@@ -148,10 +153,14 @@ class RecordSpider(GentSpider):
         self.lost_in_a_row = 0
         if is_doubtful(response):
             yield self.request(id_, via, again=True)
+        elif response.status == 404:
+            yield from self.absences.add(Loss(id_, "not_found", _told(response, via)))
+        elif response.status == 410:
+            self.absences.found(response.url)
+            yield Loss(id_, "gone", _told(response, via))
         elif response.status in MERGED:
+            self.absences.found(response.url)
             yield self.follow(response, id_, via)
-        elif response.status != 200:
-            yield Loss(id_, _REASONS[response.status], " ".join([*_led(via), told(response)]))
         else:
             yield self.found(response, id_, via, record)
 
@@ -168,6 +177,8 @@ class RecordSpider(GentSpider):
         if other and record:  # of some, the museum has nothing at all but the number
             return Loss(id_, "unreadable", f"the museum answers with {other}")
         self.census.page(replayed=response.meta.get("replayed", False))
+        if record:
+            self.absences.found(response.url)
         if via:
             self.merged[id_] = target
         return Records(response.meta["retrieved_at"], [(id_, record)])
@@ -225,8 +236,8 @@ class RecordSpider(GentSpider):
         return {**columns, "id": known_id, **({"alias_of": target} if target else {})}
 
 
-def _led(via: tuple[str, ...]) -> list[str]:
-    return [f"merged into {via[-1]}, where"] if via else []
+def _told(response: Response, via: tuple[str, ...]) -> str:
+    return f"merged into {via[-1]}, where {told(response)}" if via else told(response)
 
 
 class ObjectSpider(RecordSpider):
