@@ -67,7 +67,7 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
             return redacted(self._crawler, _readable(response, max_size))
         finally:
             holding.cancel()
-            self._throttle.settle(admission, response)
+            await self._throttle.settle(admission, response)
 
     async def _download(self, request: Request, spider: Museum) -> Response:
         """Send *request* with the key; neither response, exception nor log shows it."""

@@ -21,7 +21,15 @@ from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import HarvestError
 from mplus_crawler.museum.components import Component, Extension
 from mplus_crawler.policies.policy import Tier
-from mplus_crawler.wire.budget.budget import HOLD, Account, Budget, RateLimits
+from mplus_crawler.wire.budget.background import BackgroundBudget
+from mplus_crawler.wire.budget.budget import (
+    HOLD,
+    Account,
+    BudgetAwayError,
+    BudgetUnavailableError,
+    Grant,
+    RateLimits,
+)
 from mplus_crawler.wire.budget.stores import open_budget
 from mplus_crawler.wire.rate_limits import read_rate_limits
 
@@ -33,6 +41,8 @@ _LOOK_UP = 1.0
 _MOMENT = 1.0
 # The first delay, in seconds, between requests to an overloaded server; then it doubles.
 _SLOWER = 0.1
+# A budget store that is away is waited for so many seconds.
+_AWAY = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ class Throttle(Extension):
         self._turns: dict[str, float] = {}
         self._peaks: dict[str, _Peak] = {}
         self.statuses: Counter[str] = Counter()
-        self._budget: Budget | None = None
+        self._budget: BackgroundBudget | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -76,9 +86,10 @@ class Throttle(Extension):
     def open(self) -> None:
         """Open the budget; without it no request may be sent."""
         try:
-            self._budget = open_budget(self._crawler.settings.get("BUDGET_URL"))
+            store = open_budget(self._crawler.settings.get("BUDGET_URL"))
+            self._budget = BackgroundBudget(store)
         except HarvestError as error:
-            self._census.end(Verdict.FAILED, str(error))
+            self._census.end(Verdict.STOPPED, str(error))
             raise CloseSpider("budget_unavailable") from None
 
     def close(self) -> None:
@@ -106,11 +117,7 @@ class Throttle(Extension):
         waited = 0.0
         async with self._queues[account.key]:
             while True:
-                assert self._budget is not None
-                try:
-                    grant = self._budget.reserve(account, who)
-                except HarvestError as fault:
-                    self._stop(Verdict.FAILED, str(fault))
+                grant = await self._reserve(account, who)
                 self._turns.pop(account.key, None)
                 if grant.ticket is not None:
                     self._peak(tier).sent()
@@ -122,6 +129,20 @@ class Throttle(Extension):
                 self._turns[account.key] = monotonic() + grant.wait
                 waited += await self._sleep(min(grant.wait, _LOOK_UP))
 
+    async def _reserve(self, account: Account, who: str) -> Grant:
+        """Reserve a request; wait for a store that is away, and stop the crawl without one."""
+        assert self._budget is not None
+        since = monotonic()
+        while True:
+            try:
+                return await self._budget.reserve(account, who)
+            except BudgetAwayError as error:
+                if monotonic() - since > min(self._patience, _AWAY):
+                    self._stop(Verdict.STOPPED, str(error))
+            except BudgetUnavailableError as error:
+                self._stop(Verdict.STOPPED, str(error))
+            await self._sleep(_LOOK_UP)
+
     async def hold(self, admission: Admission) -> None:
         """Hold the request in the budget until cancelled: it has no response yet."""
         assert self._budget is not None
@@ -129,12 +150,12 @@ class Throttle(Extension):
         while True:
             await asyncio.sleep(shortest * HOLD)
             try:
-                self._budget.hold(admission.account, admission.ticket)
-            except HarvestError as fault:
-                self._census.stop(Verdict.FAILED, str(fault))
+                await self._budget.hold(admission.account, admission.ticket)
+            except BudgetUnavailableError as error:
+                self._census.stop(Verdict.STOPPED, str(error))
                 return
 
-    def settle(self, admission: Admission, response: Response | None) -> None:
+    async def settle(self, admission: Admission, response: Response | None) -> None:
         """Apply the limits that *response* states (``None``: there was none) to the tier.
 
         Nothing is raised: a response is never lost to bookkeeping.
@@ -143,9 +164,9 @@ class Throttle(Extension):
         try:
             stated = RateLimits() if response is None else self._stated(response, admission)
             assert self._budget is not None
-            self._budget.settle(admission.account, admission.ticket, stated)
-        except HarvestError as error:
-            self._census.stop(Verdict.FAILED, str(error))
+            await self._budget.settle(admission.account, admission.ticket, stated)
+        except BudgetUnavailableError as error:
+            self._census.stop(Verdict.STOPPED, str(error))
         except Exception as error:
             self._census.note(f"the budget could not count a response: {error!r}")
 

@@ -23,12 +23,17 @@ STRETCH = 1.15
 HOLD = 0.05
 # After a back-off, the other requests wait this long for the response to the probe.
 PROBE_SECONDS = 10.0
+_MOST = 2**31
 
 
 class BudgetUnavailableError(HarvestError):
     """The budget store cannot be used, so no request may be sent."""
 
     exit_code = ExitCode.USAGE
+
+
+class BudgetAwayError(BudgetUnavailableError):
+    """The store does not respond, or another process holds it: it may be back soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,10 @@ class Quota:
     remaining: int
     reset: float
     window: float | None = None
+
+    def __post_init__(self) -> None:
+        # No store holds larger integers, and no limit is that high.
+        object.__setattr__(self, "remaining", min(self.remaining, _MOST))
 
     def window_among(self, windows: Sequence[float]) -> float:
         """Return the window that this count is for: the stated one, else the shortest possible."""

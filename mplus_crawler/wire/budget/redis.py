@@ -13,6 +13,7 @@ from mplus_crawler.wire.budget.budget import (
     PROBE_SECONDS,
     STRETCH,
     Account,
+    BudgetAwayError,
     BudgetUnavailableError,
     Grant,
     RateLimits,
@@ -28,7 +29,7 @@ _TIMEOUT = 5.0
 class RedisBudget:
     """Budgets at *url* (``redis://`` or ``rediss://``); every call is atomic on the server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float = _TIMEOUT) -> None:
         try:
             import redis
         except ImportError:
@@ -36,31 +37,49 @@ class RedisBudget:
                 "BUDGET_URL=redis://… needs the package redis: pip install redis"
             ) from None
         self._place = urlsplit(url).netloc.rpartition("@")[2]
-        self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError, ValueError)
-        with self._reachable():
+        self._away = (
+            redis.ConnectionError,
+            redis.TimeoutError,
+            redis.exceptions.ReadOnlyError,
+            redis.exceptions.TryAgainError,
+            OSError,
+        )
+        self._broken = (
+            redis.AuthenticationError,
+            redis.exceptions.AuthorizationError,
+            redis.exceptions.MaxConnectionsError,
+        )
+        with self._usable():
             self._client: Any = redis.Redis.from_url(
-                url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, decode_responses=True
+                url,
+                socket_timeout=timeout,
+                socket_connect_timeout=timeout,
+                retry=None,  # the caller waits
+                decode_responses=True,
             )
-            self._client.ping()
+            # A store that may not be written fails here.
+            self._client.hset(f"{_PREFIX}store", "opened", str(self._now()))
             self._reserve: Callable[..., Any] = self._client.register_script(_script("reserve"))
             self._settle: Callable[..., Any] = self._client.register_script(_script("settle"))
-        self._known: set[str] = set()
+        # By account, the number of the last ticket: a store with a lower one has lost its counts.
+        self._last: dict[str, int] = {}
 
     def reserve(self, account: Account, who: str = "") -> Grant:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
         limits = [part for limit in account.limits for part in (limit.requests, limit.seconds)]
-        with self._reachable():
-            if account.key not in self._known:
-                self._client.sadd(_ACCOUNTS, account.key)
-                self._known.add(account.key)
+        with self._usable():
+            last = self._last.setdefault(account.key, 0)
             ticket, wait = self._reserve(
-                [_PREFIX + account.key], [who, STRETCH, PROBE_SECONDS, *limits]
+                [_PREFIX + account.key, _ACCOUNTS],
+                [account.key, who, last, STRETCH, PROBE_SECONDS, *limits],
             )
+        if ticket:
+            self._last[account.key] = ticket
         return Grant(ticket or None, wait / 1e6)
 
     def hold(self, account: Account, ticket: int) -> None:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
-        with self._reachable():
+        with self._usable():
             now = self._now()
             for limit in account.limits:
                 spent = f"{_PREFIX}{account.key}:spent:{limit.seconds}"
@@ -75,14 +94,14 @@ class RedisBudget:
             for part in (quota.window_among(windows), quota.remaining, quota.reset)
         ]
         back_off = "" if stated.back_off is None else stated.back_off
-        with self._reachable():
+        with self._usable():
             self._settle(
                 [_PREFIX + account.key], [ticket, back_off, len(windows), *windows, *counts]
             )
 
     def usage(self) -> Sequence[Usage]:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
-        with self._reachable():
+        with self._usable():
             now = self._now()
             return [
                 usage
@@ -117,13 +136,16 @@ class RedisBudget:
             )
 
     @contextmanager
-    def _reachable(self) -> Iterator[None]:
+    def _usable(self) -> Iterator[None]:
+        """Turn whatever the store or the way to it raises into our errors."""
         try:
             yield
-        except self._errors as error:
-            raise BudgetUnavailableError(
+        except Exception as error:
+            away = isinstance(error, self._away) and not isinstance(error, self._broken)
+            kind = BudgetAwayError if away else BudgetUnavailableError
+            raise kind(
                 f"the budget store at {self._place} cannot be used ({type(error).__name__}); "
-                "nothing is sent without it: start it, or name another with BUDGET_URL"
+                "nothing is sent without it: start or repair it, or set another with BUDGET_URL"
             ) from None
 
 

@@ -1,10 +1,24 @@
 -- Counts one request in every window of an account, or returns how long to wait.
--- KEYS: account prefix. ARGV: who, stretch, probe seconds, then requests and seconds of each limit.
+-- KEYS: account prefix, set of accounts. ARGV: account, who, number of the caller's last ticket,
+-- stretch, probe seconds, then requests and seconds of each limit.
 -- Returns {ticket, wait in microseconds}; the ticket is 0 if the request must wait.
-local prefix, who = KEYS[1], ARGV[1]
-local stretch, probe_seconds = tonumber(ARGV[2]), tonumber(ARGV[3])
+local prefix, who, last = KEYS[1], ARGV[2], tonumber(ARGV[3])
+local stretch, probe_seconds = tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+
+redis.call('SADD', KEYS[2], ARGV[1])
+if tonumber(redis.call('GET', prefix .. ':tickets') or '0') < last then
+  -- The store has lost its counts (restarted without persistence), and the server has not: no
+  -- request may be sent before the longest window is over.
+  local longest = 0
+  for i = 7, #ARGV, 2 do
+    longest = math.max(longest, tonumber(ARGV[i]))
+  end
+  redis.call('SET', prefix .. ':tickets', last)
+  redis.call('HSET', prefix .. ':back_off', 'until', now + longest)
+  redis.call('EXPIRE', prefix .. ':back_off', math.ceil(longest) + 86400)
+end
 
 local wait = 0
 local back_off, probed = unpack(redis.call('HMGET', prefix .. ':back_off', 'until', 'probe'))
@@ -16,7 +30,7 @@ if back_off then
   end
 end
 
-for i = 4, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   local requests, seconds = tonumber(ARGV[i]), ARGV[i + 1]
   local spent = prefix .. ':spent:' .. seconds
   local expired = redis.call('ZREMRANGEBYSCORE', spent, '-inf', now)
@@ -43,7 +57,7 @@ if wait > 0 then
 end
 
 local ticket = redis.call('INCR', prefix .. ':tickets')
-for i = 4, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   local seconds = ARGV[i + 1]
   local spent, window = prefix .. ':spent:' .. seconds, prefix .. ':window:' .. seconds
   redis.call('ZADD', spent, now + tonumber(seconds) * stretch, ticket)

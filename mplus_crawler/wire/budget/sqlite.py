@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -10,10 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mplus_crawler.policies.policy import Limit
 from mplus_crawler.wire.budget.budget import (
     PROBE_SECONDS,
     STRETCH,
     Account,
+    BudgetAwayError,
     BudgetUnavailableError,
     Grant,
     Quota,
@@ -21,6 +24,12 @@ from mplus_crawler.wire.budget.budget import (
     Usage,
 )
 from mplus_crawler.wire.budget.clock import boot, uptime
+
+# Seconds that a call waits for another process; the caller may try again.
+_TIMEOUT = 1.0
+# Seconds that opening the file waits for other processes.
+_OPENING = 10.0
+_HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS clock (boot TEXT, ahead REAL);
@@ -52,16 +61,21 @@ class SqliteBudget:
     ) -> None:
         self._path = path
         self._uptime = uptime
-        try:
+        self._files: list[tuple[int, int] | None] = []
+        with self._usable():
             path.parent.mkdir(parents=True, exist_ok=True)
             with _lock(path):
-                self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+                # BackgroundBudget closes it in another thread.
+                self._db = sqlite3.connect(
+                    path, timeout=_OPENING, isolation_level=None, check_same_thread=False
+                )
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=NORMAL")
                 self._db.executescript(_SCHEMA)
                 self._ahead = self._set_clock(boot(), wall())
-        except (OSError, sqlite3.Error) as error:
-            raise self._unavailable(error) from None
+                self._rehearse()
+                self._files = self._identities()
+                self._db.execute(f"PRAGMA busy_timeout={_TIMEOUT * 1000:.0f}")
 
     def reserve(self, account: Account, who: str = "") -> Grant:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
@@ -226,24 +240,46 @@ class SqliteBudget:
         self._db.execute("COMMIT")
         return ahead
 
+    def _rehearse(self) -> None:
+        """Write a request and take it back: a store that is not ours or read-only fails here."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._spend(self._db, Account("", (Limit(1, 1.0),)), self._uptime() + self._ahead, "")
+        self._db.execute("ROLLBACK")
+
+    def _identities(self) -> list[tuple[int, int] | None]:
+        """Return device and inode of each file of the database; ``None`` for one not there."""
+        return [_identity(Path(f"{self._path}{suffix}")) for suffix in ("", "-wal", "-shm")]
+
     @contextmanager
     def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
-        try:
+        with self._usable():
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                # Processes that open the path now would count in another file.
+                if self._identities() != self._files:
+                    raise OSError("it was deleted or replaced while in use")
                 yield self._db, self._uptime() + self._ahead
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._unavailable(error) from None
 
-    def _unavailable(self, error: Exception) -> BudgetUnavailableError:
-        return BudgetUnavailableError(
-            f"the budget store {self._path} cannot be used ({error}); nothing is sent without it: "
-            "repair or remove the file, or set another with BUDGET_URL=sqlite:///FILE"
-        )
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Turn whatever a damaged, full or locked store raises into our errors."""
+        try:
+            yield
+        except Exception as error:
+            held = isinstance(error, BlockingIOError) or (
+                isinstance(error, sqlite3.Error)
+                and getattr(error, "sqlite_errorcode", 0) & 0xFF in _HELD
+            )
+            kind = BudgetAwayError if held else BudgetUnavailableError
+            why = "another process holds it" if held else str(error) or type(error).__name__
+            raise kind(
+                f"the budget store {self._path} cannot be used ({why}); nothing is sent without "
+                "it: repair or remove the file, or set another with BUDGET_URL=sqlite:///FILE"
+            ) from None
 
 
 def _count(
@@ -274,9 +310,41 @@ def _nth_expiry(db: sqlite3.Connection, key: str, seconds: float, now: float, of
     return float(row[0])
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Open a new file in one process at a time: SQLite fails otherwise."""
-    with open(f"{path}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Open a new file in one process at a time: SQLite fails otherwise.
+
+    The lock file is never written, and no symbolic link is followed to another file.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(f"{path}.lock", flags, 0o600)
+    try:
+        _wait_for(descriptor)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for(descriptor: int) -> None:
+    """Lock *descriptor*; raise BlockingIOError after ten seconds. No-op where locks don't work."""
+    end = time.monotonic() + _OPENING
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+            return

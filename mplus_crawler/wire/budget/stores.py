@@ -25,9 +25,9 @@ def open_budget(url: str | None) -> Budget:
         parts = urlsplit(url)
     except ValueError as error:
         raise UsageError(f"BUDGET_URL is not a URL: {error}") from None
-    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
+    if url.lower().startswith("sqlite:///") and len(parts.path) > 1:
         # As in SQLAlchemy: three slashes before a relative path, four with an absolute one.
-        return SqliteBudget(Path(unquote(parts.path[1:])))
+        return SqliteBudget(Path(unquote(parts.path[1:])).expanduser())
     if parts.scheme in ("redis", "rediss") and parts.hostname:
         return RedisBudget(url)
     raise UsageError(

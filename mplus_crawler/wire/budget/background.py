@@ -1,0 +1,71 @@
+"""A budget store, used from the event loop without ever blocking it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from mplus_crawler.wire.budget.budget import (
+    Account,
+    Budget,
+    BudgetAwayError,
+    BudgetUnavailableError,
+    Grant,
+    RateLimits,
+)
+
+_T = TypeVar("_T")
+
+
+class BackgroundBudget:
+    """Calls *store* in one thread: another process or a network may keep it waiting for seconds.
+
+    Every method may raise :class:`.BudgetUnavailableError`. What a response stated while the
+    store was away is settled before the next request is reserved.
+    """
+
+    def __init__(self, store: Budget) -> None:
+        self._store = store
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="budget")
+        self._unsettled: deque[tuple[Account, int, RateLimits]] = deque()
+
+    async def reserve(self, account: Account, who: str = "") -> Grant:
+        """See :meth:`.Budget.reserve`; raise :class:`.BudgetAwayError` if it pays to try again."""
+        return await self._run(lambda: self._reserve(account, who))
+
+    async def hold(self, account: Account, ticket: int) -> None:
+        """See :meth:`.Budget.hold`; skipped while the store is away."""
+        with suppress(BudgetAwayError):
+            await self._run(lambda: self._store.hold(account, ticket))
+
+    async def settle(self, account: Account, ticket: int, stated: RateLimits) -> None:
+        """See :meth:`.Budget.settle`; postponed while the store is away."""
+        self._unsettled.append((account, ticket, stated))
+        with suppress(BudgetAwayError):
+            await self._run(self._settle)
+
+    def close(self) -> None:
+        """Close the store after its last call."""
+        self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
+
+    def _reserve(self, account: Account, who: str) -> Grant:
+        self._settle()
+        return self._store.reserve(account, who)
+
+    def _settle(self) -> None:
+        while self._unsettled:
+            self._store.settle(*self._unsettled[0])
+            self._unsettled.popleft()
+
+    def _close(self) -> None:
+        with suppress(BudgetUnavailableError):
+            self._settle()
+        self._store.close()
+
+    async def _run(self, call: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
