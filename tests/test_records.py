@@ -20,7 +20,8 @@ from mplus_crawler.errors import UsageError
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.dmg.cidoc import canonical_id, pid
-from mplus_crawler.spiders.dmg.pids import RecordReference, entries, record_uri
+from mplus_crawler.spiders.dmg.id_lists import RecordReference, cleaned, entries
+from mplus_crawler.spiders.dmg.pids import record_uri
 from mplus_crawler.spiders.dmg.records import ObjectSpider
 from tests.conftest import Crawl, Scrapy, limit
 from tests.test_exchange import recorded
@@ -400,7 +401,6 @@ def test_strange_pids_arrive_as_they_are(scrapy: Scrapy, tmp_path: Path) -> None
         "why?",
         "#1",
         "é 日本",
-        '"q"',
         "..",
         "a,b",
         "+",
@@ -618,7 +618,7 @@ def test_a_feed_of_ours_is_a_list_and_its_dates_are_sent(scrapy: Scrapy, tmp_pat
         (b'{"id": "a"}\n{"id": 4}\n', "line 2 has no id"),
         (b'\n{"id": "a"}\n{"id": "b"', "line 3 is no JSON"),
         (b"label,id\na,1\nb\n", "line 3 has no id"),
-        (b'[{"id": "a"}]', "JSON lines and CSV"),
+        (b'[{"id": "a"}]', "use JSON Lines or CSV"),
         (f"1\n{BASE}id/agent/DMG-A-00001\n".encode(), "line 2"),
         (b"1\nhttps://elsewhere.example/v2/id/object/1\n", "line 2"),
     ],
@@ -644,6 +644,124 @@ def test_lists_of_every_kind_name_the_same_records(tmp_path: Path) -> None:
         file = tmp_path / name
         file.write_bytes(content.encode())
         assert [entry.value for entry in entries({"pids_file": str(file)})] == ["1", "2 x"], name
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\u00a01\u00a0\n\u200b2 x\u200b\n",  # NBSP, zero-width spaces
+        "\u202a1\u202c\r\n\u20602 x\u00ad\ufeff\r\n",
+        "\t1\t\n\u30002 x\u2028\n",
+        '"1"\n"2 x",\n',
+        "“1”\n\u20182 x\u2019;\n",
+        "«1»\n„2 x“\n",
+        "'1',\n`2 x`\n",
+        "1;\n;2 x;;\n",
+        "1\t\t\n\t2 x\n",
+        "sep=;\nid;label\n1;a\n2 x;b\n",
+        "Label\tID\na\t1\n\u00a0\n\t2 x\n",
+        '\ufeff"id";"label"\r\n" 1 ";"a\nb"\r\n2 x;\u00a0\r\n',
+        "\ufeffid\u00a0,label\n\u200b1,a\n2 x,b\n",
+        f"<{HOME}1>\n{HOME}2%20x/\n",
+        f"{HOME}1?colors=true#images\n{HOME}2%20x?fullRecord=true\n",
+        f"{HOME.removeprefix('https://')}1\n{HOME.replace('https', 'http')}2%20x#\n",
+        f"{BASE}/id/object/1\nHTTPS://DATA.designmuseumgent.be/v2/id/object/2%20x\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["list", "list.csv"])
+def test_what_surrounds_a_number_is_removed(tmp_path: Path, name: str, content: str) -> None:
+    file = tmp_path / name
+    file.write_text(content, "utf-8", newline="")
+    found = [
+        record_uri(entry, HOME, lambda uri: canonical_id(uri, BASE))
+        for entry in entries({"pids_file": str(file)})
+    ]
+    assert found == [f"{HOME}1", f"{HOME}2%20x"]
+
+
+def test_a_list_of_one_column_is_a_list_whatever_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text("0004\r\n0005\r\n")
+    assert [entry.value for entry in entries({"pids_file": str(file)})] == ["0004", "0005"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("1\n2\u00a03\n", r"line 2, character 2 of '2\\xa03' is U\+00A0 NO-BREAK SPACE"),
+        ("1\n\n00\u200b04", r"line 3, character 3 .* U\+200B ZERO WIDTH SPACE"),
+        ("0004;0005", r"line 1, character 5 .* U\+003B SEMICOLON"),
+        ("0004\t0005", r"line 1, character 5 .* U\+0009 control character"),
+        ('1\n"2\n', r"line 2, character 1 .* U\+0022 QUOTATION MARK"),
+        ('["1", "2"]', r"line 1, character 2 .* U\+0022"),
+        ("1\n“2” 3\n", r"line 2, character 1 .* LEFT DOUBLE QUOTATION MARK"),
+        ("1\n2\x003\n", r"line 2, character 2 .* U\+0000"),
+        (b"1\nSB 00\xe9 1\n", r"line 2, character 6 .* the byte 0xE9, which is not UTF-8"),
+        (b"id,label\n1,caf\xe9\n2\xe9,b\n", r"line 3, character 2 .* 0xE9"),
+        ("1\n5,3E+08\n", "line 2: a spreadsheet has rewritten a number as 5,3E"),
+        (b"PK\x03\x04rest", "a spreadsheet's own format"),
+        (b"\xd0\xcf\x11\xe0rest", "a spreadsheet's own format"),
+        (b"\xfe\xff\x001", "UTF-16"),
+        (b'{"id": "a\xc2\xa0b"}', r"line 1, character 2 .* NO-BREAK SPACE"),
+        ("id;label\n1;a\n;b\n", "line 3 has no id"),
+        ("www.designmuseumgent.be/en/collection/0004", "line 1: www.* is not below"),
+        (f"1\n{HOME}0012/part/1\n", "line 2: .*part/1 is not below"),
+    ],
+)
+def test_what_is_inside_a_number_is_refused_by_line_and_character(
+    tmp_path: Path, content: str | bytes, words: str
+) -> None:
+    file = tmp_path / "list"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UsageError, match=words):
+        ObjectSpider.check(Settings(), {"pids_file": str(file)})
+
+
+def test_values_of_the_argument_are_cleaned_too() -> None:
+    values = [e.value for e in entries({"pids": '\u00a01, "2 x" ,\u200b,`3`; , D\'Hondt'})]
+    assert values == ["1", "2 x", "3", "D'Hondt"]
+    for odd in ("1;2", "1\n2", "1\u00a02"):
+        with pytest.raises(UsageError, match=r"pids: value 2, character 2 of "):
+            list(entries({"pids": f"0,{odd}"}))
+
+
+@given(st.text())
+def test_a_cleaned_value_has_nothing_to_clean(given: str) -> None:
+    try:
+        value = cleaned(given, "line 1")
+    except ValueError:
+        return
+    assert cleaned(value, "line 1") == value
+    assert "  " in value or " ".join(value.split()) == value
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_per_cent_sign_in_a_feed_is_requested_as_its_record_spells_it(
+    scrapy: Scrapy, form: str
+) -> None:
+    numbers = ["50%25", "60%", "A/B%25", "7"]
+
+    def answer(path: str) -> Answer:
+        number = unquote(path.rpartition("/")[2])
+        return an_object(number) if number in numbers else (404, [], b"{}")
+
+    def listing(path: str) -> Answer:
+        records = [json.loads(answer(quote(number, safe=""))[2]) for number in numbers]
+        return (
+            200,
+            [LD_JSON],
+            json.dumps({"hydra:totalItems": len(records), "hydra:member": records}).encode(),
+        )
+
+    with serving(lambda path: listing(path) if "objects" in path else answer(path)) as server:
+        scrapy.policy(UNLIMITED).environment["DMG_BASE_URL"] = server.base_url
+        feed = str(scrapy.folder / f"feed.{form}")
+        assert scrapy.crawl("objects", "-o", feed).code == 0
+        server.asked.clear()
+        crawl = scrapy.crawl("object", "-a", f"pids_file={feed}", *QUICK)
+    assert crawl.code == 0, crawl.err
+    assert sorted(unquote(path.rpartition("/")[2]) for path in server.asked) == sorted(numbers)
+    assert crawl.certificate["unique"] == len(numbers)
 
 
 @pytest.mark.parametrize(

@@ -27,14 +27,8 @@ from mplus_crawler.spiders.dmg.cidoc.agents import agent_columns
 from mplus_crawler.spiders.dmg.cidoc.concepts import concept_columns
 from mplus_crawler.spiders.dmg.cidoc.exhibitions import exhibition_columns
 from mplus_crawler.spiders.dmg.cidoc.objects import object_columns
-from mplus_crawler.spiders.dmg.pids import (
-    Asked,
-    RecordReference,
-    entries,
-    http_date,
-    is_record,
-    record_uri,
-)
+from mplus_crawler.spiders.dmg.id_lists import RecordReference, entries
+from mplus_crawler.spiders.dmg.pids import RequestedRecords, http_date, is_record, record_uri
 from mplus_crawler.spiders.single import MERGED, ask, is_doubtful, location, told
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
@@ -57,7 +51,7 @@ class RecordSpider(GentSpider):
     dated: ClassVar[bool] = False
 
     census: Census
-    asked: Asked
+    requested: RequestedRecords
     home: str
     merged: dict[str, str]
     lost_in_a_row: int
@@ -69,11 +63,11 @@ class RecordSpider(GentSpider):
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.home = cls.home_at(spider.policy)
         spider.merged, spider.lost_in_a_row = {}, 0
-        spider.asked = Asked()
+        spider.requested = RequestedRecords()
         for entry in entries(spider.arguments):
             spider.add(entry)
         first_rows = urljoin(spider.base_url, f"{cls.path}s?page=1&itemsPerPage=5")
-        spider.absences = Absences(crawler, len(spider.asked), first_rows, spider.record_url)
+        spider.absences = Absences(crawler, len(spider.requested), first_rows, spider.record_url)
         return spider
 
     @classmethod
@@ -101,7 +95,7 @@ class RecordSpider(GentSpider):
 
     def add(self, entry: RecordReference) -> None:
         """Ask for what *entry* names; remember what the feed has of it, if that may stand in."""
-        self.asked.add(record_uri(entry, self.home, self.canonical))
+        self.requested.add(record_uri(entry, self.home, self.canonical))
         record, modified = entry.row.get("record"), http_date(entry.row.get("modified"))
         uri = uri_of(record)
         if not self.dated or not modified or entry.row.get("source") != self.policy.name:
@@ -109,7 +103,7 @@ class RecordSpider(GentSpider):
         own = self.canonical(uri) if uri else None
         names = entry.row.get("alias_of") or entry.value
         if own and own == names and self.alike(cast("dict[str, Any]", record)):
-            self.asked.remember(own, json_line(record), modified)
+            self.requested.remember(own, json_line(record), modified)
 
     def alike(self, record: Mapping[str, Any]) -> bool:
         """Whether *record* of a former feed has what is asked for now, no less and no more."""
@@ -117,14 +111,14 @@ class RecordSpider(GentSpider):
 
     def stored_response(self, request: Request) -> StoredResponse | None:
         """The former feed's copy of the record that *request* asks for."""
-        return self.asked.former(self.canonical(request.url.partition("?")[0]))
+        return self.requested.former(self.canonical(request.url.partition("?")[0]))
 
     async def start(self) -> AsyncIterator[Request]:
         """Ask for each record, no faster than there is room for requests."""
         self.census = Census.of(self.crawler)
-        self.census.total(len(self.asked))
-        self.census.expect_pages(len(self.asked))
-        for id_ in self.asked:
+        self.census.total(len(self.requested))
+        self.census.expect_pages(len(self.requested))
+        for id_ in self.requested:
             if self.crawler.engine.needs_backout():
                 await self.crawler.signals.wait_for(signals.scheduler_empty)
             yield self.request(id_)

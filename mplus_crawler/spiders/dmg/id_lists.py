@@ -1,0 +1,206 @@
+"""Lists of records to request: an argument, a text file, a table from a spreadsheet, or a feed.
+
+Lists are pasted from spreadsheets, browsers and mails. Blanks, invisible characters, quotes and
+separators around a value are removed; any of them inside a value is an error that names the line
+and the character, since the value is then probably not one number.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+
+from mplus_crawler.errors import UsageError
+from mplus_crawler.records.reader import csv_rows
+
+# Categories of Unicode: control and format characters, such as zero-width spaces, byte order marks
+# and marks of direction; surrogates stand for bytes that are not UTF-8.
+_INVISIBLE, _BYTE = ("Cc", "Cf"), "Cs"
+_QUOTES = "\"'`<>"
+# Not in any number, whereas an apostrophe may be.
+_INNER = '"<>;'
+_SEPARATORS = ";,"
+_DELIMITERS = (",", ";", "\t")
+_HEAD = "id"
+# What spreadsheets make of a long number, such as 5.3E+08.
+_rewritten = re.compile(r"\d[.,]\d+E\+\d+").fullmatch
+# A spreadsheet's own formats, by their first bytes.
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+
+# The lines of a list: number, id, and the row of a feed.
+_Found = Iterator[tuple[int, str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReference:
+    """A PID or URI, *where* it was given, and the *row* of the feed that contains it."""
+
+    value: str
+    where: str
+    row: Mapping[str, Any] = field(default_factory=dict)
+
+
+def entries(arguments: Mapping[str, str]) -> Iterator[RecordReference]:
+    """Yield the records in ``pids`` or ``pids_file``; raise :class:`UsageError` if invalid."""
+    if "pids_file" in arguments:
+        yield from _in_file(arguments["pids_file"])
+        return
+    try:
+        for number, given in enumerate(arguments["pids"].split(","), 1):
+            if value := cleaned(given, f"value {number}"):
+                yield RecordReference(value, "pids")
+    except ValueError as error:
+        raise UsageError(f"pids: {error}") from None
+
+
+def cleaned(given: str, where: str) -> str:
+    """Return *given* without what surrounds the number in it; raise ValueError if it is not one."""
+    value = _trimmed(given)
+    for place, character in enumerate(value, 1):
+        if _breaks(character):
+            raise ValueError(
+                f"{where}, character {place} of {value!r:.60} is {_name(character)}: "
+                "give one number per line, without it"
+            )
+    if _rewritten(value):
+        raise ValueError(
+            f"{where}: a spreadsheet has rewritten a number as {value}; format the column as text"
+        )
+    return value
+
+
+def _trimmed(value: str) -> str:
+    before = None
+    while value != before:
+        before = value
+        while value and (_is_blank(value[0]) or value[0] in _SEPARATORS):
+            value = value[1:]
+        while value and (_is_blank(value[-1]) or value[-1] in _SEPARATORS):
+            value = value[:-1]
+        if len(value) > 1 and _is_quote(value[0]) and _is_quote(value[-1]):
+            value = value[1:-1]
+    return value
+
+
+def _breaks(character: str) -> bool:
+    """Return whether no number has *character* in it."""
+    if unicodedata.category(character) == _BYTE or character in _INNER:
+        return True
+    double = _is_quote(character) and "DOUBLE" in unicodedata.name(character)
+    return double or (_is_blank(character) and character != " ")
+
+
+def _is_quote(character: str) -> bool:
+    return character in _QUOTES or "QUOTATION MARK" in unicodedata.name(character, "")
+
+
+def _is_blank(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) in _INVISIBLE
+
+
+def _name(character: str) -> str:
+    if unicodedata.category(character) == _BYTE:
+        return f"the byte 0x{ord(character) & 0xFF:02X}, which is not UTF-8"
+    return f"U+{ord(character):04X} {unicodedata.name(character, 'control character')}"
+
+
+def _in_file(name: str) -> Iterator[RecordReference]:
+    if not Path(name).is_file():
+        raise UsageError(f"pids_file={name}: there is no such file")
+    found = False
+    try:
+        _check_format(Path(name))
+        # Bytes that are not UTF-8 matter in ids only; there the error names them.
+        with Path(name).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            for entry in _read(file, name):
+                found = True
+                yield entry
+    except OSError as error:
+        raise UsageError(f"pids_file={name} cannot be read: {error.strerror or error}") from None
+    except (ValueError, csv.Error) as error:
+        raise UsageError(f"pids_file={name} cannot be read: {error}") from None
+    if not found:
+        raise UsageError(f"pids_file={name} names no record: write one PID a line")
+
+
+def _check_format(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith(_WORKBOOKS):
+        raise ValueError("it is a spreadsheet's own format; save it as CSV (UTF-8)")
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("it is UTF-16, such as Excel's Unicode text; save it as CSV (UTF-8)")
+
+
+def _read(file: TextIO, name: str) -> Iterator[RecordReference]:
+    """Yield the references in *file*."""
+    for number, given, row in _lines(file, name):
+        where = f"line {number}"
+        if value := cleaned(given, where):
+            yield RecordReference(value, f"{name}, {where}", row)
+        elif row:
+            raise ValueError(f"{where} has no id")
+
+
+def _lines(file: TextIO, name: str) -> _Found:
+    """Yield number, id and row of the lines in *file*; the first shows what kind of list it is."""
+    numbered = ((number, line) for number, line in enumerate(file) if _trimmed(line))
+    before, first = next(numbered, (0, ""))
+    if first.lower().startswith("sep="):  # Excel's note of its delimiter
+        before, first = next(numbered, (0, ""))
+    lines, start = chain([first], file), _trimmed(first)
+    if start.startswith("{"):
+        return _json_lines(lines, before)
+    if start.startswith(("[{", "<?xml")) or start == "[":
+        raise ValueError("unsupported feed format; use JSON Lines or CSV")
+    for delimiter in _DELIMITERS:
+        if _HEAD in _heads(first, delimiter):
+            return _csv(lines, before, delimiter)
+    if name.lower().endswith(".csv") and len([*filter(None, _heads(first, ","))]) > 1:
+        raise ValueError("it has no column id")
+    return ((number, line, {}) for number, line in enumerate(lines, before + 1))
+
+
+def _heads(line: str, delimiter: str) -> list[str]:
+    return [_trimmed(cell).lower() for cell in next(csv_rows([line], delimiter=delimiter), [])]
+
+
+def _json_lines(lines: Iterator[str], before: int) -> _Found:
+    for number, line in enumerate(lines, before + 1):
+        if not _trimmed(line):
+            continue
+        try:
+            row = orjson.loads(line.strip("\ufeff \t\r\n"))
+        except orjson.JSONDecodeError as error:
+            raise ValueError(f"line {number} is no JSON ({error})") from None
+        row = row if isinstance(row, dict) else {}
+        yield number, id_ if isinstance(id_ := row.get(_HEAD), str) else "", {_HEAD: None, **row}
+
+
+def _csv(lines: Iterator[str], before: int, delimiter: str) -> _Found:
+    rows = csv_rows(lines, delimiter=delimiter, strict=True)
+    heads = [_trimmed(head).lower() for head in next(rows)]
+    for row in rows:
+        if any(map(_trimmed, row)):
+            cells = dict(zip(heads, row, strict=False))
+            number = before + rows.line_num
+            yield number, cells.get(_HEAD, ""), {_HEAD: None, **_record(cells)}
+
+
+def _record(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Return the record in a row of CSV, if it is needed to tell what a ``%25`` in the id means."""
+    if "%25" not in cells.get(_HEAD, ""):
+        return {}
+    try:
+        return {"record": orjson.loads(cells.get("record", ""))}
+    except orjson.JSONDecodeError:
+        return {}
