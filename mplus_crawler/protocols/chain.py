@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from mplus_crawler.protocols.pagers import Page, whole_parameter, with_parameter
+from mplus_crawler.protocols.uris import normalized
 
 NumberedPage = tuple[int, str]
 
@@ -28,19 +29,13 @@ class ApiBase:
     canonical: str
 
     def carry(self, url: str) -> str:
-        """*url* with the canonical base, in any case of scheme and host, put in the real place."""
-        split, canonical = urlsplit(url), urlsplit(self.canonical)
-        same_host = split.netloc.lower() == canonical.netloc.lower()
-        if (
-            same_host
-            and split.scheme in ("http", "https")
-            and split.path.startswith(canonical.path)
-        ):
-            rest = split.path[len(canonical.path) :]
-            return urljoin(self.base_url, rest.lstrip("/")) + (
-                f"?{split.query}" if split.query else ""
-            )
-        return url
+        """*url* in one spelling; if it is below either base, below that of the API."""
+        spelled, canonical = normalized(url), normalized(self.canonical)
+        rest = canonical.partition(":")[2]
+        for base in (normalized(self.base_url), f"https:{rest}", f"http:{rest}"):
+            if spelled.startswith(base):
+                return self.base_url + spelled[len(base) :].lstrip("/")
+        return spelled
 
 
 @dataclass
@@ -201,6 +196,6 @@ def _same_collection(one: str, other: str) -> bool:
 
 def _collection(url: str) -> tuple[str, str, str]:
     """Origin and path of *url*, compared without what makes no difference."""
-    split = urlsplit(url)
+    split = urlsplit(normalized(url))
     path = "/".join(part for part in split.path.lower().split("/") if part)
-    return split.scheme, split.netloc.lower(), path
+    return split.scheme, split.netloc, path

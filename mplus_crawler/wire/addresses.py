@@ -18,7 +18,7 @@ def origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port of *url* (RFC 6454), with the scheme's default port."""
     split = urlsplit(url)
     port = split.port or {"https": 443, "http": 80}.get(split.scheme)
-    return split.scheme, (split.hostname or "").lower(), port
+    return split.scheme, (split.hostname or "").lower().removesuffix("."), port
 
 
 def is_loopback(host: str) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Collection
 from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
-_canonical_tail = re.compile(r"id/[a-z]+/[A-Za-z0-9_.~-]+").fullmatch
+from mplus_crawler.protocols.uris import normalized
+
+_canonical_tail = re.compile(r"id/[a-z]+/(?!\.{1,2}$)[A-Za-z0-9_.~-]+").fullmatch
 _record = re.compile(r"(?i:id/)++([a-zA-Z]+)/++(.*[^/])/*", re.DOTALL).fullmatch
 # Parts of a record and events in its life have URIs below the record's, as in …/0012/part/1.
 _below = re.compile(r"(?:/[a-z]{4,}/[0-9]+)+$").search
@@ -16,15 +18,16 @@ _below = re.compile(r"(?:/[a-z]{4,}/[0-9]+)+$").search
 def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:
     """Return the canonical spelling of *raw*: *base_url*, ``id/{kind}/``, percent-encoded PID.
 
-    On the wire PIDs are not encoded, slashes are doubled or trailing, the scheme and the case of
-    the host vary, and the bases in *also* serve the same records. Slashes in a PID are encoded,
+    On the wire PIDs are not encoded, slashes are doubled or trailing, http stands for https,
+    equivalent URIs are spelled differently (:mod:`mplus_crawler.protocols.uris`), and the bases
+    in *also* serve the same records. Slashes in a PID are encoded,
     those of a part (``/part/1``) are not. A PID with ``%XX`` escapes is read as encoded. Other
     URLs below a base are moved below *base_url*, and their queries are spelled in one way. Any
     other URI is returned unchanged. Idempotent.
     """
     if raw.startswith(base_url) and _canonical_tail(raw, len(base_url)):
         return raw
-    match = _own(base_url, tuple(also))(raw)
+    match = _own(base_url, tuple(also))(normalized(raw))
     if match is None:
         return raw
     rest = match[1] or ""
@@ -61,6 +64,6 @@ def _own(base_url: str, also: tuple[str, ...]) -> Callable[[str], re.Match[str] 
 
 
 def _base_pattern(base_url: str) -> str:
-    base = urlsplit(base_url)
+    base = urlsplit(normalized(base_url))
     path = "".join("/++" + re.escape(part) for part in base.path.split("/") if part)
     return f"(?i:https?://{re.escape(base.netloc)}){path}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mplus_crawler.protocols.uris import normalized
 from mplus_crawler.records.batch import SEVERAL
 from mplus_crawler.spiders.dmg.cidoc import crm, pid
 from mplus_crawler.spiders.dmg.cidoc.jsonld import (
@@ -29,7 +30,7 @@ _NO_IMAGE = "no image"
 
 def columns(record: Node) -> dict[str, Any]:
     """The columns that ``schemas/v1_record.schema.json`` describes, the envelope's apart."""
-    id_ = uri_of(record)
+    id_ = normalized(uri) if (uri := uri_of(record)) else None
     titles = _titles(record)
     number = _number(record) or (pid(id_.rstrip("/")) if id_ else None)
     texts = _texts(record)
