@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.documents import members_at, read_document
+from mplus_crawler.protocols.documents import check_rows, members_at, read_document
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.protocols.pagers import Page, PageRequest, whole_parameter
 
@@ -43,12 +43,13 @@ class HydraPages:
         Raises :class:`InvalidResponseError` when it is no collection page, when rows are missing
         before the end, and when the next page is missing although the total requires one.
         """
+        check_rows(body, "/hydra:member", page.size)
         document = read_document(body)
         members = members_at(document, "/hydra:member")
         total = _total(document)
         view = document.get("hydra:view")
         view = view if isinstance(view, dict) else {}
-        header = parse_links(link_headers)
+        header = parse_links(link_headers, page.url)
         firsts = (header.get("first"), _link(view, "hydra:first"), _link(view, "@id"))
         last = header.get("last") or _link(view, "hydra:last")
         try:
@@ -73,6 +74,8 @@ def read_listing(body: bytes, most: int | None = None) -> MemberList:
 
     Raises :class:`InvalidResponseError` when it is none, and when it lists less than it counts.
     """
+    if most is not None:
+        check_rows(body, "/hydra:member", most)
     document = read_document(body)
     members = members_at(document, "/hydra:member")
     total = _total(document)
