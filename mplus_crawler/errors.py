@@ -68,3 +68,10 @@ class InvalidResponseError(Exception):
     def __init__(self, reason: str, page: Any = None) -> None:
         super().__init__(reason)
         self.page = page
+
+
+class UnreadableResponseError(InvalidResponseError):
+    """The response begins and ends like a JSON object, and cannot be parsed.
+
+    If the same error comes twice, a record in it is the cause, and requesting it again is no help.
+    """

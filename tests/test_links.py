@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.protocols.links import parse_links
+from mplus_crawler.protocols import links as module
+from mplus_crawler.protocols.links import MAX_LINK_LENGTH, parse_links
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,78 @@ def test_what_is_written_is_read(links: dict[str, tuple[str, str]]) -> None:
 @given(st.lists(st.text(max_size=200), max_size=3))
 def test_nothing_makes_it_fail(headers: list[str]) -> None:
     assert all(name == name.lower() for name in parse_links(headers))
+
+
+PAGE = "https://museum.example/v2/id/objects?page=1"
+
+
+@pytest.mark.parametrize(
+    ("anchor", "ours"),
+    [
+        ("", True),
+        ("?page=1", True),
+        ("/v2/id/objects?page=1", True),
+        ("HTTPS://Museum.example:443/v2/./id/%6fbjects?page=1", True),
+        ("#record", False),
+        ("?page=2", False),
+        ("/v2/id/agents?page=1", False),
+        ("https://other.example/v2/id/objects?page=1", False),
+        ("http://[", False),
+    ],
+)
+def test_a_link_with_another_anchor_is_not_of_the_page(anchor: str, ours: bool) -> None:
+    header = f'<b>; rel=next; anchor="{anchor}", <c>; rel=last'
+    found = {"next": "b", "last": "c"} if ours else {"last": "c"}
+    assert parse_links([header], PAGE) == found
+
+
+def test_long_fields_are_ignored_however_they_are_split() -> None:
+    link = "<b>; rel=next"
+    padding = f'; title="{"x" * (MAX_LINK_LENGTH - len(link) - 10)}"'
+    assert parse_links([link + padding]) == {"next": "b"}
+    assert parse_links([f"{link + padding}, "]) == {}
+    assert parse_links([link, "y" * MAX_LINK_LENGTH]) == {}
+    assert parse_links([link] * (MAX_LINK_LENGTH // len(link) + 1)) == {}
+
+
+PIECES = [
+    "<",
+    ">",
+    "<a>",
+    ";",
+    ",",
+    '"',
+    "\\",
+    '\\"',
+    "=",
+    " ",
+    "\t",
+    "rel",
+    '<a>;r="',
+    "<a>;",
+    ';a="b"',
+]
+
+
+@pytest.mark.parametrize("start", ["", "<a>", "<a>;", '<a>;r="', "<a>;r="])
+@pytest.mark.parametrize("piece", PIECES)
+def test_time_is_linear(monkeypatch: pytest.MonkeyPatch, start: str, piece: str) -> None:
+    """Ten times the length takes some ten times as long; quadratic would be a hundred."""
+    monkeypatch.setattr(module, "MAX_LINK_LENGTH", 10**9)
+
+    def seconds(times: int) -> float:
+        header = [start + piece * times]
+        taken = []
+        for _ in range(3):
+            began = process_time()
+            parse_links(header)
+            taken.append(process_time() - began)
+        return min(taken)
+
+    assert seconds(50_000) < 40 * seconds(5_000) + 0.01
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join), st.text(max_size=10))
+def test_odd_pieces_make_it_no_fool(header: str, after: str) -> None:
+    links = parse_links([header, f"<z>; rel=z{after.encode().hex()}"], PAGE)
+    assert links[f"z{after.encode().hex()}"] == "z"

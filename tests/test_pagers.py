@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import orjson
 import pytest
 
-from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError
 from mplus_crawler.protocols.chain import Chain, NextLinkError
 from mplus_crawler.protocols.documents import value_at
-from mplus_crawler.protocols.pagers import NextLinks, Page, PageRequest, PagesByNumber
+from mplus_crawler.protocols.pagers import NextLinks, Page, Pager, PageRequest, PagesByNumber
 
 FIRST = "https://m.example/v1/things?size=2&page=1"
 NUMBERED = PagesByNumber(members="/a/rows", total="/a/n")
@@ -109,3 +113,70 @@ def test_links_elsewhere_are_not_followed(following: str) -> None:
 def test_without_a_link_before_the_end_a_page_is_a_fault() -> None:
     with pytest.raises(InvalidResponseError, match="no next page is named after 2 of 100"):
         linked(1, None)
+
+
+@contextmanager
+def memory_within(most: int) -> Iterator[None]:
+    """Fails if the block takes more than *most* bytes at a time."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("pager", "around"),
+    [
+        (NUMBERED, b'{"a":{"n":100,"rows":[%s]}}'),
+        (LINKED, b'{"n":100,"rows":[%s]}'),
+        (PagesByNumber("/hydra:member", "/n"), b'{"n":100,"hydra:member":[%s]}'),
+    ],
+)
+def test_far_too_many_rows_are_a_fault_before_they_are_parsed(pager: Pager, around: bytes) -> None:
+    body = around % b",".join(b'{"@id":"object/%d"}' % number for number in range(100_000))
+    with (
+        memory_within(6 * len(body)),
+        pytest.raises(InvalidResponseError, match="100000 records; 100 were requested"),
+    ):
+        pager.read(body, [], PageRequest(FIRST, 1, 100))
+
+
+SHORT = [b"{}", b"0", b"[]", b'""', b'{"":0}', b"[0,0]", b'{"a":"b","c":{}}']
+
+
+@pytest.mark.parametrize("row", SHORT)
+@pytest.mark.parametrize("inside", [b"%s", b'{"x":[%s]}'])
+def test_short_values_without_end_are_a_fault_before_they_are_parsed(
+    row: bytes, inside: bytes
+) -> None:
+    body = b'{"a":{"n":1,"rows":[' + inside % b",".join([row] * 300_000) + b"]}}"
+    with memory_within(2 * len(body)), pytest.raises(InvalidResponseError, match="values in"):
+        NUMBERED.read(body, [], PageRequest(FIRST, 1, 1))
+
+
+UNREADABLE = {
+    "half a surrogate": rb'"\ud800"',
+    "NaN": b"NaN",
+    "Infinity": b"-Infinity",
+    "1e400": b"1e400",
+    "a control character": b'"a\x01"',
+    "NUL": b'"\x00"',
+    "1,000 levels": b"[" * 1000 + b"]" * 1000,
+    "100,000 levels": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "5,000 digits": b"9" * 5000,
+    "Latin-1": b'"\xe9"',
+    "a comma too many": b"[1,]",
+}
+
+
+@pytest.mark.parametrize("value", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_parsed_is_told_from_what_is_cut(value: bytes) -> None:
+    body = b' {"a":{"n":1,"rows":[{"id":%s}]}}\n' % value
+    with pytest.raises(UnreadableResponseError):
+        NUMBERED.read(body, [], PageRequest(FIRST, 1, 1))
+    for other in (body[:20], b"<html>{}</html>", b"", b"}"):
+        with pytest.raises(InvalidResponseError) as fault:
+            NUMBERED.read(other, [], PageRequest(FIRST, 1, 1))
+        assert not isinstance(fault.value, UnreadableResponseError)

@@ -132,12 +132,12 @@ class Census(Extension):
         self.rejected_by[reason] += 1
         return True
 
-    def lose(self, record_id: str, reason: str, message: str) -> None:
+    def lose(self, record_id: str | None, reason: str, message: str) -> None:
         """Count a record that is missing, for a *reason* of :class:`.Loss`."""
-        if reason == "vanished":
+        if record_id is not None and reason == "vanished":
             self.vanished[record_id] = message
             self._ids.withdraw(record_id)
-        elif self._ids.add(record_id, delivered=False):
+        elif record_id is None or self._ids.add(record_id, delivered=False):
             self.rejected_by[reason] += 1
             if reason in _ABSENT:
                 self.absent += 1

@@ -97,10 +97,15 @@ class ValidatePipeline(Component):
         if isinstance(item, Loss):
             self._lose(item)
             raise DropItem(f"{item.reason}: {item.id}", log_level="DEBUG")
-        item.rows = [row for row in item.rows if self._valid(row) and self._census.deliver(row)]
+        places = item.places or [(1, number) for number in range(1, len(item.rows) + 1)]
+        item.rows = [
+            row
+            for row, place in zip(item.rows, places, strict=True)
+            if self._valid(row, place) and self._census.deliver(row)
+        ]
         return item
 
-    def _valid(self, row: Row) -> bool:
+    def _valid(self, row: Row, place: tuple[int, int]) -> bool:
         reason, record = "schema", row["record"]
         if isinstance(record, SourceRecord) and record.repeated:
             reason, faults = "repeated_name", [_repeats(name) for name in record.repeated]
@@ -108,16 +113,18 @@ class ValidatePipeline(Component):
             return True
         record_id = row["id"] if isinstance(row["id"], str) else None
         if self._census.reject(record_id, reason):
-            self._write(record_id, reason, faults, row["retrieved_at"], record)
+            self._write(record_id, place, reason, faults, row["retrieved_at"], record)
         return False
 
     def _lose(self, loss: Loss) -> None:
         self._census.lose(loss.id, loss.reason, loss.message)
-        self._write(loss.id, loss.reason, [{"path": "", "message": loss.message}], None, None)
+        faults = [{"path": "", "message": loss.message}]
+        self._write(loss.id, loss.place, loss.reason, faults, None, None)
 
     def _write(
         self,
         record_id: str | None,
+        place: tuple[int, int] | None,
         reason: str,
         faults: list[dict[str, str]],
         retrieved_at: str | None,
@@ -125,6 +132,7 @@ class ValidatePipeline(Component):
     ) -> None:
         line = {
             "id": record_id,
+            **(dict(zip(("page", "position"), place or (), strict=False)) if not record_id else {}),
             "kind": self._kind,
             "reason": reason,
             "errors": faults,

@@ -29,6 +29,7 @@ class Meta(TypedDict, total=False):
     replayed: bool  # the response came from the ledger
     accepted_invalid: bool  # invalid after all retries; its readable part was accepted
     back_off_times: int  # how often the server has refused it with 429
+    parse_error: str  # why the response to the former try could not be read
     health_check: bool  # its success shows that the server is healthy
 
     # Set and read by spiders.

@@ -25,12 +25,15 @@ class Records:
     """The records of one response: *members* as received, then *rows* with all columns.
 
     A member is (id, record); the id is used if the record has none, and may be ``None``.
-    *retrieved_at* is when the response was received, in UTC (ISO 8601).
+    *retrieved_at* is when the response was received, in UTC (ISO 8601). *places* name those
+    members that have no id: page and position there, from 1. If empty, the members are the first
+    of page 1.
     """
 
     retrieved_at: str
     members: list[tuple[str | None, Any]]
     rows: list[Row] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,14 @@ class Loss:
 
     ``unreadable``: listed, but the server always fails to return it. ``vanished``: read, and
     deleted before the harvest ended. ``not_found``, ``gone``: requested by its id, but absent.
-    Any other reason counts as rejected: ``redirect``.
+    Any other reason counts as rejected: ``redirect``. A record whose *id* cannot be known is named
+    by its *place*: page and position there, from 1.
     """
 
-    id: str
+    id: str | None
     reason: str
     message: str
+    place: tuple[int, int] | None = None
 
 
 def json_line(value: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlencode, urljoin
 
@@ -110,8 +110,22 @@ class PagedSpider(MuseumSpider):
 
     def records(self, response: Response, page: Page) -> Iterator[Request | Records]:
         """The records of *page*, and requests for what they lack."""
-        retrieved_at = response.meta["retrieved_at"]
-        yield Records(retrieved_at, [(None, member) for member in self.wanted(page)])
+        yield self.batch(response.meta["retrieved_at"], page, enumerate(self.wanted(page)))
+
+    def batch(
+        self,
+        retrieved_at: str,
+        page: Page,
+        members: Iterable[tuple[int, Any]],
+        ids: Mapping[int, str] | None = None,
+    ) -> Records:
+        """The *members* of *page*, each with its index there; *ids* has those of some of them."""
+        members = list(members)
+        return Records(
+            retrieved_at,
+            [((ids or {}).get(index), member) for index, member in members],
+            places=[self.position(page.first_row + index + 1) for index, _ in members],
+        )
 
     # How a collection is read.
 
@@ -194,10 +208,9 @@ class PagedSpider(MuseumSpider):
 
     def smaller(self, failure: Failure) -> Iterator[Request | Loss]:
         """The rows of a page on which the server fails every time, in smaller pages."""
-        request, gave_up = request_of(failure), failure.value
+        request = request_of(failure)
         number, size = request.meta["page"], request.meta["size"]
-        failing = isinstance(gave_up, RetriesExhaustedError) and gave_up.status is not None
-        if not failing or self.pager.number is None:
+        if not fails_on_record(failure) or self.pager.number is None:
             self.census.lost_page(f"page {number}: {failure.getErrorMessage()}")
         elif size > 1:
             for part, rows in halves(number, size):
@@ -207,17 +220,23 @@ class PagedSpider(MuseumSpider):
 
     def parse_unreadable(self, response: Response, page: Page, message: str) -> Iterator[Loss]:
         """The one record that the server never delivers, by its id in the list of ids."""
-        id_ = self.id_of(page.members[0]) if page.members else None
-        if id_ is None:
-            self.census.problem(f"row {page.number} cannot be read, and has no id")
-        else:
-            self.census.total(page.total)
-            yield Loss(id_, "unreadable", message)
+        self.census.total(page.total)
+        if page.members:
+            id_ = self.id_of(page.members[0])
+            yield Loss(id_, "unreadable", message, self.position(page.number))
 
-    def lost_row(self, failure: Failure) -> None:
-        """A row of which not even the id can be read."""
-        request = request_of(failure)
-        self.census.lost_page(f"row {request.meta['page']}: {failure.getErrorMessage()}")
+    def lost_row(self, failure: Failure) -> Iterator[Loss]:
+        """A row of which not even the id can be read: named by its position, or missing."""
+        row, reason = request_of(failure).meta["page"], failure.getErrorMessage()
+        if is_unreadable(failure):
+            yield Loss(None, "unreadable", reason, self.position(row))
+        else:
+            self.census.lost_page(f"row {row}: {reason}")
+
+    def position(self, row: int) -> tuple[int, int]:
+        """The page that has *row*, counted from 1, and its position there."""
+        page, before = divmod(row - 1, self.size)
+        return page + 1, before + 1
 
     def page_request(self, number: int, url: str) -> Request:
         """A page of whole records, of the chain."""
@@ -250,6 +269,17 @@ class PagedSpider(MuseumSpider):
         if self.chain.rows is None:
             return page.members
         return page.members[: max(0, self.chain.rows - page.first_row)]
+
+
+def fails_on_record(failure: Failure) -> bool:
+    """Whether the server responds, and smaller pages may be without what it fails on."""
+    return isinstance(failure.value, RetriesExhaustedError) and failure.value.on_record
+
+
+def is_unreadable(failure: Failure) -> bool:
+    """Whether the server responds, with something that cannot be parsed."""
+    gave_up = failure.value
+    return isinstance(gave_up, RetriesExhaustedError) and gave_up.unreadable
 
 
 def halves(number: int, size: int) -> list[tuple[int, int]]:

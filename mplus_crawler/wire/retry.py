@@ -13,7 +13,7 @@ from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError
 from mplus_crawler.museum.components import Component
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
@@ -27,15 +27,27 @@ _PARKED = (429,)
 class RetriesExhaustedError(IgnoreRequest):
     """A request that failed as often as patience allows; *status* is that of the last answer.
 
-    *not_retryable*: any other one like it would fail, too.
+    *not_retryable*: any other one like it would fail, too. *unreadable*: the response cannot be
+    parsed.
     """
 
     def __init__(
-        self, reason: str, status: int | None = None, *, not_retryable: bool = False
+        self,
+        reason: str,
+        status: int | None = None,
+        *,
+        not_retryable: bool = False,
+        unreadable: bool = False,
     ) -> None:
         super().__init__(reason)
         self.status = status
         self.not_retryable = not_retryable
+        self.unreadable = unreadable
+
+    @property
+    def on_record(self) -> bool:
+        """Whether the server responds; a record may be the cause, and smaller pages without it."""
+        return self.unreadable or self.status is not None
 
 
 class RetryMiddleware(Component):
@@ -107,11 +119,16 @@ class RetryMiddleware(Component):
         self, request: Request, response: Response, fault: InvalidResponseError
     ) -> Request | Response:
         """Ask again; in the end take what could be read, and say what is missing."""
+        request.meta.pop("retrieved_at")
+        unreadable = isinstance(fault, UnreadableResponseError)
+        if unreadable and request.meta.get("parse_error") == str(fault):
+            raise RetriesExhaustedError(f"{fault}, twice", unreadable=True)
+        request.meta["parse_error"] = str(fault)
         try:
-            request.meta.pop("retrieved_at")
             return self._again(request, str(fault))
-        except IgnoreRequest:
+        except RetriesExhaustedError as gave_up:
             if fault.page is None:
+                gave_up.unreadable = unreadable
                 raise
         self._census.doubt(f"{request.url}: {fault}")
         request.meta.update(retrieved_at=_now(), accepted_invalid=True, skip_ledger=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from scrapy import Request
@@ -17,7 +18,7 @@ from mplus_crawler.records.batch import Records
 from mplus_crawler.spiders.arguments import Parser, day
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
-from mplus_crawler.spiders.paged import PagedSpider
+from mplus_crawler.spiders.paged import PagedSpider, fails_on_record, is_unreadable
 
 # Our arguments that the museum calls otherwise.
 _PARAMETERS = {"since": "modifiedSince"}
@@ -68,10 +69,11 @@ class CollectionSpider(GentSpider, PagedSpider):
 
     def records(self, response: Response, page: Page) -> Iterator[Request | Records]:
         """The page's records; a request for stubs where some have no id."""
-        members = self.wanted(page)
+        members = list(enumerate(self.wanted(page)))
         retrieved_at = response.meta["retrieved_at"]
-        yield Records(retrieved_at, [(None, member) for member in members if not nameless(member)])
-        if any(map(nameless, members)):
+        named = [(index, member) for index, member in members if not nameless(member)]
+        yield self.batch(retrieved_at, page, named)
+        if len(named) < len(members):
             yield self.stub_request(page, retrieved_at)
 
     def parse_stubs(
@@ -82,25 +84,32 @@ class CollectionSpider(GentSpider, PagedSpider):
         Where a record's own id and its stub's differ, rows have moved, and no stub is trusted:
         the ids are compared in the end, or, with ``limit``, these records are rejected whole.
         """
-        ids = [self.id_of(stub) for stub in page.members] + [None] * len(full.members)
-        pairs = list(zip(ids, self.wanted(full), strict=False))
-        moved = any(known != self.id_of(member) for known, member in pairs if uri_of(member))
+        ids = {index: id_ for index, stub in enumerate(page.members) if (id_ := self.id_of(stub))}
+        members = list(enumerate(self.wanted(full)))
+        moved = any(ids.get(i) != self.id_of(member) for i, member in members if uri_of(member))
         if moved and self.chain.rows is None:
             self.census.doubt(f"rows have moved between page {full.number} and its stubs")
             return
-        yield Records(
-            retrieved_at,
-            [(None if moved else known, member) for known, member in pairs if nameless(member)],
-        )
+        unnamed = [(index, member) for index, member in members if nameless(member)]
+        yield self.batch(retrieved_at, full, unnamed, {} if moved else ids)
 
-    def lost_stubs(self, failure: Failure) -> Iterator[Records]:
-        """Stubs that cannot be read: their records are rejected whole, for want of an id."""
+    def lost_stubs(self, failure: Failure) -> Iterator[Request | Records]:
+        """Stubs that cannot be read: read one by one if one of them is the cause, else missing."""
         request = request_of(failure)
-        members = self.wanted(request.cb_kwargs["full"])
-        yield Records(
-            request.cb_kwargs["retrieved_at"],
-            [(None, member) for member in members if nameless(member)],
-        )
+        full: Page = request.cb_kwargs["full"]
+        retrieved_at = request.cb_kwargs["retrieved_at"]
+        unnamed = [pair for pair in enumerate(self.wanted(full)) if nameless(pair[1])]
+        if fails_on_record(failure) and full.size > 1:
+            for index, member in unnamed:
+                row = full.first_row + index + 1
+                one = replace(full, number=row, size=1, members=[member])
+                yield self.stub_request(one, retrieved_at)
+        elif is_unreadable(failure):  # so the record has no id anywhere
+            yield self.batch(retrieved_at, full, unnamed)
+        else:
+            self.census.failed_page()
+            reason = failure.getErrorMessage()
+            self.census.lost_page(f"the ids of page {full.number} of {full.size}: {reason}")
 
     def stub_request(self, page: Page, retrieved_at: str) -> Request:
         """The same rows as *page*, as stubs: they have the ids that some full records lack."""

@@ -212,7 +212,7 @@ class RecordSpider(GentSpider):
         """A record that the server cannot give; where there was no answer, it is missing."""
         id_, gave_up = request_of(failure).cb_kwargs["id_"], failure.value
         self.census.failed_page()
-        if isinstance(gave_up, RetriesExhaustedError) and gave_up.status is not None:
+        if isinstance(gave_up, RetriesExhaustedError) and gave_up.on_record:
             yield Loss(id_, "unreadable", failure.getErrorMessage())
             return
         if not self.crawler.crawling or self.census.ended:
