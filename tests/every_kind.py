@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scrapy.settings import Settings
+from scrapy.spiderloader import SpiderLoader
 
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.facts.dmg import FACTS
+from mplus_crawler.settings import SPIDER_MODULES
 from tests.conftest import Scrapy, limit
 from tests.fixtures.mplus import PUBLISHED
 
@@ -52,3 +55,9 @@ def feeds(tmp_path_factory: pytest.TempPathFactory) -> Feeds:
 def rows(feed: Path) -> list[dict[str, Any]]:
     """The records of a snapshot."""
     return [json.loads(line) for line in feed.read_text("utf-8").splitlines()]
+
+
+def spider_kind(name: str) -> str:
+    """The kind of item, by its schema's name, that the spider *name* gives."""
+    kind: str = SpiderLoader(Settings({"SPIDER_MODULES": SPIDER_MODULES})).load(name).kind  # type: ignore[attr-defined]
+    return kind

@@ -354,7 +354,10 @@ def rate(limit: Limit) -> str:
 
 def column(name: str, schema: Mapping[str, Any], owner: str = "The record's") -> tuple[str, ...]:
     """A column's row; *owner* is what its description names the record by."""
-    return code(name), shape(schema), schema["description"].replace(owner, "The record's")
+    meaning = schema["description"].replace(owner, "The record's")
+    if schema.get("only") == "api":
+        meaning += " Of the API only: always empty in the published data set."
+    return code(name), shape(schema), meaning
 
 
 def shape(schema: Mapping[str, Any]) -> str:
@@ -362,7 +365,7 @@ def shape(schema: Mapping[str, Any]) -> str:
     named = schema.get("type", "string")
     types = {named} if isinstance(named, str) else set(named)
     if "array" in types:
-        return "list" if schema["items"].get("type") == "string" else "JSON"
+        return {"string": "list", "integer": "list"}.get(schema["items"].get("type"), "JSON")
     words = {"integer": "number", "number": "number", "boolean": "true or false", "object": "JSON"}
     return next((word for name, word in words.items() if name in types), "text")
 

@@ -74,7 +74,7 @@ def unique(values: Iterable[str | None]) -> list[str]:
 def text(value: Any) -> str | None:
     """A literal as text: the first one that says anything; numbers as they are written."""
     if type(value) is str:
-        return line_breaks(value.strip()) or None
+        return (value.strip() if value.isprintable() else line_breaks(value.strip())) or None
     if type(value) is list:
         return first([_scalar(one) for one in value])
     return _scalar(value)
@@ -84,7 +84,7 @@ def _scalar(value: Any) -> str | None:
     if type(value) is dict:
         value = value.get("@value")
     if type(value) is str:
-        return line_breaks(value.strip()) or None
+        return (value.strip() if value.isprintable() else line_breaks(value.strip())) or None
     return str(value) if type(value) in (int, float) else None
 
 

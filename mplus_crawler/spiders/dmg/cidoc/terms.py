@@ -8,7 +8,6 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     Node,
     label_or_tail,
     references,
-    uri_of,
 )
 
 Columns = dict[str, list[str]]
@@ -21,7 +20,7 @@ def name_columns(names: str, uris: str, some: list[Node], canonical: Canonical) 
     """
     if not some:
         return {names: [], uris: []}
-    found = {(label_or_tail(node) or "", _uri(node, canonical)): None for node in some}
+    found = dict.fromkeys([_pair(node, canonical) for node in some])
     found.pop(("", ""), None)
     return {names: [name for name, _ in found], uris: [uri for _, uri in found]}
 
@@ -31,19 +30,22 @@ def term_columns(term: str, some: list[Node], canonical: Canonical) -> Columns:
 
     The last has the URIs that the record gives for the term elsewhere, such as in Getty's AAT.
     """
-    columns = name_columns(f"{term}s", f"{term}_ids", some, canonical)
-    elsewhere: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], str] = {}
     for node in some:
-        if "owl:sameAs" in node:
-            key = (label_or_tail(node) or "", _uri(node, canonical))
-            elsewhere.setdefault(key, []).extend(references(node["owl:sameAs"]))
-    columns[f"{term}_same_as"] = [
-        SEVERAL.join(dict.fromkeys(elsewhere.get(pair, ())))
-        for pair in zip(columns[f"{term}s"], columns[f"{term}_ids"], strict=True)
-    ]
-    return columns
+        key = _pair(node, canonical)
+        elsewhere = SEVERAL.join(references(same)) if (same := node.get("owl:sameAs")) else ""
+        found[key] = found.get(key) or elsewhere
+    found.pop(("", ""), None)
+    return {
+        f"{term}s": [name for name, _ in found],
+        f"{term}_ids": [uri for _, uri in found],
+        f"{term}_same_as": list(found.values()),
+    }
 
 
-def _uri(node: Node, canonical: Canonical) -> str:
-    uri = uri_of(node)
-    return canonical(uri) if uri else ""
+def _pair(node: Node, canonical: Canonical) -> tuple[str, str]:
+    """Return the node's label and URI."""
+    uri = node.get("@id")
+    if type(uri) is not str or not uri:
+        return label_or_tail(node) or "", ""
+    return label_or_tail(node) or "", canonical(uri)

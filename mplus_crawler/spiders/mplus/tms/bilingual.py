@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from mplus_crawler.records.text import line_breaks
@@ -58,7 +58,7 @@ class Bilingual:
         if [node.get("id") for node in en] != [node.get("id") for node in zh]:
             zh = en
         for one, other in zip(en, zh, strict=True):
-            yield replace(self, en=one, zh=other)
+            yield Bilingual(one, other, self.may_fall_back, self.fallbacks)
 
     def _missing(self, column: str, en: str | None, zh: str | None) -> str:
         """The language, ``en`` or ``zh``, that has no text of its own; empty for neither."""
@@ -73,13 +73,15 @@ class Bilingual:
 def at(face: Any, *path: str) -> Any:
     """The value at *path* below *face*; ``None`` where there is none."""
     for name in path:
-        face = face.get(name) if isinstance(face, Mapping) else None
+        face = face.get(name) if isinstance(face, dict) else None
     return face
 
 
 def text(value: Any) -> str | None:
     """Return *value* if it is a text that is not blank, with plain line breaks."""
-    return line_breaks(value) if isinstance(value, str) and value.strip() else None
+    if not isinstance(value, str) or not value or value.isspace():
+        return None
+    return value if value.isprintable() else line_breaks(value)
 
 
 def texts(value: Any) -> list[str]:
@@ -89,7 +91,7 @@ def texts(value: Any) -> list[str]:
 
 def nodes(value: Any) -> list[Face]:
     """The objects in the list *value*."""
-    return [node for node in value if isinstance(node, Mapping)] if isinstance(value, list) else []
+    return [node for node in value if isinstance(node, dict)] if isinstance(value, list) else []
 
 
 def whole(value: Any) -> int | None:

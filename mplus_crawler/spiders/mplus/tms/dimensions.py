@@ -117,7 +117,7 @@ def _pixels(entries: list[Mapping[str, Any]], said: str) -> dict[str, int]:
 
 
 def _diameter_of(said: str) -> float | None:
-    match = _diameter.search(said)
+    match = _diameter.search(said) if "iamet" in said or "\u00d8" in said else None
     if not match:
         return None
     number, unit = (match[1], match[2]) if match[1] else (match[3], match[4])
@@ -126,6 +126,8 @@ def _diameter_of(said: str) -> float | None:
 
 def _durations(said: str) -> Iterator[int]:
     """Yield each duration in seconds; one without bounds (``continuous``), or a range, is none."""
+    if "uration" not in said:
+        return
     for match in _duration.finditer(said):
         if any(match.groups()):
             hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -137,6 +139,8 @@ def _durations(said: str) -> Iterator[int]:
 
 def _contradicts(said: str, unit: str | None) -> bool:
     """Return whether the text *said* has units, and *unit* is none of them."""
+    if f" {unit}" in said:
+        return False
     units = set(_unit.findall(said))
     return bool(units) and unit not in units
 
