@@ -172,6 +172,29 @@ def test_only_the_ids_say_whether_all_are_in_hand(
     assert [*map(number_in, server.asked)].count(spoilt) == times
 
 
+@pytest.mark.parametrize("total", [9, None])
+@pytest.mark.parametrize("bad", [1, 5, 7])
+def test_a_record_that_cannot_be_parsed_costs_itself_alone(
+    scrapy: Scrapy, total: int | None, bad: int
+) -> None:
+    def answer(path: str) -> Answer:
+        number, size = number_in(path), int(parse_qs(urlsplit(path).query)["itemsPerPage"][0])
+        rows = numbers(size * (number - 1) + 1, min(9, size * number))
+        status, headers, body = page(number, rows, size, 9, total=total)
+        return status, headers, body.replace(b'agent/%d"' % bad, b'agent/%d","x":NaN,"y":""' % bad)
+
+    with serving(answer) as server:
+        crawl = scrapy.policy(UNLIMITED).crawl(
+            *("v1_agents", *QUICK, "-a", "page_size=4", "-s", "MAX_REJECT_SHARE=0.2"),
+            DMG_BASE_URL=server.base_url,
+        )
+    assert crawl.code == 0, crawl.err
+    assert len(crawl.records) == 8
+    (line,) = crawl.rejected
+    place = (1 + (bad - 1) // 4, 1 + (bad - 1) % 4)
+    assert (line["reason"], line["page"], line["position"]) == ("unreadable", *place)
+
+
 # Where it is retired
 
 

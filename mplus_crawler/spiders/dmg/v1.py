@@ -19,13 +19,14 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.policies.policy import Version
-from mplus_crawler.records.batch import Records
+from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.responses.lifecycle import read_lifecycle
 from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider
 from mplus_crawler.spiders.dmg.oslo.columns import columns
 from mplus_crawler.spiders.dmg.oslo.pages import NUMBER, SIZE, OsloPage, read_page
+from mplus_crawler.spiders.paged import halves, is_unreadable
 from mplus_crawler.spiders.single import APART
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
@@ -90,21 +91,44 @@ class V1Spider(GentSpider):
 
     def accept(self, request: Request, response: Response) -> None:
         """Read the page, and hand it to the callback."""
-        request.cb_kwargs["page"] = read_page(response.body, request.meta["page"], self.size)
+        number, size = request.meta["page"], request.meta["size"]
+        request.cb_kwargs["page"] = read_page(response.body, number, size)
 
     def parse(self, response: Response, page: OsloPage) -> Iterator[Request | Records]:
         """The next pages, and the page's records."""
         self.census.page(replayed=response.meta.get("replayed", False))
-        wanted = page.last if self.rows is None else min(page.last, -(-self.rows // page.size))
+        self.size = page.size
+        self.learn(page)
+        yield from self.arrived()
+        yield self.records(response, page)
+
+    def parse_part(self, response: Response, page: OsloPage) -> Iterator[Request | Records]:
+        """The records of a part of a page that cannot be parsed whole."""
+        self.learn(page)
+        yield from self.next_pages()
+        yield self.records(response, page)
+
+    def learn(self, page: OsloPage) -> None:
+        """Take from *page* how many pages and records there are."""
+        last = -(-page.last * page.size // self.size)
+        wanted = last if self.rows is None else min(last, -(-self.rows // self.size))
         self._end = max(self._end, wanted)
         if page.total is not None:
             self.census.total(page.total)
-        elif page.number == wanted:  # where the museum gives no total, the last page does
+        elif page.first_row + page.size >= wanted * self.size:  # else the last page tells
             self.census.total(page.first_row + len(page.members))
-        yield from self.arrived()
+
+    def records(self, response: Response, page: OsloPage) -> Records:
+        """The records of *page* within ``limit``."""
         left = None if self.rows is None else max(0, self.rows - page.first_row)
-        members = page.members[:left]
-        yield Records(response.meta["retrieved_at"], [(None, member) for member in members])
+        members = [(None, member) for member in page.members[:left]]
+        places = [self.place(page.first_row + row) for row in range(1, len(members) + 1)]
+        return Records(response.meta["retrieved_at"], [*members], places=places)
+
+    def place(self, row: int) -> tuple[int, int]:
+        """The page that has *row*, counted from 1, and its position there."""
+        page, before = divmod(row - 1, self.size)
+        return page + 1, before + 1
 
     def arrived(self) -> Iterator[Request]:
         """The pages to ask for now that one is in, or lost."""
@@ -126,17 +150,36 @@ class V1Spider(GentSpider):
 
     def page_request(self, number: int, *, again: bool = False) -> Request:
         """The page *number* of full records."""
-        query = {NUMBER: number, SIZE: self.size, "fullRecord": "true", **self.parameters}
         return Request(
-            urljoin(self.root, f"{self.path}?{urlencode(query)}"),
+            self.url(number, self.size),
             self.parse,
             errback=self.lost,
-            meta={"page": number, "second_try": again, "retry_delay": APART if again else 0.0},
+            meta={
+                "page": number,
+                "size": self.size,
+                "second_try": again,
+                "retry_delay": APART if again else 0.0,
+            },
             dont_filter=True,
         )
 
-    def lost(self, failure: Failure) -> Iterator[Request]:
-        """A page that cannot be had, or that is none: asked for once more, and then the end."""
+    def part_request(self, number: int, size: int) -> Request:
+        """A part of a page that cannot be parsed whole."""
+        return Request(
+            self.url(number, size),
+            self.parse_part,
+            errback=self.smaller,
+            meta={"page": number, "size": size},
+            dont_filter=True,
+        )
+
+    def url(self, number: int, size: int) -> str:
+        """The page *number* of *size* full records."""
+        query = {NUMBER: number, SIZE: size, "fullRecord": "true", **self.parameters}
+        return urljoin(self.root, f"{self.path}?{urlencode(query)}")
+
+    def lost(self, failure: Failure) -> Iterator[Request | Loss]:
+        """A page that failed, or that does not exist: requested once more, and then the end."""
         request = request_of(failure)
         number, again = request.meta["page"], request.meta["second_try"]
         none = isinstance(failure.value, RetriesExhaustedError) and failure.value.not_retryable
@@ -148,8 +191,20 @@ class V1Spider(GentSpider):
             self.past_the_end(number)
         elif not none:
             self.census.failed_page()
-            self.census.lost_page(f"page {number}: {failure.getErrorMessage()}")
+            yield from self.smaller(failure)
         yield from self.arrived()
+
+    def smaller(self, failure: Failure) -> Iterator[Request | Loss]:
+        """The rows of a page that cannot be parsed, in smaller pages; any other is missing."""
+        request, reason = request_of(failure), failure.getErrorMessage()
+        number, size = request.meta["page"], request.meta["size"]
+        if not is_unreadable(failure):
+            self.census.lost_page(f"page {number}: {reason}")
+        elif size > 1:
+            for part, rows in halves(number, size):
+                yield self.part_request(part, rows)
+        else:
+            yield Loss(None, "unreadable", reason, self.place(number))
 
     def past_the_end(self, number: int) -> None:
         """A page that was announced and is none: the ids tell, where there is a total."""
