@@ -44,7 +44,8 @@ DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_TIMEOUT = 60
 REFERRER_POLICY = "no-referrer"  # of no use to an API
 METAREFRESH_ENABLED = False  # HTML is never a valid response
-DOWNLOAD_HANDLERS = {
+# What is listed under a name in _BASE stays when a user's settings add to that name's list.
+DOWNLOAD_HANDLERS_BASE = {
     "http": "mplus_crawler.wire.handler.BudgetedDownloadHandler",
     "https": "mplus_crawler.wire.handler.BudgetedDownloadHandler",
     **dict.fromkeys(("data", "file", "ftp", "s3")),  # a response must not name a local file
@@ -52,13 +53,13 @@ DOWNLOAD_HANDLERS = {
 
 TWISTED_DNS_RESOLVER = "mplus_crawler.wire.resolver.PublicResolver"  # no private addresses
 
-# Scrapy imports all that its lists name, even if disabled; the one for cookies is slow to import.
 DOWNLOADER_MIDDLEWARES_BASE = {
-    name: place
-    for name, place in default_settings.DOWNLOADER_MIDDLEWARES_BASE.items()
-    if not name.endswith(".CookiesMiddleware")
-}
-DOWNLOADER_MIDDLEWARES = {
+    **{
+        name: place
+        for name, place in default_settings.DOWNLOADER_MIDDLEWARES_BASE.items()
+        # Scrapy imports all that its lists name, even if disabled; this one is slow to import.
+        if not name.endswith(".CookiesMiddleware")
+    },
     "mplus_crawler.wire.origin.OriginGuard": 40,
     # It returns what it can of a damaged body; wire/bodies.py checks each to its end.
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
@@ -70,26 +71,25 @@ DOWNLOADER_MIDDLEWARES = {
     "mplus_crawler.wire.session.SessionMiddleware": 700,
     "mplus_crawler.wire.throttle.ThrottleMiddleware": 880,
 }
-SPIDER_MIDDLEWARES = {
+SPIDER_MIDDLEWARES_BASE = {
+    **default_settings.SPIDER_MIDDLEWARES_BASE,
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,  # long chains of pages are deep
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,  # it drops requests silently
 }
-ITEM_PIPELINES = {
+ITEM_PIPELINES_BASE = {
     "mplus_crawler.feeds.pipelines.NormalisePipeline": 100,
     "mplus_crawler.spiders.dmg.manifests.ManifestPipeline": 120,
     "mplus_crawler.feeds.pipelines.RightsPipeline": 150,
     "mplus_crawler.feeds.pipelines.ValidatePipeline": 200,
 }
-# Scrapy's list includes two that open ports.
 EXTENSIONS_BASE = {
+    # Of Scrapy's, all but two that open ports.
     "scrapy.extensions.corestats.CoreStats": 0,
     "scrapy.extensions.logcount.LogCount": 0,
     "scrapy.extensions.memusage.MemoryUsage": 0,
     "scrapy.extensions.closespider.CloseSpider": 0,
     "scrapy.extensions.feedexport.FeedExporter": 0,
     "scrapy.extensions.throttle.AutoThrottle": 0,
-}
-EXTENSIONS = {
     # The census comes first: the verdict is known before files are published.
     "mplus_crawler.census.Census": -30,
     "mplus_crawler.wire.throttle.Throttle": -20,
@@ -100,7 +100,8 @@ EXTENSIONS = {
     "mplus_crawler.feeds.publication.Publication": 100,
     "mplus_crawler.cli.progress.ProgressExtension": 110,
 }
-FEED_EXPORTERS = {
+FEED_EXPORTERS_BASE = {
+    **default_settings.FEED_EXPORTERS_BASE,
     **dict.fromkeys(
         ("jsonlines", "jsonl", "jl"), "mplus_crawler.feeds.exporters.JsonLinesExporter"
     ),
@@ -109,7 +110,8 @@ FEED_EXPORTERS = {
     **dict.fromkeys(("marshal", "pickle")),  # reading such files runs code
     "xml": None,  # names such as "@id" cannot be elements
 }
-FEED_STORAGES = {
+FEED_STORAGES_BASE = {
+    **default_settings.FEED_STORAGES_BASE,
     **dict.fromkeys(("", "file"), "mplus_crawler.feeds.storage.StagedFeedStorage"),
     "s3": "mplus_crawler.feeds.storage.S3FeedStorage",
     **dict.fromkeys(("ftp", "gs")),  # they cannot publish whole files only

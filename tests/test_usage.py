@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -146,17 +146,19 @@ def test_an_unreachable_host_is_incomplete(scrapy: Scrapy) -> None:
     assert "refused" in crawl.certificate["reason"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("command", [("crawl", "objects"), ("harvest", "dmg")])
 def test_a_signal_before_the_first_request_is_one_line_too(
-    scrapy: Scrapy, how: signal.Signals
+    scrapy: Scrapy, command: tuple[str, ...], how: signal.Signals
 ) -> None:
-    feed = scrapy.folder / "feed.jsonl"
-    os.mkfifo(feed)
-    process = scrapy.start("crawl", "images", "-a", f"feed={feed}")
-    with open(feed, "w"):  # it waits to read there now
-        process.send_signal(how)
-        _, err = process.communicate(timeout=20)
+    with socket.create_server(("127.0.0.1", 0)) as store:  # accepts, and says nothing
+        url = f"redis://127.0.0.1:{store.getsockname()[1]}/0"
+        process = scrapy.start(*command, BUDGET_URL=url)
+        client, _ = store.accept()
+        with client:
+            process.send_signal(how)
+            _, err = process.communicate(timeout=20)
     assert process.returncode == 11, err
-    # A file that is left open is told, too, where warnings are errors.
+    # A connection that is left open is reported, too, where warnings are errors.
     assert err.startswith("error: interrupted before the first request\n")
     assert "KeyboardInterrupt" not in err

@@ -10,7 +10,9 @@ from scrapy.commands import ScrapyCommand
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.console import run_command
+from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.signals import end_with
+from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.errors import HarvestError, StoppedError
 
 
@@ -46,7 +48,12 @@ class ProjectCommand(ScrapyCommand):
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Execute the command and set its exit code."""
         end_with(self.interrupted)
-        self.exitcode = run_command(lambda: self.execute(args, opts))
+        self.exitcode = run_command(lambda: self._execute(args, opts))
+
+    def _execute(self, args: list[str], opts: argparse.Namespace) -> int:
+        check_spelling(opts.set, self.current_settings)
+        expand_home(self.current_settings)
+        return self.execute(args, opts)
 
     @property
     def current_settings(self) -> BaseSettings:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from scrapy import Spider
 from scrapy.settings import BaseSettings
 
+from mplus_crawler.cli.enforced import enforce
 from mplus_crawler.cli.jobs import job_id
 from mplus_crawler.errors import UsageError
 from mplus_crawler.feeds.checks import check_feeds, check_places, check_text
@@ -54,6 +55,7 @@ def check_launch(
     """
     names = [*arguments, *(pair.partition("=")[0] for pair in given)]
     _refuse_secrets(names, {*_AWS_SECRETS, *key_names(settings.get("POLICY_DIR"))})
+    enforce(settings)
     check_values(settings)
     check_harvest_dir(settings)
     for name, value in arguments.items():
@@ -90,6 +92,9 @@ def check_values(settings: BaseSettings) -> None:
             number = float("nan")
         if not least <= number <= most:
             raise UsageError(f"{name}={settings[name]} must be a number from {least:g} to {most:g}")
+    contact = settings["CONTACT_URL"] or ""
+    if not (contact.isascii() and contact.isprintable()) or set(" ()") & set(contact):
+        raise UsageError("CONTACT_URL must be an address without blanks, such as mailto:me@host")
     for name in _SWITCHES:
         try:
             settings.getbool(name)

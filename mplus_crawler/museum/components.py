@@ -44,7 +44,7 @@ class Component:
 class Extension(Component):
     """A component that the others look up with :meth:`of`.
 
-    To write one, inherit, list the class under ``EXTENSIONS`` in ``settings.py``, and connect
+    To write one, inherit, list the class under ``EXTENSIONS_BASE`` in ``settings.py``, and connect
     it to signals where it needs any::
 
         class Stopwatch(Extension):
@@ -61,5 +61,5 @@ class Extension(Component):
     def of(cls, crawler: Crawler) -> Self:
         """The extension of this class in *crawler*."""
         extension = crawler.get_extension(cls)
-        assert extension is not None, f"EXTENSIONS lacks {cls.__name__}"
+        assert extension is not None, f"EXTENSIONS_BASE lacks {cls.__name__}"
         return extension

@@ -69,7 +69,8 @@ class MuseumSpider(Museum):
     def update_settings(cls, settings: BaseSettings) -> None:
         """Without feeds of the user's, a harvest writes its snapshot under ``HARVEST_DIR``."""
         super().update_settings(settings)
-        agent = f"mplus_crawler/{__version__} (+{settings['CONTACT_URL']})"
+        contact = settings["CONTACT_URL"]
+        agent = f"mplus_crawler/{__version__}" + (f" (+{contact})" if contact else "")
         settings.set("USER_AGENT", agent, priority="spider")
         if not settings.getdict("FEEDS"):
             snapshot = f"{settings['HARVEST_DIR']}/{cls.name}.jsonl"

@@ -10,9 +10,11 @@ from scrapy.exceptions import UsageError as ScrapyUsageError
 
 from mplus_crawler.cli import process
 from mplus_crawler.cli.console import report, run_command
+from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.jobs import Job
 from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
+from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.cli.summary import print_summary
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
 from mplus_crawler.policies.policy import base_settings
@@ -28,6 +30,7 @@ class Command(ScrapyCrawl):
         end_with(StoppedError("interrupted before the first request"))
         try:
             super().process_options(args, opts)
+            expand_home(self.settings)
             process.prepare_log(self.settings)
         except (ScrapyUsageError, HarvestError) as caught:
             error = caught if isinstance(caught, HarvestError) else UsageError(str(caught))
@@ -61,6 +64,8 @@ class Command(ScrapyCrawl):
         assert self.crawler_process is not None
         if len(args) != 1:
             raise UsageError("name one spider: scrapy crawl SPIDER; `scrapy list` prints them")
+        assert self.settings is not None
+        check_spelling(opts.set, self.settings)
         name = args[0]
         loader = self.crawler_process.spider_loader
         if name not in loader.list():

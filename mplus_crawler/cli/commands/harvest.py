@@ -11,8 +11,10 @@ from scrapy.exceptions import UsageError as ScrapyUsageError
 
 from mplus_crawler.cli import process
 from mplus_crawler.cli.console import report, run_command
+from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
+from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.cli.summary import SpiderResult, print_results
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError, worst
 from mplus_crawler.policies.policy import base_settings
@@ -39,6 +41,7 @@ class Command(ScrapyCommand):
         end_with(StoppedError("interrupted before the first request"))
         try:
             super().process_options(args, opts)
+            expand_home(self.settings)
             process.prepare_log(self.settings)
         except ScrapyUsageError as error:
             raise SystemExit(report(UsageError(str(error)))) from None
@@ -51,6 +54,8 @@ class Command(ScrapyCommand):
 
     def _run(self, args: list[str], opts: argparse.Namespace) -> int:
         assert self.crawler_process is not None
+        assert self.settings is not None
+        check_spelling(opts.set, self.settings)
         spiders = self._spiders(args)
         self._check_feeds(spiders)
         crawlers: dict[str, Crawler] = {}

@@ -69,10 +69,10 @@ class ImagesSpider(GentSpider):
         """Store images under ``HARVEST_DIR``, in a pipeline before the others."""
         super().update_settings(settings)
         settings.set("FILES_STORE", f"{settings['HARVEST_DIR']}/{_FOLDER}", priority="spider")
-        pipelines = {**settings.getdict("ITEM_PIPELINES"), _PIPELINE: 50}
-        settings.set("ITEM_PIPELINES", pipelines, priority="spider")
-        middlewares = {**settings.getdict("DOWNLOADER_MIDDLEWARES"), _FEED: 10}
-        settings.set("DOWNLOADER_MIDDLEWARES", middlewares, priority="spider")
+        pipelines = {**settings.getdict("ITEM_PIPELINES_BASE"), _PIPELINE: 50}
+        settings.set("ITEM_PIPELINES_BASE", pipelines, priority="spider")
+        middlewares = {**settings.getdict("DOWNLOADER_MIDDLEWARES_BASE"), _FEED: 10}
+        settings.set("DOWNLOADER_MIDDLEWARES_BASE", middlewares, priority="spider")
         for name in ("CONCURRENT_REQUESTS", "CONCURRENT_ITEMS"):
             settings.set(name, _CONCURRENT, priority="spider")
 
