@@ -338,7 +338,7 @@ def test_a_failing_database_is_no_absence(
     crawl = scrapy.crawl(kind, *arguments)
     certificate = crawl.certificate
     assert (crawl.code, certificate["verdict"]) == (11, "stopped"), crawl.err
-    assert "because its database fails" in certificate["reason"]
+    assert "because the database of the museum fails" in certificate["reason"]
     assert len(certificate["reason"]) <= 300
     assert certificate["absent"] < 5
     sandbox.reset()

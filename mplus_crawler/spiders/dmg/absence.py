@@ -1,6 +1,6 @@
-"""Records that the museum answers 404 for: facts only while its database works.
+"""Records for which the museum responds with 404: facts only while its database works.
 
-While the database fails, the museum's server answers 404 for agents, exhibitions and concepts.
+While the database fails, the server responds with 404 for agents, exhibitions and concepts.
 Five 404s in a row, or 404s for more than a tenth of a list, are therefore held back until a health
 check finds a record that exists.
 """
@@ -85,7 +85,7 @@ class Absences:
         elif attempt < self._crawler.settings.getint("RETRY_TIMES"):
             yield self._check(attempt + 1)
         else:
-            self._stop(f"it answers 404 for {response.url}, too, which exists")
+            self._stop(f"{response.url} exists, and is not found either")
 
     def _list(self) -> Request:
         """Request the first rows of the collection: the records that are known to exist."""
@@ -125,6 +125,6 @@ class Absences:
     def _stop(self, reason: str) -> None:
         Census.of(self._crawler).stop(
             Verdict.STOPPED,
-            f"the museum answers 404 for {len(self._held)} records, perhaps because its database "
+            f"{len(self._held)} records were not found, perhaps because the database of the museum "
             f"fails: {reason}",
         )

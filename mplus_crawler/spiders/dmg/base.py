@@ -30,7 +30,7 @@ class GentSpider(MuseumSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with the one spelling of the URIs of its records."""
+        """Return the spider, with the canonical spelling of its URIs."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         # Types, materials and makers are few, and named by every other record.
         spider.canonical = lru_cache(maxsize=4096)(cls.spelling(spider.policy, spider.base_url))
@@ -38,7 +38,7 @@ class GentSpider(MuseumSpider):
 
     @classmethod
     def spelling(cls, policy: Policy, base_url: str) -> Callable[[str], str]:
-        """What spells the museum's URIs in one way, also those that name *base_url*."""
+        """Return what spells the museum's URIs in one way, including those at *base_url*."""
         return partial(canonical_id, base_url=policy.base_url, also=(base_url,))
 
     def uri(self, id_: str) -> str:
@@ -46,11 +46,11 @@ class GentSpider(MuseumSpider):
         return id_ if self.kind in _WITH_URI else super().uri(id_)
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of a CIDOC-CRM record."""
+        """Return the columns of a CIDOC-CRM record."""
         return self.flatten(record, self.canonical, known_id)
 
 
 def uri_of(member: Any) -> str | None:
-    """The member's ``@id``, where it has one."""
+    """Return the member's ``@id``, if it has one."""
     uri = member.get("@id") if isinstance(member, dict) else None
     return uri if isinstance(uri, str) else None

@@ -1,4 +1,4 @@
-"""The four collections: where they are, and by what the museum filters them."""
+"""The four collections, with the museum's filters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mplus_crawler.spiders.dmg.cidoc.exhibitions import exhibition_columns
 from mplus_crawler.spiders.dmg.cidoc.objects import object_columns
 from mplus_crawler.spiders.dmg.paging import CollectionSpider
 
-# The museum's server builds a list literal of these, and fails on what delimits one.
+# The museum's server makes a list literal of these values, and fails on its delimiters.
 labels = without('"{}')
 _language = one_of("NLD", "FRA", "ENG")
 

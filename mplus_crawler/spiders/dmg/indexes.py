@@ -59,7 +59,7 @@ class IndexSpider(GentSpider):
         return urljoin(self.base_url, self.path) + (f"?{urlencode(query)}" if query else "")
 
     def access_denied(self, response: Response) -> str:
-        """Name the missing endpoint: older versions of the API answer 404 with an HTML page."""
+        """Name the missing endpoint: older versions of the API respond with 404 and HTML."""
         if response.status == 404 and response.url == self.url():
             return f"404 from {response.url}: this version of the API has no {self.path}"
         return super().access_denied(response)

@@ -1,4 +1,4 @@
-"""The private stream: every object that the museum has on its books, behind a key."""
+"""The private stream: every object on the museum's books, for holders of a key."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ class PrivateObjectsSpider(CollectionSpider):
     }
 
     def carry(self, url: str) -> str:
-        """A link without a key in its query, which would be read before the one in the header."""
+        """Return a link without a key in its query; the museum would prefer it to the header."""
         return url_query_cleaner(super().carry(url), ("apiKey",), remove=True)

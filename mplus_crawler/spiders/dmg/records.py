@@ -1,4 +1,4 @@
-"""Single records, each from its own page, by their PIDs."""
+"""Single records of Gent, each requested by its PID."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ from mplus_crawler.spiders.dmg.pids import RequestedRecords, http_date, is_recor
 from mplus_crawler.spiders.single import MERGED, ask, is_doubtful, location, told
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
-# A record that has been merged more often leads in a circle, or nowhere.
+# More redirects in a row lead in a circle, or nowhere.
 _LONGEST_CHAIN = 5
-# The property that an object has only where colours were asked for, and known.
+# The property that holds an object's colours; the server sends it on request only.
 _COLORS = "crm:P65_shows_visual_item"
 
 
 class RecordSpider(GentSpider):
-    """Records by their PIDs: ``pids``, or those of ``pids_file``, each asked for once.
+    """The records in ``pids`` or ``pids_file``, each requested once.
 
-    Where the museum says when a record was :attr:`dated`, a former feed's copy is asked about
-    rather than fetched again.
+    To add a kind, set :attr:`name`, :attr:`kind`, :attr:`flatten` and :attr:`path`. Set
+    :attr:`dated` if the museum sends ``Last-Modified``: the records of a feed given as
+    ``pids_file`` are then revalidated. :attr:`options` are the museum's parameters.
     """
 
     revalidates = True
@@ -59,7 +60,7 @@ class RecordSpider(GentSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with the list of what it is to ask for."""
+        """Return the spider, with the list of records to request."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.home = cls.home_at(spider.policy)
         spider.merged, spider.lost_in_a_row = {}, 0
@@ -72,12 +73,12 @@ class RecordSpider(GentSpider):
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """The list of records, and what else the museum has for one."""
+        """Return the list of records, and the museum's parameters."""
         return {"pids": text, "pids_file": text, **cls.options}
 
     @classmethod
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
-        """As everywhere; the list is read through, so that nothing in it can fail later."""
+        """Check the arguments; the whole list is read, so that nothing in it can fail later."""
         arguments = super().check(settings, given)
         if len({"pids", "pids_file"} & set(arguments)) != 1:
             raise UsageError(f"{cls.name} needs either pids=A,B,… or pids_file=FILE")
@@ -90,11 +91,11 @@ class RecordSpider(GentSpider):
 
     @classmethod
     def home_at(cls, policy: Policy) -> str:
-        """What the canonical URIs of these records begin with."""
+        """Return the common beginning of the canonical URIs of these records."""
         return f"{policy.base_url}{cls.path}/"
 
     def add(self, entry: RecordReference) -> None:
-        """Ask for what *entry* names; remember what the feed has of it, if that may stand in."""
+        """Add the record that *entry* names, and the feed's copy of it if that is usable."""
         self.requested.add(record_uri(entry, self.home, self.canonical))
         record, modified = entry.row.get("record"), http_date(entry.row.get("modified"))
         uri = uri_of(record)
@@ -106,15 +107,15 @@ class RecordSpider(GentSpider):
             self.requested.remember(own, json_line(record), modified)
 
     def alike(self, record: Mapping[str, Any]) -> bool:
-        """Whether *record* of a former feed has what is asked for now, no less and no more."""
+        """Return whether *record*, from a feed, has the same parts as a response to this spider."""
         return True
 
     def stored_response(self, request: Request) -> StoredResponse | None:
-        """The former feed's copy of the record that *request* asks for."""
+        """Return the feed's copy of the record that *request* is for."""
         return self.requested.former(self.canonical(request.url.partition("?")[0]))
 
     async def start(self) -> AsyncIterator[Request]:
-        """Ask for each record, no faster than there is room for requests."""
+        """Request each record, as fast as the scheduler has room for requests."""
         self.census = Census.of(self.crawler)
         self.census.total(len(self.requested))
         self.census.expect_pages(len(self.requested))
@@ -124,7 +125,7 @@ class RecordSpider(GentSpider):
             yield self.request(id_)
 
     def request(self, id_: str, via: tuple[str, ...] = (), *, again: bool = False) -> Request:
-        """The request for *id_*, which merges have led on to the last of *via*."""
+        """Return the request for *id_*, or for the last of *via*, which it was merged into."""
         url, started = self.record_url(via[-1] if via else id_), bool(via) or again
         return ask(url, self.parse, self.lost, again=again, priority=int(started), id_=id_, via=via)
 
@@ -137,21 +138,21 @@ class RecordSpider(GentSpider):
         return f"{self.base_url}{self.path}/{segment}{query}"
 
     def accept(self, request: Request, response: Response) -> None:
-        """Read the record, and hand it to the callback."""
+        """Read the record and pass it to the callback."""
         request.cb_kwargs["record"] = read_document(response.body)
 
     def parse(
         self, response: Response, id_: str, via: tuple[str, ...], record: object = None
     ) -> Iterator[Request | Records | Loss]:
-        """The record, or why it is not there."""
+        """Yield the record, or the reason why there is none."""
         self.lost_in_a_row = 0
         if is_doubtful(response):
             yield self.request(id_, via, again=True)
         elif response.status == 404:
-            yield from self.absences.add(Loss(id_, "not_found", _told(response, via)))
+            yield from self.absences.add(Loss(id_, "not_found", _reason(response, via)))
         elif response.status == 410:
             self.absences.found(response.url)
-            yield Loss(id_, "gone", _told(response, via))
+            yield Loss(id_, "gone", _reason(response, via))
         elif response.status in MERGED:
             self.absences.found(response.url)
             yield self.follow(response, id_, via)
@@ -161,15 +162,15 @@ class RecordSpider(GentSpider):
     def found(
         self, response: Response, id_: str, via: tuple[str, ...], record: object
     ) -> Request | Records | Loss:
-        """The record, if it is the one that was asked for; for any other it is asked once more."""
+        """Return the record, or a second request if the response holds another one."""
         target = via[-1] if via else id_
         other = self.other(record, target)
         if other and not response.meta["second_try"]:
             request = self.request(id_, via, again=True)
             request.meta["skip_ledger"] = True
             return request
-        if other and record:  # of some, the museum has nothing at all but the number
-            return Loss(id_, "unreadable", f"the museum answers with {other}")
+        if other and record:  # of some records, the museum has nothing but the number: {}
+            return Loss(id_, "unreadable", f"the response holds {other}")
         self.census.page(replayed=response.meta.get("replayed", False))
         if record:
             self.absences.found(response.url)
@@ -178,38 +179,38 @@ class RecordSpider(GentSpider):
         return Records(response.meta["retrieved_at"], [(id_, record)])
 
     def other(self, record: object, target: str) -> str:
-        """What *record* is instead of the record at *target*; empty if it is that."""
+        """Return what *record* is, if it is not the record at *target*; else an empty string."""
         uri = uri_of(record)
-        # The museum writes numbers unencoded: one such as 100%25 reads like another's encoding.
+        # The museum does not encode PIDs: the PID 100%25 looks like the encoding of 100%.
         if uri and uri != unquote(target) and self.canonical(uri) != target:
             return f"another record, {uri}"
-        # Some have no id, but all say something in terms of a vocabulary.
+        # Some records have no @id, but all have properties of a vocabulary.
         if not uri and isinstance(record, dict) and not any(":" in name for name in record):
-            return "nothing of a record"
+            return "no record"
         return ""
 
     def follow(self, response: Response, id_: str, via: tuple[str, ...]) -> Request | Loss:
-        """On to the record that *id_* was merged into, if it is one that may be asked for."""
+        """Return the request for the record that *id_* was merged into, if it may be requested."""
         try:
             place = urlsplit(urljoin(response.url, location(response)))
             target = self.canonical(place._replace(query="", fragment="").geturl())
         except ValueError:
             target = ""
         if not is_record(target, self.home):
-            fault = "which is no record of this kind"
+            fault = "which is not a record of this kind"
         elif target in (id_, *via):
             fault = "which leads in a circle"
         elif len(via) >= _LONGEST_CHAIN:
             fault = f"after {len(via)} other records"
         elif "alias_of" not in ITEM_CLASSES[self.kind].fields:
-            fault = f"and records of the kind {self.kind} have no column for that"
+            fault = f"and the kind {self.kind} has no column alias_of"
         else:
             return self.request(id_, (*via, target))
-        where = location(response) or "without saying where"
-        return Loss(id_, "redirect", f"the museum leads on ({response.status}) {where}, {fault}")
+        where = location(response) or "no Location"
+        return Loss(id_, "redirect", f"redirect ({response.status}) to {where}, {fault}")
 
     def lost(self, failure: Failure) -> Iterator[Loss]:
-        """A record that the server cannot give; where there was no answer, it is missing."""
+        """Report a record that the server cannot send; without a response it is missing."""
         id_, gave_up = request_of(failure).cb_kwargs["id_"], failure.value
         self.census.failed_page()
         if isinstance(gave_up, RetriesExhaustedError) and gave_up.on_record:
@@ -220,17 +221,17 @@ class RecordSpider(GentSpider):
         self.census.lost_page(f"{id_}: {failure.getErrorMessage()}")
         self.lost_in_a_row += 1
         if self.lost_in_a_row >= self.crawler.settings.getint("RETRY_BREAKER"):
-            reason = f"{self.lost_in_a_row} records in a row could not be had"
+            reason = f"{self.lost_in_a_row} requests in a row failed"
             self.census.stop(Verdict.STOPPED, f"{reason}, lastly {failure.getErrorMessage()}")
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The record's columns; it goes by the URI that was asked for, merged or not."""
+        """Return the record's columns; ``id`` is the requested URI, even of a merged record."""
         target = self.merged.pop(known_id, None) if known_id else None
         columns = super().columns(record, target or known_id)
         return {**columns, "id": known_id, **({"alias_of": target} if target else {})}
 
 
-def _told(response: Response, via: tuple[str, ...]) -> str:
+def _reason(response: Response, via: tuple[str, ...]) -> str:
     return f"merged into {via[-1]}, where {told(response)}" if via else told(response)
 
 
@@ -245,7 +246,7 @@ class ObjectSpider(RecordSpider):
     dated = True
 
     def alike(self, record: Mapping[str, Any]) -> bool:
-        """With colours or without: neither may stand in for the other."""
+        """Return whether both have colours, or neither."""
         return (_COLORS in record) is ("colors" in self.arguments)
 
 

@@ -41,7 +41,7 @@ RELATIONS = {
 def agent_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
-    """The columns that ``schemas/agent.schema.json`` describes, the envelope's apart."""
+    """Return the columns of ``schemas/agent.schema.json``, except those of every record."""
     names = unique(name for _, name in texts(crm.identifiers(record)[0]))
     biographies = _biographies(record)
     return {
@@ -96,7 +96,7 @@ def _place(column: str, places: list[Node], canonical: Canonical) -> dict[str, s
 
 
 def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
-    """Relations to other agents, and nationalities, which older records keep among them."""
+    """Return relations to other agents, and nationalities, which older records list among them."""
     countries = nodes(record, "person:citizenship")
     related: list[str] = []
     relations: list[str] = []
@@ -117,7 +117,7 @@ def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
 
 
 def _biographies(record: Node) -> list[dict[str, str | None]]:
-    """Every text; :mod:`mplus_crawler.records.rights` names the licences.
+    """Return every text; :mod:`mplus_crawler.records.rights` fills in the licences.
 
     Until June 2026 those of Wikipedia stood in ``crm:P67_refers_to``, under their pages' ``@id``.
     """
@@ -139,7 +139,7 @@ def _biography(node: Node, pages: list[str]) -> list[dict[str, str | None]]:
 
 
 def _pages(node: Node) -> list[str]:
-    """The pages that a text is from."""
+    """Return the pages that a text was taken from."""
     return references([page for name in _PAGES for page in as_list(node.get(name))])
 
 

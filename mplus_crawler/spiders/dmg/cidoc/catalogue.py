@@ -25,7 +25,7 @@ CLASSES = {"dcat:Catalog": "catalogue", "dcat:Dataset": "data set"}
 def dataset_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
-    """The columns that ``schemas/dataset.schema.json`` describes, the envelope's apart."""
+    """Return the columns of ``schemas/dataset.schema.json``, except those of every record."""
     titles = crm.first_by_language(literals(record.get("dct:title")))
     notes = crm.joined_by_language(literals(record.get("dct:description")))
     publishers = nodes(record, "dct:publisher")

@@ -21,7 +21,7 @@ NARROWER = ("skos:narrower", "crm:P127i_has_narrower_term")
 def concept_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
-    """The columns that ``schemas/concept.schema.json`` describes, the envelope's apart."""
+    """Return the columns of ``schemas/concept.schema.json``, except those of every record."""
     terms = crm.first_by_language(literals(record.get("skos:prefLabel")))
     notes = crm.joined_by_language(literals(record.get("skos:scopeNote")))
     identity = crm.identity(record, canonical, known_id, terms.values())
@@ -42,7 +42,7 @@ def _related(record: Node, names: tuple[str, ...], canonical: Canonical, home: s
 
 
 def _own(value: Any, canonical: Canonical, home: str) -> str | None:
-    """The museum's own URI of a related concept, which may stand in ``owl:sameAs``, else any."""
+    """Return the museum's URI of a related concept, perhaps in ``owl:sameAs``, else any URI."""
     uris = references(value, canonical)
     if type(value) is dict:
         uris = uris + references(value.get("owl:sameAs"), canonical)

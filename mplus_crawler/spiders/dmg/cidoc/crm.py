@@ -57,7 +57,7 @@ def identity(
 
 
 def identifiers(record: Node) -> tuple[list[Node], list[Node]]:
-    """The nodes of ``crm:P1_is_identified_by``: names, and numbers."""
+    """Return the nodes of ``crm:P1_is_identified_by``: names, and numbers."""
     names: list[Node] = []
     numbers: list[Node] = []
     for node in nodes(record, "crm:P1_is_identified_by"):
@@ -66,12 +66,12 @@ def identifiers(record: Node) -> tuple[list[Node], list[Node]]:
 
 
 def titles(names: Iterable[Node]) -> dict[str, str]:
-    """The first real title in each language."""
+    """Return the first known title in each language."""
     return first_by_language([pair for pair in texts(names) if pair[1] != NO_TITLE])
 
 
 def descriptions(record: Node) -> dict[str, str]:
-    """What is said of the thing in each language."""
+    """Return the descriptions in each language."""
     said = nodes(record, "crm:P67i_is_referred_to_by")
     return joined_by_language(texts([node for node in said if _describes(node)]))
 
@@ -81,7 +81,7 @@ def _describes(node: Node) -> bool:
 
 
 def first_by_language(said: Iterable[Localized]) -> dict[str, str]:
-    """The first text in each language."""
+    """Return the first text in each language."""
     found: dict[str, str] = {}
     for code, one in said:
         if code:
@@ -90,7 +90,7 @@ def first_by_language(said: Iterable[Localized]) -> dict[str, str]:
 
 
 def joined_by_language(said: Iterable[Localized]) -> dict[str, str]:
-    """All texts in each language, as paragraphs of one."""
+    """Return all texts in each language, joined as paragraphs."""
     found: dict[str, str] = {}
     for code, one in said:
         if code:
@@ -99,12 +99,12 @@ def joined_by_language(said: Iterable[Localized]) -> dict[str, str]:
 
 
 def in_languages(column: str, found: dict[str, str]) -> dict[str, str | None]:
-    """The columns ``{column}_nl``, ``_fr`` and ``_en``."""
+    """Return the columns ``{column}_nl``, ``_fr`` and ``_en``."""
     return {f"{column}_{code}": found.get(code) for code in ("nl", "fr", "en")}
 
 
 def dates(span: Node) -> tuple[str | None, str | None]:
-    """Begin and end as ISO 8601 dates, out of a label such as ``1930-03-01/1930-06-30``.
+    """Return begin and end as ISO 8601 dates, from a label such as ``1930-03-01/1930-06-30``.
 
     Where the label isn't that (``ca. 1900``, ``1872/..``), the years of P82a and P82b.
     """
@@ -120,7 +120,7 @@ def _date(written: str | None) -> str | None:
 
 
 def years(some: Iterable[Node]) -> tuple[int | None, int | None]:
-    """The first and the last year of time-spans: P82a and P82b, else what the labels say."""
+    """Return the first and last year of time-spans: P82a and P82b, else those in the labels."""
     begins: list[int] = []
     ends: list[int] = []
     for span in some:
@@ -137,7 +137,7 @@ def years(some: Iterable[Node]) -> tuple[int | None, int | None]:
 
 
 def subjects(record: Node) -> tuple[str | None, list[Node]]:
-    """The IIIF manifest's address, and the other documents about the thing.
+    """Return the address of the IIIF manifest, and the other documents about the thing.
 
     Both stand in ``crm:P129i_is_subject_of``; the manifest is the one without a type.
     """
@@ -152,7 +152,7 @@ def subjects(record: Node) -> tuple[str | None, list[Node]]:
 
 
 def citation(node: Node, page: str | None) -> str | None:
-    """Title, date and address of a document or an activity, as far as known."""
+    """Return title, date and address of a document or an activity; unknown parts are left out."""
     title = first_label(nodes(node, "crm:P102_has_title")) or label(node)
     date = first_label(nodes(node, TIME_SPAN))
     return ", ".join(filter(None, (title, date, page))) or None

@@ -26,7 +26,7 @@ PUBLICATION = "http://vocab.getty.edu/aat/300048715"
 def exhibition_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
-    """The columns that ``schemas/exhibition.schema.json`` describes, the envelope's apart."""
+    """Return the columns of ``schemas/exhibition.schema.json``, except those of every record."""
     titles = crm.titles(crm.identifiers(record)[0])
     return {
         **crm.identity(record, canonical, known_id, titles.values()),

@@ -1,6 +1,6 @@
-"""Reading JSON-LD as it comes: one or many, plain or value object, labelled or not.
+"""Reads JSON-LD: one value or many, plain or value objects, with labels or without.
 
-None of these fails on a shape it doesn't know; refusing shapes is the schemas' business.
+No function fails on an unknown shape; the schemas reject those.
 Terms are those of JSON-LD 1.1. ``type(x) is`` instead of ``isinstance`` because JSON has no
 subclasses and a record is read some three hundred times.
 """
@@ -37,7 +37,7 @@ _leading_year = re.compile(r"(-?\d{1,6})(?!\d)").match
 
 
 def nodes(node: Node, name: str) -> list[Node]:
-    """The nodes that a node has under *name*: one, many or none."""
+    """Return the nodes under *name*: one, many or none."""
     value = node.get(name)
     if type(value) is dict:
         return [value]
@@ -47,7 +47,7 @@ def nodes(node: Node, name: str) -> list[Node]:
 
 
 def each(some: Iterable[Node], name: str) -> list[Node]:
-    """The nodes that all of these have under *name*."""
+    """Return the nodes that all of *some* have under *name*."""
     found: list[Node] = []
     for node in some:
         found += nodes(node, name)
@@ -55,24 +55,24 @@ def each(some: Iterable[Node], name: str) -> list[Node]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """The values of a property that holds one, many or none."""
+    """Return the values of a property that holds one, many or none."""
     if type(value) is list:
         return value
     return [] if value is None else [value]
 
 
 def first(values: Iterable[str | None]) -> str | None:
-    """The first value there is."""
+    """Return the first value that is not empty."""
     return next(filter(None, values), None)
 
 
 def unique(values: Iterable[str | None]) -> list[str]:
-    """What there is, each once, in order."""
+    """Return the values that are not empty, each once, in order."""
     return list(filter(None, dict.fromkeys(values)))
 
 
 def text(value: Any) -> str | None:
-    """A literal as text: the first one that says anything; numbers as they are written."""
+    """Return a literal as text: the first that is not empty; numbers as they are written."""
     if type(value) is str:
         return (value.strip() if value.isprintable() else line_breaks(value.strip())) or None
     if type(value) is list:
@@ -89,12 +89,12 @@ def _scalar(value: Any) -> str | None:
 
 
 def label(node: Node) -> str | None:
-    """A node's ``rdfs:label``."""
+    """Return a node's ``rdfs:label``."""
     return text(node.get("rdfs:label"))
 
 
 def first_label(some: Iterable[Node]) -> str | None:
-    """The first label that any of the nodes has."""
+    """Return the first label of the nodes."""
     for node in some:
         if found := text(node.get("rdfs:label")):
             return found
@@ -102,7 +102,7 @@ def first_label(some: Iterable[Node]) -> str | None:
 
 
 def labels(some: list[Node]) -> list[str]:
-    """Labels of the nodes, each once; a node without one goes by the end of its ``@id``."""
+    """Return the labels of the nodes, each once; for a node without one, the end of its ``@id``."""
     if not some:
         return []
     found: dict[str, None] = {}
@@ -118,7 +118,7 @@ def label_or_tail(node: Node) -> str | None:
 
 
 def uri_of(node: Node) -> str | None:
-    """A node's ``@id``, as it is."""
+    """Return a node's ``@id``, unchanged."""
     uri = node.get("@id")
     return uri if type(uri) is str else None
 
@@ -129,7 +129,7 @@ def _tail(node: Node) -> str | None:
 
 
 def ids(some: list[Node], canonical: Canonical = str) -> list[str]:
-    """Canonical ``@id`` of the nodes that have one, each once."""
+    """Return the canonical ``@id`` of the nodes that have one, each once."""
     if not some:
         return []
     found: dict[str, None] = {}
@@ -141,7 +141,7 @@ def ids(some: list[Node], canonical: Canonical = str) -> list[str]:
 
 
 def references(value: Any, canonical: Canonical = str) -> list[str]:
-    """URIs of a property that holds bare ones, nodes with ``@id``, or both, each once."""
+    """Return the URIs in a property that holds URIs, nodes with ``@id``, or both, each once."""
     found: dict[str, None] = {}
     for one in as_list(value):
         uri = uri_of(one) if type(one) is dict else one
@@ -151,7 +151,7 @@ def references(value: Any, canonical: Canonical = str) -> list[str]:
 
 
 def statement(value: Any) -> str:
-    """A URI, a label or a literal, else all of it: what nobody can read isn't overlooked."""
+    """Return a URI, a label or a literal, else the whole value as JSON, so that nothing is lost."""
     said = value
     if type(value) is dict:
         said = uri_of(value) or value.get("rdfs:label") or value.get("@value")
@@ -159,18 +159,18 @@ def statement(value: Any) -> str:
 
 
 def is_a(node: Node, cls: str) -> bool:
-    """Whether a node is of the class *cls*, perhaps among others."""
+    """Return whether a node is of the class *cls*, perhaps among others."""
     value = node.get("@type")
     return value == cls or (type(value) is list and cls in value)
 
 
 def has_type(node: Node, uri: str) -> bool:
-    """Whether *uri* is among a node's ``crm:P2_has_type``."""
+    """Return whether *uri* is among a node's ``crm:P2_has_type``."""
     return uri in [one.get("@id") for one in nodes(node, "crm:P2_has_type")]
 
 
 def language(node: Node) -> str | None:
-    """ISO 639 code of a node's ``crm:P72_has_language``: a URI, once a label such as ``nl``."""
+    """Return the ISO 639 code of a node's ``crm:P72_has_language``, a URI or a label (``nl``)."""
     for one in nodes(node, "crm:P72_has_language"):
         if name := uri_of(one) or label(one):
             return _CODES.get(name) or name.rpartition("/")[2].lower()
@@ -178,7 +178,7 @@ def language(node: Node) -> str | None:
 
 
 def literals(value: Any, default: str | None = None) -> list[Localized]:
-    """Each literal with its language; *default* where it names none of its own."""
+    """Return each literal with its language; *default* where it has none."""
     if type(value) is str:
         plain = line_breaks(value.strip())
         return [(default, plain)] if plain else []
@@ -191,7 +191,7 @@ def _tag(literal: Any) -> str | None:
 
 
 def texts(some: Iterable[Node]) -> list[Localized]:
-    """Each label of the nodes with its language."""
+    """Return each label of the nodes with its language."""
     found: list[Localized] = []
     for node in some:
         found += literals(node.get("rdfs:label"), language(node))
@@ -199,7 +199,7 @@ def texts(some: Iterable[Node]) -> list[Localized]:
 
 
 def year(value: Any) -> int | None:
-    """The year that a date begins with: ``1872``, ``"1872"``, ``"-0450"``, ``"1872-03-01"``."""
+    """Return the year at the start of a date: ``1872``, ``"-0450"``, ``"1872-03-01"``."""
     written = text(value)
     return _year(written) if written else None
 

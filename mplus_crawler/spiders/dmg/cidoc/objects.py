@@ -36,7 +36,7 @@ RIGHT = "crm:P104_is_subject_to"
 def object_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
-    """The columns that ``schemas/object.schema.json`` describes, the envelope's apart."""
+    """Return the columns of ``schemas/object.schema.json``, except those of every record."""
     names, numbers = crm.identifiers(record)
     titles = crm.titles(names)
     identity = crm.identity(record, canonical, known_id, titles.values())
@@ -103,7 +103,7 @@ def _acquisition(record: Node, canonical: Canonical) -> dict[str, str | None]:
 
 
 def _images(record: Node) -> dict[str, Any]:
-    """The images, main one first; :mod:`mplus_crawler.records.rights` names their licences."""
+    """Return the images, main one first; :mod:`mplus_crawler.records.rights` adds licences."""
     views: dict[str, list[Node]] = {}
     for view in nodes(record, "image")[:1] + nodes(record, "crm:P138i_has_representation"):
         if uri := uri_of(view):
@@ -116,7 +116,7 @@ def _images(record: Node) -> dict[str, Any]:
 
 
 def _rights(image: str, same: list[Node]) -> dict[str, str | None]:
-    """What the nodes of one image say of its rights, as they say it."""
+    """Return the rights in the nodes of one image, as the museum writes them."""
     stated = unique(map(statement, [right for view in same for right in as_list(view.get(RIGHT))]))
     return {
         "image": image,
