@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mplus_crawler.protocols.chain import ApiBase
+from mplus_crawler.protocols.iiif import image_key
 from mplus_crawler.protocols.uris import normalized
 from mplus_crawler.spiders.dmg.cidoc import canonical_id
+from mplus_crawler.spiders.dmg.id_lists import RecordReference
+from mplus_crawler.spiders.dmg.pids import record_uri
 
 BASE = "https://data.museum.example/v2/"
 RECORD = f"{BASE}id/object/0009"
@@ -37,6 +42,9 @@ def test_equivalent_spellings(uri: str) -> None:
         "http://127.0.0.1:8000/v2/id/object/0009"
     )
     assert ApiBase(BASE, BASE).carry(uri) == RECORD
+    assert image_key(uri) == image_key(RECORD)
+    canonical = partial(canonical_id, base_url=BASE)
+    assert record_uri(RecordReference(uri, "pids"), f"{BASE}id/object/", canonical) == RECORD
 
 
 @pytest.mark.parametrize(

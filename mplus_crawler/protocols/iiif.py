@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from w3lib.url import canonicalize_url
 
+from mplus_crawler.protocols.uris import normalized
+
 # …/{region}/{size}/{rotation}/{quality}.{format}
 _TEMPLATE = re.compile(
     r"(?P<image>.+)/(?P<region>full|square|(?:pct:)?[\d.]+(?:,[\d.]+){3})/(?P<size>[^/]+)"
@@ -40,7 +42,7 @@ def image_key(url: str) -> str:
 
     Raise ValueError if *url* is not a URL.
     """
-    split = urlsplit(canonicalize_url(url.strip()))
+    split = urlsplit(canonicalize_url(normalized(url.strip())))
     port = split.port if split.port not in (80, 443) else None
     parts = _TEMPLATE.fullmatch(split.path)
     path = parts["image"] if parts else split.path
