@@ -19,6 +19,7 @@ import pytest
 
 from mplus_crawler.protocols.iiif import image_key, resized
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.storage.staging import hidden
 from tests.conftest import Crawl, Scrapy
 from tests.wire import Answer, Server, serving
 
@@ -434,7 +435,7 @@ def test_a_kill_costs_no_image_twice(scrapy: Scrapy) -> None:
             server.asked.clear()
             # As if the kill had come between the first byte and the last.
             beside = next(shelf.glob("*/*.json"))
-            beside.with_name(f".{beside.name}.{platform.node()}-{crawl.pid}.part").touch()
+            hidden(beside, f"-{platform.node()}-{crawl.pid}").touch()
         last = scrapy.crawl("images", "-a", f"feed={file}")
         assert len(server.asked) == len(rows) - in_hand
         assert last.code == 0, last.err

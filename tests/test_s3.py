@@ -52,7 +52,7 @@ def certified(folder: Path) -> dict[str, Any]:
 def kept(certificate: dict[str, Any]) -> list[Path]:
     """The local files that the reason names."""
     words = certificate["reason"].replace(",", " ").split()
-    return [Path(word) for word in words if word.endswith(".part")]
+    return [Path(word) for word in words if ".undelivered." in word]
 
 
 def test_a_feed_is_one_whole_object(

@@ -12,6 +12,7 @@ from mplus_crawler.cli.enforced import enforce
 from mplus_crawler.cli.jobs import job_id
 from mplus_crawler.errors import UsageError
 from mplus_crawler.feeds.checks import check_feeds, check_places, check_text
+from mplus_crawler.feeds.outputs import claim_outputs
 from mplus_crawler.policies.reading import key_names
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.responses.harvest import Harvest, lock_harvest
@@ -74,6 +75,7 @@ def check_launch(
     if issubclass(spidercls, MuseumSpider):
         harvest = Harvest(spidercls.name, base, identity, state_folder(settings))
         lock_harvest(harvest, job_id(arguments))
+        claim_outputs(settings, spidercls.name)
 
 
 def _refuse_secrets(names: Sequence[str], secrets: Collection[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+from contextlib import suppress
 from typing import Any
 
 # Here, since its import looks at all callers: quick from here, slow from deep in the engine.
@@ -69,6 +70,12 @@ def outcome(crawler: Crawler) -> tuple[ExitCode, dict[str, Any] | None]:
         return census.verdict()[0].exit_code, None
     print_error("error: the crawl ended without a verdict; run the same command again")
     return ExitCode.FAILED, None
+
+
+def acknowledge(crawler: Crawler) -> None:
+    """Tell *crawler*'s publication that its result has been reported."""
+    with suppress(RuntimeError, AssertionError):
+        Publication.of(crawler).acknowledge()
 
 
 def _warnings_only(record: logging.LogRecord) -> bool:

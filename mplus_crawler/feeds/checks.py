@@ -15,10 +15,9 @@ import orjson
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import DeliveryError, UsageError
-from mplus_crawler.feeds.storage import local_path
 from mplus_crawler.records.reader import JSON_LINES, compression, csv_head, decompressed
 from mplus_crawler.storage.destination import check_s3, destination, locate
-from mplus_crawler.storage.folders import in_s3, state_folder, try_folder
+from mplus_crawler.storage.folders import in_s3, local_path, state_folder, try_folder
 
 FORMATS = (".jsonl", ".csv", ".json")
 _ENCODINGS = ("utf-8", "utf-8-sig")
@@ -151,7 +150,9 @@ def _check_file(path: Path) -> Path:
         raise UsageError(f"the feed {path} is not a file; for standard output, use -o -:jsonl")
     for name in {path.name, file.name}:
         # The ending may be given up for a longer one; the name itself is hidden at first.
-        longest = max(f"{Path(name).stem}{_LONGEST_ENDING}", f".{name}.harvest.part", key=len)
+        longest = max(
+            f"{Path(name).stem}{_LONGEST_ENDING}", f".{name}.harvest-rewrite.part", key=len
+        )
         if len(os.fsencode(longest)) > _longest_name(file):
             raise UsageError(
                 f"the feed's name {name[:40]}… is too long by "

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from scrapy.extensions.feedexport import FeedSlot
 from scrapy.extensions.postprocessing import PostProcessingManager
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.feeds.appending import Appends
 from mplus_crawler.feeds.certificate import (
     Certificates,
     Feed,
@@ -25,6 +27,7 @@ from mplus_crawler.feeds.certificate import (
     judgement,
 )
 from mplus_crawler.feeds.exporters import Unpacking
+from mplus_crawler.feeds.outputs import release_outputs
 from mplus_crawler.feeds.retention.booking import Booking
 from mplus_crawler.feeds.withdrawal import without
 from mplus_crawler.museum.components import Extension
@@ -33,7 +36,7 @@ from mplus_crawler.records.batch import stamp
 from mplus_crawler.responses.ledger import Ledger
 from mplus_crawler.storage.destination import destination
 from mplus_crawler.storage.folders import state_folder
-from mplus_crawler.storage.staging import StagedFile
+from mplus_crawler.storage.staging import StagedFile, beside
 
 _OVERDUE = (
     "its first records reached the date by which the museum wants them refreshed, before the "
@@ -57,6 +60,8 @@ class Publication(Extension):
         self._feeds: list[Feed] = []
         self._rejected: StagedFile | None = None
         self._lossy: set[str] = set()
+        self._appended: list[StagedFile] = []
+        self._over = False
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -81,15 +86,15 @@ class Publication(Extension):
         self._started = ledger.recall("started_at", stamp(now))
         self._run = ledger.recall("run", f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}")
         self._certificates = Certificates(self._crawler, self._destination, self._started)
+        self._appends = Appends(ledger.harvest.ledger.with_suffix(".appended"))
 
     def stage(self, path: Path, *, append: bool = False) -> StagedFile:
         """A file that will be *path*; with *append*, after what is there already."""
-        former = 0
-        if append and path.exists():
-            # What is ours may stand there already, if we were killed after giving it its name.
-            length = str(path.stat().st_size)
-            former = int(Ledger.of(self._crawler).recall(f"length of {path}", length))
-        return self._staged_file(partial(StagedFile, path, former=former), str(path))
+        former = self._appends.former(path) if append else 0
+        file = self._staged_file(partial(StagedFile, path, former=former), str(path))
+        if append:
+            self._appended.append(file)
+        return file
 
     def stage_object(self, uri: str) -> StagedFile:
         """A file that will be the S3 object *uri*; until then it is with the harvest's state."""
@@ -107,7 +112,8 @@ class Publication(Extension):
                 Verdict.UNDELIVERED, f"{name} cannot be written: {error.strerror or error}"
             )
 
-        file = make(failed=failed, harvest=Ledger.of(self._crawler).harvest.key)
+        file = make(failed=failed)
+        file.private = Museum.of(self._crawler).private
         self._staged.append(file)
         try:
             self.booking.staged(file)
@@ -128,7 +134,7 @@ class Publication(Extension):
         self._withdraw_vanished()
         if overdue := self.booking.overdue:
             self._census.end(Verdict.STOPPED, _OVERDUE)
-        whole, delivered = self._census.complete and not overdue, True
+        whole = self._census.complete and not overdue
         verdict, reason = self._census.verdict()
         try:
             if overdue:
@@ -137,7 +143,7 @@ class Publication(Extension):
             else:
                 self._name_files(whole)
         except OSError as error:
-            whole = delivered = False
+            whole = False
             verdict, reason = self._undelivered(error)
         judged = judgement(self._crawler, verdict, reason)
         certificate = certificate_of(self._crawler, self._run, self._started, self._feeds, judged)
@@ -147,25 +153,37 @@ class Publication(Extension):
             verdict, reason = self._undelivered(error)
             certificate |= judgement(self._crawler, verdict, reason)
             self._certificates.keep(certificate)
-            delivered = False
-        if delivered:
-            self.abandon()
-        Ledger.of(self._crawler).close(over=overdue or is_over(verdict))
+        self.abandon()
+        self._over = overdue or is_over(verdict)
+        Ledger.of(self._crawler).close(over=self._over)
         self.certificate = certificate
 
     def abandon(self) -> None:
-        """Let go of what is staged: it has been published, or there is nothing to publish."""
+        """Let go of all files: they are published or kept, or there is nothing to publish."""
         for file in self._staged:
             file.discard()
         self._staged.clear()
+        release_outputs(self._crawler.settings, self._name)
+
+    def acknowledge(self) -> None:
+        """The command has reported its end: a later one appends anew."""
+        if self._over:
+            with suppress(OSError):
+                self._appends.forget()
 
     def _undelivered(self, error: OSError) -> tuple[Verdict, str]:
-        kept = [str(file.part) for file in self._staged if file.whole and file.part.exists()]
+        left = [file for file in self._staged if file.whole and file.part.exists()]
+        _each(left, self._keep)
+        kept = [file.place for file in left]
         reason = f"a file could not be stored: {error}"
         if kept:
             reason += f"; the records are in {', '.join(kept)}"
         self._census.end(Verdict.UNDELIVERED, reason)
         return self._census.verdict()
+
+    def _keep(self, file: StagedFile) -> None:
+        file.keep()
+        self.booking.kept(file)
 
     def _check_feeds(self) -> None:
         """Every feed must have every record; what Scrapy or a pipe dropped is not delivered."""
@@ -216,12 +234,14 @@ class Publication(Extension):
         file.prepare()
 
     def _name_file(self, file: StagedFile, complete: bool) -> None:
-        beside = file.target.with_name(f"{file.target.stem}.incomplete{file.target.suffix}")
-        target = file.target if complete or file is self._rejected else beside
+        incomplete = beside(file.target, "incomplete")
+        target = file.target if complete or file is self._rejected else incomplete
         with self.booking.naming(file, target):
+            if file in self._appended and target == file.target:
+                self._appends.record(file)
             file.publish(target)
         if complete and file is not self._rejected:
-            file.remove(beside)
+            file.remove(incomplete)
 
     def _feed_closed(self, slot: FeedSlot) -> None:
         # One that is compressed is written through a manager of Scrapy's.

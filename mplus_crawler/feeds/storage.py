@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import IO, Any, Self, cast
-from urllib.parse import unquote, urlsplit
 
 from scrapy import Spider
 from scrapy.crawler import Crawler
 
 from mplus_crawler.feeds.publication import Publication
-from mplus_crawler.storage.folders import in_s3
+from mplus_crawler.storage.folders import in_s3, local_path
 from mplus_crawler.storage.staging import StagedFile
-
-
-def local_path(uri: str) -> Path:
-    """The path of a local feed, ``file:`` or plain; ``~`` is the user's home.
-
-    Raises RuntimeError for the home of an unknown user.
-    """
-    path = unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
-    return Path(path).expanduser()
 
 
 class StagedFeedStorage:

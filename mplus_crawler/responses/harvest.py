@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.storage.folders import state_folder
+from mplus_crawler.storage.locks import try_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,11 @@ def lock_harvest(harvest: Harvest, job: str | None = None) -> None:
             "make it writable, or choose another with HARVEST_DIR or HARVEST_STATE_DIR"
         ) from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        locked = try_lock(lock)
+    except OSError as error:
+        lock.close()
+        raise DeliveryError(f"the lock {path} cannot be used: {error.strerror}") from None
+    if locked is False:
         lock.seek(0)
         holder = lock.read().strip() or "another process"
         lock.close()

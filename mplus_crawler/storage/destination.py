@@ -25,7 +25,7 @@ class Destination(Protocol):
     def uri(self, name: str) -> str:
         """Where *name* is: a path, or a URI in S3."""
 
-    def stage(self, name: str, failed: Failed, harvest: str) -> StagedFile:
+    def stage(self, name: str, failed: Failed) -> StagedFile:
         """A file that will be *name* there."""
 
     def read(self, name: str) -> bytes | None:
@@ -100,9 +100,9 @@ class Folder:
         """Its path."""
         return str(self.path / name)
 
-    def stage(self, name: str, failed: Failed, harvest: str) -> StagedFile:
+    def stage(self, name: str, failed: Failed) -> StagedFile:
         """A file that will be *name* in the folder."""
-        return StagedFile(self.path / name, failed, harvest)
+        return StagedFile(self.path / name, failed)
 
     def read(self, name: str) -> bytes | None:
         """What the file holds."""

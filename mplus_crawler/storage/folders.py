@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from platformdirs import user_state_path
 from scrapy.settings import BaseSettings
@@ -23,6 +23,15 @@ class Stored:
 def in_s3(place: str) -> bool:
     """Whether *place* is in S3 rather than on this machine."""
     return place[:5].lower() == "s3://"
+
+
+def local_path(uri: str) -> Path:
+    """The path of a local feed, ``file:`` or plain; ``~`` is the user's home.
+
+    Raises RuntimeError for the home of an unknown user.
+    """
+    path = unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
+    return Path(path).expanduser()
 
 
 def bucket_and_prefix(place: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mplus_crawler.storage.folders import Stored, bucket_and_prefix
-from mplus_crawler.storage.staging import StagedFile
+from mplus_crawler.storage.staging import StagedFile, beside
 
 # The tries that boto3 makes of each call, with pauses of its own between them, if nobody has
 # told it otherwise (AWS_MAX_ATTEMPTS, max_attempts in a profile).
@@ -79,9 +79,9 @@ class Bucket:
         """The URI of the object *name*."""
         return f"s3://{self.name}/{self._key(name)}"
 
-    def stage(self, name: str, failed: Callable[[OSError], None], harvest: str) -> StagedObject:
+    def stage(self, name: str, failed: Callable[[OSError], None]) -> StagedObject:
         """A local file that will be the object *name*."""
-        return StagedObject(self, name, failed, harvest)
+        return StagedObject(self, name, failed)
 
     def read(self, name: str) -> bytes | None:
         """What the object holds; ``None`` where there is none."""
@@ -199,11 +199,9 @@ class StagedObject(StagedFile):
 
     remote = True
 
-    def __init__(
-        self, bucket: Bucket, name: str, failed: Callable[[OSError], None], harvest: str
-    ) -> None:
+    def __init__(self, bucket: Bucket, name: str, failed: Callable[[OSError], None]) -> None:
         self._bucket = bucket
-        super().__init__(bucket.folder / name, failed, harvest)
+        super().__init__(bucket.folder.resolve() / name, failed)
 
     def uri(self, target: Path) -> str:
         """Where *target* is, once it is published."""
@@ -218,10 +216,11 @@ class StagedObject(StagedFile):
         """Give the object its name (OSError)."""
         self._bucket.rename(self._name(self.part), self._name(target))
         self.place = self.uri(target)
+        beside(self.target, "undelivered").unlink(missing_ok=True)
 
     def remove(self, target: Path) -> None:
         """Remove what a former harvest left under that name."""
         self._bucket.remove(self._name(target))
 
     def _name(self, target: Path) -> str:
-        return target.relative_to(self._bucket.folder).as_posix()
+        return target.relative_to(self.target.parent).as_posix()

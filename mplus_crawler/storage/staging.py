@@ -1,39 +1,95 @@
-"""Files that stand beside their target until they are whole."""
+"""Files that stand hidden beside their target until they are whole.
+
+A staged file is locked by its process, so that two never write the same target, and a later
+run can tell what killed ones have left.
+"""
 
 from __future__ import annotations
 
-import glob
+import errno
 import hashlib
 import io
 import os
 import platform
+import shutil
+import stat
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO
 
+from mplus_crawler.storage.locks import sync_folder, try_lock
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _HOST = platform.node()
+_DAY = 86_400  # seconds
+_TRIES, _PAUSE = 5, 0.05  # seconds; a sweep holds a lock for less
+
+# By hidden file, the descriptor that holds this process's lock of it.
+_claims: dict[Path, int] = {}
+
+
+def hidden(target: Path, tag: str = "") -> Path:
+    """Where *target*, or what it links to, stands until it is whole."""
+    real = target.resolve()
+    return real.with_name(f".{real.name}.harvest{tag}.part")
+
+
+def beside(target: Path, state: str) -> Path:
+    """The name beside *target* for records in another *state*, such as ``incomplete``."""
+    return target.with_name(f"{target.stem}.{state}{target.suffix}")
+
+
+def claim(part: Path) -> None:
+    """Keep the hidden file *part* to this process until :func:`release`.
+
+    Raises BlockingIOError where another process has it, and OSError.
+    """
+    if part in _claims:
+        return
+    part.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(_TRIES):
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # It may have been swept away between opening and locking.
+        if try_lock(descriptor) is not False and _is_named(descriptor, part):
+            _claims[part] = descriptor
+            return
+        os.close(descriptor)
+        time.sleep(_PAUSE)
+    raise BlockingIOError(errno.EAGAIN, "another process is writing it")
+
+
+def release(part: Path) -> None:
+    """Let go of *part*, and remove it if it is still there."""
+    descriptor = _claims.pop(part, None)
+    if descriptor is not None:
+        with suppress(OSError):
+            if _is_named(descriptor, part):
+                part.unlink()
+        os.close(descriptor)
 
 
 class StagedFile(io.BufferedIOBase):
-    """A file to be: ``.{name}.{harvest}.part`` beside *target*, until :meth:`publish` names it.
+    """A file to be: hidden beside *target* until :meth:`publish` gives it a name.
 
-    It begins with the first *former* bytes of what *target* holds already. A write that fails
-    is told to *failed* once; what is written after it goes nowhere, and nothing is published.
+    It begins with the first *former* bytes of what *target* holds already. The first write that
+    fails is reported to *failed*; what is written after it is dropped, and nothing is published.
     :attr:`place` says where its content is now, :attr:`remote` whether that will be elsewhere.
+    A published file has mode and owner of the one that it replaces, unless it is
+    :attr:`private`.
     """
 
     remote = False
+    private = False
 
     def __init__(
-        self, target: Path, failed: Callable[[OSError], None], harvest: str = "", former: int = 0
+        self, target: Path, failed: Callable[[OSError], None], former: int = 0, tag: str = ""
     ) -> None:
         self.target = target
-        self._harvest = harvest
-        self.part = target.with_name(".".join(["", target.name, *filter(None, [harvest]), "part"]))
+        self.part = hidden(target, tag)
         self.place = str(self.part)
         self.former = former
         self.bytes = 0
@@ -42,7 +98,7 @@ class StagedFile(io.BufferedIOBase):
         self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            claim(self.part)
             self._file = self.part.open("wb", buffering=1 << 18)
         except OSError as error:
             failed(error)
@@ -55,7 +111,7 @@ class StagedFile(io.BufferedIOBase):
         return self._digest.hexdigest()
 
     def writable(self) -> bool:
-        """As io asks."""
+        """True, as :mod:`io` expects."""
         return True
 
     def write(self, data: Buffer) -> int:
@@ -88,8 +144,7 @@ class StagedFile(io.BufferedIOBase):
         The pieces of *change*, which is given the file and *former*, go to a second file one by
         one. Raises what *change* raises, and leaves the file as it is then.
         """
-        target = self.target.with_name(f"{self.target.name}.rewrite")
-        second = StagedFile(target, self._failed, self._harvest)
+        second = StagedFile(self.target, self._failed, tag="-rewrite")
         try:
             second._copy(self.part, self.former)
             with self.part.open("rb") as content:
@@ -98,6 +153,8 @@ class StagedFile(io.BufferedIOBase):
             second.finish()
             if second.whole:
                 second.part.replace(self.part)
+                os.close(_claims.pop(self.part))
+                _claims[self.part] = _claims.pop(second.part)
         finally:
             second.discard()
         self.whole, self.bytes, self._digest = second.whole, second.bytes, second._digest
@@ -111,24 +168,54 @@ class StagedFile(io.BufferedIOBase):
         target.unlink(missing_ok=True)
 
     def prepare(self) -> None:
-        """Bring the content to where it wants nothing but its name; raises OSError."""
+        """Bring the content to where it needs nothing but its name; raises OSError."""
 
     def publish(self, target: Path) -> None:
-        """Give the file its name; raises OSError when that cannot be."""
-        self.part.replace(target)
+        """Give the file the name *target*, or that of the file it links to; raises OSError."""
+        self._rename(target)
         self.place = str(target)
-        directory = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        beside(self.target, "undelivered").unlink(missing_ok=True)
+
+    def keep(self) -> None:
+        """Keep what could not be delivered, on this machine and in plain sight; raises OSError."""
+        kept = beside(self.target, "undelivered")
+        self._rename(kept)
+        self.place = str(kept)
 
     def discard(self) -> None:
         """Let go of the file, and of what was written."""
         with suppress(OSError):
             if self._file is not None:
                 self._file.close()
-            self.part.unlink(missing_ok=True)
+        release(self.part)
+
+    def _rename(self, target: Path) -> None:
+        real = target.resolve()
+        with suppress(FileNotFoundError):
+            self._resemble(real.stat())
+        try:
+            self.part.replace(real)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            copy = hidden(real, "-copy")
+            shutil.copy2(self.part, copy)
+            copy.replace(real)
+        sync_folder(real.parent)
+
+    def _resemble(self, former: os.stat_result) -> None:
+        """Take owner and mode of the *former* file, as far as this user may."""
+        if self.private:
+            return
+        now = self.part.stat()
+        for owner in ((former.st_uid, former.st_gid), (-1, former.st_gid)):
+            if (now.st_uid, now.st_gid) == (former.st_uid, former.st_gid):
+                break
+            with suppress(OSError):
+                os.chown(self.part, *owner)
+                break
+        with suppress(OSError):
+            self.part.chmod(stat.S_IMODE(former.st_mode))
 
     def _copy(self, source: Path, length: int) -> None:
         with open(source, "rb") as former:
@@ -140,7 +227,7 @@ class StagedFile(io.BufferedIOBase):
         file, self._file = self._file, None
         self._failed(error)
         with suppress(OSError):
-            # The ledger has the answers; half a file only fills a disk that is full already.
+            # The ledger has the responses; half a file only fills a disk that is full already.
             self.part.unlink(missing_ok=True)
             if file is not None:
                 file.close()
@@ -149,33 +236,40 @@ class StagedFile(io.BufferedIOBase):
 def write_whole(target: Path, content: bytes) -> None:
     """Write *content* to *target*, wholly or not at all; raises OSError.
 
-    Processes that write the same file at the same time do not get into each other's way.
+    Processes may write the same file at the same time; the last one's content stays.
     """
     errors: list[OSError] = []
-    file = StagedFile(target, errors.append, f"{_HOST}-{os.getpid()}")
+    file = StagedFile(target, errors.append, tag=f"-{_HOST}-{os.getpid()}")
+    file.private = True  # a file of our own: the process decides who may read it
     file.write(content)
     file.finish()
-    if errors:
-        raise errors[0]
-    file.publish(target)
+    try:
+        if errors:
+            raise errors[0]
+        file.publish(target)
+    finally:
+        file.discard()
 
 
 def sweep(folder: Path) -> None:
-    """Remove what :func:`write_whole` has left right in *folder*, in processes that were killed.
-
-    Those of other computers are left alone: nobody can tell from here whether they still run.
-    """
-    for part in folder.glob(f".*.{glob.escape(_HOST)}-*.part"):
-        with suppress(OSError, ValueError):
-            if not _runs(int(part.name.rpartition("-")[2].removesuffix(".part"))):
-                part.unlink(missing_ok=True)
+    """Remove the hidden files that killed processes have left right in *folder*."""
+    for part in folder.glob(".*.harvest*.part"):
+        with suppress(OSError):
+            if part not in _claims and part.is_file() and not part.is_symlink():
+                _remove_if_free(part)
 
 
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def _remove_if_free(part: Path) -> None:
+    with part.open("rb+") as file:
+        locked = try_lock(file)
+        # Where there are no locks, nothing is written for a day.
+        old = time.time() - part.stat().st_mtime > _DAY
+        if locked or (locked is None and old):
+            part.unlink()
+
+
+def _is_named(descriptor: int, path: Path) -> bool:
+    """Whether *path* names the open file."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False

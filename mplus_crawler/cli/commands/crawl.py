@@ -78,4 +78,5 @@ class Command(ScrapyCrawl):
         if certificate:
             names = base_settings(getattr(crawler.spidercls, "museum", ""))
             print_summary(certificate, crawler.settings["HARVEST_DIR"], names)
+            process.acknowledge(crawler)
         return code, certificate

@@ -73,6 +73,8 @@ class Command(ScrapyCommand):
             results.append(SpiderResult.of(name, *process.outcome(crawler)))
         museums = {getattr(crawler.spidercls, "museum", "") for crawler in crawlers.values()}
         print_results(results, {name for museum in museums for name in base_settings(museum)})
+        for crawler in crawlers.values():
+            process.acknowledge(crawler)
         return worst(result.exit_code for result in results)
 
     def _checked(self, name: str, opts: argparse.Namespace) -> Crawler:

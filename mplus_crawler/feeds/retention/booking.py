@@ -84,6 +84,16 @@ class Booking:
             for part in _meanwhile(file):
                 register.strike(part)
 
+    def kept(self, file: StagedFile) -> None:
+        """Book what could not be delivered, where it is kept."""
+        if (term := self._term()) is None:
+            return
+        with self._register().opened() as register:
+            entry = self._entry(absolute(file.place), self._since(file, register, term))
+            register.add(replace(entry, bytes=file.bytes, sha256=file.sha256))
+            for part in _meanwhile(file):
+                register.strike(part)
+
     def streamed(self, run: str) -> None:
         """Book what *run* has written to standard output, and nobody can take away again."""
         if self._term() is not None:

@@ -31,8 +31,8 @@ _BY_ROWS = ("snapshot", "feed")
 class Holding:
     """Content of *spider* at *uri*: its *kind* of file, and the oldest of it, retrieved *since*.
 
-    *entry* is its entry in the register, *harvest* the one that may be using it, *fault* why it
-    cannot be reached.
+    *entry* is its entry in the register, *lock* the file that a harvest which uses it has
+    locked, *fault* why it cannot be reached.
     """
 
     uri: str
@@ -41,7 +41,7 @@ class Holding:
     since: datetime
     term: Term
     entry: Entry | None = None
-    harvest: str = ""
+    lock: str = ""
     fault: str = ""
 
     @property
@@ -99,9 +99,7 @@ class Search:
         if base.endswith(CERTIFICATE):
             name = Name(entry.spider, "certificate")
         term = self._terms[entry.spider]
-        holding = Holding(
-            entry.uri, entry.spider, name.kind, entry.since, term, entry, name.harvest
-        )
+        holding = Holding(entry.uri, entry.spider, name.kind, entry.since, term, entry, name.lock)
         if entry.uri.startswith(STREAM):
             return replace(holding, kind="stream")
         try:
@@ -124,6 +122,12 @@ class Search:
             name = Name(spider, "certificate") if spider in self._terms else None
         if name is None:
             return None
+        if not name.spider:
+            names = (replace(name, spider=spider, kind="feed") for spider in self._terms)
+            return next(filter(None, (self._named(uri, each) for each in names)), None)
+        return self._named(uri, name)
+
+    def _named(self, uri: str, name: Name) -> Holding | None:
         term = self._terms[name.spider]
         with suppress(OSError):  # removed meanwhile, or not readable for this user
             place, base = self._locate(uri)
@@ -131,7 +135,7 @@ class Search:
                 since = _since(place, base, name, term)
                 if since or name.kind not in _BY_ROWS:
                     since = since or there.modified
-                    return Holding(uri, name.spider, name.kind, since, term, harvest=name.harvest)
+                    return Holding(uri, name.spider, name.kind, since, term, lock=name.lock)
         return None
 
     def _register_feeds(self, uri: str) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from mplus_crawler.feeds.retention.contents import examine
 from mplus_crawler.feeds.retention.holdings import Holding
 from mplus_crawler.feeds.retention.register import STREAM, Register
 from mplus_crawler.storage.destination import Destination, locate
+from mplus_crawler.storage.locks import try_lock
 
 
 class NotPurgedError(Exception):
@@ -73,15 +73,11 @@ def _as_written(holding: Holding, place: Destination, name: str) -> bool:
 @contextmanager
 def _unused(holding: Holding, state: Path) -> Iterator[None]:
     """No harvest uses it; raises :class:`NotPurgedError` where one does."""
-    path = state / f"{holding.harvest}.lock"
-    if not holding.harvest or not path.exists():
+    path = state / holding.lock if holding.lock.endswith(".lock") else Path(holding.uri)
+    if not holding.lock or not path.exists():
         yield
         return
-    with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with suppress(OSError):
-                raise NotPurgedError(f"a harvest is using it: {path.read_text()}") from None
-            raise
+    with path.open("ab") as lock:
+        if try_lock(lock) is False:
+            raise NotPurgedError("a harvest is using it; wait until it has ended")
         yield

@@ -6,7 +6,6 @@ not know. It holds places and dates, and nothing of the content.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Any
 
 from mplus_crawler.feeds.retention.contents import moment
 from mplus_crawler.storage.folders import in_s3
+from mplus_crawler.storage.locks import try_lock
 from mplus_crawler.storage.staging import write_whole
 
 # Begins the URI of what went to standard output, where it cannot be found again.
@@ -58,7 +58,7 @@ class Register:
         """The register, read; what is changed within is saved. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try_lock(lock, wait=True)
             self.entries = self._read()
             before = dict(self.entries)
             try:
