@@ -7,12 +7,11 @@ members of both have the time of the commit (git-archive(1), "Attributes" and "-
 from __future__ import annotations
 
 import re
-import tarfile
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mplus_crawler.protocols.archive import DAMAGE
+from mplus_crawler.protocols.archive import DAMAGE, open_tar, open_zip
 
 Origin = dict[str, str | None]
 
@@ -33,7 +32,7 @@ def origin_of(place: Path) -> Origin:
             return UNKNOWN
         read = _in_zip if zipfile.is_zipfile(place) else _in_tar
         commit, moment = read(place)
-    except (*DAMAGE, ValueError, OverflowError):
+    except DAMAGE:
         return UNKNOWN
     if not _commit(commit):
         return UNKNOWN
@@ -41,14 +40,14 @@ def origin_of(place: Path) -> Origin:
 
 
 def _in_tar(place: Path) -> tuple[str, datetime | None]:
-    with tarfile.open(place) as archive:
+    with open_tar(place) as archive:
         first = archive.next()
         commit = archive.pax_headers.get("comment", "")
     return commit, datetime.fromtimestamp(first.mtime, UTC) if first else None
 
 
 def _in_zip(place: Path) -> tuple[str, datetime | None]:
-    with zipfile.ZipFile(place) as archive:
+    with open_zip(place) as archive:
         commit = archive.comment.decode("ascii")
         first = next(iter(archive.infolist()), None)
     return commit, _extended_time(first.extra) if first else None

@@ -1,16 +1,15 @@
-"""The published data set: files on GitHub or on disk, no API call and no key."""
+"""M+'s published data set: files on GitHub or on disk, without API and key."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import urljoin, urlsplit
 
-import orjson
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
@@ -20,8 +19,9 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.policies.policy import Policy
-from mplus_crawler.protocols.archive import ArchiveError, Member, is_archive, members
+from mplus_crawler.protocols.archive import ArchiveError, Member, is_archive, listed_ids, members
 from mplus_crawler.protocols.provenance import UNKNOWN, Origin, origin_of
+from mplus_crawler.protocols.source import SourceRecord, parse
 from mplus_crawler.records.batch import Loss, Records, stamp
 from mplus_crawler.spiders.arguments import Parser, text, whole
 from mplus_crawler.spiders.base import MuseumSpider
@@ -30,15 +30,20 @@ from mplus_crawler.spiders.mplus.tms.published import name_of
 from mplus_crawler.wire.addresses import is_loopback, origin
 from mplus_crawler.wire.resolver import trust
 
-# So many records make an item.
+# Records in an item.
 _BATCH = 100
-# Bytes and seconds of a download; the archive has some ten million bytes.
+# Missing records that a reason names; the rejected file names all.
+_NAMED = 10
+# Bytes and seconds of a download; the archive has ten million bytes.
 _LARGEST_ARCHIVE = 256 * 1024**2
 _LONGEST_DOWNLOAD = 900
 
 
 class PublishedSpider(MuseumSpider):
-    """One folder of the data set, from wherever ``source`` says: a path or an address."""
+    """One folder of the data set, from the argument ``source``: a path or a URL.
+
+    Subclasses name the :attr:`folder`.
+    """
 
     museum = "mplus_open"
     folder: ClassVar[str]
@@ -49,7 +54,7 @@ class PublishedSpider(MuseumSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with the place that it reads."""
+        """The spider, with its source."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         dataset = spider.policy.dataset
         assert dataset is not None, "the policy names no data set"
@@ -70,18 +75,18 @@ class PublishedSpider(MuseumSpider):
         return policy.base_url
 
     def allows(self, url: str) -> bool:
-        """The source's own origin, and where the publisher's is known to send on to."""
+        """The origin of the source, and those to which the publisher redirects."""
         places = [self.source]
         if origin(self.source) == origin(self.base_url) and self.policy.dataset:
             places += self.policy.dataset.redirects
         return origin(url) in map(origin, places)
 
     async def start(self) -> AsyncIterator[Any]:
-        """Read the data set, or ask for it first."""
+        """Read the data set, or request it first."""
         if is_url(self.source):
             yield Request(
                 self.source,
-                errback=self.lost,
+                errback=self.request_failed,
                 meta={
                     "skip_ledger": True,
                     "download_maxsize": _LARGEST_ARCHIVE,
@@ -94,51 +99,74 @@ class PublishedSpider(MuseumSpider):
             yield item
 
     def accept(self, request: Request, response: Response) -> None:
-        """Put the archive into a file of its own; raise InvalidResponseError where it is none."""
+        """Write the archive to a temporary file; raise InvalidResponseError where it is none."""
         with tempfile.NamedTemporaryFile(delete=False) as file:
             file.write(response.body)
         if not is_archive(Path(file.name)):
             Path(file.name).unlink()
-            raise InvalidResponseError("the answer is no archive")
+            raise InvalidResponseError("the response is no archive")
         request.cb_kwargs["archive"] = Path(file.name)
 
     def parse(self, response: Response, archive: Path) -> Iterator[Records | Loss]:
-        """The records of the archive that has come."""
+        """The records of the downloaded archive."""
         try:
             yield from self.records(archive)
         finally:
             archive.unlink()
 
-    def lost(self, failure: Failure) -> None:
-        """The archive cannot be had."""
+    def request_failed(self, failure: Failure) -> None:
+        """Report that the archive could not be downloaded."""
         reason = failure.getErrorMessage()
         Census.of(self.crawler).lost_page(f"the archive {self.source}: {reason}")
 
     def records(self, place: Path) -> Iterator[Records | Loss]:
-        """All records in *place*, a batch at a time, and what is wrong with the others."""
+        """All records in *place*, a batch at a time, and those that cannot be read."""
         census = Census.of(self.crawler)
         limit = self.arguments.get("limit")
         census.limit_to(int(limit) if limit else None)
         self.origin = origin_of(place)
         self.prepare(place)
-        # A name that is there again stands for the file that was put in last, as in unpacking.
+        # Of files with one name the last stands for all, as in unpacking.
         last = {file.name: n for n, file in enumerate(self.files(place, self.folder))}
-        census.total(len(last))
+        missing = self.missing(place, last)
+        census.total(len(last) + len(missing))
         census.expect_pages(-(-(census.expected or 0) // _BATCH))
         files = enumerate(self.files(place, self.folder))
         yield from self.batches(file for n, file in files if last.get(file.name, n) == n)
         if not last:
             census.problem(f"{self.source} holds no {self.folder}")
+        for id_ in missing:
+            yield Loss(id_, "unreadable", "the data set lists it and has no file for it")
 
     def files(self, place: Path, folder: str) -> Iterator[Member]:
-        """The files of *folder* in *place*, as far as it can be read."""
+        """The files of *folder* in *place* that can be reached."""
         try:
             yield from members(place, folder)
-        except ArchiveError as damage:
-            Census.of(self.crawler).problem(f"{self.source} {damage}")
+        except ArchiveError as error:
+            Census.of(self.crawler).problem(f"{self.source} {error}")
+
+    def missing(self, place: Path, names: Iterable[str]) -> list[str]:
+        """The ids that the data set lists and that none of the files *names* is for.
+
+        The total is only an estimate where the data set has no list.
+        """
+        census = Census.of(self.crawler)
+        try:
+            listed = listed_ids(place, self.folder)
+        except ArchiveError as error:
+            census.problem(f"{self.source} {error}")
+            return []
+        if listed is None or census.limit is not None:
+            census.total_unconfirmed()
+            return []
+        missing = sorted(listed - {*map(_id, names)}, key=lambda id_: (len(id_), id_))
+        if missing:
+            some = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
+            census.problem(f"{len(missing)} listed records have no file in {self.folder}: {some}")
+        return missing
 
     def batches(self, files: Iterator[Member]) -> Iterator[Records | Loss]:
-        """The records in *files*, as far as ``limit`` goes."""
+        """The records in *files*, up to ``limit``."""
         census = Census.of(self.crawler)
         wanted = islice(files, census.limit)
         while batch := list(islice(wanted, _BATCH)):
@@ -148,8 +176,7 @@ class PublishedSpider(MuseumSpider):
                 try:
                     records.members.append((None, _record(member)))
                 except ValueError as error:
-                    id_ = _printable(Path(member.name).stem)
-                    yield Loss(id_.lstrip("0") or id_, "unreadable", str(error))
+                    yield Loss(_id(member.name), "unreadable", str(error))
             yield records
 
     def certified(self) -> dict[str, Any]:
@@ -157,7 +184,7 @@ class PublishedSpider(MuseumSpider):
         return {"origin": self.origin}
 
     def prepare(self, place: Path) -> None:
-        """What has to be known before the first record is read."""
+        """Read what is needed before the first record."""
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of a record of the data set."""
@@ -171,17 +198,13 @@ class OpenObjectsSpider(PublishedSpider):
     kind = "mplus_object"
     folder = "objects_JSON"
 
-    def certified(self) -> dict[str, Any]:
-        """Return the commit that the archive was made of, as the archive itself names it."""
-        return {"origin": self.origin}
-
     def prepare(self, place: Path) -> None:
-        """Objects name their constituents by number: learn the names."""
+        """Read the names of constituents, since objects hold their ids only."""
         for member in self.files(place, OpenConstituentsSpider.folder):
             try:
                 record = _record(member)
             except ValueError:
-                continue  # the spider of constituents names it
+                continue  # the spider of constituents reports it
             if isinstance(record.get("id"), int):
                 self.names[record["id"]] = name_of(record)
 
@@ -195,12 +218,12 @@ class OpenConstituentsSpider(PublishedSpider):
 
 
 def is_url(source: str) -> bool:
-    """Whether *source* is an address rather than a path."""
+    """Whether *source* is a URL rather than a path."""
     return urlsplit(source).scheme in ("http", "https")
 
 
 def _place(value: str) -> str:
-    """A folder or an archive that is there, or an address."""
+    """An existing folder or archive, or a URL."""
     if is_url(value):
         split = urlsplit(value)
         if split.scheme == "http" and not is_loopback(split.hostname or ""):
@@ -213,20 +236,26 @@ def _place(value: str) -> str:
     return value
 
 
-def _record(member: Member) -> dict[str, Any]:
-    """The record in *member*; ValueError that names the file where there is none."""
+def _record(member: Member) -> SourceRecord:
+    """The record in *member*; raise ValueError that names the file where it holds none."""
     name = _printable(member.name)
     if member.content is None:
         raise ValueError(f"{name} {member.trouble}")
     try:
-        record = orjson.loads(member.content)
-    except orjson.JSONDecodeError as error:
+        record = parse(member.content)
+    except ValueError as error:
         raise ValueError(f"{name} is no JSON: {error}") from None
-    if not isinstance(record, dict):
+    if not isinstance(record, SourceRecord):
         raise ValueError(f"{name} holds no record")
     return record
 
 
+def _id(name: str) -> str:
+    """The id that the file *name* stands for."""
+    stem = _printable(Path(name).stem)
+    return stem.lstrip("0") or stem
+
+
 def _printable(name: str) -> str:
-    """*name*, which may be no UTF-8 where it comes from, as it can be written."""
+    """*name* as UTF-8, which names in folders and archives may not be."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
