@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -176,11 +177,10 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_read(
         )
         assert crawl.code == 0, crawl.err
         assert sorted(by_id(crawl)) == OBJECTS
-        told = {line["id"]: line["errors"][0]["message"] for line in crawl.rejected}
-        if place is folder:
-            assert "00777.json is no file" in told.pop("777")
-            assert "00778.json is no file" in told.pop("778")
-        assert [*told] == ["caf\ufffd"]
+        reported = {line["id"]: line["errors"][0]["message"] for line in crawl.rejected}
+        assert "is a link to objects_JSON/0/nowhere.json" in reported.pop("777")
+        assert "00778.json is no file" in reported.pop("778")
+        assert [*reported] == ["caf\ufffd"]
 
 
 def test_a_file_that_is_put_in_again_stands_for_the_first(scrapy: Scrapy, tmp_path: Path) -> None:
@@ -215,3 +215,137 @@ def test_a_source_that_cannot_be_is_a_usage_error(
 def test_limit_takes_the_first_records(scrapy: Scrapy) -> None:
     crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={PUBLISHED}", "-a", "limit=3")
     assert (crawl.code, sorted(by_id(crawl))) == (0, OBJECTS[:3]), crawl.err
+
+
+def packed(target: Path, folder: Path) -> Path:
+    """*folder* as a folder, a tar or a zip, links as links."""
+    if target.suffix == ".folder":
+        shutil.copytree(folder, target, symlinks=True)
+        return target
+    if target.suffix != ".zip":
+        return as_tar(target, folder)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            info = zipfile.ZipInfo(str(file.relative_to(folder)))
+            if file.is_symlink():
+                info.create_system, info.external_attr = 3, 0o120777 << 16
+                archive.writestr(info, str(file.readlink()))
+            elif file.is_file():
+                archive.writestr(info, file.read_bytes())
+    return target
+
+
+PACKED = [".folder", ".tar", ".xz", ".zip"]
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_links_are_followed_inside_the_data_set(
+    scrapy: Scrapy, tmp_path: Path, suffix: str
+) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(PUBLISHED, folder)
+    (folder / "elsewhere").mkdir()
+    first = folder / "objects_JSON/0/00001.json"
+    first.rename(folder / "elsewhere" / "one.json")
+    first.symlink_to("../../elsewhere/step.json")
+    (folder / "elsewhere" / "step.json").symlink_to("one.json")
+    (folder / "objects_JSON/19000").rename(folder / "nineteen")
+    (folder / "objects_JSON/19000").symlink_to("../nineteen")
+    (folder / "objects_JSON/0/00790.json").symlink_to("/etc/hostname")
+    (folder / "objects_JSON/0/00791.json").symlink_to("00792.json")
+    (folder / "objects_JSON/0/00792.json").symlink_to("00791.json")
+    place = packed(tmp_path / f"packed{suffix}", folder)
+    crawl = scrapy.crawl(
+        "mplus_open_objects", "-a", f"source={place}", "-s", "MAX_REJECT_SHARE=0.5"
+    )
+    assert crawl.code == 0, crawl.err
+    assert sorted(by_id(crawl)) == OBJECTS
+    reported = {line["id"]: line["errors"][0]["message"] for line in crawl.rejected}
+    assert sorted(reported) == ["790", "791", "792"]
+    assert all("is a link to" in message for message in reported.values())
+    assert "/etc/hostname" in reported["790"]
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_a_folder_behind_a_link_that_leads_out_is_incomplete(
+    scrapy: Scrapy, tmp_path: Path, suffix: str
+) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(PUBLISHED, folder)
+    (folder / "objects_JSON/19000").rename(tmp_path / "nineteen")
+    (folder / "objects_JSON/19000").symlink_to("../../nineteen")
+    place = packed(tmp_path / f"packed{suffix}", folder)
+    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={place}")
+    assert crawl.code == 10, crawl.err
+    assert "objects_JSON/19000 is a link to" in crawl.certificate["reason"]
+
+
+def test_a_hard_link_is_the_file(scrapy: Scrapy, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(PUBLISHED, folder)
+    os.link(folder / "objects_JSON/0/00001.json", folder / "0")
+    file = folder / "objects_JSON/0/00001.json"
+    with tarfile.open(tmp_path / "set.tar", "w") as archive:
+        archive.add(folder / "0", "set/a")  # the file itself, outside the folder of records
+        archive.add(folder, "set")
+    with tarfile.open(tmp_path / "set.tar") as archive:
+        assert archive.getmember(f"set/{file.relative_to(folder)}").islnk()
+    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={tmp_path / 'set.tar'}")
+    assert (crawl.code, sorted(by_id(crawl))) == (0, OBJECTS), crawl.err
+
+
+INDEX = '"id","sortNumber","publicAccess","objectNumber","title"\r\n'
+
+
+def with_index(folder: Path, *ids: int) -> None:
+    rows = (f'"{id_}","1",true,"{id_}.1","a ""title"",\n7,with a break"\r\n' for id_ in ids)
+    (folder / "objects.csv").write_text("\ufeff" + INDEX + "".join(rows), newline="")
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+@pytest.mark.parametrize("missing", [[], [777], [*range(50_000, 50_050)]])
+def test_records_that_the_data_set_lists_and_lacks_are_named(
+    scrapy: Scrapy, tmp_path: Path, suffix: str, missing: list[int]
+) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(PUBLISHED, folder)
+    with_index(folder, *OBJECTS, *missing)
+    place = packed(tmp_path / f"packed{suffix}", folder)
+    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={place}")
+    assert crawl.code == (10 if missing else 0), crawl.err
+    assert crawl.certificate["expected"]["last"] == len(OBJECTS) + len(missing)
+    assert sorted(int(line["id"]) for line in crawl.rejected) == missing
+    reason = crawl.certificate["reason"]
+    assert len(reason) <= 300
+    assert not missing or (f"{len(missing)} listed records" in reason)
+    assert all(str(id_) in reason for id_ in missing[:10])
+
+
+def test_half_of_a_data_set_with_its_list_is_no_data_set(scrapy: Scrapy, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(PUBLISHED, folder)
+    with_index(folder, *OBJECTS)
+    shutil.rmtree(folder / "objects_JSON" / "8000")
+    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={folder}")
+    assert crawl.code == 10
+    assert "3 listed records have no file in objects_JSON: 8523, 8597, 8619" in crawl.err
+
+
+def test_a_bad_entry_of_a_zip_ends_nothing(scrapy: Scrapy, tmp_path: Path) -> None:
+    place = as_zip(tmp_path / "set.zip")
+    with zipfile.ZipFile(place) as archive:
+        infos = [info for info in archive.infolist() if "/objects_JSON/" in info.filename]
+    data = bytearray(place.read_bytes())
+    spoilt = {}
+    for info, place_in_entry in zip(infos[1:4], (2, 60, 5), strict=True):  # header, data, data
+        data[info.header_offset + len(info.filename) * (place_in_entry > 2) + place_in_entry] ^= (
+            0xFF
+        )
+        spoilt[str(int(Path(info.filename).stem))] = info
+    place.write_bytes(data)
+    crawl = scrapy.crawl(
+        "mplus_open_objects", "-a", f"source={place}", "-s", "MAX_REJECT_SHARE=0.5"
+    )
+    assert crawl.code == 0, crawl.err
+    assert {line["id"] for line in crawl.rejected} == {*spoilt}
+    assert len(crawl.records) == len(OBJECTS) - len(spoilt)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
@@ -20,12 +21,15 @@ LARGEST_TAR = 1024**3
 # Bytes of the data set's own list of ids.
 LARGEST_INDEX = 64 * 1024**2
 # Files and folders, and the length of a file's path in characters.
-MOST_ENTRIES = 250_000
+MOST_ENTRIES = 50_000
 LONGEST_PATH = 255
 # Links that lead to one another.
 LONGEST_CHAIN = 40
-# Bytes that an archive's own structures may have at once: a PAX header, the directory of a zip.
-_LARGEST_READ = 16 * 1024**2
+# Bytes of a tar's extended header (PAX, GNU), and digits in a row: tarfile takes quadratic time
+# for both. Bytes of a zip's directory.
+LARGEST_HEADER = 8 * 1024
+LARGEST_DIRECTORY = 16 * 1024**2
+_many_digits = re.compile(rb"\d{65}").search
 
 
 class ArchiveError(Exception):
@@ -42,13 +46,16 @@ DAMAGE = (
 class BoundedFile(io.RawIOBase):
     """*file* for tarfile and zipfile, which read as many bytes as the archive tells them to.
 
-    Raise :class:`ArchiveError` for a read of more than 16 MiB, and beyond *size* bytes.
+    Raise :class:`ArchiveError` for a read of more than *largest* bytes, and beyond *size* bytes.
+    Where :attr:`tar_header`, what is read is a header of a tar.
     """
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, largest: int) -> None:
         super().__init__()
         self._file = file
         self._size = size
+        self._largest = largest
+        self.tar_header = False
 
     def readable(self) -> bool:
         """Return True."""
@@ -60,9 +67,14 @@ class BoundedFile(io.RawIOBase):
 
     def read(self, size: int | None = -1) -> bytes:
         """Return at most *size* bytes."""
-        if size is None or size < 0 or size > _LARGEST_READ:
-            raise ArchiveError(f"a header claims more than {_LARGEST_READ:,} bytes")
+        largest = LARGEST_HEADER if self.tar_header else self._largest
+        if size is None or size < 0:
+            size = largest
+        if size > largest:
+            raise ArchiveError(f"a header claims more than {largest:,} bytes")
         data = self._file.read(size)
+        if self.tar_header and _many_digits(data):
+            raise ArchiveError("a header has a number of more than 64 digits")
         if self._file.tell() > self._size:
             raise ArchiveError(f"has more than {self._size:,} bytes unpacked")
         return data

@@ -19,6 +19,8 @@ from typing import IO, Any, BinaryIO, cast
 
 from mplus_crawler.protocols.archive.bounds import (
     DAMAGE,
+    LARGEST_DIRECTORY,
+    LARGEST_FILE,
     LARGEST_TAR,
     MOST_ENTRIES,
     ArchiveError,
@@ -94,11 +96,10 @@ def open_tar(place: Path) -> Iterator[tarfile.TarFile]:
         file.seek(0)
         opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
         unpacked = cast("BinaryIO", opener(file) if opener else file)
-        with (
-            BoundedFile(unpacked, LARGEST_TAR) as bounded,
-            tarfile.open(fileobj=cast("BinaryIO", bounded), mode="r:") as archive,
-        ):
-            yield archive
+        with BoundedFile(unpacked, LARGEST_TAR, LARGEST_FILE + 1) as bounded:
+            bounded.tar_header = True
+            with tarfile.open(fileobj=cast("BinaryIO", bounded), mode="r:") as archive:
+                yield archive
 
 
 @contextmanager
@@ -106,7 +107,7 @@ def open_zip(place: Path) -> Iterator[zipfile.ZipFile]:
     """Open the zip *place* within bounds."""
     with (
         place.open("rb") as file,
-        BoundedFile(file, sys.maxsize) as bounded,
+        BoundedFile(file, sys.maxsize, LARGEST_DIRECTORY) as bounded,
         zipfile.ZipFile(cast("BinaryIO", bounded)) as archive,
     ):
         yield archive
@@ -114,15 +115,22 @@ def open_zip(place: Path) -> Iterator[zipfile.ZipFile]:
 
 def _in_tar(place: Path) -> Iterator[Entry]:
     with open_tar(place) as archive:
-        number = 0
+        stream = cast("BoundedFile", archive.fileobj)
+        offset, number = -1, 0
         while (info := archive.next()) is not None:
             # tarfile remembers every member that it has passed, thousands of them.
             archive.members = []  # type: ignore[attr-defined]
             number += 1
             if number > MOST_ENTRIES:
                 raise ArchiveError(f"has more than {MOST_ENTRIES:,} files")
+            if info.size < 0 or info.offset <= offset:  # tarfile would go back, for ever
+                raise tarfile.ReadError("a header claims a negative size")
+            offset = info.offset
+            stream.tar_header = False
             if not info.isdir():
                 yield _tar_entry(archive, info)
+            stream.tar_header = True
+        stream.tar_header = False
         _check_end(archive)
 
 

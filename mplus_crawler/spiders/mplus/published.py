@@ -129,13 +129,13 @@ class PublishedSpider(MuseumSpider):
         # Of files with one name the last stands for all, as in unpacking.
         last = {file.name: n for n, file in enumerate(self.files(place, self.folder))}
         missing = self.missing(place, last)
-        census.total(len(last) + len(missing))
+        census.total(len(last) + len(missing or ()), confirmed=missing is not None)
         census.expect_pages(-(-(census.expected or 0) // _BATCH))
         files = enumerate(self.files(place, self.folder))
         yield from self.batches(file for n, file in files if last.get(file.name, n) == n)
         if not last:
             census.problem(f"{self.source} holds no {self.folder}")
-        for id_ in missing:
+        for id_ in missing or ():
             yield Loss(id_, "unreadable", "the data set lists it and has no file for it")
 
     def files(self, place: Path, folder: str) -> Iterator[Member]:
@@ -145,20 +145,19 @@ class PublishedSpider(MuseumSpider):
         except ArchiveError as error:
             Census.of(self.crawler).problem(f"{self.source} {error}")
 
-    def missing(self, place: Path, names: Iterable[str]) -> list[str]:
+    def missing(self, place: Path, names: Iterable[str]) -> list[str] | None:
         """The ids that the data set lists and that none of the files *names* is for.
 
-        The total is only an estimate where the data set has no list.
+        None where it has no list, and where ``limit`` asks for a part.
         """
         census = Census.of(self.crawler)
         try:
             listed = listed_ids(place, self.folder)
         except ArchiveError as error:
             census.problem(f"{self.source} {error}")
-            return []
+            return None
         if listed is None or census.limit is not None:
-            census.total_unconfirmed()
-            return []
+            return None
         missing = sorted(listed - {*map(_id, names)}, key=lambda id_: (len(id_), id_))
         if missing:
             some = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
@@ -174,7 +173,7 @@ class PublishedSpider(MuseumSpider):
             records = Records(stamp(datetime.now(UTC)), [])
             for member in batch:
                 try:
-                    records.members.append((None, _record(member)))
+                    records.members.append((_id(member.name), _record(member)))
                 except ValueError as error:
                     yield Loss(_id(member.name), "unreadable", str(error))
             yield records
@@ -187,8 +186,9 @@ class PublishedSpider(MuseumSpider):
         """Read what is needed before the first record."""
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of a record of the data set."""
-        return COLUMNS[self.kind](split_languages(record, self.names), self.credit)
+        """The columns of a record; one that repeats a name, perhaps its id, has the file's id."""
+        columns = COLUMNS[self.kind](split_languages(record, self.names), self.credit)
+        return {**columns, "id": known_id} if record.repeated else columns
 
 
 class OpenObjectsSpider(PublishedSpider):
