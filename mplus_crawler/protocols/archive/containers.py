@@ -36,7 +36,7 @@ _UNIX = 3  # "version made by" of a zip whose entries have modes
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveFile:
     """A file or a link, by its normalised path.
 
     *target* is the normalised path to which a link leads; *trouble* says why the file cannot be
@@ -73,7 +73,7 @@ def is_archive(place: Path) -> bool:
         return False
 
 
-def entries(place: Path) -> Iterator[Entry]:
+def entries(place: Path) -> Iterator[ArchiveFile]:
     """Yield the files and links in *place*.
 
     Raise :class:`ArchiveError` or another of :data:`DAMAGE` after those that can be read.
@@ -113,7 +113,7 @@ def open_zip(place: Path) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
-def _in_tar(place: Path) -> Iterator[Entry]:
+def _in_tar(place: Path) -> Iterator[ArchiveFile]:
     with open_tar(place) as archive:
         stream = cast("BoundedFile", archive.fileobj)
         offset, number = -1, 0
@@ -134,19 +134,19 @@ def _in_tar(place: Path) -> Iterator[Entry]:
         _check_end(archive)
 
 
-def _tar_entry(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Entry:
+def _tar_entry(archive: tarfile.TarFile, info: tarfile.TarInfo) -> ArchiveFile:
     path = normpath(info.name)
     if info.issym():
-        return Entry(path, target=_joined(path, info.linkname))
+        return ArchiveFile(path, target=_joined(path, info.linkname))
     if info.islnk():
-        return Entry(path, target=normpath(info.linkname))
+        return ArchiveFile(path, target=normpath(info.linkname))
     if not info.isfile():
-        return Entry(path, trouble="is no file")
+        return ArchiveFile(path, trouble="is no file")
 
     def open_() -> IO[bytes]:
         return cast("IO[bytes]", archive.extractfile(info))
 
-    return Entry(path, info.size, open=open_, stream=True)
+    return ArchiveFile(path, info.size, open=open_, stream=True)
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
@@ -159,29 +159,29 @@ def _check_end(archive: tarfile.TarFile) -> None:
         pass
 
 
-def _in_zip(place: Path) -> Iterator[Entry]:
+def _in_zip(place: Path) -> Iterator[ArchiveFile]:
     with open_zip(place) as archive:
         for info in archive.infolist():
             if not info.is_dir():
                 yield _zip_entry(archive, info)
 
 
-def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
+def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArchiveFile:
     path = normpath(info.filename)
     # zipfile unpacks other methods without a limit, whatever the claimed size.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return Entry(path, trouble="is compressed by a method that is not supported")
+        return ArchiveFile(path, trouble="is compressed by a method that is not supported")
     if info.create_system == _UNIX and stat.S_ISLNK(info.external_attr >> 16):
         try:
             with archive.open(info) as file:
                 target = file.read(4096).decode("utf-8", "surrogateescape")
         except DAMAGE as error:
-            return Entry(path, trouble=f"cannot be read: {error}")
-        return Entry(path, target=_joined(path, target))
-    return Entry(path, info.file_size, open=lambda: archive.open(info))
+            return ArchiveFile(path, trouble=f"cannot be read: {error}")
+        return ArchiveFile(path, target=_joined(path, target))
+    return ArchiveFile(path, info.file_size, open=lambda: archive.open(info))
 
 
-def _in_folder(place: Path) -> Iterator[Entry]:
+def _in_folder(place: Path) -> Iterator[ArchiveFile]:
     root = place.resolve()
 
     def fail(error: OSError) -> None:
@@ -194,13 +194,13 @@ def _in_folder(place: Path) -> Iterator[Entry]:
             path = file.relative_to(place).as_posix()
             try:
                 if file.is_symlink():
-                    yield Entry(path, target=_target(file, root))
+                    yield ArchiveFile(path, target=_target(file, root))
                 elif not file.is_file():  # reading a pipe would wait for ever
-                    yield Entry(path, trouble="is no file")
+                    yield ArchiveFile(path, trouble="is no file")
                 else:
-                    yield Entry(path, file.stat().st_size, open=_opener(file))
+                    yield ArchiveFile(path, file.stat().st_size, open=_opener(file))
             except OSError as error:
-                yield Entry(path, trouble=f"cannot be read: {error.strerror}")
+                yield ArchiveFile(path, trouble=f"cannot be read: {error.strerror}")
 
 
 def _opener(file: Path) -> Callable[[], IO[bytes]]:

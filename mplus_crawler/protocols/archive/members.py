@@ -15,7 +15,7 @@ from mplus_crawler.protocols.archive.bounds import (
     LONGEST_PATH,
     ArchiveError,
 )
-from mplus_crawler.protocols.archive.containers import Entry, entries
+from mplus_crawler.protocols.archive.containers import ArchiveFile, entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class _Finder:
         """Whether files of the folder can be below *path*."""
         return self._above(path) is not None
 
-    def member(self, name: str, entry: Entry) -> Member:
+    def member(self, name: str, entry: ArchiveFile) -> Member:
         """The file *name* with the content of *entry*."""
         if len(name) > LONGEST_PATH:
             short = f"{name[: LONGEST_PATH - 1]}…"
