@@ -30,6 +30,7 @@ class Meta(TypedDict, total=False):
     accepted_invalid: bool  # invalid after all retries; its readable part was accepted
     back_off_times: int  # how often the server has refused it with 429
     parse_error: str  # why the response to the former try could not be read
+    probe: bool  # sent to see if a server that was away is back
     health_check: bool  # its success shows that the server is healthy
 
     # Set and read by spiders.

@@ -1,34 +1,45 @@
-"""Retries: the one place that judges an answer and decides to ask again."""
+"""Retries: the one place that judges a response and decides to send its request again."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError
 from mplus_crawler.museum.components import Component
-from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
+from mplus_crawler.wire.failures import describe, is_unreachable
+from mplus_crawler.wire.outage import Outage
+from mplus_crawler.wire.throttle import Throttle
 
 logger = logging.getLogger(__name__)
 
-# A refusal for coming too often: the throttle has parked the tier, asking again costs no patience.
-_PARKED = (429,)
+# A 203 is a 200 that a proxy has changed (RFC 9110 section 15.3.4): its contents are checked.
+_ACCEPTED = (200, 203)
+# Sent by gateways whose server is away. A record that breaks the server may cause these, too,
+# so that a health check, where there is one, decides.
+_GATEWAY = (502, 503, 521, 522, 523, 530)
+# RETRY_BACKOFF_BASE times this is how long a server is waited for: two minutes.
+_PATIENCE = 240
+# A request that waits for the server looks this often, in seconds, if it is back.
+_LOOK_UP = 0.2
 
 
 class RetriesExhaustedError(IgnoreRequest):
-    """A request that failed as often as patience allows; *status* is that of the last answer.
+    """A request that failed on every attempt; *status* is that of the last response.
 
-    *not_retryable*: any other one like it would fail, too. *unreadable*: the response cannot be
-    parsed.
+    *not_retryable*: the response shows that no other attempt can succeed. *unreadable*: the
+    response cannot be parsed.
     """
 
     def __init__(
@@ -51,143 +62,217 @@ class RetriesExhaustedError(IgnoreRequest):
 
 
 class RetryMiddleware(Component):
-    """Passes accepted answers, asks again for others, and gives up in the end.
+    """Passes accepted responses, retries the others, and gives up in the end.
 
-    A failure is retried ``RETRY_TIMES`` times after an exponentially growing, fully jittered
-    pause (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/)
-    that the throttle waits. After ``RETRY_BREAKER`` errors of the server's in a row, whichever
-    requests they answered, the crawl stops, unless the spider has a witness that the server is
-    well, and only these requests fail. Statuses and exceptions are those of Scrapy's
-    ``RETRY_HTTP_CODES`` and ``RETRY_EXCEPTIONS``; the spider's ``accept`` judges what answered 200.
+    A request is retried ``RETRY_TIMES`` times after an exponentially growing, fully jittered
+    pause (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/).
+    Statuses and exceptions are those of ``RETRY_HTTP_CODES`` and ``RETRY_EXCEPTIONS``; the
+    spider's ``accept`` judges responses with status 200.
+
+    When the server is away, requests wait for it instead and lose no retry: when it cannot be
+    reached, and when failures in a row (``RETRY_BREAKER`` of them, all attempts of a request, or
+    two minutes) are not explained by records on which a healthy server fails: the spider's
+    health check tells. After two minutes the crawl stops; see :class:`.Outage`.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         settings = crawler.settings
         self._census = Census.of(crawler)
+        self._throttle = Throttle.of(crawler)
         self._times = settings.getint("RETRY_TIMES")
-        self._parked_times = settings.getint("RETRY_BACK_OFF_TIMES")
+        self._back_off_times = settings.getint("RETRY_BACK_OFF_TIMES")
         self._breaker = settings.getint("RETRY_BREAKER")
-        self._errors_in_a_row = 0
-        self._vouched = 0
-        self._most_vouched = settings.getint("LOOKAHEAD")  # so many pages can be bad at a time
         self._base = settings.getfloat("RETRY_BACKOFF_BASE")
         self._longest = settings.getfloat("RETRY_BACKOFF_MAX")
+        self._timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
+        self._outage = Outage(_PATIENCE * self._base)
+        self._one_check = asyncio.Lock()
+        self._checks_in_a_row = 0
+        self._most_checks = settings.getint("LOOKAHEAD")  # this many pages can be bad at a time
         self._codes = {int(code) for code in settings.getlist("RETRY_HTTP_CODES")}
         self._exceptions = tuple(
             load_object(exception) for exception in settings.getlist("RETRY_EXCEPTIONS")
         )
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
-        """*response* when it is accepted, else the request again."""
-        if request.meta.get("third_party"):  # what isn't the museum's doesn't decide on its harvest
+        """*response* if it is accepted, else the request for its retry."""
+        if request.meta.get("third_party"):  # no other host decides on the harvest
             request.meta.setdefault("retrieved_at", _now())
             return response
+        if not request.meta.get("replayed"):
+            self._outage.responded = True
         if response.status in request.meta.get("handle_httpstatus_list", ()):
+            self._succeeded(request)
             return response
-        spider = Museum.of(self._crawler)
-        if reason := spider.access_denied(response):
+        if reason := self._museum.access_denied(response):
             self._census.stop(Verdict.REFUSED, reason)
             raise IgnoreRequest(f"{response.status}")
-        if response.status in _PARKED:
-            return self._again_when_free(request, response)
-        if reason := spider.not_retryable(response):
+        if response.status == 429:
+            return self._retry_after_back_off(request, response)
+        if reason := self._museum.not_retryable(response):
+            self._succeeded(request)
             raise RetriesExhaustedError(reason, not_retryable=True)
         if response.status in self._codes:
-            await self._break_circuit(response.status)
-            return self._again(request, f"the museum answered {response.status}", response.status)
-        self._errors_in_a_row = 0
-        self._vouched = 0 if not request.meta.get("health_check") else self._vouched + 1
-        if response.status == 304:  # one that was asked for has become the former answer by now
-            return self._again(request, "the museum answered 304, unasked")
-        if response.status != 200:
+            reason = f"the museum answered {response.status}"
+            return await self._failed(request, reason, response.status)
+        self._succeeded(request)
+        if response.status == 304:  # a requested one has become the former response by now
+            return self._retry(request, "the museum answered 304 to an unconditional request")
+        if response.status not in _ACCEPTED:
             raise IgnoreRequest(f"the museum answered {response.status}")
+        return self._judge(request, response)
+
+    async def process_exception(self, request: Request, exception: Exception) -> Request | None:
+        """The request for a retry, where *exception* may pass."""
+        timeout = request.meta.get("download_timeout") or self._timeout
+        if not isinstance(exception, (*self._exceptions, DownloadCancelledError)):
+            self._outage.over()  # it says nothing of the server
+            return None
+        reason = await describe(exception, request, timeout)
+        if isinstance(exception, DownloadCancelledError):
+            self._succeeded(request)
+            raise RetriesExhaustedError(reason)
+        if request.meta.get("third_party"):
+            return self._retry(request, reason)
+        return await self._failed(request, reason, unreachable=is_unreachable(exception))
+
+    def _succeeded(self, request: Request) -> None:
+        """The server has responded with something else than an error of its own."""
+        if request.meta.get("replayed"):
+            return
+        self._outage.over()
+        if not request.meta.get("health_check"):
+            self._checks_in_a_row = 0
+
+    def _judge(self, request: Request, response: Response) -> Request | Response:
+        """*response* if the spider accepts it, else the request for its retry."""
         request.meta.setdefault("retrieved_at", _now())
         try:
-            spider.accept(request, response)
-        except InvalidResponseError as fault:
-            return self._faulty(request, response, fault)
+            self._museum.accept(request, response)
+        except InvalidResponseError as error:
+            return self._retry_invalid(request, response, error)
         return response
 
-    def process_exception(self, request: Request, exception: Exception) -> Request | None:
-        """The request again where the exception may pass."""
-        if isinstance(exception, self._exceptions):
-            return self._again(request, _told(exception))
-        return None
-
-    def _faulty(
-        self, request: Request, response: Response, fault: InvalidResponseError
+    def _retry_invalid(
+        self, request: Request, response: Response, error: InvalidResponseError
     ) -> Request | Response:
-        """Ask again; in the end take what could be read, and say what is missing."""
+        """The retry of an invalid response; in the end what is readable of it is accepted."""
         request.meta.pop("retrieved_at")
-        unreadable = isinstance(fault, UnreadableResponseError)
-        if unreadable and request.meta.get("parse_error") == str(fault):
-            raise RetriesExhaustedError(f"{fault}, twice", unreadable=True)
-        request.meta["parse_error"] = str(fault)
+        unreadable = isinstance(error, UnreadableResponseError)
+        if unreadable and request.meta.get("parse_error") == str(error):
+            raise RetriesExhaustedError(f"{error}, twice", unreadable=True)
+        request.meta["parse_error"] = str(error)
         try:
-            return self._again(request, str(fault))
+            return self._retry(request, str(error))
         except RetriesExhaustedError as gave_up:
-            if fault.page is None:
+            if error.page is None:
                 gave_up.unreadable = unreadable
                 raise
-        self._census.doubt(f"{request.url}: {fault}")
+        self._census.doubt(f"{request.url}: {error}")
         request.meta.update(retrieved_at=_now(), accepted_invalid=True, skip_ledger=True)
-        request.cb_kwargs["page"] = fault.page
+        request.cb_kwargs["page"] = error.page
         return response
 
-    async def _break_circuit(self, status: int) -> None:
-        """Stop rather than hammer a server that has nothing but errors."""
-        self._errors_in_a_row += 1
-        if self._errors_in_a_row != self._breaker or await self._is_well():
-            return
-        reason = f"the museum answered {self._breaker} errors in a row, lastly {status}"
-        self._census.stop(Verdict.STOPPED, reason)
-        raise IgnoreRequest(reason)
+    async def _failed(
+        self,
+        request: Request,
+        reason: str,
+        status: int | None = None,
+        *,
+        unreachable: bool = False,
+    ) -> Request:
+        """The retry of a request that the server has failed: at once, or when it is back."""
+        if request.meta.get("health_check"):
+            raise RetriesExhaustedError(reason, status)
+        self._outage.failed()
+        if unreachable or await self._is_away(request, status):
+            return await self._wait(request, reason)
+        return self._retry(request, reason, status)
 
-    async def _is_well(self) -> bool:
-        """Whether the server answers what the spider has for a witness."""
-        witness = Museum.of(self._crawler).health_check()
-        if witness is None or self._vouched >= self._most_vouched:
+    async def _is_away(self, request: Request, status: int | None) -> bool:
+        """Whether the failures in a row are an outage, rather than records that are bad."""
+        async with self._one_check:
+            if self._outage.probing or not self._outage.failures:
+                return self._outage.probing  # another request has found out meanwhile
+            return await self._find_out(request, status)
+
+    async def _find_out(self, request: Request, status: int | None) -> bool:
+        outage, tried = self._outage, request.meta.get("retry_times", 0)
+        if outage.failures >= self._breaker:
+            self._checks_in_a_row += 1
+            within = self._checks_in_a_row <= self._most_checks
+            return not (within and await self._is_healthy())
+        if not outage.responded:
+            return outage.failures > 1 and outage.exhausted
+        given_up = tried >= self._times and outage.failures > tried
+        if outage.failures < self._breaker / 2 or not (given_up or outage.exhausted):
             return False
-        meta = {**witness.meta, "health_check": True, "skip_ledger": True, "max_retry_times": 0}
+        if self._museum.health_check() is None:
+            return outage.exhausted or status in _GATEWAY
+        return not await self._is_healthy()
+
+    async def _is_healthy(self) -> bool:
+        """Whether the spider's health check succeeds; without one nothing is known."""
+        check = self._museum.health_check()
+        if check is None:
+            return False
+        meta = {**check.meta, "health_check": True, "skip_ledger": True, "max_retry_times": 0}
         try:
-            await self._crawler.engine.download_async(witness.replace(meta=meta))
-        except Exception as error:  # whatever it is, nobody vouches
-            logger.info("%s: %s", witness.url, _told(error))
+            await self._crawler.engine.download_async(check.replace(meta=meta))
+        except Exception as error:  # any failure means that it is not known to be healthy
+            logger.info("health check %s: %s", check.url, error)
             return False
         return True
 
-    def _again(self, request: Request, reason: str, status: int | None = None) -> Request:
+    async def _wait(self, request: Request, reason: str) -> Request:
+        """*request* once the server is back, without the loss of a retry, until patience ends."""
+        outage = self._outage
+        if outage.probing and not request.meta.get("probe"):
+            while self._outage.probing:
+                await self._throttle.pause(_LOOK_UP)
+            return self._copy(request, meta={})
+        if not outage.exhausted:
+            outage.probing = True
+            logger.warning("%s; waiting %.0f s for the server", reason, outage.pause)
+            return self._copy(request, meta={"retry_delay": outage.pause, "probe": True})
+        if outage.responded:
+            verdict, waited = Verdict.STOPPED, f"{outage.failures} errors in a row"
+            why = f"the server is away: {waited} in {outage.seconds:.0f} s, the last: {reason}"
+        else:
+            verdict, host = Verdict.INCOMPLETE, urlsplit(request.url).netloc
+            why = f"{host} has never responded in {outage.failures} attempts: {reason}"
+        self._census.stop(verdict, why)
+        raise IgnoreRequest(reason)
+
+    def _retry(self, request: Request, reason: str, status: int | None = None) -> Request:
         tried = request.meta.get("retry_times", 0)
         most = request.meta.get("max_retry_times", self._times)
-        if tried >= (most if status is None else request.meta.get("max_error_retries", most)):
+        if status is not None:
+            most = request.meta.get("max_error_retries", most)
+        if tried >= most:
             raise RetriesExhaustedError(f"{reason}, {tried + 1} times", status)
         pause = random.uniform(0, min(self._longest, self._base * 2**tried))
-        logger.info("%s: %s; again in %.1f s", request.url, reason, pause)
+        logger.info("%s: %s; retrying in %.1f s", request.url, reason, pause)
         return self._copy(request, meta={"retry_times": tried + 1, "retry_delay": pause})
 
-    def _again_when_free(self, request: Request, response: Response) -> Request:
-        parked = request.meta.get("back_off_times", 0)
-        if parked >= self._parked_times:
-            reason = f"the museum refuses with {response.status}, {parked + 1} times"
+    def _retry_after_back_off(self, request: Request, response: Response) -> Request:
+        """Too many requests: the throttle backs off, and the request loses no retry."""
+        times = request.meta.get("back_off_times", 0)
+        if times >= self._back_off_times:
+            reason = f"the museum refuses with {response.status}, {times + 1} times"
             self._census.stop(Verdict.STOPPED, reason)
             raise IgnoreRequest(reason)
-        return self._copy(request, meta={"back_off_times": parked + 1})
+        return self._copy(request, meta={"back_off_times": times + 1})
 
     def _copy(self, request: Request, meta: dict[str, float]) -> Request:
         self._crawler.stats.inc_value("retry/count")
-        request = Museum.of(self._crawler).retry_of(request)
+        request = self._museum.retry_of(request)
         return request.replace(
             dont_filter=True,
             priority=request.priority + 1,
-            meta={**request.meta, "replayed": False, **meta},
+            meta={**request.meta, "replayed": False, "probe": False, **meta},
         )
-
-
-def _told(exception: Exception) -> str:
-    """What went wrong, without the objects that Twisted prints inside of it."""
-    text = str(exception).rstrip(".")
-    return type(exception).__name__ if not text or "<" in text else text
 
 
 def _now() -> str:

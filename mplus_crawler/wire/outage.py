@@ -1,0 +1,50 @@
+"""Outages: failures in a row, and how long the server is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+
+class Outage:
+    """The failures since the last success, whatever their causes and requests.
+
+    A server that has responded in this run is waited for during *patience* seconds, with
+    growing pauses; one that has never responded, for an eighth of that. Meanwhile one request
+    probes it, and the others wait. *now* is the clock.
+    """
+
+    def __init__(self, patience: float, now: Callable[[], float] = monotonic) -> None:
+        self._patience = patience
+        self._now = now
+        self._since: float | None = None
+        self.failures = 0
+        self.responded = False
+        self.probing = False
+
+    def failed(self) -> None:
+        """Count a failure."""
+        self.failures += 1
+        if self._since is None:
+            self._since = self._now()
+
+    def over(self) -> None:
+        """The server has responded with something else than a failure."""
+        self.failures = 0
+        self.probing = False
+        self._since = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first of the failures."""
+        return 0.0 if self._since is None else self._now() - self._since
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the server has been waited for long enough."""
+        return self.seconds >= (self._patience if self.responded else self._patience / 8)
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next attempt: twice as long as the outage has lasted, within bounds."""
+        return min(max(2 * self.seconds, self._patience / 30), self._patience / 3)

@@ -1,0 +1,194 @@
+"""A server that is away: waited for while that can help, and then reported with its cause."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.wire.outage import Outage
+from tests.conftest import Scrapy, limit
+
+UNLIMITED = limit(1_000_000, 1) + limit(1_000_000, 1, "single")
+# The server is waited for during 240 times that many seconds.
+QUICK = ("-s", "RETRY_BACKOFF_BASE=0.02", "-s", "AUTOTHROTTLE_MAX_DELAY=0.05")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def wait_out(outage: Outage, clock: Clock) -> list[float]:
+    """The pauses that a request waits while nothing comes back."""
+    pauses: list[float] = []
+    while True:
+        outage.failed()
+        if outage.exhausted:
+            return pauses
+        pauses.append(outage.pause)
+        clock.now += outage.pause
+
+
+def test_a_server_that_has_responded_is_waited_for_with_growing_pauses() -> None:
+    clock = Clock()
+    outage = Outage(120.0, clock)
+    outage.responded = True
+    pauses = wait_out(outage, clock)
+    assert pauses == sorted(pauses)
+    assert (pauses[0], max(pauses)) == (4.0, 40.0)
+    assert 120 <= sum(pauses) <= 160
+    assert len(pauses) < 8
+    # A restart of a minute is over long before.
+    assert any(60 <= sum(pauses[:n]) < 100 for n in range(len(pauses)))
+    outage.over()
+    assert (outage.failures, outage.seconds, outage.exhausted) == (0, 0.0, False)
+
+
+def test_a_server_that_has_never_responded_is_given_up_within_a_minute() -> None:
+    clock = Clock()
+    outage = Outage(120.0, clock)
+    pauses = wait_out(outage, clock)
+    assert 2 <= len(pauses) <= 8
+    assert 10 <= sum(pauses) <= 45
+
+
+# --- at the wire ------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The base URL of a server that does *serve* with each connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def run() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=run, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v2/"
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def hang(connection: socket.socket) -> None:
+    with connection:
+        connection.recv(65536)
+        time.sleep(30)
+
+
+def hang_up(connection: socket.socket) -> None:
+    with connection:
+        connection.recv(65536)
+
+
+def speak_no_http(connection: socket.socket) -> None:
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"220 mail.example.org ESMTP\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("serve", "words"),
+    [
+        (hang, "no response from 127.0.0.1"),
+        (hang_up, "connection was closed before"),
+        (speak_no_http, "not HTTP"),
+    ],
+)
+@pytest.mark.parametrize("spider", ["agents", "types"])
+def test_a_server_that_never_responds_is_named_with_what_happens(
+    scrapy: Scrapy, serve: Callable[[socket.socket], None], words: str, spider: str
+) -> None:
+    scrapy.policy(UNLIMITED)
+    began = time.monotonic()
+    with listening(serve) as base_url:
+        crawl = scrapy.crawl(spider, *QUICK, "-s", "DOWNLOAD_TIMEOUT=0.4", DMG_BASE_URL=base_url)
+    assert crawl.code == 10, crawl.err
+    assert words in crawl.certificate["reason"]
+    assert len(crawl.certificate["reason"]) <= 300
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("spider", ["agents", "agent", "types"])
+def test_a_refused_connection_asks_for_the_sandbox(scrapy: Scrapy, spider: str) -> None:
+    scrapy.policy(UNLIMITED)
+    arguments = ("-a", "pids=DMG-A-00162,DMG-A-00163") if spider == "agent" else ()
+    port = free_port()
+    crawl = scrapy.crawl(spider, *arguments, *QUICK, DMG_BASE_URL=f"http://127.0.0.1:{port}/v2/")
+    assert crawl.code == 10, crawl.err
+    assert f"connection refused by 127.0.0.1:{port}" in crawl.certificate["reason"]
+    assert f"scrapy sandbox --port {port}" in crawl.certificate["reason"]
+    assert "Error" not in crawl.certificate["reason"]
+
+
+def at(port: int) -> Sandbox:
+    return Sandbox(objects=300, latency=0.05, limits="off", port=port, v1="live")
+
+
+def start(scrapy: Scrapy, sandbox: Sandbox, spider: str = "objects") -> Any:
+    """A harvest of *sandbox* that has had some of its pages."""
+    scrapy.at(sandbox).policy(UNLIMITED)
+    process = scrapy.start("crawl", spider, "-a", "page_size=10", *QUICK)
+    while sum(tier["requests"] for tier in sandbox.stats()["tiers"].values()) < 6:
+        time.sleep(0.02)
+        assert process.poll() is None
+    return process
+
+
+# Half of the time that the server is waited for.
+AWAY = 2.4
+
+
+@pytest.mark.parametrize("fault", ["", "status:code=503,", "status:code=502,", "truncate:"])
+def test_a_restart_costs_nothing(scrapy: Scrapy, fault: str) -> None:
+    port = free_port()
+    with at(port) as sandbox:
+        process = start(scrapy, sandbox)
+        if fault:
+            sandbox.fault(f"{fault}times=always")
+            time.sleep(AWAY)
+            sandbox.clear()
+    if not fault:
+        time.sleep(AWAY)
+    with at(port):
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert fault or "connection refused" in errors
+    feed = Path(scrapy.folder, "data", "objects.jsonl").read_text()
+    assert len(feed.splitlines()) >= 290
+
+
+@pytest.mark.parametrize("spider", ["objects", "v1_objects"])
+def test_a_server_that_stays_away_stops_the_harvest(scrapy: Scrapy, spider: str) -> None:
+    with at(free_port()) as sandbox:
+        process = start(scrapy, sandbox, spider)
+    began = time.monotonic()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 11, errors
+    assert 2 * AWAY - 1 <= time.monotonic() - began < 20
+    assert "the server is away" in errors
+    assert "connection refused by 127.0.0.1" in errors
+    assert f"scrapy crawl {spider}" in errors
+    reason = next(line for line in errors.splitlines() if "reason" in line)
+    assert len(reason) < 330
