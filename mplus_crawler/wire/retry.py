@@ -95,6 +95,12 @@ class RetryMiddleware(Component):
             load_object(exception) for exception in settings.getlist("RETRY_EXCEPTIONS")
         )
 
+    async def process_request(self, request: Request) -> None:
+        """Hold *request* while another one probes a server that is away."""
+        exempt = ("probe", "health_check", "third_party")
+        while self._outage.probing and not any(map(request.meta.get, exempt)):
+            await self._throttle.pause(_LOOK_UP)
+
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         """*response* if it is accepted, else the request for its retry."""
         if request.meta.get("third_party"):  # no other host decides on the harvest
@@ -187,7 +193,7 @@ class RetryMiddleware(Component):
             raise RetriesExhaustedError(reason, status)
         self._outage.failed()
         if unreachable or await self._is_away(request, status):
-            return await self._wait(request, reason)
+            return self._wait(request, reason)
         return self._retry(request, reason, status)
 
     async def _is_away(self, request: Request, status: int | None) -> bool:
@@ -225,12 +231,10 @@ class RetryMiddleware(Component):
             return False
         return True
 
-    async def _wait(self, request: Request, reason: str) -> Request:
+    def _wait(self, request: Request, reason: str) -> Request:
         """*request* once the server is back, without the loss of a retry, until patience ends."""
         outage = self._outage
         if outage.probing and not request.meta.get("probe"):
-            while self._outage.probing:
-                await self._throttle.pause(_LOOK_UP)
             return self._copy(request, meta={})
         if not outage.exhausted:
             outage.probing = True

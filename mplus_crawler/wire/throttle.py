@@ -207,7 +207,7 @@ class Throttle(Extension):
     def _too_long(self, tier: Tier, wait: float) -> str:
         then = datetime.now().astimezone() + timedelta(seconds=wait)
         return (
-            f"rate limit {tier.name}: no request may be sent until {then:%Y-%m-%d %H:%M:%S %Z}, "
+            f"rate limit {tier.name}: the budget is spent until {then:%Y-%m-%d %H:%M:%S %Z}, "
             f"{wait:.0f} s from now, longer than THROTTLE_MAX_WAIT ({self._patience:.0f} s)"
         )
 
