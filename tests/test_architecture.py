@@ -254,6 +254,7 @@ SCRAPY_META = {
     "download_timeout",
     "handle_httpstatus_list",
     "max_retry_times",
+    "proxy",
     "retry_times",
 }
 
