@@ -276,10 +276,10 @@ WHOLE = index(3, "glas", "hout", "wol")
 # answers in turn (the last one stays), verdict, exit code, items, words of the reason
 FAULTS: dict[str, tuple[list[bytes], str, int, int, str]] = {
     "html, once": ([b"<html></html>", WHOLE], "complete", 0, 3, ""),
-    "html": ([b"<html></html>"], "incomplete", 10, 0, "id/materials: the answer is HTML"),
+    "html": ([b"<html></html>"], "incomplete", 10, 0, "id/materials: the response is HTML"),
     "cut off": ([WHOLE[:-9]], "incomplete", 10, 0, "no whole JSON"),
     "an empty object": ([b"{}"], "incomplete", 10, 0, "no list of members"),
-    "no total": ([b'{"hydra:member":[]}'], "incomplete", 10, 0, "no count"),
+    "no total": ([b'{"hydra:member":[]}'], "incomplete", 10, 0, "no total"),
     "short, once": ([index(3, "glas", "hout"), WHOLE], "complete", 0, 3, ""),
     "short": ([index(3, "glas", "hout")], "incomplete", 10, 2, "2 of 3 members"),
     "a total too low": ([index(2, "a", "b", "c")], "complete_with_drift", 0, 3, "counts 2"),

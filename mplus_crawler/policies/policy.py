@@ -1,4 +1,4 @@
-"""A museum's policy: what may be asked of its API, how often, and on which terms.
+"""A museum's policy: which requests its API permits, how often, and on which terms.
 
 :mod:`mplus_crawler.policies` holds those of the museums, and reads them.
 """
@@ -17,7 +17,7 @@ from mplus_crawler.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in any window of so many seconds."""
+    """*requests* in any window of *seconds*."""
 
     requests: int
     seconds: float
@@ -25,7 +25,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Paths that share one counter at the museum, and the limits that hold for it at once."""
+    """Paths that the museum counts together, and the limits that apply to them at once."""
 
     name: str
     paths: tuple[str, ...]
@@ -35,18 +35,18 @@ class Tier:
 
     @property
     def rate(self) -> float:
-        """Requests a second that the tightest of the limits allows in the long run."""
+        """Requests per second that the strictest limit permits in the long run."""
         return min(limit.requests / limit.seconds for limit in self.limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """The key that the museum gives out, and where it goes.
+    """The key that the museum issues, and where it goes.
 
     It comes from the variable *environment*, and goes with requests below *paths*: in the
     *header* (after the word *scheme*, if any), or in the parameter *query* of the URL; one of
-    the two is set. *ask* says in a line how to get a key. Where *counted*, the museum's limits
-    are the key's, not the address's.
+    the two is set. *ask* says in one line how to get a key. If *counted*, the museum
+    counts requests by key, not by address.
     """
 
     environment: str
@@ -76,7 +76,7 @@ class ImageLicence:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """Whose texts stand in the museum's records, on which hosts they are, and their licence."""
+    """A publisher whose texts are quoted in records: its hosts, and the licence of the texts."""
 
     name: str
     hosts: tuple[str, ...]
@@ -129,7 +129,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Which images are fetched unless others are named, and how often a host may be asked.
+    """Which images are fetched by default, and how often an image host may be requested.
 
     *licences* are slugs of terms; *hosts* are tiers of hosts with limits of their own, by name.
     """
@@ -139,7 +139,7 @@ class Images:
     hosts: Mapping[str, Tier]
 
     def tier(self, host: str) -> Tier:
-        """The tier of *host*, which bears its name: no two hosts share a limit."""
+        """The tier of *host*, named after it: no two hosts share a limit."""
         return replace(self.hosts.get(host, self.usual), name=host)
 
 
@@ -213,7 +213,7 @@ class Policy:
         return ".." not in asked and any(asked[: len(place)] == place for place in places)
 
     def version(self, name: str) -> Version:
-        """The version of that name; raises :class:`UsageError` where the policy lacks it."""
+        """The version of that name; raise :class:`UsageError` if the policy has none."""
         for version in self.versions:
             if version.name == name:
                 return version
@@ -221,7 +221,7 @@ class Policy:
 
     @property
     def strictest(self) -> Tier:
-        """The tier that allows least."""
+        """The tier with the lowest rate."""
         return min(self.tiers, key=lambda tier: tier.rate)
 
 

@@ -113,7 +113,7 @@ def _lay_over(shipped: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[st
 
 
 def _lay_images_over(shipped: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """Limits come with a source of their own; a host replaces the host of its name."""
+    """Overlaid limits need their own source; a host replaces the host of the same name."""
     limited = ("limits", "source", "checked")
     kept = {k: v for k, v in shipped.items() if k not in limited or "limits" not in overlay}
     hosts = overlay.get("host", [])
@@ -199,5 +199,5 @@ def _credential(facts: dict[str, Any] | None) -> Credential | None:
 
 
 def _tuples(facts: dict[str, Any]) -> dict[str, Any]:
-    """*facts* with what is listed as tuples, which nobody can change."""
+    """*facts* with tuples for lists, so that a policy cannot be changed."""
     return {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}

@@ -27,9 +27,9 @@ def read_document(body: bytes) -> SourceRecord:
         if text[:1] == b"{" and text[-1:] == b"}":
             raise UnreadableResponseError(f"the response is no valid JSON ({error})") from None
         what = "HTML" if text[:1] == b"<" else f"no whole JSON ({error})"
-        raise InvalidResponseError(f"the answer is {what}") from None
+        raise InvalidResponseError(f"the response is {what}") from None
     if not isinstance(document, SourceRecord):
-        raise InvalidResponseError("the answer is no JSON object")
+        raise InvalidResponseError("the response is no JSON object")
     return document
 
 

@@ -1,4 +1,4 @@
-"""Spider arguments: what each may be, and the spelling that the museum reads."""
+"""Spider arguments: parsers that check a value and return it as the museum spells it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Parser = Callable[[str], str]
 def parse_arguments(
     spider: str, allowed: Mapping[str, Parser], given: Mapping[str, str]
 ) -> dict[str, str]:
-    """*given* arguments in the museum's spelling.
+    """Return the *given* arguments as the museum spells them.
 
-    Raises :class:`UsageError` that names the allowed ones for one that is unknown, and what
-    is wrong for one that is malformed. Names that begin with ``_`` are a scheduler's own
-    (Scrapyd passes ``_job``) and are passed over.
+    Raise :class:`UsageError` for an unknown argument, naming the allowed ones, and for a malformed
+    value. Names that begin with ``_`` belong to a scheduler (Scrapyd passes ``_job``) and are
+    ignored.
     """
     parsed = {}
     for name, value in given.items():
@@ -37,14 +37,14 @@ def parse_arguments(
 
 
 def day(value: str) -> str:
-    """A date, YYYY-MM-DD."""
+    """Return a date, YYYY-MM-DD."""
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         raise ValueError("write a date as YYYY-MM-DD")
     return date.fromisoformat(value).isoformat()
 
 
 def whole(least: int, most: int | None = None) -> Parser:
-    """A whole number from *least* to *most*."""
+    """Return a parser of whole numbers from *least* to *most*."""
 
     def parse(value: str) -> str:
         number = int(value) if re.fullmatch(r"\d{1,9}", value) else -1
@@ -57,28 +57,28 @@ def whole(least: int, most: int | None = None) -> Parser:
 
 
 def year(value: str) -> str:
-    """A year, negative before our era."""
+    """Return a year; years BCE are negative."""
     if not re.fullmatch(r"-?\d{1,4}", value):
         raise ValueError("write a year")
     return value
 
 
 def years(value: str) -> str:
-    """Two years, FROM/TO."""
+    """Return two years, FROM/TO."""
     if not re.fullmatch(r"-?\d{1,4}/-?\d{1,4}", value):
         raise ValueError("write two years as FROM/TO")
     return value
 
 
 def yes(value: str) -> str:
-    """``true``: the museum has no filter for the contrary and would ignore it."""
+    """Return ``true``; the museum ignores ``false``, so it is refused."""
     if flag(value) != "true":
-        raise ValueError("the museum filters by true only; leave it out for all")
+        raise ValueError("the museum only filters by true; omit the argument for all records")
     return "true"
 
 
 def flag(value: str) -> str:
-    """``true`` or ``false``, in lower case, which is all that the museum reads."""
+    """Return ``true`` or ``false`` in lower case, as the museum requires."""
     word = value.strip().lower()
     if word in ("true", "1", "yes"):
         return "true"
@@ -88,7 +88,7 @@ def flag(value: str) -> str:
 
 
 def one_of(*words: str) -> Parser:
-    """One of *words*, in any case."""
+    """Return a parser of one of *words*, in any case."""
 
     def parse(value: str) -> str:
         for word in words:
@@ -100,14 +100,14 @@ def one_of(*words: str) -> Parser:
 
 
 def text(value: str) -> str:
-    """Anything but nothing."""
+    """Return text that is not empty."""
     if not value.strip():
         raise ValueError("it is empty")
     return value
 
 
 def without(characters: str) -> Parser:
-    """Text without *characters*, on which the museum's server fails."""
+    """Return a parser of text without *characters*, which break the museum's server."""
 
     def parse(value: str) -> str:
         if found := set(characters) & set(value):
@@ -118,7 +118,7 @@ def without(characters: str) -> Parser:
 
 
 def some_of(*words: str) -> Parser:
-    """Some of *words*, in any case, with commas between them."""
+    """Return a parser of some of *words*, separated by commas, in any case."""
     one = one_of(*words)
 
     def parse(value: str) -> str:

@@ -94,7 +94,7 @@ class MuseumSpider(Museum):
         """The arguments in the museum's spelling; :class:`UsageError` on any that is wrong.
 
         Also checks policy, base URL and key, so that nothing is left to fail after the first
-        request; :class:`AccessDeniedError` where a key is wanted and not there.
+        request; :class:`AccessDeniedError` if a required key is not set.
         """
         item_class(getattr(cls, "kind", ""))
         policy = cls.load_policy(settings)
@@ -200,7 +200,7 @@ class MuseumSpider(Museum):
             there, here = origin(url), origin(self.base_url)
         except ValueError:
             return False
-        # What the API's own name leads to is not looked at: only its own origin may be asked.
+        # The address of the API's own host is not checked, so only its own origin is permitted.
         return there == here or (there[1] != here[1] and is_public(url))
 
 

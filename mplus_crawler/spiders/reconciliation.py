@@ -181,7 +181,7 @@ class Reconciliation(Component):
         return self._request(url, self._list, number, self._spider.policy.page_size)
 
     def _list(self, response: Response, page: Page) -> Iterator[Request]:
-        """Take the page's ids, and request the next pages."""
+        """Collect the page's ids, and request the next pages."""
         self._census.total(page.total)
         ids = [self._spider.id_of(member) for member in page.members]
         self._listed |= {id_: page.number for id_ in ids if id_}
@@ -223,7 +223,7 @@ class Reconciliation(Component):
         """A response to the request for one record: the record, another one, or none."""
         found = self._spider.id_of(record)
         if response.status == 200 and found and found != id_:
-            yield self._loss(id_, f"the museum answers with another record, {found}")
+            yield self._loss(id_, f"the museum responds with another record, {found}")
         elif response.status == 200:
             if not self._census.knows(id_):
                 yield Records(response.meta["retrieved_at"], [(id_, record)])

@@ -70,7 +70,7 @@ class HydraPages:
 
 
 def read_listing(body: bytes, most: int | None = None) -> MemberList:
-    """The collection without pages in *body*, of which *most* members were asked for.
+    """The collection without pages in *body*, of which *most* members were requested.
 
     Raises :class:`InvalidResponseError` when it is none, and when it lists less than it counts.
     """
@@ -82,7 +82,7 @@ def read_listing(body: bytes, most: int | None = None) -> MemberList:
     listing = MemberList(document, members, total)
     due = total if most is None else min(most, total)
     if len(members) < due:
-        raise InvalidResponseError(f"the answer has {len(members)} of {due} members", listing)
+        raise InvalidResponseError(f"the response has {len(members)} of {due} members", listing)
     return listing
 
 
@@ -98,7 +98,7 @@ def read_lists(body: bytes, *names: str) -> MemberList:
 def _total(document: dict[str, Any]) -> int:
     total = document.get("hydra:totalItems")
     if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-        raise InvalidResponseError("the answer has no count of all records")
+        raise InvalidResponseError("the response has no total")
     return total
 
 

@@ -1,4 +1,4 @@
-"""Version 1 of the API, as it was: for servers that still have it.
+"""Version 1 of the API, for servers that still provide it.
 
 Elsewhere each spider ends with the day of the version's retirement, and the spider to use.
 """
@@ -32,10 +32,10 @@ from mplus_crawler.wire.retry import RetriesExhaustedError
 
 
 class V1Spider(GentSpider):
-    """A collection of version 1, its pages counted: their links lead to places that are none.
+    """A collection of version 1, paged by number: the links of its pages do not work.
 
     :attr:`successor` is the spider that brings the same today, :attr:`parameters` are what the
-    museum must be told in order not to leave records out.
+    museum needs in order not to omit records.
     """
 
     kind = "v1_record"
@@ -48,14 +48,14 @@ class V1Spider(GentSpider):
     size: int
     rows: int | None
     lookahead: int
-    _asked: int = 0
+    _requested: int = 0
     _in_flight: int = 0
     _end: int = 1
     _cut: int | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with what it asks for."""
+        """The spider, with its version and page size."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         limit = spider.arguments.get("limit")
         spider.version = spider.policy.version("v1")
@@ -75,7 +75,7 @@ class V1Spider(GentSpider):
         return urljoin(self.base_url, f"{self.version.path}/")
 
     def certified(self) -> dict[str, Any]:
-        """The version's own place."""
+        """The version's base URL."""
         return {"base_url": self.root}
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
@@ -83,14 +83,14 @@ class V1Spider(GentSpider):
         return columns(record)
 
     async def start(self) -> AsyncIterator[Request]:
-        """Ask for the first page."""
+        """Request the first page."""
         self.census = Census.of(self.crawler)
         self.census.limit_to(self.rows)
         for request in self.next_pages():
             yield request
 
     def accept(self, request: Request, response: Response) -> None:
-        """Read the page, and hand it to the callback."""
+        """Read the page for the callback."""
         number, size = request.meta["page"], request.meta["size"]
         request.cb_kwargs["page"] = read_page(response.body, number, size)
 
@@ -109,7 +109,7 @@ class V1Spider(GentSpider):
         yield self.records(response, page)
 
     def learn(self, page: OsloPage) -> None:
-        """Take from *page* how many pages and records there are."""
+        """Learn from *page* how many pages and records there are."""
         last = -(-page.last * page.size // self.size)
         wanted = last if self.rows is None else min(last, -(-self.rows // self.size))
         self._end = max(self._end, wanted)
@@ -131,21 +131,21 @@ class V1Spider(GentSpider):
         return page + 1, before + 1
 
     def arrived(self) -> Iterator[Request]:
-        """The pages to ask for now that one is in, or lost."""
+        """The pages to request after one has arrived or failed."""
         self._in_flight -= 1
         self.census.expect_pages(self.end)
         yield from self.next_pages()
 
     def next_pages(self) -> Iterator[Request]:
         """Pages up to the last, a few at a time."""
-        while self._asked < self.end and self._in_flight < self.lookahead:
-            self._asked += 1
+        while self._requested < self.end and self._in_flight < self.lookahead:
+            self._requested += 1
             self._in_flight += 1
-            yield self.page_request(self._asked)
+            yield self.page_request(self._requested)
 
     @property
     def end(self) -> int:
-        """The last page, as far as it is known: a page that is none cuts off what follows."""
+        """The last known page; a page that does not exist is beyond it."""
         return self._end if self._cut is None else min(self._end, self._cut)
 
     def page_request(self, number: int, *, again: bool = False) -> Request:
@@ -207,7 +207,7 @@ class V1Spider(GentSpider):
             yield Loss(None, "unreadable", reason, self.place(number))
 
     def past_the_end(self, number: int) -> None:
-        """A page that was announced and is none: the ids tell, where there is a total."""
+        """An announced page that does not exist: the total shows whether records are missing."""
         remark = f"page {number} was announced and is past the end (harvest anew: -a fresh=true)"
         if number == 1:
             remark = (
@@ -219,18 +219,18 @@ class V1Spider(GentSpider):
             self.census.note(remark)
 
     def not_retryable(self, response: Response) -> str:
-        """A page that is none."""
+        """404: the page does not exist."""
         return "the museum answered 404" if response.status == 404 else ""
 
     def access_denied(self, response: Response) -> str:
-        """The version is gone: 410, or 404 before it has answered anything."""
+        """The version is gone: 410, or 404 before the first page."""
         missing = response.status == 404 and not self.census.pages.fetched
         if response.status == 410 or (missing and not _names_page(response)):
             return f"{response.status} from {response.url}: {self.retirement(response)}"
         return super().access_denied(response)
 
     def retirement(self, response: Response) -> str:
-        """When the version was retired, by the answer or else the policy, and what to use."""
+        """When the version was retired, by the response or the policy, and what to use instead."""
         sunset = read_lifecycle(response).sunset
         day = sunset.date() if sunset else _retired_on(response) or self.version.sunset
         instead = f"use {self.successor} (scrapy crawl {self.successor})"
@@ -250,7 +250,7 @@ def _body(response: Response) -> dict[str, Any]:
 
 
 def _names_page(response: Response) -> bool:
-    """Whether it is a page that is missing, by the museum's own words, not the version."""
+    """Whether the server reports a missing page, not a missing version."""
     return "page" in str(_body(response).get("error", "")).lower()
 
 
@@ -262,7 +262,7 @@ def _retired_on(response: Response) -> date | None:
 
 
 class V1ObjectsSpider(V1Spider):
-    """Objects, as version 1 had them."""
+    """Objects of version 1."""
 
     name = "v1_objects"
     path = "id/objects"
@@ -271,7 +271,7 @@ class V1ObjectsSpider(V1Spider):
 
 
 class V1AgentsSpider(V1Spider):
-    """Agents, as version 1 had them."""
+    """Agents of version 1."""
 
     name = "v1_agents"
     path = "id/agents"
@@ -279,7 +279,7 @@ class V1AgentsSpider(V1Spider):
 
 
 class V1ExhibitionsSpider(V1Spider):
-    """Exhibitions, as version 1 had them."""
+    """Exhibitions of version 1."""
 
     name = "v1_exhibitions"
     path = "id/exhibitions"
@@ -287,7 +287,7 @@ class V1ExhibitionsSpider(V1Spider):
 
 
 class V1ConceptsSpider(V1Spider):
-    """Concepts, as version 1 had them."""
+    """Concepts of version 1."""
 
     name = "v1_concepts"
     path = "id/concepts"

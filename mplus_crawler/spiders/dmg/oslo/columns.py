@@ -1,4 +1,4 @@
-"""Columns of version 1's records, as far as its shapes are known; the rest is in ``record``."""
+"""Columns of version 1's records, for the known shapes; everything else is in ``record``."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class OsloPage:
 
 
 def read_page(body: bytes, number: int, size: int) -> OsloPage:
-    """The page *number* in *body*, *size* rows having been asked for.
+    """The page *number* in *body*; *size* rows were requested.
 
     Links may be malformed, so that only their parameters are read. Raises
     :class:`InvalidResponseError` for anything but a collection page, and for a page that is short
@@ -59,7 +59,7 @@ def read_page(body: bytes, number: int, size: int) -> OsloPage:
     size = _parameter(links.get("@id"), SIZE) or _parameter(links.get("hydra:first"), SIZE) or size
     last = _parameter(links.get("hydra:last"), NUMBER)
     if total is None and last is None:
-        raise InvalidResponseError("the answer has no count of all records, nor of pages")
+        raise InvalidResponseError("the response has neither a total nor a number of pages")
     following = number + 1 if links.get("hydra:next") else number
     last = max(last or 0, -(-(total or 0) // size), following)
     page = OsloPage(number, size, total, last, members)
