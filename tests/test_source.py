@@ -175,7 +175,14 @@ def nested(levels: int) -> bytes:
 
 
 def test_a_deep_record_is_written_as_it_is() -> None:
-    assert json_line({"record": parse(nested(300))}) == b'{"record":%s}\n' % nested(300)
+    record = parse(nested(300))
+    assert json_line({"record": record}) == b'{"record":%s}\n' % nested(300)
+    assert record.repeated == ()
+
+
+def test_a_record_too_deep_to_check_is_not_passed_unchecked() -> None:
+    record = SourceRecord({}, nested(5_000))
+    assert record.repeated == ("unknown, too many nested levels",)
 
 
 @pytest.mark.parametrize("levels", [5_000, 100_000])

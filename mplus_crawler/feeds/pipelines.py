@@ -143,4 +143,4 @@ class ValidatePipeline(Component):
 
 
 def _repeats(name: str) -> dict[str, str]:
-    return {"path": "record", "message": f"an object has the name {name!r:.200} more than once"}
+    return {"path": "record", "message": f"repeated name: {name!r:.200}"}
