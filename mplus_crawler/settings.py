@@ -64,11 +64,13 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     # It returns what it can of a damaged body; wire/bodies.py checks each to its end.
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # OriginGuard is stricter
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,  # wire/proxy.py replaces it
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,  # it gives up too early
     "mplus_crawler.responses.ledger.LedgerMiddleware": 540,
     "mplus_crawler.wire.retry.RetryMiddleware": 550,
     "mplus_crawler.responses.revalidation.RevalidationMiddleware": 560,
     "mplus_crawler.wire.session.SessionMiddleware": 700,
+    "mplus_crawler.wire.proxy.ProxyMiddleware": 750,
     "mplus_crawler.wire.throttle.ThrottleMiddleware": 880,
 }
 SPIDER_MIDDLEWARES_BASE = {

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.addresses import is_public, is_public_address
 from tests.conftest import Crawl, Scrapy
 from tests.test_images import LIMITS, PNG, feed, png, row
@@ -44,6 +45,20 @@ LOCAL = [
     "[2002:7f00:1::]",
     "[fe80::1]",
     "[fec0::1]",
+    "[::ffff:10.0.0.1]",
+    "[::10.0.0.1]",
+    "[::ffff:0:10.0.0.1]",
+    "[64:ff9b::8.8.8.8]",
+    "[64:ff9b:1::1]",
+    "[2001:0:7f00:1::1]",
+    "[2606:4700::5efe:10.0.0.1]",
+    "[2606:4700::200:5efe:10.0.0.1]",
+    "[2606:4700::1%25eth0]",
+    "[fe80::1%25lo]",
+    "0x7f.1",
+    "017700000001",
+    "3232235777",
+    "10.1",
     "[fc00::1]",
     "[ff02::1]",
     "localhost",
@@ -130,6 +145,20 @@ def private_server() -> Iterator[Server]:
         yield server
 
 
+def resolving(scrapy: Scrapy, folder: Path, **addresses: str) -> None:
+    """Let names that contain a keyword have its address, in commands started from now on."""
+    (folder / "sitecustomize.py").write_text(
+        "import socket\n"
+        "real = socket.getaddrinfo\n"
+        "def found(host, *options, **more):\n"
+        f"    for part, address in {addresses!r}.items():\n"
+        "        host = address if part in str(host) else host\n"
+        "    return real(host, *options, **more)\n"
+        "socket.getaddrinfo = found\n"
+    )
+    scrapy.environment["PYTHONPATH"] = str(folder)
+
+
 def images(scrapy: Scrapy, server: Server, *rows: dict[str, object]) -> Crawl:
     file = feed(scrapy.folder / "feed.jsonl", rows)
     given = ("-a", f"feed={file}", "-s", "MAX_REJECT_SHARE=1", "-s", "RETRY_BACKOFF_BASE=0.01")
@@ -158,12 +187,7 @@ def test_no_image_is_asked_of_a_private_place(
     hosts = [f"127.0.0.1:{port}", f"localhost:{port}", f"2130706433:{port}", f"127.1:{port}"]
     hosts += [f"[::ffff:127.0.0.1]:{port}", f"0.0.0.0:{port}", f"1.1.1.1@127.0.0.1:{port}"]
     # A name on the web that leads here: only the resolver can see it.
-    (tmp_path / "sitecustomize.py").write_text(
-        "import socket\n"
-        "real = socket.gethostbyname\n"
-        "socket.gethostbyname = lambda name: '127.0.0.1' if 'example' in name else real(name)\n"
-    )
-    scrapy.environment["PYTHONPATH"] = str(tmp_path)
+    resolving(scrapy, tmp_path, example="127.0.0.1")
     scrapy.environment.update({"no_proxy": "*", "NO_PROXY": "*"})
     secret = tmp_path / "secret.png"
     secret.write_bytes(PNG)
@@ -218,3 +242,99 @@ def test_no_collection_leads_to_a_private_place(
     assert private_server.asked == []
     assert crawl.code in (10, 13), crawl.err
     assert "Traceback" not in crawl.err
+
+
+# IPv6
+
+
+@pytest.fixture(scope="module")
+def sixth() -> Iterator[Sandbox]:
+    """A museum that has an IPv6 address only."""
+    with Sandbox(host="::1", objects=130, invalid=0) as museum:
+        yield museum
+
+
+def test_a_museum_with_an_ipv6_address_is_harvested(scrapy: Scrapy, sixth: Sandbox) -> None:
+    assert "[::1]" in sixth.base_url
+    crawl = scrapy.crawl("objects", DMG_BASE_URL=sixth.base_url)
+    assert (crawl.code, len(crawl.records)) == (0, 130), crawl.err
+
+
+def test_another_spelling_of_an_address_is_the_same_place(scrapy: Scrapy, sixth: Sandbox) -> None:
+    base = sixth.base_url.replace("[::1]", "[0:0:0:0:0:0:0:1]")
+    crawl = scrapy.crawl("objects", DMG_BASE_URL=base)
+    assert (crawl.code, len(crawl.records)) == (0, 130), crawl.err
+
+
+def test_a_name_that_has_an_ipv6_address_only_is_found(
+    scrapy: Scrapy, sixth: Sandbox, tmp_path: Path
+) -> None:
+    resolving(scrapy, tmp_path, localhost="::1")
+    base = sixth.base_url.replace("[::1]", "localhost")
+    crawl = scrapy.crawl("objects", DMG_BASE_URL=base)
+    assert (crawl.code, len(crawl.records)) == (0, 130), crawl.err
+
+
+@pytest.mark.parametrize("host", ["[::ffff:127.0.0.1]", "[::FFFF:7f00:1]"])
+def test_every_loopback_address_may_be_a_base(scrapy: Scrapy, host: str) -> None:
+    member = {"@id": "https://data.designmuseumgent.be/v2/id/object/1", "@type": "crm:E22"}
+    body = json.dumps({"hydra:totalItems": 1, "hydra:view": {}, "hydra:member": [member]})
+    with serving(lambda path: (200, [], body.encode())) as server:
+        base = server.base_url.replace("127.0.0.1", host)
+        crawl = scrapy.crawl("objects", "-s", "MAX_REJECT_SHARE=1", DMG_BASE_URL=base)
+    assert crawl.code == 0, crawl.err
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["[::ffff:10.0.0.1]", "[fe80::1]", "10.0.0.1", "[64:ff9b::7f00:1]"]
+)
+def test_no_other_address_is_a_base_without_tls(scrapy: Scrapy, host: str) -> None:
+    crawl = scrapy.crawl("objects", DMG_BASE_URL=f"http://{host}/v2/")
+    assert crawl.code == 2
+    assert "loopback" in crawl.err
+
+
+# Proxies
+
+
+def proxied(scrapy: Scrapy, proxy: str) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        scrapy.environment |= {name: proxy, name.upper(): proxy}
+    for name in ("no_proxy", "NO_PROXY"):
+        scrapy.environment.pop(name, None)
+
+
+@pytest.mark.parametrize("proxy", ["{}", "http://[nonsense", "socks5://127.0.0.1:1", "http://:0"])
+def test_no_proxy_is_used_for_this_machine(
+    scrapy: Scrapy, private_server: Server, sixth: Sandbox, proxy: str
+) -> None:
+    proxied(scrapy, proxy.format(private_server.base_url.removesuffix("/v2/")))
+    crawl = scrapy.crawl("objects", DMG_BASE_URL=sixth.base_url)
+    assert (crawl.code, private_server.asked) == (0, []), crawl.err
+
+
+@pytest.mark.parametrize("proxy", ["http://me:canary@[x", "socks5://me:canary@h:1", "canary:port"])
+def test_a_malformed_proxy_is_named_before_any_request(scrapy: Scrapy, proxy: str) -> None:
+    proxied(scrapy, proxy)
+    crawl = scrapy.crawl("objects", DMG_BASE_URL="https://museum.example/v2/")
+    assert crawl.code == 2, crawl.err
+    assert "https_proxy is not the URL of a proxy" in crawl.err
+    assert "canary" not in crawl.err
+
+
+def test_a_proxy_does_not_reach_what_the_guard_refuses(
+    scrapy: Scrapy, private_server: Server, tmp_path: Path
+) -> None:
+    """The proxy would resolve these names itself, and reach this machine or its network."""
+    resolving(scrapy, tmp_path, loop="127.0.0.1", lan="10.0.0.1", public="93.184.216.34")
+    proxied(scrapy, private_server.base_url.removesuffix("/v2/"))
+    hosts = ["loop.example", "lan.example", "unknown.invalid"]
+    rows = [row(n, f"http://{host}/{n}.png") for n, host in enumerate([*hosts, "public.example"])]
+    with serving(lambda path: (200, [("Content-Type", "image/png")], png(path))) as server:
+        crawl = images(scrapy, server, *rows)
+    assert private_server.asked == ["http://public.example/3.png"]
+    assert {lost["id"] for lost in crawl.rejected} == {
+        f"http://{host}/{n}.png" for n, host in enumerate(hosts)
+    }
+    assert crawl.code == 0, crawl.err

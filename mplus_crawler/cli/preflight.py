@@ -20,6 +20,7 @@ from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.storage.destination import check_s3
 from mplus_crawler.storage.folders import in_s3, state_folder
 from mplus_crawler.wire.budget.stores import open_budget
+from mplus_crawler.wire.proxy import check_proxies
 
 # Read from the environment only, as the museums' keys: arguments and settings are logged and show
 # in process lists.
@@ -68,6 +69,7 @@ def check_launch(
         identity = spidercls.check(settings, arguments)
         identity.pop("fresh", None)
         base = spidercls.base(settings, spidercls.load_policy(settings))
+        check_proxies(base)
         if spidercls.is_private(identity):
             os.umask(0o077)  # all files are readable by their owner only
     open_budget(settings.get("BUDGET_URL")).close()

@@ -12,21 +12,29 @@ from urllib.parse import urlsplit
 _LOCAL_NAMES = ("localhost", "local", "localdomain", "internal", "home.arpa")
 # Addresses that carry an IPv4 address inside (RFC 6052, RFC 3056, RFC 4380).
 _CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/32", "2002::/16", "2001::/32")))
+# So does an interface identifier of ISATAP (RFC 5214 section 6.1), private or not (the u bit).
+_ISATAP, _ANY_ISATAP = 0x00005EFE, 0xFDFFFFFF
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port of *url* (RFC 6454), with the scheme's default port."""
     split = urlsplit(url)
     port = split.port or {"https": 443, "http": 80}.get(split.scheme)
-    return split.scheme, (split.hostname or "").lower().removesuffix("."), port
+    host = (split.hostname or "").lower().removesuffix(".")
+    if ":" in host:
+        with suppress(ValueError):
+            host = ipaddress.ip_address(host).compressed
+    return split.scheme, host, port
 
 
 def is_loopback(host: str) -> bool:
-    """Whether *host* is ``localhost`` or a loopback address."""
+    """Whether *host* is ``localhost`` or a loopback address, IPv4-mapped ones included."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ip = ipaddress.ip_address(host)
     except ValueError:
-        return host.lower() == "localhost"
+        return host.lower().removesuffix(".") == "localhost"
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback
 
 
 def is_public_address(address: str) -> bool:
@@ -40,7 +48,11 @@ def is_public_address(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address) and (
-        ip.ipv4_mapped or ip.is_site_local or any(ip in carrier for carrier in _CARRIERS)
+        ip.ipv4_mapped
+        or ip.scope_id
+        or ip.is_site_local
+        or any(ip in carrier for carrier in _CARRIERS)
+        or int(ip) >> 32 & _ANY_ISATAP == _ISATAP
     ):
         return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from scrapy.settings import BaseSettings
 from scrapy.spiderloader import get_spider_loader
@@ -17,6 +18,7 @@ from mplus_crawler.cli.diagnosis.check import Check
 from mplus_crawler.errors import HarvestError
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.wire.addresses import is_loopback
 from mplus_crawler.wire.budget.budget import Account, BudgetUnavailableError, RateLimits
 from mplus_crawler.wire.budget.stores import open_budget
 
@@ -93,7 +95,8 @@ def _date(url: str, user_agent: str) -> str | None:
     """Return the ``Date`` header of the response, whatever its status."""
     request = Request(url, headers={"User-Agent": user_agent})
     try:
-        with build_opener(_NoRedirect).open(request, timeout=_TIMEOUT) as response:
+        direct = [ProxyHandler({})] if is_loopback(urlsplit(url).hostname or "") else []
+        with build_opener(_NoRedirect, *direct).open(request, timeout=_TIMEOUT) as response:
             date: str | None = response.headers.get("Date")
     except HTTPError as error:
         date = error.headers.get("Date")

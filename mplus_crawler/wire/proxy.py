@@ -1,0 +1,52 @@
+"""HTTP proxies from the environment: not for this machine, and never around the address guard."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from urllib.parse import urlsplit
+
+from scrapy import Request
+from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
+from scrapy.exceptions import IgnoreRequest
+from scrapy.utils.httpobj import urlparse_cached
+
+from mplus_crawler.errors import UsageError
+from mplus_crawler.wire.addresses import is_loopback, is_public_address
+from mplus_crawler.wire.resolver import is_trusted, proxies, proxy_host
+
+
+def check_proxies(url: str) -> None:
+    """Raise :class:`UsageError` if a proxy for *url* is malformed; it may hold a password."""
+    split = urlsplit(url)
+    proxy = proxies().get(split.scheme)
+    if proxy and not is_loopback(split.hostname or "") and not proxy_host(proxy):
+        raise UsageError(f"{split.scheme}_proxy is not the URL of a proxy; use http://HOST:PORT")
+
+
+class ProxyMiddleware(HttpProxyMiddleware):
+    """Scrapy's proxy support, for remote hosts only.
+
+    A proxy resolves names itself, where no resolver of ours can refuse a private address. So the
+    name of a host that a response or a feed has given is resolved here first.
+    """
+
+    async def process_request(  # type: ignore[override]  # Scrapy awaits what it gets
+        self, request: Request
+    ) -> None:
+        """Set the proxy of *request*; drop one to a name without public addresses."""
+        host = urlparse_cached(request).hostname or ""
+        if is_loopback(host):
+            request.meta["proxy"] = None
+        super().process_request(request)
+        if request.meta.get("proxy") and not is_trusted(host) and not await _is_public(host):
+            raise IgnoreRequest(f"{host} has no public address: not requested through the proxy")
+
+
+async def _is_public(host: str) -> bool:
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return bool(found) and all(is_public_address(str(address[0])) for *_, address in found)
