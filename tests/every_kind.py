@@ -24,8 +24,13 @@ GENT = (
 )
 MPLUS = ("mplus_objects", "mplus_constituents", "mplus_exhibitions", "mplus_terms")
 PUBLISHED_SET = ("mplus_open_objects", "mplus_open_constituents")
-# More calls a second than M+ grants, so that nobody waits.
-_FAST = limit(1000, 1, "calls")
+SPIDERS = (*GENT, "images", *MPLUS, *PUBLISHED_SET)
+# More requests a second than the museums grant, so that nobody waits.
+_CALLS = limit(1000, 1, "calls")
+_IMAGES = (
+    '[images]\nlimits = [{ requests = 5000, seconds = 1 }]\nsource = "the test"\n'
+    "checked = 2026-11-22\n"
+)
 
 Feeds = Mapping[str, Path]
 
@@ -34,22 +39,25 @@ Feeds = Mapping[str, Path]
 def feeds(tmp_path_factory: pytest.TempPathFactory) -> Feeds:
     """The snapshot of each spider, by its name."""
     scrapy = Scrapy(tmp_path_factory.mktemp("every_kind"))
-    scrapy.policy(_FAST, "mplus")
-    options: dict[str, Any] = {"limits": "off", "v1": "live", "rights": 0.5, "invalid": 0}
+    folder = scrapy.folder / "data"
+    scrapy.policy(_CALLS, "mplus")
+    scrapy.policy(_IMAGES)
+    options: dict[str, Any] = {"limits": "off", "links": "local", "v1": "live", "rights": 0.5}
+    arguments = dict.fromkeys(PUBLISHED_SET, f"source={PUBLISHED}")
+    arguments["images"] = f"feed={folder / 'objects.jsonl'}"
     rows = {"objects": 400, "agents": 80, "exhibitions": 40, "concepts": 60}
-    with Sandbox(**options, **rows) as museum:
+    with Sandbox(**options, **rows, invalid=0) as museum:
         scrapy.environment |= {
             "DMG_BASE_URL": museum.base_url,
             "DMG_API_KEY": FACTS["private_key"],
             "MPLUS_URL": museum.mplus_url,
             "MPLUS_API_KEY": "key-of-the-test",
         }
-        for spider in (*GENT, *MPLUS, *PUBLISHED_SET):
-            source = ("-a", f"source={PUBLISHED}") if spider in PUBLISHED_SET else ()
-            crawl = scrapy.crawl(spider, *source)
+        for spider in SPIDERS:
+            given = ("-a", arguments[spider]) if spider in arguments else ()
+            crawl = scrapy.crawl(spider, *given)
             assert crawl.code == 0, (spider, crawl.err)
-    folder = scrapy.folder / "data"
-    return {spider: folder / f"{spider}.jsonl" for spider in (*GENT, *MPLUS, *PUBLISHED_SET)}
+    return {spider: folder / f"{spider}.jsonl" for spider in SPIDERS}
 
 
 def rows(feed: Path) -> list[dict[str, Any]]:

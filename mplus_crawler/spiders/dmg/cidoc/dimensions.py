@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mplus_crawler.spiders.dmg.cidoc.jsonld import Node, first_label, ids, nodes, text
+from mplus_crawler.spiders.dmg.cidoc.jsonld import (
+    Node,
+    first_label,
+    ids,
+    label,
+    nodes,
+    text,
+    uri_of,
+)
 
 # By Getty AAT 300055644, 300055647, 300072633 and 300055624, or the museum's word. The word counts
 # first: the museum types its "breedte" as 300055645, which is Getty's length.
@@ -52,17 +60,27 @@ def dimension_columns(record: Node) -> dict[str, Any]:
 
 
 def _detail(node: Node) -> dict[str, Any]:
-    kinds, units = nodes(node, "crm:P2_has_type"), nodes(node, "crm:P91_has_unit")
+    kind, kind_id = _named(node.get("crm:P2_has_type"))
+    unit, unit_id = _named(node.get("crm:P91_has_unit"))
     written = text(node.get("crm:P90_has_value"))
     match = _number(written) if written else None
     return {
-        "kind": first_label(kinds),
-        "kind_id": next(iter(ids(kinds)), None),
+        "kind": kind,
+        "kind_id": kind_id,
         "value": float(match[0].replace(",", ".")) if match else None,
         "text": written,
-        "unit": first_label(units),
-        "unit_id": next(iter(ids(units)), None),
+        "unit": unit,
+        "unit_id": unit_id,
     }
+
+
+def _named(value: Any) -> tuple[str | None, str | None]:
+    """Return the first label and the first URI of a node, or of several."""
+    if type(value) is dict:
+        return label(value), uri_of(value)
+    several = value if type(value) is list else []
+    found = [one for one in several if type(one) is dict]
+    return first_label(found), next(iter(ids(found)), None)
 
 
 def _looked_up(table: dict[str, Any], label: str | None, uri: str | None) -> Any:

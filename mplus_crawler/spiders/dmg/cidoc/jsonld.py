@@ -39,6 +39,8 @@ _leading_year = re.compile(r"(-?\d{1,6})(?!\d)").match
 def nodes(node: Node, name: str) -> list[Node]:
     """Return the nodes under *name*: one, many or none."""
     value = node.get(name)
+    if value is None:
+        return []
     if type(value) is dict:
         return [value]
     if type(value) is list:

@@ -44,8 +44,8 @@ def term_columns(term: str, some: list[Node], canonical: Canonical) -> Columns:
 
 
 def _pair(node: Node, canonical: Canonical) -> tuple[str, str]:
-    """Return the node's label and URI."""
-    uri = node.get("@id")
-    if type(uri) is not str or not uri:
-        return label_or_tail(node) or "", ""
-    return label_or_tail(node) or "", canonical(uri)
+    """Return the node's label and URI; most are plain, and a record has a dozen."""
+    label, uri = node.get("rdfs:label"), node.get("@id")
+    if type(label) is not str or not label.isprintable() or not (label := label.strip()):
+        label = label_or_tail(node) or ""
+    return label, canonical(uri) if uri and type(uri) is str else ""
