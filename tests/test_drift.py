@@ -234,3 +234,29 @@ def test_rows_that_move_between_stop_and_going_on(
     assert crawl.certificate["pages"]["replayed"] > 0
     check_all_in_hand(crawl, sandbox)
     assert crawl.certificate["verdict"] == "complete_with_drift"
+
+
+def test_two_rows_with_one_id_are_no_drift(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
+    sandbox = museum(exhibitions=30, twins=2, invalid=0, unlinked=0)
+    crawl = scrapy.at(sandbox).policy(UNLIMITED).crawl("exhibitions")
+    assert crawl.code == 0, crawl.err
+    found = crawl.certificate
+    assert (found["verdict"], found["reason"]) == (
+        "complete",
+        "all 28 records are accounted for; 2 more rows have the id of another",
+    )
+    assert (found["unique"], found["duplicates"], found["rejected"]) == (28, 2, 0)
+    assert found["rejected_by"] == {"duplicate": 2}
+    delivered = {record["id"]: record["record"] for record in crawl.records}
+    assert len(crawl.rejected) == 2
+    for line in crawl.rejected:
+        assert line["reason"] == "duplicate"
+        assert line["record"] != delivered[line["id"]]
+    assert scrapy.run("verify", str(crawl.folder / "exhibitions.jsonl")).returncode == 0
+    # Beside real drift they are told apart, and counted against no share of rejects.
+    sandbox.fault("delete:path=exhibitions,at=12,nth=2")
+    given = ("-a", "page_size=5", "-s", "LOOKAHEAD=1", "-s", "MAX_REJECT_SHARE=0")
+    drifted = scrapy.policy(UNLIMITED + limit(1_000_000, 1, "single")).crawl("exhibitions", *given)
+    assert drifted.code == 0, drifted.err
+    assert drifted.certificate["verdict"] == "complete_with_drift"
+    assert drifted.certificate["rejected_by"]["duplicate"] == 2

@@ -283,7 +283,7 @@ FAULTS: dict[str, tuple[list[bytes], str, int, int, str]] = {
     "short, once": ([index(3, "glas", "hout"), WHOLE], "complete", 0, 3, ""),
     "short": ([index(3, "glas", "hout")], "incomplete", 10, 2, "2 of 3 members"),
     "a total too low": ([index(2, "a", "b", "c")], "complete_with_drift", 0, 3, "counts 2"),
-    "an id twice": ([index(3, "a", "b", "a")], "complete_with_drift", 0, 2, "lists 2"),
+    "an id twice": ([index(3, "a", "b", "a")], "complete", 0, 2, "1 more row"),
     "nothing, and a total that says so": ([index(0)], "complete", 0, 0, ""),
 }
 
@@ -408,3 +408,16 @@ def test_arguments_that_the_index_has_not_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(next(iter(arguments)))):
         spider.check(Settings(), arguments)
+
+
+def test_an_entry_twice_with_another_count_is_kept_and_no_drift(scrapy: Scrapy) -> None:
+    page = json.loads(index(4, "a", "b", "a", "a"))
+    page["hydra:member"][2]["object_count"] = 2
+    body = json.dumps(page).encode()
+    with serving(lambda path: (200, JSON, body)) as server:
+        scrapy.policy(UNLIMITED).environment["DMG_BASE_URL"] = server.base_url
+        crawl = scrapy.crawl("materials", *QUICK)
+    found = crawl.certificate
+    assert (crawl.code, found["verdict"], found["duplicates"]) == (0, "complete", 2), crawl.err
+    (line,) = crawl.rejected
+    assert (line["reason"], line["record"]["object_count"]) == ("duplicate", 2)

@@ -349,3 +349,23 @@ def test_a_bad_entry_of_a_zip_ends_nothing(scrapy: Scrapy, tmp_path: Path) -> No
     assert crawl.code == 0, crawl.err
     assert {line["id"] for line in crawl.rejected} == {*spoilt}
     assert len(crawl.records) == len(OBJECTS) - len(spoilt)
+
+
+def test_two_files_with_one_id_are_one_record_and_the_other_is_kept(
+    scrapy: Scrapy, tmp_path: Path
+) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(PUBLISHED, folder)
+    first = next(folder.glob("objects_JSON/*/00001.json"))
+    record = json.loads(first.read_bytes())
+    first.with_name("00001-copy.json").write_bytes(first.read_bytes())
+    first.with_name("00001-other.json").write_text(json.dumps({**record, "title": {"en": "other"}}))
+    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={folder}")
+    assert crawl.code == 0, crawl.err
+    found = crawl.certificate
+    assert (found["verdict"], found["duplicates"], found["rejected"]) == ("complete", 2, 0)
+    assert "2 more rows have the id of another" in found["reason"]
+    (line,) = crawl.rejected
+    assert (line["id"], line["reason"]) == ("1", "duplicate")
+    titles = {line["record"]["title"]["en"], by_id(crawl)[1]["title_en"]}
+    assert titles == {"other", record["title"]["en"]}

@@ -63,6 +63,8 @@ class Census(Extension):
     _ids: Ids = field(default_factory=Ids)
     _totals: set[int] = field(default_factory=set)
     _passes: int = 0
+    _drifted: bool = False
+    _at_once: bool = False
     _listed: int | None = None
     _end: tuple[Verdict, str] | None = None
     _close_reason: str | None = None
@@ -121,21 +123,24 @@ class Census(Extension):
         self.expected_last = records
         self._totals.add(records)
 
-    def admit(self, record_id: str) -> bool:
-        """Whether *record_id* is new; a duplicate is counted."""
-        if self._ids.add(record_id, delivered=True):
-            return True
-        self.duplicates += 1
-        return False
+    def deliver(self, row: Row, content: int) -> None:
+        """Count *row*, whose id is new and whose record has the hash *content*."""
+        self._ids.add(row["id"], delivered=True, content=content)
+        self._licences.add(row)
 
-    def reject(self, record_id: str | None, reason: str) -> bool:
-        """A record that goes to the rejected file; False for one that is already there."""
-        if record_id is not None and not self._ids.add(record_id, delivered=False):
-            self.duplicates += 1
-            return False
+    def duplicate(self, record_id: str, content: int) -> bool:
+        """Count another row with *record_id*; whether its record, by its hash, is another one."""
+        self.duplicates += 1
+        differs = self._ids.add_content(record_id, content)
+        self.rejected_by["duplicate"] += differs
+        return differs
+
+    def reject(self, record_id: str | None, reason: str, content: int) -> None:
+        """Count a record that fails for *reason*, and whose id is new if it has one."""
+        if record_id is not None:
+            self._ids.add(record_id, delivered=False, content=content)
         self.rejected += 1
         self.rejected_by[reason] += 1
-        return True
 
     def lose(self, record_id: str | None, reason: str, message: str) -> None:
         """Count a record that is missing, for a *reason* of :class:`.Loss`."""
@@ -166,13 +171,6 @@ class Census(Extension):
         """Count a record that the museum has confirmed as unchanged (304)."""
         self.revalidated += 1
 
-    def deliver(self, row: Row) -> bool:
-        """Whether *row* is new and goes to the feeds, where its licences count."""
-        if not self.admit(row["id"]):
-            return False
-        self._licences.add(row)
-        return True
-
     def knows(self, record_id: str) -> bool:
         """Whether *record_id* is accounted for."""
         return self._ids.has(record_id)
@@ -188,17 +186,31 @@ class Census(Extension):
             return False
         return bool(self.doubts) or len(self._totals) > 1 or self.accounted != self.expected
 
+    @property
+    def moved(self) -> bool:
+        """Whether totals, short pages or missing rows show that the collection has changed."""
+        rows = self.accounted + self.duplicates
+        return bool(self.doubts) or len(self._totals) > 1 or rows != self.expected
+
     def doubt(self, reason: str) -> None:
         """A page that was short for good: perhaps the total is wrong, perhaps rows are missing."""
         self.doubts[reason] += 1
 
-    def reconciled(self, passes: int) -> None:
-        """Passes over the stubs have shown that every id is in hand."""
+    def reconciled(self, passes: int, *, drift: bool = True) -> None:
+        """So many *passes* over all ids have shown that every record is accounted for.
+
+        Without *drift* they have also shown that no row has moved.
+        """
         self._passes = passes
+        self._drifted = drift
 
     def listed(self, records: int) -> None:
-        """The museum's one answer lists *records* distinct ones, whatever its total says."""
+        """Record that the museum's one response lists *records* distinct ones."""
         self._listed = records
+
+    def read_at_once(self) -> None:
+        """Record that nothing can move in the source: every row counts, even with a known id."""
+        self._at_once = True
 
     def problem(self, reason: str) -> None:
         """Something is missing: the harvest is incomplete, for this *reason*."""
@@ -252,17 +264,19 @@ class Census(Extension):
                 f"{self.rejected} rejected and {self.unreadable} unreadable of {self.accounted} "
                 f"records are more than MAX_REJECT_SHARE ({allowed:g}) allows"
             )
-        if self._passes:
+        rows = self.accounted + self.duplicates
+        if self._drifted:
             return Verdict.COMPLETE_WITH_DRIFT, (
                 f"rows moved meanwhile; {self._passes} lists of all ids have shown that "
                 f"all {self.accounted} records are accounted for"
             )
-        if self._listed not in (None, self.expected):
+        if self._listed not in (None, self.expected) and rows != self.expected:
             return Verdict.COMPLETE_WITH_DRIFT, (
                 f"the museum counts {self.expected} records, and its one answer lists "
                 f"{self._listed} different ones: all of these are accounted for"
             )
-        return Verdict.COMPLETE, f"all {self.accounted} records are accounted for"
+        more = f"; {self.duplicates} more rows have the id of another" if self.duplicates else ""
+        return Verdict.COMPLETE, f"all {self.accounted} records are accounted for{more}"
 
     def id_digest(self) -> str:
         """SHA-256 over the sorted unique delivered ids, joined by newlines."""
@@ -305,7 +319,8 @@ class Census(Extension):
             return "; ".join(self.doubts)
         if len(self._totals) > 1 and self.limit is None:
             return f"the total changed while paging: {', '.join(map(str, sorted(self._totals)))}"
-        rows = self.accounted + (self.duplicates if self.limit is not None else 0)
+        counts_rows = self._at_once or self.limit is not None
+        rows = self.accounted + (self.duplicates if counts_rows else 0)
         expected = self.expected if self._listed is None else self._listed
         if rows != expected:
             return (

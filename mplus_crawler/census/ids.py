@@ -11,23 +11,34 @@ from mplus_crawler.storage.sqlite import scratch
 class Ids:
     """Ids that are accounted for: *admitted* to the feeds, and *delivered* unless withdrawn.
 
-    They are in SQLite's own temporary database.
+    Each is kept with a hash of its record's content, in SQLite's own temporary database.
     """
 
     def __init__(self) -> None:
         self.admitted = 0
         self.delivered = 0
-        self._db = scratch("CREATE TABLE seen (id TEXT PRIMARY KEY, delivered) WITHOUT ROWID")
+        self._db = scratch(
+            "CREATE TABLE seen (id TEXT PRIMARY KEY, delivered, content) WITHOUT ROWID;"
+            "CREATE TABLE other (id TEXT, content, PRIMARY KEY (id, content)) WITHOUT ROWID"
+        )
 
-    def add(self, record_id: str, *, delivered: bool) -> bool:
+    def add(self, record_id: str, *, delivered: bool, content: int | None = None) -> bool:
         """Whether *record_id* is new; it is in the set from now on."""
         cursor = self._db.execute(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?)", (record_id, delivered)
+            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (record_id, delivered, content)
         )
         new = cursor.rowcount == 1
         self.admitted += new and delivered
         self.delivered += new and delivered
         return new
+
+    def add_content(self, record_id: str, content: int) -> bool:
+        """Whether *content* is new for *record_id*, which is in the set."""
+        row = self._db.execute("SELECT content FROM seen WHERE id = ?", (record_id,)).fetchone()
+        if row[0] == content:
+            return False
+        cursor = self._db.execute("INSERT OR IGNORE INTO other VALUES (?, ?)", (record_id, content))
+        return cursor.rowcount == 1
 
     def has(self, record_id: str) -> bool:
         """Whether *record_id* is in the set."""

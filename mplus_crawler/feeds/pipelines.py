@@ -101,20 +101,34 @@ class ValidatePipeline(Component):
         item.rows = [
             row
             for row, place in zip(item.rows, places, strict=True)
-            if self._valid(row, place) and self._census.deliver(row)
+            if self._is_delivered(row, place)
         ]
         return item
 
-    def _valid(self, row: Row, place: tuple[int, int]) -> bool:
-        reason, record = "schema", row["record"]
-        if isinstance(record, SourceRecord) and record.repeated:
-            reason, faults = "repeated_name", [_repeats(name) for name in record.repeated]
-        elif not (faults := errors(self._item_class, row)):
-            return True
+    def _is_delivered(self, row: Row, place: tuple[int, int]) -> bool:
+        """Whether *row* is valid and the first with its id; the others are kept or counted."""
+        record, moment = row["record"], row["retrieved_at"]
+        reason, faults = self._faults(row)
         record_id = row["id"] if isinstance(row["id"], str) else None
-        if self._census.reject(record_id, reason):
-            self._write(record_id, place, reason, faults, row["retrieved_at"], record)
+        content = hash(record.raw if isinstance(record, SourceRecord) else json_line(record))
+        if record_id is not None and self._census.knows(record_id):
+            if self._census.duplicate(record_id, content):
+                faults = faults or [{"path": "id", "message": "another row has this id"}]
+                self._write(record_id, place, "duplicate", faults, moment, record)
+        elif faults:
+            self._census.reject(record_id, reason, content)
+            self._write(record_id, place, reason, faults, moment, record)
+        else:
+            self._census.deliver(row, content)
+            return True
         return False
+
+    def _faults(self, row: Row) -> tuple[str, list[dict[str, str]]]:
+        """What is wrong with *row*, and the reason for which it is rejected."""
+        record = row["record"]
+        if isinstance(record, SourceRecord) and record.repeated:
+            return "repeated_name", [_repeats(name) for name in record.repeated]
+        return "schema", errors(self._item_class, row)
 
     def _lose(self, loss: Loss) -> None:
         self._census.lose(loss.id, loss.reason, loss.message)

@@ -44,6 +44,7 @@ class Reconciliation(Component):
         self._passes = 0
         self._former: set[str] | None = None
         self._listed: dict[str, int] = {}  # by id, the page that lists it
+        self._rows = 0  # of the pass, with those that share an id
         self._fault = ""
         self._requested: set[str] = set()
         self._resumption_checked = False
@@ -167,13 +168,15 @@ class Reconciliation(Component):
                 f"{len(never)} records are listed and never delivered: {never[0]}…"
             )
             return []
-        self._census.reconciled(self._passes)
+        # Rows that share an id also explain a difference, if nothing else has moved.
+        moved = self._census.moved or self._requested or self._rows != self._census.expected
+        self._census.reconciled(self._passes, drift=bool(moved))
         return []
 
     def _pass(self) -> Iterable[Request]:
         spider = self._spider
         self._passes += 1
-        self._listed, self._fault = {}, ""
+        self._listed, self._fault, self._rows = {}, "", 0
         self._chain = spider.chain_from(spider.url(1, spider.policy.page_size, full=False))
         return [self._ids_page(*self._chain.start())]
 
@@ -184,6 +187,7 @@ class Reconciliation(Component):
         """Collect the page's ids, and request the next pages."""
         self._census.total(page.total)
         ids = [self._spider.id_of(member) for member in page.members]
+        self._rows += len(ids)
         self._listed |= {id_: page.number for id_ in ids if id_}
         # A last page that only the total calls short disproves the total, if the next pass agrees.
         ends = page.is_last and 0 < len(ids) < page.size

@@ -196,7 +196,7 @@ class Certificate:
         if "limit" in self["arguments"]:
             if last is not None and accounted > last:
                 yield f"complete, but {sums}, more than the {last:,} expected"
-        elif accounted != last:
+        elif last not in (accounted, accounted + self["duplicates"]):
             yield f"complete, but {sums}, and {number(last)} expected"
         elif first != last:
             yield f"complete, but {number(first)} were expected at first and {number(last)} at last"

@@ -130,6 +130,7 @@ class PublishedSpider(MuseumSpider):
         last = {file.name: n for n, file in enumerate(self.files(place, self.folder))}
         missing = self.missing(place, last)
         census.total(len(last) + len(missing or ()), confirmed=missing is not None)
+        census.read_at_once()
         census.expect_pages(-(-(census.expected or 0) // _BATCH))
         files = enumerate(self.files(place, self.folder))
         yield from self.batches(file for n, file in files if last.get(file.name, n) == n)
