@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -401,7 +402,7 @@ def test_strange_pids_arrive_as_they_are(scrapy: Scrapy, tmp_path: Path) -> None
         "why?",
         "#1",
         "é 日本",
-        "..",
+        "...",
         "a,b",
         "+",
     ]
@@ -733,6 +734,15 @@ def test_a_cleaned_value_has_nothing_to_clean(given: str) -> None:
         return
     assert cleaned(value, "line 1") == value
     assert "  " in value or " ".join(value.split()) == value
+
+
+@pytest.mark.parametrize("piece", [" ", "\u200b", "'", '"', ";", "a", "\u00a0a", "é", "a;"])
+def test_a_long_line_costs_linear_time(piece: str) -> None:
+    line = piece * (64 * 1024 // len(piece))
+    began = time.process_time()
+    with suppress(ValueError):
+        cleaned(line, "line 1")
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])

@@ -31,6 +31,7 @@ _INNER = '"<>;'
 _SEPARATORS = ";,"
 _DELIMITERS = (",", ";", "\t")
 _HEAD = "id"
+_plain = re.compile(r"[\w .:/%()+-]*", re.ASCII).fullmatch
 # What spreadsheets make of a long number, such as 5.3E+08.
 _rewritten = re.compile(r"\d[.,]\d+E\+\d+").fullmatch
 # A spreadsheet's own formats, by their first bytes.
@@ -65,7 +66,7 @@ def entries(arguments: Mapping[str, str]) -> Iterator[RecordReference]:
 def cleaned(given: str, where: str) -> str:
     """Return *given* without what surrounds the number in it; raise ValueError if it is not one."""
     value = _trimmed(given)
-    for place, character in enumerate(value, 1):
+    for place, character in enumerate("" if _plain(value) else value, 1):
         if _breaks(character):
             raise ValueError(
                 f"{where}, character {place} of {value!r:.60} is {_name(character)}: "
@@ -79,16 +80,22 @@ def cleaned(given: str, where: str) -> str:
 
 
 def _trimmed(value: str) -> str:
-    before = None
-    while value != before:
-        before = value
-        while value and (_is_blank(value[0]) or value[0] in _SEPARATORS):
-            value = value[1:]
-        while value and (_is_blank(value[-1]) or value[-1] in _SEPARATORS):
-            value = value[:-1]
-        if len(value) > 1 and _is_quote(value[0]) and _is_quote(value[-1]):
-            value = value[1:-1]
-    return value
+    """Return *value* without the blanks, separators and pairs of quotes around it."""
+    start, end = 0, len(value)
+    while start < end:
+        if _surrounds(value[start]):
+            start += 1
+        elif _surrounds(value[end - 1]):
+            end -= 1
+        elif end - start > 1 and _is_quote(value[start]) and _is_quote(value[end - 1]):
+            start, end = start + 1, end - 1
+        else:
+            break
+    return value[start:end]
+
+
+def _surrounds(character: str) -> bool:
+    return character in _SEPARATORS or _is_blank(character)
 
 
 def _breaks(character: str) -> bool:

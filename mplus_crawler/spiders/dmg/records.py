@@ -68,7 +68,12 @@ class RecordSpider(GentSpider):
         for entry in entries(spider.arguments):
             spider.add(entry)
         first_rows = urljoin(spider.base_url, f"{cls.path}s?page=1&itemsPerPage=5")
-        spider.absences = Absences(crawler, len(spider.requested), first_rows, spider.record_url)
+        spider.absences = Absences(
+            crawler,
+            len(spider.requested),
+            first_rows,
+            lambda uri: spider.record_url(spider.canonical(uri)),
+        )
         return spider
 
     @classmethod
@@ -130,8 +135,8 @@ class RecordSpider(GentSpider):
         return ask(url, self.parse, self.lost, again=again, priority=int(started), id_=id_, via=via)
 
     def record_url(self, uri: str) -> str:
-        """Return the address of the record with this URI."""
-        segment = self.canonical(uri)[len(self.home) :]
+        """Return the address of the record with this canonical URI."""
+        segment = uri[len(self.home) :]
         if not segment.strip("."):
             segment = segment.replace(".", "%2E")  # else it would be the folder above
         query = "?colors=true" if "colors" in self.arguments else ""
