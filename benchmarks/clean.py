@@ -1,7 +1,7 @@
-"""No false alarm: ``python -m benchmarks.clean [--runs 50]``.
+"""False alarms: ``python -m benchmarks.clean [--runs 50]``.
 
-Harvests one healthy museum again and again; each certificate must say ``complete`` and nothing
-else: no note, no problem, no duplicate, no page that failed.
+Harvests a healthy museum repeatedly. Every certificate must be ``complete``, without notes,
+problems, duplicates and failed pages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.measure import museum
 
 
 def main() -> None:
-    """Run it, exit 1 at the first alarm."""
+    """Run the harvests; exit 1 at the first alarm."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=50)
     options = parser.parse_args()

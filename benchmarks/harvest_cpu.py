@@ -1,4 +1,4 @@
-"""CPU of a harvest beside plain Scrapy's: ``python -m benchmarks.harvest_cpu``."""
+"""CPU time of a harvest, compared with plain Scrapy: ``python -m benchmarks.harvest_cpu``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HARVESTERS = {"mplus_crawler": ours, "plain Scrapy": plain}
 
 
 def main() -> None:
-    """Harvest the same museum with both, in turn, and print medians."""
+    """Harvest one museum with both, alternately, and print medians."""
     parser = ArgumentParser(prog="python -m benchmarks.harvest_cpu", description=__doc__)
     parser.add_argument("--records", type=int, default=30_000, help="default: %(default)s")
     parser.add_argument("--runs", type=int, default=3, help="of each; default: %(default)s")
@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def measure(records: int, times: int) -> dict[str, list[Run]]:
-    """Every harvester's runs, in turn, so that a noisy minute meets both."""
+    """Return the runs of each harvester, alternating, so that other load affects both."""
     runs: dict[str, list[Run]] = {name: [] for name in HARVESTERS}
     with museum(records) as base_url:
         for number in range(1, times + 1):
@@ -35,7 +35,7 @@ def measure(records: int, times: int) -> dict[str, list[Run]]:
 
 
 def table(runs: dict[str, list[Run]], records: int) -> str:
-    """A row of medians for each harvester, and the ratio of their CPU."""
+    """Return a row of medians for each harvester, and the ratio of their CPU times."""
     lines = [
         f"\n{records:,} records; medians",
         f"{'':14}{'CPU s':>8}{'a 10,000':>10}{'wall s':>8}{'peak MB':>9}"

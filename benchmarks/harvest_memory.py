@@ -8,7 +8,7 @@ from benchmarks.measure import Run, check, museum, ours
 
 
 def main() -> None:
-    """Harvest a museum of either size and print what that took."""
+    """Harvest a museum of each size and print the cost."""
     parser = ArgumentParser(prog="python -m benchmarks.harvest_memory", description=__doc__)
     parser.add_argument("--small", type=int, default=8_430, help="default: %(default)s")
     parser.add_argument("--large", type=int, default=200_000, help="default: %(default)s")
@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def measure(records: int) -> Run:
-    """Harvest so many *records* and print a row for them."""
+    """Harvest *records* records and print a row."""
     with museum(records) as base_url:
         run = ours(base_url)
     cost = run.cost

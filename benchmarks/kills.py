@@ -1,8 +1,8 @@
-"""Kill it anywhere: ``python -m benchmarks.kills [--kills 200]``.
+"""Random kills: ``python -m benchmarks.kills [--kills 200]``.
 
-Harvests a museum under random SIGKILLs, at any moment of the crawl, publication included, and
-takes each harvest up again until it is complete. Each must end with the lines of an undisturbed
-run, and no page may be asked for more than once more than needed per kill.
+Kills harvests (SIGKILL) at random moments, publication included, and resumes each until it is
+complete. The result must equal that of an uninterrupted run, and a kill may cost at most one
+repeated request per page.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ARGUMENTS = ("crawl", "objects", "-a", f"page_size={PAGE_SIZE}")
 
 
 def main() -> None:
-    """Kill so many times, print what was lost, exit 1 if anything was."""
+    """Run the kills and print the figures; exit 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
@@ -44,14 +44,14 @@ def main() -> None:
             print(f"{killed} kills, {harvests} harvests, all whole", flush=True)
     print(
         f"{killed} kills in {harvests} harvests of {OBJECTS:,} records: nothing lost, nothing "
-        f"twice; a page was asked for at most {worst} times"
+        f"twice; a page was requested at most {worst} times"
     )
 
 
 def one(
     folder: Path, base_url: str, whole: list[str], dice: random.Random, took: float
 ) -> tuple[int, int]:
-    """One harvest with its kills: how many there were, and how often a page was asked for."""
+    """Run one harvest with its kills; return their number, and the most requests of a page."""
     kills = 0
     while not (folder / "objects.certificate.json").exists() and kills < 12:
         crawl = subprocess.Popen(
@@ -74,12 +74,12 @@ def one(
         raise SystemExit(f"after {kills} kills the lines differ: {len(lines)} of {len(whole)}")
     times = asked(base_url)
     if (repeated := max(times.values())) > kills + 2:
-        raise SystemExit(f"a page was asked for {repeated} times after {kills} kills")
+        raise SystemExit(f"a page was requested {repeated} times after {kills} kills")
     return kills, repeated
 
 
 def harvest(folder: Path, base_url: str) -> list[str]:
-    """The lines of a harvest into *folder*, sorted, without the times at which they came."""
+    """Return the lines of a harvest into *folder*, sorted, without retrieval times."""
     folder.mkdir(exist_ok=True)
     (folder / "dmg.toml").write_text(NO_LIMITS)
     done = subprocess.run(
@@ -97,7 +97,7 @@ def harvest(folder: Path, base_url: str) -> list[str]:
 
 
 def settings(folder: Path, base_url: str) -> dict[str, str]:
-    """The environment of a harvest into *folder*."""
+    """Return the environment of a harvest into *folder*."""
     places = {"HARVEST_DIR": str(folder), "POLICY_DIR": str(folder), "XDG_STATE_HOME": str(folder)}
     folder.mkdir(exist_ok=True)
     (folder / "dmg.toml").write_text(NO_LIMITS)
@@ -105,7 +105,7 @@ def settings(folder: Path, base_url: str) -> dict[str, str]:
 
 
 def reset(base_url: str) -> None:
-    """Let the museum count from zero."""
+    """Reset the museum's counts."""
     with urlopen(Request(f"{base_url.removesuffix('v2/')}__reset", method="POST")):
         pass
 

@@ -1,4 +1,4 @@
-"""A museum to harvest, the two harvesters, and what a run of either costs.
+"""A museum to harvest, two harvesters, and the cost of a run.
 
 Nothing heavy is imported here: the kernel counts a parent's memory at the fork as a child's.
 """
@@ -27,7 +27,7 @@ limits = [{ requests = 1000000, seconds = 1 }]
 source = "the benchmark: its museum is on loopback and counts nothing"
 checked = 2026-11-22
 """
-# What a user's shell may hold would change what is measured.
+# Settings in the user's environment would change the figures.
 _CONTRACT = (
     *("DMG_BASE_URL", "HARVEST_DIR", "BUDGET_URL", "POLICY_DIR", "RATE_SHARE"),
     *("THROTTLE_MAX_WAIT", "LOOKAHEAD", "MAX_REJECT_SHARE", "CONTACT_URL", "LOGSTATS_INTERVAL"),
@@ -37,7 +37,7 @@ _CONTRACT = (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process took: CPU and wall seconds, and its peak resident memory in bytes."""
+    """The cost of one process: CPU and wall seconds, peak resident memory in bytes."""
 
     cpu: float
     wall: float
@@ -46,7 +46,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A harvest's cost, and how many records its feed and its rejected file hold."""
+    """The cost of a harvest, and the records in its feed and in its rejected file."""
 
     cost: Cost
     delivered: int
@@ -54,7 +54,7 @@ class Run:
 
     @property
     def records(self) -> int:
-        """Records that are in one file or the other."""
+        """Return the number of records in both files."""
         return self.delivered + self.rejected
 
 
@@ -63,7 +63,7 @@ Harvester = Callable[[str], Run]
 
 @contextmanager
 def museum(objects: int, *options: str) -> Iterator[str]:
-    """The base URL of a sandbox with so many *objects* and no limits but *options*'."""
+    """Yield the base URL of a sandbox with *objects* objects; limits only from *options*."""
     command = [*SCRAPY, "sandbox", "--limits", "off", "--objects", str(objects), *options]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
@@ -80,7 +80,7 @@ def museum(objects: int, *options: str) -> Iterator[str]:
 
 
 def ours(base_url: str) -> Run:
-    """``scrapy crawl objects`` of this project: validated, flattened, certified."""
+    """Run ``scrapy crawl objects`` of this project."""
     with TemporaryDirectory(prefix="harvest") as name:
         folder = Path(name)
         (folder / "dmg.toml").write_text(NO_LIMITS)
@@ -92,7 +92,7 @@ def ours(base_url: str) -> Run:
 
 
 def plain(base_url: str) -> Run:
-    """The peer, out of sight of this project's settings."""
+    """Run the plain spider outside this project, without its settings."""
     with TemporaryDirectory(prefix="harvest") as name:
         feed = Path(name, "objects.jsonl")
         arguments = ["-a", f"base_url={base_url}", "-O", str(feed)]
@@ -102,13 +102,13 @@ def plain(base_url: str) -> Run:
 
 
 def check(run: Run, records: int) -> None:
-    """End with exit code 1 unless *run* has all the *records*."""
+    """Exit with code 1 unless *run* has all *records*."""
     if run.records != records:
         raise SystemExit(f"lost: {run.records:,} of {records:,} records came")
 
 
 def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> Cost:
-    """Run *command* in *folder* and measure that process alone."""
+    """Run *command* in *folder* and measure that process."""
     began = monotonic()
     with (
         open(log, "wb") as said,
@@ -129,7 +129,7 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment, without settings of ours that a shell may hold, and with *more*."""
+    """Return the environment without our settings, and with *more*."""
     kept = {name: value for name, value in os.environ.items() if name not in _CONTRACT}
     return {**kept, **more}
 

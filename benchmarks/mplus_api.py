@@ -1,4 +1,4 @@
-"""M+'s API over the whole published data set: calls, ids, and the rate at the server, by fault.
+"""M+'s API with the whole published data set: calls, ids and request rate, by fault.
 
 python -m benchmarks.mplus_api collection-data.tar.xz [--fault all] [--spider mplus_objects]
 """
@@ -30,7 +30,7 @@ FAULTS = (*_FAULTS, "all")
 
 
 def run(place: Path, spider: str, faults: Sequence[str]) -> str:
-    """A harvest of it, and what the museum saw."""
+    """Harvest the data set; return a line with the result and the museum's counts."""
     root = spider.removeprefix("mplus_")
     specs = [spec.format(root=root) for spec in faults]
     with TemporaryDirectory() as folder, Sandbox(mplus_data=str(place), mplus_faults=specs) as m:
@@ -50,7 +50,7 @@ def run(place: Path, spider: str, faults: Sequence[str]) -> str:
 
 
 def main() -> None:
-    """Run what was asked for on the command line."""
+    """Run the harvests that the command line selects."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("place", type=Path, help="the data set: a folder, tar or zip")
     parser.add_argument("--fault", choices=FAULTS, help="one only")

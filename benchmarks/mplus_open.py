@@ -1,4 +1,4 @@
-"""The whole published data set of M+, and what its columns hold.
+"""The published data set of M+ and the contents of its columns.
 
 python -m benchmarks.mplus_open collection-data.tar.xz
 """
@@ -14,7 +14,7 @@ from tests.conftest import Scrapy
 
 
 def run(place: Path) -> None:
-    """Harvest both folders, and count."""
+    """Harvest both folders and print counts."""
     with TemporaryDirectory() as folder:
         scrapy = Scrapy(Path(folder), plain=True)
         done = scrapy.crawl("mplus_open_objects", "-a", f"source={place}")

@@ -1,9 +1,9 @@
-"""Never dawdling: ``python -m benchmarks.pace``.
+"""Pace below the limit: ``python -m benchmarks.pace``.
 
-1. One process, 843 pages, 300 in 6 s, RATE_SHARE=1: the time between the museum's first and last
-   request, against what its windows dictate (two whole windows, then the rest at full speed,
-   which a run without limits measures).
-2. 300 ms latency, 85 pages: looking ahead against following one by one; the same output.
+1. One process, 843 pages, 300 in 6 s, RATE_SHARE=1: the time between the first and the last
+   request, compared with the minimum that the windows allow (two whole windows, then the rest at
+   full speed, which a run without limits measures).
+2. 300 ms latency, 85 pages: with LOOKAHEAD compared with one page at a time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     whole = (pages - 1) // REQUESTS
     dictated = whole * WINDOW + free * (pages - whole * REQUESTS) / pages
     print(
-        f"{pages} requests, {REQUESTS} in {WINDOW:g} s: {limited:.2f} s, the windows dictate "
+        f"{pages} requests, {REQUESTS} in {WINDOW:g} s: {limited:.2f} s, the windows allow "
         f"{dictated:.2f} s: {limited / dictated:.3f}"
     )
     slow = [
@@ -40,13 +40,13 @@ def main() -> None:
         for ahead in (1, 4)
     ]
     print(
-        f"300 ms latency: one by one {slow[0]:.2f} s, looking ahead {slow[1]:.2f} s: "
+        f"300 ms latency: one at a time {slow[0]:.2f} s, with LOOKAHEAD=4 {slow[1]:.2f} s: "
         f"{slow[1] / slow[0]:.2f}"
     )
 
 
 def seconds_of(opened: Any, policy: str, *arguments: str) -> tuple[float, int]:
-    """Seconds between the first and the last request of a harvest, and how many there were."""
+    """Return the seconds between the first and the last request, and the number of requests."""
     with opened as base_url, TemporaryDirectory(prefix="pace") as folder:
         Path(folder, "dmg.toml").write_text(policy)
         places = {"HARVEST_DIR": folder, "POLICY_DIR": folder, "XDG_STATE_HOME": folder}

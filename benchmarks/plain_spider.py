@@ -1,4 +1,4 @@
-"""The peer: a plain spider with Scrapy's own settings, as anybody would write it.
+"""A plain spider with Scrapy's default settings, for comparison.
 
 ::
 
@@ -17,19 +17,19 @@ from scrapy.http import Response
 
 
 class PlainSpider(Spider):
-    """Every member of the object collection, as it comes."""
+    """The members of the object collection, unchanged."""
 
     name = "plain"
     custom_settings = {"LOG_LEVEL": "INFO"}  # DEBUG would print every record
     base_url: str
 
     async def start(self) -> AsyncIterator[Request]:
-        """Ask for the first page."""
+        """Request the first page."""
         first = urljoin(self.base_url, "id/objects?page=1&itemsPerPage=100&fullRecord=true")
         yield Request(first, self.read_page)
 
     def read_page(self, response: Response) -> Iterator[Request | dict[str, Any]]:
-        """The page's members and the next page, which links name at the real museum."""
+        """Yield the page's members and the next page; links name the real museum's host."""
         page = json.loads(response.body)
         yield from page["hydra:member"]
         if following := page["hydra:view"].get("hydra:next"):

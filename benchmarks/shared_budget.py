@@ -1,8 +1,8 @@
-"""Many crawls, one budget: ``python -m benchmarks.shared_budget [--store redis] [--kill]``.
+"""One budget for many crawls: ``python -m benchmarks.shared_budget [--store redis] [--kill]``.
 
-Eight processes harvest one museum at once, against real windows. What counts is what the museum
-counted: no 429, no window over its limit, and how much of the budget was used while there was
-work. With ``--kill`` one of them is killed (SIGKILL) every second and started again.
+Eight processes harvest one museum simultaneously. The museum's own counts must show no 429 and
+no window over its limit; the share of the budget used is printed. With ``--kill``, one process
+is killed (SIGKILL) and restarted every second.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ checked = 2026-11-22
 
 
 def main() -> None:
-    """Run it, print the figures, exit 1 when a window was over its limit."""
+    """Run the crawls and print the figures; exit 1 if a window was over its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--requests", type=int, default=50, help="the museum's limit …")
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def harvest(options: argparse.Namespace, folder: Path, settings: dict[str, str]) -> int:
-    """Keep so many crawls going for as long as asked; returns how many were killed."""
+    """Run the crawls for the given time; return the number of kills."""
     dice, killed = random.Random(1), 0
     with ExitStack() as stack:
 
@@ -86,7 +86,7 @@ def harvest(options: argparse.Namespace, folder: Path, settings: dict[str, str])
 
 @contextmanager
 def store(kind: str, folder: Path) -> Iterator[str]:
-    """A ``BUDGET_URL``; for redis, of a Valkey server that runs meanwhile."""
+    """Yield a ``BUDGET_URL``; for redis, that of a temporary Valkey server."""
     if kind == "sqlite":
         yield f"sqlite:///{folder}/budget.sqlite"
         return
@@ -97,10 +97,10 @@ def store(kind: str, folder: Path) -> Iterator[str]:
 
 
 def report(options: argparse.Namespace, stats: dict[str, Any], killed: int) -> None:
-    """Print what the museum counted."""
+    """Print the museum's counts."""
     tier = stats["tiers"]["collections"]
     times = sorted(moment for moment, _, _ in stats["log"])
-    # From when the budget was first contended for to the end: starting eight takes seconds.
+    # Measured from the first contention: starting eight processes takes seconds.
     began = times[options.requests]
     used = sum(time >= began for time in times)
     allowed = options.share * options.requests / options.seconds * (times[-1] - began)

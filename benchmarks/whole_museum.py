@@ -1,8 +1,8 @@
 """A whole museum at once: ``python -m benchmarks.whole_museum``.
 
-``scrapy harvest dmg`` on a museum of the real one's size, its limits and 100 ms latency: the
-time between its first and last request, against what budget and latency dictate, which is the
-longest of its chains followed page by page (its requests fit into one window of the budget).
+``scrapy harvest dmg`` on a museum of the real one's size, with its limits and 100 ms latency:
+the time between the first and the last request, compared with the longest collection read page
+by page (all requests fit into one window of the budget).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SPIDERS = ("objects", "agents", "exhibitions", "concepts")
 
 
 def main() -> None:
-    """Print the figures; exit 1 on a 429 or a harvest that is not complete."""
+    """Print the figures; exit 1 on a 429 or an incomplete harvest."""
     with (
         museum(8_430, "--latency", f"{LATENCY}") as base_url,
         TemporaryDirectory(prefix="whole") as folder,

@@ -332,11 +332,21 @@ def test_opening_at_the_same_time_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://host/0", "budget.sqlite", "sqlite://host/file", "redis://", "sqlite:///"]
+    "url",
+    [
+        *("mysql://host/0", "budget.sqlite", "redis://", "redis:host", "http://[nonsense"),
+        *("sqlite:///", "sqlite://host/file", "sqlite:/x", "sqlite:x", "sqlite://"),
+    ],
 )
 def test_an_unknown_store_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError, match="BUDGET_URL"):
         open_budget(url)
+
+
+def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    open_budget("sqlite:///~/budget.sqlite").close()
+    assert (tmp_path / "budget.sqlite").exists()
 
 
 def test_a_store_that_is_not_there_says_so_without_its_password() -> None:
