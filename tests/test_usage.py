@@ -162,3 +162,27 @@ def test_a_signal_before_the_first_request_is_one_line_too(
     # A connection that is left open is reported, too, where warnings are errors.
     assert err.startswith("error: interrupted before the first request\n")
     assert "KeyboardInterrupt" not in err
+
+
+@pytest.mark.parametrize("setting", ["DMG_BASE_URL", "MPLUS_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:canary-1234@museum.test/v2/",
+        "https://canary-1234@museum.test/v2/",
+        "https://museum.test/v2/?apiKey=canary-1234",
+        "https://museum.test/v2/#canary-1234",
+        "user:canary-1234@museum.test/v2/",
+        "https://museum.test:0/v2/?canary-1234",
+        "ftp://canary-1234@museum.test/",
+    ],
+)
+def test_a_key_in_a_base_url_is_refused_and_not_repeated(
+    scrapy: Scrapy, setting: str, url: str
+) -> None:
+    spider = "agents" if setting == "DMG_BASE_URL" else "mplus_terms"
+    for given, environment in (([], {setting: url}), (["-s", f"{setting}={url}"], {})):
+        done = scrapy.run("crawl", spider, *given, MPLUS_API_KEY="another-key", **environment)
+        assert done.returncode == 2, done.stderr
+        assert setting in done.stderr
+        assert "canary" not in done.stdout + done.stderr

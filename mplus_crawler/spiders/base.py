@@ -147,7 +147,8 @@ class MuseumSpider(Museum):
         except ValueError:
             usable = False
         if not usable:
-            raise UsageError(f"{setting} is no URL of an API: {url!r}; write https://…/")
+            shown = "" if set(url) & set("?@#") else f": {url!r}"  # there may be a key in it
+            raise UsageError(f"{setting} is no URL of an API{shown}; write https://…/, no query")
         if split.scheme == "http" and not is_loopback(split.hostname or ""):
             raise UsageError(f"{setting} must be https (http is for loopback only): {url}")
         return url if url.endswith("/") else f"{url}/"

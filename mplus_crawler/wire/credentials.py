@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import re
@@ -15,13 +14,10 @@ from w3lib.url import url_query_cleaner
 from mplus_crawler.errors import AccessDeniedError, UsageError
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.wire.addresses import origin
+from mplus_crawler.wire.spellings import Spellings, spellings_of
 
 # What a header can carry of a key: visible ASCII (RFC 9110 section 5.5).
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-# What stands where the key stood.
-STRUCK = "key-struck-out"
-# A shorter key may stand anywhere by chance.
-_SHORTEST = 8
 
 
 def secret(policy: Policy) -> str:
@@ -71,26 +67,15 @@ def signed(request: Request, policy: Policy, base_url: str) -> Request:
     return request.replace(headers={**request.headers, wanted.header: value})
 
 
-def spellings(policy: Policy) -> tuple[bytes, ...]:
-    """The key as a response may repeat it: plain, in a URL, in JSON.
-
-    A very short one counts only as the value of its parameter in a URL.
-    """
-    key = secret(policy)
-    if len(key) < _SHORTEST:
-        name = policy.credential.query if policy.credential and key else ""
-        return (f"{name}={quote(key, safe='')}".encode(),) if name else ()
-    plain, escaped = json.dumps(key)[1:-1], (quote(key, safe=""), quote(key))
-    lower = (re.sub("%..", lambda octet: octet[0].lower(), one) for one in escaped)
-    spelled = (key, plain, plain.replace("/", "\\/"), *escaped, *lower)
-    return tuple(one.encode() for one in dict.fromkeys(spelled))
+def spellings(policy: Policy) -> Spellings:
+    """Every spelling of the key, to take it out of responses and messages."""
+    parameter = policy.credential.query if policy.credential else ""
+    return spellings_of(secret(policy), parameter)
 
 
 def struck(text: str, policy: Policy) -> str:
     """*text* without the key."""
-    for spelling in spellings(policy):
-        text = text.replace(spelling.decode(), STRUCK)
-    return text
+    return spellings(policy).removed(text.encode(errors="replace")).decode(errors="replace")
 
 
 def strike_error(error: BaseException, policy: Policy) -> None:

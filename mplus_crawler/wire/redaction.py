@@ -13,22 +13,18 @@ from mplus_crawler.census import Census
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.wire.credentials import spellings
 
-STRUCK = b"key-struck-out"
-
 
 def redacted(crawler: Crawler, response: Response) -> Response:
     """*response* without the key, in its headers and its body."""
     spider = Museum.of(crawler)
-    for secret in spellings(spider.policy) if spider.keyed else ():
-        fields = [(name, value) for name, found in response.headers.items() for value in found]
-        if secret in response.body or any(secret in field for pair in fields for field in pair):
-            Census.of(crawler).note("an answer repeated the key: it was struck out")
-            headers = Headers()
-            for name, value in fields:
-                headers.appendlist(_without(secret, name), _without(secret, value))
-            response = response.replace(headers=headers, body=_without(secret, response.body))
-    return response
-
-
-def _without(secret: bytes, text: bytes) -> bytes:
-    return text.replace(secret, STRUCK)
+    if not spider.keyed:
+        return response
+    removed = spellings(spider.policy).removed
+    headers, body = Headers(), removed(response.body)
+    for name, values in response.headers.items():
+        for value in values:
+            headers.appendlist(removed(name), removed(value))
+    if body == response.body and headers == response.headers:
+        return response
+    Census.of(crawler).note("a response repeated the key: it was struck out")
+    return response.replace(headers=headers, body=body)
