@@ -221,8 +221,7 @@ def test_the_whole_museum_is_complete_and_the_key_is_nowhere(
             HERBARIUM_API_KEY="another-key",
         )
     assert (certificate(place)["verdict"], ids(place)) == ("complete", [*range(1, ROWS + 1)])
-    for name in (b"took longer", b"data loss", b"500", b"302"):
-        assert name in done.stderr
+    assert all(server.pages.count((number, False)) > 1 for number in (2, 3, 4, 5))
     assert refused.returncode == 12, tail(refused)
     assert b"HERBARIUM_API_KEY is not accepted" in refused.stderr
     assert b"another-key" not in refused.stderr
