@@ -116,6 +116,7 @@ FEED_STORAGES_BASE = {
     **default_settings.FEED_STORAGES_BASE,
     **dict.fromkeys(("", "file"), "mplus_crawler.feeds.storage.StagedFeedStorage"),
     "s3": "mplus_crawler.feeds.storage.S3FeedStorage",
+    "stdout": "mplus_crawler.feeds.stream.OutputStorage",
     **dict.fromkeys(("ftp", "gs")),  # they cannot publish whole files only
 }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from io import StringIO
+from typing import TYPE_CHECKING, TextIO
 
 from mplus_crawler.errors import ExitCode, HarvestError
 from mplus_crawler.storage.streams import flush_errors, writing_output
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
 _UNLIMITED = 10_000  # columns of a file or a pipe: one row is one line
@@ -65,22 +65,16 @@ def make_table(words: Sequence[str], numbers: Sequence[str], last: str = "") -> 
 
 def print_table(table: Table, *, to_error: bool = False) -> None:
     """Print *table*; plain text without colour where the stream is not a terminal."""
-    text = render(table, terminal(to_error=to_error))
+    text = render(table, sys.stderr if to_error else sys.stdout)
     (print_error if to_error else print_line)(text)
 
 
-def render(table: Table, console: Console) -> str:
-    """Return *table* as the text that *console* would print."""
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
-
-
-def terminal(*, to_error: bool = False) -> Console:
-    """Return a console of the terminal's width, or of unlimited width for files and pipes."""
+def render(table: Table, stream: TextIO) -> str:
+    """Return *table* as text for *stream*: of the terminal's width, or one line per row."""
     from rich.console import Console
 
-    stream = sys.stderr if to_error else sys.stdout
-    if stream.isatty():
-        return Console(stderr=to_error, highlight=False)
-    return Console(stderr=to_error, highlight=False, width=_UNLIMITED, force_terminal=False)
+    width = None if stream.isatty() else _UNLIMITED
+    text = StringIO()
+    console = Console(file=text, force_terminal=stream.isatty(), width=width, highlight=False)
+    console.print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

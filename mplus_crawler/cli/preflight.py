@@ -10,7 +10,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.enforced import enforce
 from mplus_crawler.cli.jobs import job_id
-from mplus_crawler.errors import UsageError
+from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.feeds.checks import check_feeds, check_places, check_text
 from mplus_crawler.feeds.outputs import claim_outputs
 from mplus_crawler.policies.reading import key_names
@@ -19,6 +19,7 @@ from mplus_crawler.responses.harvest import Harvest, lock_harvest
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.storage.destination import check_s3
 from mplus_crawler.storage.folders import in_s3, state_folder
+from mplus_crawler.storage.streams import output_is_closed
 from mplus_crawler.wire.budget.stores import open_budget
 from mplus_crawler.wire.proxy import check_proxies
 
@@ -65,6 +66,8 @@ def check_launch(
     kind = getattr(spidercls, "kind", "")
     columns = list(ITEM_CLASSES[kind].fields) if kind in ITEM_CLASSES else []
     check_feeds(settings, spidercls.name, columns)
+    if output_is_closed() and any(str(uri)[:7] == "stdout:" for uri in settings.getdict("FEEDS")):
+        raise DeliveryError("standard output is closed; write the records to a file with -O")
     if issubclass(spidercls, MuseumSpider):
         identity = spidercls.check(settings, arguments)
         identity.pop("fresh", None)

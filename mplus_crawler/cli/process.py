@@ -12,7 +12,7 @@ import scrapy.core.downloader.handlers.http11  # noqa: F401
 from scrapy.crawler import Crawler, CrawlerProcessBase
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.census import Census
+from mplus_crawler.census import Census, Verdict
 from mplus_crawler.cli.console import print_error
 from mplus_crawler.cli.signals import hang_up_as_terminate
 from mplus_crawler.errors import DeliveryError, ExitCode, UsageError
@@ -63,6 +63,9 @@ def outcome(crawler: Crawler) -> tuple[ExitCode, dict[str, Any] | None]:
         publication, census = Publication.of(crawler), Census.of(crawler)
     except (RuntimeError, AssertionError):
         return ExitCode.FAILED, None
+    if publication.interrupted:  # by a second signal, which stops the event loop at once
+        census.end(Verdict.STOPPED, "stopped by two signals, without finishing the current pages")
+        publication.publish()
     if publication.certificate is not None:
         return publication.certificate["exit_code"], publication.certificate
     if census.ended:  # while the spider was being opened; already reported

@@ -54,6 +54,7 @@ class Publication(Extension):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self.certificate: dict[str, Any] | None = None
+        self.interrupted = False  # whether the crawl has begun and nothing is published
         self.booking = Booking(crawler)
         self._destination = destination(crawler.settings)
         self._staged: list[StagedFile] = []
@@ -69,6 +70,7 @@ class Publication(Extension):
         publication = cls(crawler)
         crawler.signals.connect(publication._open, signals.spider_opened)
         crawler.signals.connect(publication._feed_closed, signals.feed_slot_closed)
+        crawler.signals.connect(publication._start, signals.engine_started)
         crawler.signals.connect(publication.publish, signals.engine_stopped)
         return publication
 
@@ -87,6 +89,9 @@ class Publication(Extension):
         self._run = ledger.recall("run", f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}")
         self._certificates = Certificates(self._crawler, self._destination, self._started)
         self._appends = Appends(ledger.harvest.ledger.with_suffix(".appended"))
+
+    def _start(self) -> None:
+        self.interrupted = True
 
     def stage(self, path: Path, *, append: bool = False) -> StagedFile:
         """A file that will be *path*; with *append*, after what is there already."""
@@ -157,6 +162,7 @@ class Publication(Extension):
         self._over = overdue or is_over(verdict)
         Ledger.of(self._crawler).close(over=self._over)
         self.certificate = certificate
+        self.interrupted = False
 
     def abandon(self) -> None:
         """Let go of all files: they are published or kept, or there is nothing to publish."""

@@ -10,6 +10,8 @@ from typing import TextIO
 
 from mplus_crawler.errors import DeliveryError
 
+_lost: list[str] = []  # why standard output was lost
+
 
 def prepare_streams() -> None:
     """Make the standard streams safe to use: open, and able to write any character.
@@ -40,14 +42,27 @@ def output_is_closed() -> bool:
 
 
 @contextmanager
-def writing_output() -> Iterator[None]:
-    """Raise :class:`DeliveryError` if standard output cannot be written inside the block."""
+def writing_output(*, flush: bool = True) -> Iterator[None]:
+    """Raise :class:`DeliveryError` if standard output cannot be written inside the block.
+
+    Once lost, standard output stays lost for the whole process.
+    """
+    if _lost:
+        raise DeliveryError(_lost[0])
     try:
         yield
-        sys.stdout.flush()
+        if flush:
+            sys.stdout.flush()
     except OSError as error:
         discard(sys.stdout)
-        raise DeliveryError(f"standard output cannot be written ({error.strerror})") from None
+        _lost.append(f"standard output cannot be written ({error.strerror})")
+        raise DeliveryError(_lost[0]) from None
+
+
+def write_output(data: bytes, *, flush: bool) -> None:
+    """Write *data* to standard output; raises :class:`DeliveryError`."""
+    with writing_output(flush=flush):
+        sys.stdout.buffer.write(data)
 
 
 def flush_errors() -> None:

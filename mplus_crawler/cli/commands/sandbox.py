@@ -97,9 +97,11 @@ async def _serve(options: Options) -> None:
     from mplus_crawler.sandbox.app import start  # aiohttp is slow to import
 
     runner, gent, mplus = await start(options)
-    print_line(f"sandbox: {gent} (Ctrl-C stops)\nM+: {mplus}")
     stop = asyncio.Event()
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
-    await runner.cleanup()
+    try:
+        print_line(f"sandbox: {gent} (Ctrl-C stops)\nM+: {mplus}")
+        await stop.wait()
+    finally:
+        await runner.cleanup()

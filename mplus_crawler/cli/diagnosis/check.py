@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from mplus_crawler.cli.console import print_line, render, terminal
+from mplus_crawler.cli.console import print_line, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +51,4 @@ def print_check(check: Check) -> None:
     row.add_row(check.mark, check.name, " ".join(check.result.split()))
     if check.fix:
         row.add_row("", "fix", check.fix)
-    print_line(render(row, terminal()))
+    print_line(render(row, sys.stdout))
