@@ -195,6 +195,31 @@ def test_a_record_that_cannot_be_parsed_costs_itself_alone(
     assert (line["reason"], line["page"], line["position"]) == ("unreadable", *place)
 
 
+@pytest.mark.parametrize("total", [9, None])
+@pytest.mark.parametrize(("other", "code"), [(True, 0), (False, 10)])
+def test_two_records_with_one_id_are_kept_and_an_equal_row_has_moved(
+    scrapy: Scrapy, total: int | None, other: bool, code: int
+) -> None:
+    def answer(path: str) -> Answer:
+        number = number_in(path)
+        ids = numbers(3 * number - 2, 3 * number)
+        status, headers, body = page(number, ids, 3, 9, total=total)
+        note = b'agent/2","x":"another"' if other else b'agent/2"'
+        return status, headers, body.replace(b'agent/7"', note)
+
+    with serving(answer) as server:
+        crawl = scrapy.policy(UNLIMITED).crawl(
+            "v1_agents", *QUICK, "-a", "page_size=3", DMG_BASE_URL=server.base_url
+        )
+    assert crawl.code == code, crawl.err
+    assert crawl.certificate["duplicates"] == 1
+    if other:
+        (line,) = crawl.rejected
+        assert (line["reason"], line["record"]["x"]) == ("duplicate", "another")
+        assert crawl.certificate["verdict"] == "complete"
+        assert "moved" not in crawl.certificate["reason"]
+
+
 # Where it is retired
 
 
