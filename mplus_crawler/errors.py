@@ -26,6 +26,23 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return ExitCode.FAILED if ExitCode.FAILED in ended else max(ended, default=ExitCode.COMPLETE)
 
 
+# Characters of a message about a response; the rest of a server's words adds nothing.
+LONGEST_MESSAGE = 300
+
+
+def one_line(text: str) -> str:
+    """Return *text* as one printable line of at most :data:`LONGEST_MESSAGE` characters.
+
+    Words of servers pass through here on their way to logs, summary and certificate. Control
+    characters, line breaks, terminal escapes and marks of writing direction become blanks.
+    """
+    text = text[: 10 * LONGEST_MESSAGE]
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
+
+
 class HarvestError(Exception):
     """An error that a person can fix: one line of text, and an exit code for scripts."""
 
@@ -66,7 +83,7 @@ class InvalidResponseError(Exception):
     """
 
     def __init__(self, reason: str, page: Any = None) -> None:
-        super().__init__(reason)
+        super().__init__(one_line(reason))
         self.page = page
 
 

@@ -255,6 +255,7 @@ SCRAPY_META = {
     "handle_httpstatus_list",
     "max_retry_times",
     "proxy",
+    "redirect_urls",
     "retry_times",
 }
 

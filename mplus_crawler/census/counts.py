@@ -17,6 +17,7 @@ from scrapy.utils.defer import deferred_from_coro
 
 from mplus_crawler.census.ids import Ids
 from mplus_crawler.census.verdict import Verdict
+from mplus_crawler.errors import one_line
 from mplus_crawler.museum.components import Extension
 from mplus_crawler.records.batch import Row
 from mplus_crawler.records.rights import LicenceCount
@@ -145,7 +146,7 @@ class Census(Extension):
     def lose(self, record_id: str | None, reason: str, message: str) -> None:
         """Count a record that is missing, for a *reason* of :class:`.Loss`."""
         if record_id is not None and reason == "vanished":
-            self.vanished[record_id] = message
+            self.vanished[record_id] = one_line(message)
             self._ids.withdraw(record_id)
         elif record_id is None or self._ids.add(record_id, delivered=False):
             self.rejected_by[reason] += 1
@@ -194,7 +195,7 @@ class Census(Extension):
 
     def doubt(self, reason: str) -> None:
         """A page that was short for good: perhaps the total is wrong, perhaps rows are missing."""
-        self.doubts[reason] += 1
+        self.doubts[one_line(reason)] += 1
 
     def reconciled(self, passes: int, *, drift: bool = True) -> None:
         """So many *passes* over all ids have shown that every record is accounted for.
@@ -214,6 +215,7 @@ class Census(Extension):
 
     def problem(self, reason: str) -> None:
         """Something is missing: the harvest is incomplete, for this *reason*."""
+        reason = one_line(reason)
         if not self.problems[reason]:
             logger.error("incomplete: %s", reason)
         self.problems[reason] += 1
@@ -225,6 +227,7 @@ class Census(Extension):
 
     def note(self, remark: str) -> None:
         """Something odd that takes nothing away; counted and reported at the end."""
+        remark = one_line(remark)
         if not self.notes[remark]:
             logger.warning("%s", remark)
         self.notes[remark] += 1
@@ -232,8 +235,8 @@ class Census(Extension):
     def end(self, verdict: Verdict, reason: str) -> None:
         """The harvest ends with *verdict*, whatever was counted; the first to say so is kept."""
         if self._end is None:
-            self._end = (verdict, reason)
-            logger.error("%s: %s", verdict, reason)
+            self._end = (verdict, one_line(reason))
+            logger.error("%s: %s", *self._end)
 
     def stop(self, verdict: Verdict, reason: str) -> None:
         """:meth:`end` the harvest and close the spider."""
@@ -257,7 +260,7 @@ class Census(Extension):
         if self._close_reason != "finished":
             return Verdict.STOPPED, f"the crawl was closed: {self._close_reason or 'killed'}"
         if missing := self._missing():
-            return Verdict.INCOMPLETE, missing
+            return Verdict.INCOMPLETE, one_line(missing)
         allowed = self._crawler.settings.getfloat("MAX_REJECT_SHARE")
         if self.rejected + self.unreadable > allowed * self.accounted:
             return Verdict.CONTRACT_BROKEN, (

@@ -8,6 +8,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from mplus_crawler.census import Census
+from mplus_crawler.errors import one_line
 from mplus_crawler.feeds.publication import Publication
 from mplus_crawler.museum.components import Component
 from mplus_crawler.museum.contract import Museum
@@ -132,7 +133,7 @@ class ValidatePipeline(Component):
 
     def _lose(self, loss: Loss) -> None:
         self._census.lose(loss.id, loss.reason, loss.message)
-        faults = [{"path": "", "message": loss.message}]
+        faults = [{"path": "", "message": one_line(loss.message)}]
         self._write(loss.id, loss.place, loss.reason, faults, None, None)
 
     def _write(

@@ -26,6 +26,7 @@ from twisted.internet.error import ConnectionRefusedError as RefusedError
 from twisted.internet.error import TimeoutError as ConnectTimeoutError
 from twisted.web._newclient import ParseError
 
+from mplus_crawler.errors import one_line
 from mplus_crawler.wire.addresses import is_loopback
 from mplus_crawler.wire.connection import HeaderTooLargeError
 
@@ -64,7 +65,7 @@ async def describe(error: BaseException, request: Request, seconds: float) -> st
         return await _describe_tls(request)
     for cause in causes:
         if reason := _describe(cause, request, seconds):
-            return reason
+            return one_line(reason)
     return "the connection was closed before the response was complete"
 
 

@@ -24,7 +24,9 @@ class OriginGuard(Component):
         self._census = Census.of(crawler)
 
     def process_request(self, request: Request) -> None:
-        """Drop *request* unless the spider allows its URL."""
+        """Drop *request* unless the spider allows its URL, and a redirect to where it began."""
+        if request.url in request.meta.get("redirect_urls", ()):
+            raise IgnoreRequest(f"the museum redirects in a circle: {request.url}")
         spider, elsewhere = Museum.of(self._crawler), request.meta.get("third_party")
         allows = spider.allows_elsewhere if elsewhere else spider.allows
         if not allows(request.url):

@@ -15,7 +15,7 @@ from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError
+from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError, one_line
 from mplus_crawler.museum.components import Component
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.wire.failures import describe, is_unreachable
@@ -50,7 +50,7 @@ class RetriesExhaustedError(IgnoreRequest):
         not_retryable: bool = False,
         unreadable: bool = False,
     ) -> None:
-        super().__init__(reason)
+        super().__init__(one_line(reason))
         self.status = status
         self.not_retryable = not_retryable
         self.unreadable = unreadable
