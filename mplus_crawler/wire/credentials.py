@@ -85,6 +85,8 @@ def strike_error(error: BaseException, policy: Policy) -> None:
         cause.args = tuple(
             struck(text, policy) if isinstance(text, str) else text for text in cause.args
         )
+        if isinstance(cause, OSError) and cause.strerror:  # it prints that, not its arguments
+            cause.strerror = struck(cause.strerror, policy)
         cause = cause.__cause__ or cause.__context__
 
 
