@@ -34,15 +34,14 @@ def print_summary(
         *(f"  note: {note} ({times}x)" for note, times in certificate["notes"].items()),
         *(f"  feed: {feed['uri']}, {feed['items']:,} records" for feed in certificate["feeds"]),
     ]
-    if certificate["resume"]:
-        lines.append(f"  to resume: {_command(certificate['resume'], base_settings)}")
+    if command := _resume(certificate):
+        lines.append(f"  to resume: {_command(command, base_settings)}")
     print_error("\n".join(lines))
 
 
 def _rejected(certificate: Mapping[str, Any], folder: str) -> list[str]:
     """Return a line for records that were rejected, and one for those that do not exist."""
-    reasons = {name: certificate[name] for name in ("rejected", "unreadable") if certificate[name]}
-    reasons = dict(certificate.get("rejected_by", reasons))
+    reasons = dict(certificate["rejected_by"])
     absent = {name: reasons.pop(name) for name in _ABSENT if name in reasons}
     lines = []
     if reasons:
@@ -56,6 +55,11 @@ def _rejected(certificate: Mapping[str, Any], folder: str) -> list[str]:
 def _counted(what: str, reasons: Mapping[str, int]) -> str:
     counts = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
     return f"  {what} {sum(reasons.values()):,}: {counts}"
+
+
+def _resume(certificate: Mapping[str, Any]) -> str | None:
+    """Return the command that resumes the harvest, unless access was denied: that won't help."""
+    return None if certificate["verdict"] == "refused" else certificate["resume"]
 
 
 def _command(resume: str, base_settings: Collection[str]) -> str:
@@ -97,7 +101,7 @@ class SpiderResult:
             certificate["rejected"] + certificate["unreadable"],
             certificate["requests"]["sent"],
             _seconds(certificate),
-            certificate["resume"],
+            _resume(certificate),
         )
 
     @classmethod
