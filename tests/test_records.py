@@ -512,7 +512,7 @@ def test_a_museum_that_is_down_is_not_asked_for_the_whole_list(scrapy: Scrapy) -
         *("object", "-a", f"pids={pids}", *QUICK, "-s", "RETRY_TIMES=0"),
         DMG_BASE_URL="http://127.0.0.1:9/v2/",
     )
-    assert crawl.code == 11, crawl.err
+    assert crawl.code == 10, crawl.err
     assert crawl.certificate["requests"]["sent"] < 40
 
 

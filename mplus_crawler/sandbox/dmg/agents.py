@@ -28,7 +28,7 @@ AGENT_TYPES = {
 
 
 def agent_record(rows: Collection, row: AgentRow) -> Json:
-    """The stored record."""
+    """Return the stored record."""
     dice = rows.random("agent record", row.key)
     me = iri("agent", row.pid)
     label = row.titles.get("NLD", row.pid)
@@ -50,7 +50,7 @@ def agent_record(rows: Collection, row: AgentRow) -> Json:
 
 
 def add_to_agent(rows: Collection, row: AgentRow, record: Json) -> None:
-    """What the API adds: texts in the shape of today or of before June 2026, names, relations."""
+    """Add texts (in the present shape or that before June 2026), names and relations."""
     dice = rows.random("agent additions", row.key)
     name = row.titles.get("NLD", row.pid)
     old_shape = dice.random() < 0.25

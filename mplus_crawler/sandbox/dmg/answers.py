@@ -1,4 +1,4 @@
-"""Answers as the museum's web server makes them: their types and validators."""
+"""Responses as the museum's web server makes them: their types and validators."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ LD_JSON = "application/ld+json; charset=utf-8"
 def linked_data(
     status: int, body: Json | bytes, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """JSON-LD, which the museum sends for its errors too."""
+    """Return JSON-LD, which the museum also sends for errors."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     fields = {"Content-Type": LD_JSON, "Content-Disposition": "inline", **(headers or {})}
     return tagged(Answer(status, content, fields))
 
 
 def plain_json(status: int, body: Json) -> Answer:
-    """JSON from outside the museum's handlers: the limiter's refusals, the API's description."""
+    """Return plain JSON, which the rate limiter and the API's description use."""
     return tagged(Answer(status, orjson.dumps(body), {"Content-Type": JSON}))
 
 
 def page_of_html(status: int, text: str) -> Answer:
-    """The web server's own error page."""
+    """Return the web server's error page."""
     return error_page(status, text, "default-src 'none'")
 
 
 def validators(pid: str, modified: datetime | None) -> dict[str, str]:
-    """The validators of a single record, which cover its harvest time only."""
+    """Return the validators of a single record, which depend on its harvest time only."""
     if modified is None:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""The rows of the museum's tables: made up from a seed, always the same, and only when asked."""
+"""The rows of the museum's tables, generated from a seed when they are needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _FATES = ("removed", "unhealthy", "unresolved")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the tables say of any record beside its stored JSON-LD."""
+    """The columns of any table, beside the stored JSON-LD."""
 
     key: int
     pid: str
@@ -64,17 +64,17 @@ class ObjectRow(Row):
 
     @property
     def set_number(self) -> str | None:
-        """The number of the set this object belongs to, which its own number says."""
+        """Return the number of the set that this object belongs to, taken from its own number."""
         whole, _, part = self.pid.rpartition("_")
         return whole if part in ("1-3", "2-3", "1-5") else None
 
     @property
     def is_koepel(self) -> bool:
-        """Whether the row stands for a whole set rather than for one object."""
+        """Return whether the row is a whole set rather than one object."""
         return "_0-" in self.pid
 
     def base_shares(self) -> dict[str, float]:
-        """How much of the first image each base colour takes, in per cent."""
+        """Return the share of each base colour in the first image, in per cent."""
         shares: dict[str, float] = {}
         for name, share in self.palette:
             base = WORDS["palette"][name][0]
@@ -104,7 +104,7 @@ class Sizes:
 
 
 class Collection:
-    """Every table of one made-up museum."""
+    """All tables of one invented museum."""
 
     def __init__(self, sizes: Sizes, options: Options) -> None:
         self.sizes = sizes
@@ -122,7 +122,7 @@ class Collection:
         self.concept = lru_cache(ROWS_KEPT)(self._concept)
 
     def row(self, kind: str, key: int) -> Row:
-        """A row of any kind."""
+        """Return a row of any kind."""
         match kind:
             case "object":
                 return self.object(key)
@@ -133,11 +133,11 @@ class Collection:
         return self.concept(key)
 
     def random(self, what: str, key: int) -> Random:
-        """The dice of one row: the same throws whenever the row is made."""
+        """Return the random numbers of one row, the same whenever the row is generated."""
         return Random(crc32(what.encode()) * 1_000_003 + key * 7_919 + self.seed)
 
     def fate(self, key: int) -> str | None:
-        """Why an object isn't listed (removed, unhealthy or unresolved); None if it is."""
+        """Return why an object is not listed (removed, unhealthy or unresolved), or None."""
         numbered, listed = self.shelves["objects"].numbered, self.sizes.objects
         if key >= numbered or -(-key * listed // numbered) * numbered // listed == key:
             return None
@@ -190,12 +190,12 @@ class Collection:
 
 
 def some(dice: Random, pool: Sequence[T], counts: Sequence[int]) -> tuple[T, ...]:
-    """A few different things from a pool, as many as one of the counts says."""
+    """Return different items of *pool*; *counts* lists the possible numbers of items."""
     return tuple(dice.sample(pool, min(dice.choice(counts), len(pool))))
 
 
 def _shelves(sizes: Sizes, seed: int) -> dict[str, Shelf]:
-    """The collections; the public objects are those of the private ones that are in order."""
+    """Return the collections; the public objects are a part of the private ones."""
     numbered = max(sizes.objects, round(sizes.objects * FACTS["private_share"]))
     listed = [rank * numbered // sizes.objects for rank in range(sizes.objects)]
     number, everything = ObjectNumbers(numbered, seed), list(range(numbered))
@@ -236,6 +236,6 @@ def _palette(dice: Random) -> tuple[tuple[str, float], ...]:
 
 
 def _modified(dice: Random) -> datetime | None:
-    """When the museum last harvested the row; a few rows were never dated."""
+    """Return when the museum last harvested the row; a few rows have no date."""
     seconds = dice.randrange(_HARVEST_SECONDS)
     return _FIRST_HARVEST + timedelta(seconds=seconds) if dice.random() > 0.005 else None

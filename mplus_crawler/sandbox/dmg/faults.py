@@ -58,7 +58,7 @@ KINDS = tuple(_DIALECT.kinds)
 
 
 class Faults:
-    """The faults in force, and what each does to the museum's rows and pages."""
+    """The active faults, and their effects on rows and pages."""
 
     def __init__(self, museum: Museum, seed: int, specs: Iterable[str]) -> None:
         self._museum = museum
@@ -67,7 +67,7 @@ class Faults:
         self.add(*specs)
 
     def add(self, *specs: str) -> None:
-        """Put more faults in force: all of them, or none if one can't be read."""
+        """Activate more faults: all of them, or none if one is invalid."""
         faults = _DIALECT.read_all(specs, self._seed, len(self._faults))
         for fault in faults:
             if fault.kind in _ROWS:
@@ -79,17 +79,17 @@ class Faults:
         self._faults += faults
 
     def clear(self) -> None:
-        """Put all right again; rows that came or went stay as they are."""
+        """Deactivate all faults; rows that were added or removed stay so."""
         self._faults.clear()
         for name in COLLECTIONS:
             self._museum.shelf(name).poison.clear()
 
     def due(self, place: Place, tier: str) -> Due:
-        """The faults this request gets, in the order they were put in force."""
+        """Return the faults of this request, in the order of their activation."""
         return [f for f in self._faults if _concerns(f, place, tier) and f.strikes()]
 
     def move_rows(self, due: Due) -> None:
-        """Let rows appear and vanish, once the request that these faults waited for is answered."""
+        """Add and remove rows, after the response to the request that triggers these faults."""
         for fault in due:
             if fault.kind in ("insert", "delete"):
                 shelf, at = self._shelf(fault), fault.options["at"]

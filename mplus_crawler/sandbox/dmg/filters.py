@@ -13,18 +13,18 @@ SELECTIONS_KEPT = 32
 
 
 class Selector:
-    """Answers queries over the rows; remembers the last ones, since they are asked page by page."""
+    """Selects rows; keeps the last results, since clients request them page by page."""
 
     def __init__(self, rows: Collection) -> None:
         self._rows = rows
         self._kept: dict[tuple[str, ...], Sequence[int]] = {}
 
     def forget(self) -> None:
-        """Drop what was remembered, because rows came or went."""
+        """Drop the results, because rows were added or removed."""
         self._kept.clear()
 
     def keys(self, name: str, query: Query) -> Sequence[int]:
-        """The keys of the selected rows in the order asked for."""
+        """Return the keys of the selected rows in the requested order."""
         asked = {k: v for k, v in query.values.items() if k not in ("fullRecord", "colors")}
         if not asked:
             return self._rows.shelves[name].keys

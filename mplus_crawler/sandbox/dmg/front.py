@@ -1,4 +1,4 @@
-"""Gent's museum on the network: limits, statistics and faults around its answers."""
+"""Gent's museum on the network: its responses with limits, statistics and faults."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COMMON: dict[str, str] = FACTS["headers"] | _CORS
 
 
 class Front:
-    """Takes every request: limits it, lets the museum answer, and spoils what faults say."""
+    """Handles every request: applies limits, gets the museum's response, applies faults."""
 
     def __init__(self, options: Options) -> None:
         sizes = Sizes(options.objects, options.agents, options.exhibitions, options.concepts)
@@ -40,12 +40,12 @@ class Front:
         self._latency = options.latency
 
     def bound_to(self, base_url: str) -> None:
-        """Learn where the server listens, which local links need."""
+        """Set the server's address, for local links."""
         if self._links_are_local:
             self.museum.base = self._rows.base = base_url
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request to the museum."""
+        """Respond to one request."""
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_CORS | _METHODS)
         place, arrival = locate(request.raw_path), time()
@@ -61,7 +61,7 @@ class Front:
         return delivery.response
 
     def _tier(self, place: Place) -> Tier | None:
-        """The tier of *place*; version 1 was in one of version 2's while it lived."""
+        """Return the tier of *place*; version 1 shared one with version 2."""
         old = place.name == "v1" and self._v1_lives
         return self.statistics.tier(FACTS["v1"]["counted_as"] if old else place.path.lower())
 
@@ -102,6 +102,6 @@ def _with(rate: Mapping[str, str], answer: Answer) -> Answer:
 
 
 def _client(request: web.Request) -> str:
-    """Whom the limits count: the last forwarded address, as behind the museum's one proxy."""
+    """Return the client that limits count: the last forwarded address, since there is one proxy."""
     forwarded = request.headers.get("X-Forwarded-For")
     return forwarded.rpartition(",")[2].strip() if forwarded else request.remote or ""

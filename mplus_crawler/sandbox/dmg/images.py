@@ -17,7 +17,7 @@ _HEAD = b"\0\0\0\1\0\0\0\1\x08\0\0\0\0"
 
 
 def representation(rows: Collection, row: ObjectRow, number: int) -> Json:
-    """An image in an object's record; on this server where its links are local."""
+    """Return an image of an object's record, on this server if links are local."""
     host = URI["old_image"] if row.key % 4 == 0 else URI["image"]
     if rows.base:
         host = urljoin(rows.base, IMAGES)
@@ -30,19 +30,19 @@ def representation(rows: Collection, row: ObjectRow, number: int) -> Json:
 
 
 def rights(number: int) -> Json:
-    """The rights of an image, which the museum sends by dominant colour alone."""
+    """Return the rights of an image, which the museum sends for dominant colours only."""
     licences = FACTS["licence"]["images"]
     right = {"@id": licences[number % len(licences)], "@type": "crm:E30_Right"}
     return {"crm:P3_has_note": WORDS["attribution"], "crm:P104_is_subject_to": right}
 
 
 def has_rights(rows: Collection, row: ObjectRow, number: int) -> bool:
-    """Whether this image is of the share that has its rights in objects' records, too."""
+    """Return whether this image has its rights in the object's record, too."""
     return crc32(f"{row.pid}/{number}".encode()) < rows.rights * 2**32
 
 
 def picture(rows: Collection, path: str) -> Answer:
-    """The picture at *path*: other bytes for each image and size, so that none is another's."""
+    """Return the picture at *path*; each image and size has different bytes."""
     name, _, size = path.partition("/")
     stem = name.removesuffix(".jpg")
     try:

@@ -1,4 +1,4 @@
-"""The museum's rate limits, and the exact count of what every client really sent."""
+"""The museum's rate limits, and exact counts of the requests of each client."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Tier:
     paths: tuple[str, ...] = ()
 
     def covers(self, path: str) -> bool:
-        """Whether a path below the base belongs here, by whole segments."""
+        """Return whether a path below the base belongs to the tier, by whole segments."""
         return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self.paths)
 
     @property
     def label(self) -> str:
-        """The quota's name in the headers: how many in what time."""
+        """Return the quota's name in the headers: requests and time."""
         minutes = self.seconds / 60
         return f"{self.requests:g}-in-" + (f"{minutes:g}min" if minutes >= 1 else self._seconds)
 
@@ -42,7 +42,7 @@ class Tier:
 
 
 def read_tiers(limits: str, window_scale: float) -> list[Tier]:
-    """The museum's tiers, changed as ``museum``, ``off`` or ``name=requests/seconds,…`` says."""
+    """Return the museum's tiers, changed by ``museum``, ``off`` or ``name=requests/seconds,…``."""
     if not 0 < window_scale < inf:
         raise ValueError(f"window-scale: {window_scale:g} is not above 0")
     tiers = {tier["name"]: _tier(tier) for tier in FACTS["tier"]}
@@ -94,7 +94,7 @@ class Meter:
         self.peak_sliding = 0
 
     def hit(self, now: float) -> bool:
-        """Count a request; whether the limit still allows it."""
+        """Count a request; return whether the limit allows it."""
         if now >= self._ends:
             self._ends, self._count = now + self._tier.seconds, 0
         self._count += 1
@@ -106,7 +106,7 @@ class Meter:
         return self._count <= self._tier.requests
 
     def headers(self, now: float, allowed: bool) -> dict[str, str]:
-        """The rate headers of draft-ietf-httpapi-ratelimit-headers-08, as the museum sends them."""
+        """Return the headers of draft-ietf-httpapi-ratelimit-headers-08."""
         tier, wait = self._tier, ceil(round(self._ends - now, 6))
         if tier.requests == inf:
             return {}
@@ -125,7 +125,7 @@ def _partition(client: str) -> str:
 
 @dataclass(slots=True)
 class Tally:
-    """What one tier was asked and answered, over all clients."""
+    """Requests and responses of one tier, over all clients."""
 
     requests: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -136,14 +136,14 @@ class Tally:
 
 
 class Statistics:
-    """Everything that reached the museum's API, counted as it arrives."""
+    """Counts of all requests to the museum's API."""
 
     def __init__(self, tiers: list[Tier]) -> None:
         self._tiers = tiers
         self.reset()
 
     def reset(self) -> None:
-        """Forget all requests and start all windows anew."""
+        """Reset all counts and windows."""
         names = [tier.name for tier in self._tiers]
         self._tallies = {name: Tally() for name in [*names, UNLIMITED]}
         self._meters: dict[tuple[str, str], Meter] = {}
@@ -151,18 +151,18 @@ class Statistics:
         self._log: deque[tuple[float, str, int]] = deque(maxlen=LOG_LINES)
 
     def tier(self, path: str) -> Tier | None:
-        """The tier that a path counts against."""
+        """Return the tier that counts a path."""
         return next((tier for tier in self._tiers if tier.covers(path)), None)
 
     def meter(self, tier: Tier, client: str) -> Meter:
-        """The meter of a client in a tier."""
+        """Return the meter of a client in a tier."""
         key = (tier.name, client)
         if key not in self._meters:
             self._meters[key] = Meter(tier, client)
         return self._meters[key]
 
     def arrived(self, tier: Tier | None, path: str, time: float) -> Tally:
-        """Count a request that came in; hand the tally to :meth:`answered` when it is done."""
+        """Count a request; pass the tally to :meth:`answered` after the response."""
         tally = self._tallies[tier.name if tier else UNLIMITED]
         tally.requests += 1
         tally.in_flight += 1
@@ -172,13 +172,13 @@ class Statistics:
         return tally
 
     def answered(self, tally: Tally, target: str, arrival: float, status: int) -> None:
-        """Count the answer; status 0 is a connection broken before there was any."""
+        """Count the response; status 0 is a connection that broke before it."""
         tally.in_flight -= 1
         tally.statuses[status] += 1
         self._log.append((arrival, target, status))
 
     def report(self, with_log: bool = False) -> Json:
-        """All counts, ready for JSON; peaks are those of the busiest client."""
+        """Return all counts as JSON; peaks are those of the busiest client."""
         report: Json = {
             "tiers": {name: self._tier_report(name, t) for name, t in self._tallies.items()},
             "paths": dict(self._paths),

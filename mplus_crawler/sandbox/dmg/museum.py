@@ -1,4 +1,4 @@
-"""The museum behind its API: every answer to every place, without any network."""
+"""The museum's API without the network: a response for every path."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SERVER_ERROR = {"error": "Internal Server Error"}
 
 @dataclass(slots=True)
 class Page:
-    """One page of a collection before it becomes bytes, so that faults can still change it."""
+    """One page of a collection before it is serialised, so that faults can change it."""
 
     head: Json
     query: Query
@@ -42,11 +42,11 @@ class Page:
     links: dict[str, str]
 
     def address(self, number: int) -> str:
-        """The URL of another page of the same query."""
+        """Return the URL of another page of the same query."""
         return f"{self.head['@id']}?{self.query.link(number)}"
 
     def answer(self) -> Answer:
-        """The page as a response."""
+        """Return the page as a response."""
         view = {"@id": self.view["@id"], "@type": "hydra:PartialCollectionView", **self.view}
         head = orjson.dumps({**self.head, "hydra:totalItems": self.total, "hydra:view": view})
         body = head[:-1] + b',"hydra:member":[' + b",".join(self.members) + b"]}"
@@ -55,7 +55,7 @@ class Page:
 
 
 class Museum:
-    """All answers of the API, given a place and the request's headers."""
+    """All responses of the API, for a path and the request's headers."""
 
     def __init__(self, rows: Collection, private_key: str, v1: str) -> None:
         self.base = BASE
@@ -70,7 +70,7 @@ class Museum:
     def answer(
         self, place: Place, asked: Mapping[str, str], change: Callable[[Page], None]
     ) -> Answer:
-        """What the museum says; a page of a collection passes through ``change`` first."""
+        """Return the response; *change* is applied to a page of a collection."""
         try:
             if place.name in COLLECTIONS:
                 page = self._page(place, asked)
@@ -81,7 +81,7 @@ class Museum:
             return linked_data(refusal.status, refusal.body, refusal.headers)
 
     def failing(self, place: Place) -> Answer:
-        """What the museum says while its database is down, which most single records hide."""
+        """Return the response while the database is down: a 404 for most single records."""
         if place.name == PRIVATE:
             return linked_data(401, {"error": FACTS["message"]["unauthorised"]})
         if place.name in KINDS and place.name != "object":
@@ -89,16 +89,16 @@ class Museum:
         return linked_data(500, _SERVER_ERROR)
 
     def shelf(self, name: str) -> Shelf:
-        """The rows of a collection, for faults to rearrange; call :meth:`forget` afterwards."""
+        """Return the rows of a collection; call :meth:`forget` after changing them."""
         return self._rows.shelves[name]
 
     def forget(self) -> None:
-        """Select and count anew, because rows came or went."""
+        """Drop selections and counts, because rows were added or removed."""
         self._selector.forget()
         self._indexes.forget()
 
     def truth(self) -> Json:
-        """What a perfect harvest of each collection holds, by canonical id."""
+        """Return the content of a perfect harvest of each collection, by canonical id."""
         truth = {name: _truth(shelf) for name, shelf in self._rows.shelves.items()}
         objects = self._rows.shelves["objects"]
         fates = {key: self._rows.fate(key) for key in range(objects.numbered)}

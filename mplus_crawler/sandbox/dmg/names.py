@@ -1,4 +1,4 @@
-"""What rows are called: numbers, names and titles that follow from a row's key alone."""
+"""Numbers, names and titles of rows, derived from their keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TERMS: list[str] = WORDS["types"] + WORDS["materials"] + WORDS["techniques"]
 
 
 class ObjectNumbers:
-    """Object numbers by rank: ascending, unique, and as irregular as a real inventory's."""
+    """Object numbers by rank: ascending, unique, and as irregular as in a real inventory."""
 
     def __init__(self, rows: int, seed: int) -> None:
         early = min(rows // 12, 249)
@@ -63,7 +63,7 @@ class ExhibitionNumbers:
         self._width = max(3, len(str(self._a_year)))
 
     def year(self, key: int) -> int:
-        """The year an exhibition was held in."""
+        """Return the year of an exhibition."""
         return 1930 + key // self._a_year
 
     def __call__(self, key: int) -> str:
@@ -71,29 +71,29 @@ class ExhibitionNumbers:
 
 
 def concept_number(key: int) -> str:
-    """The number of a concept."""
+    """Return the number of a concept."""
     return str(530_000_001 + 2 * key)
 
 
 def concept_key(label: str) -> int:
-    """The concept that stands for a type, material or technique."""
+    """Return the key of the concept of a type, material or technique."""
     return _TERMS.index(label)
 
 
 def concept_labels(key: int) -> dict[str, str]:
-    """A concept's labels: types, materials and techniques come first in the thesaurus."""
+    """Return a concept's labels; types, materials and techniques come first in the thesaurus."""
     if key < len(_TERMS):
         return {"NLD": _TERMS[key], "ENG": f"term {key + 1}"}
     return {"NLD": f"{_TERMS[key % len(_TERMS)]}, soort {key}"}
 
 
 def agent_type(key: int) -> str:
-    """Whether an agent is a person, an organisation or neither for sure."""
+    """Return whether an agent is a person, an organisation or of unknown type."""
     return ("individual", "individual", "individual", "organisation", "unknown")[key % 5]
 
 
 def agent_name(key: int) -> str:
-    """The name an agent bears in its own record and in every object it made."""
+    """Return an agent's name, in its own record and in those of its objects."""
     forenames, surnames, houses = WORDS["forenames"], WORDS["surnames"], WORDS["houses"]
     surname = surnames[key * 7 % len(surnames)]
     if agent_type(key) == "organisation":
@@ -102,7 +102,7 @@ def agent_name(key: int) -> str:
 
 
 def exhibition_titles(key: int) -> dict[str, str]:
-    """An exhibition's titles."""
+    """Return an exhibition's titles."""
     subject = WORDS["types"][key * 11 % len(WORDS["types"])]
     dutch = f"{WORDS['adjectives'][key % len(WORDS['adjectives'])]} {subject} in design {key}"
     return {"NLD": dutch, "FRA": f"Exposition {key}"} if key % 3 else {"NLD": dutch}

@@ -31,7 +31,7 @@ _MEASURES = (("300055644", "hoogte"), ("300055645", "breedte"), ("300072633", "d
 
 
 def object_stub(row: ObjectRow, base: str) -> Json:
-    """A member of a collection asked without ``fullRecord=true``."""
+    """Return a member of a collection without ``fullRecord=true``."""
     stub = {
         "@id": iri("object", row.pid, base),
         "@type": OBJECT,
@@ -41,7 +41,7 @@ def object_stub(row: ObjectRow, base: str) -> Json:
 
 
 def object_record(rows: Collection, row: ObjectRow) -> Json:
-    """The stored record."""
+    """Return the stored record."""
     dice = rows.random("object record", row.key)
     me = iri("object", row.pid)
     record: Json = {
@@ -67,7 +67,7 @@ def object_record(rows: Collection, row: ObjectRow) -> Json:
 
 
 def add_to_object(rows: Collection, row: ObjectRow, record: Json) -> None:
-    """What the public endpoints add; of a bare record they add only what needs no ``@id``."""
+    """Add what the public endpoints add; to a bare record only what needs no ``@id``."""
     dice = rows.random("object additions", row.key)
     if "@id" in record:
         _add_links(rows, row, record, dice)
@@ -86,7 +86,7 @@ def _picture(rows: Collection, row: ObjectRow, number: int) -> Json:
 
 
 def visual_item(rows: Collection, row: ObjectRow) -> Json:
-    """The colours of the first image, sent for ``colors=true``."""
+    """Return the colours of the first image, sent for ``colors=true``."""
     me = f"{iri('object', row.pid)}/visual/image/1"
     palette = WORDS["palette"]
     hexes = [_shade(palette[name][1], share, name) for name, share in row.palette]
@@ -107,7 +107,7 @@ def visual_item(rows: Collection, row: ObjectRow) -> Json:
 
 
 def dominant_member(rows: Collection, row: ObjectRow, share: float, base: str) -> Json:
-    """A member of the index by dominant colour: images carry their rights there."""
+    """Return a member of the index of dominant colours, where images have rights."""
     images = [
         representation(rows, row, number) | rights(row.key + number) for number in range(row.images)
     ]

@@ -1,4 +1,4 @@
-"""A collection's query string, read as carelessly as the museum reads it."""
+"""A collection's query string, parsed as leniently as by the museum."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BREAK_THE_QUERY = {"type", "material", "color"}
 
 
 class RefusedError(Exception):
-    """An answer of the museum's other than what was asked for."""
+    """A response other than the requested one."""
 
     def __init__(self, status: int, body: Json, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, body)
@@ -28,7 +28,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a collection was asked: one page of the rows that the values select."""
+    """The query of a collection: one page of the rows that the values select."""
 
     page: int
     size: int
@@ -36,11 +36,11 @@ class Query:
     since: datetime | None = field(default=None)
 
     def is_true(self, name: str) -> bool:
-        """Whether a flag was given as exactly ``true``."""
+        """Return whether a flag is exactly ``true``."""
         return self.values.get(name) == "true"
 
     def link(self, page: int) -> str:
-        """The query string of another page, rebuilt from what was understood."""
+        """Return the query string of another page, rebuilt from the parsed values."""
         pairs = [("page", str(page)), ("itemsPerPage", str(self.size)), *self.values.items()]
         return "&".join(f"{name}={_encoded(value)}" for name, value in pairs)
 
@@ -69,7 +69,7 @@ def read_query(name: str, query_string: str) -> Query:
 
 
 def failure(name: str, details: str = "") -> RefusedError:
-    """The museum's answer when its database refuses a collection's query."""
+    """Return the museum's response when its database rejects a collection's query."""
     body = {"error": f"Error fetching {name.replace('_', ' ')}"}
     return RefusedError(
         500, body | {"details": details} if FACTS["collection"][name]["details"] else body
@@ -77,13 +77,13 @@ def failure(name: str, details: str = "") -> RefusedError:
 
 
 def leading_int(text: str | None) -> int:
-    """The number a text starts with, as JavaScript's parseInt sees it; 0 for none."""
+    """Return the number at the start of a text, as JavaScript's parseInt does; 0 for none."""
     found = re.match(r"\s*([+-]?\d+)", text or "", re.ASCII)
     return int(found[1]) if found else 0
 
 
 def read_date(text: str) -> datetime | None:
-    """A date in one of the spellings that JavaScript's Date takes and people use."""
+    """Return a date in one of the common spellings that JavaScript's Date accepts."""
     for read in (datetime.fromisoformat, _slashed, parsedate_to_datetime):
         try:
             date = read(text.strip())
@@ -119,5 +119,5 @@ def _understood(parameter: str, value: str) -> str:
 
 
 def _encoded(value: str) -> str:
-    """A value as WHATWG's URLSearchParams writes it, which differs from RFC 3986."""
+    """Return a value as WHATWG's URLSearchParams writes it, which differs from RFC 3986."""
     return quote_plus(value, safe="*").replace("~", "%7E")

@@ -1,4 +1,4 @@
-"""The museum's JSON-LD of any row: stubs, and full records as bytes, since those are sent often."""
+"""The museum's JSON-LD of any row: stubs, and full records as bytes, which are cached."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Records:
         }
 
     def stub(self, name: str, key: int, base: str) -> Json:
-        """A member of a collection asked without ``fullRecord=true``."""
+        """Return a member of a collection without ``fullRecord=true``."""
         kind = self._rows.shelves[name].kind
         row = self._rows.row(kind, key)
         if isinstance(row, ObjectRow):
@@ -52,7 +52,7 @@ class Records:
         return {"@id": iri(kind, row.pid, base), "@type": type_, "rdfs:label": label}
 
     def full(self, name: str, key: int, colours: bool) -> bytes:
-        """A full record, with its colours or without."""
+        """Return a full record, with or without its colours."""
         return self._written[name](key, colours)
 
     def _write(self, name: str, key: int, colours: bool) -> bytes:
@@ -114,7 +114,7 @@ def _exhibition_record(rows: Collection, row: Row) -> Json:
 
 
 def _unlinked(kind: str, row: Row) -> Json:
-    """What the API knows of a row without linked data; an exhibition has its number, too."""
+    """Return a row without linked data; an exhibition also has an ``@id`` and its number."""
     titles = appellations(row.titles)
     if kind != "exhibition":
         return {"crm:P1_is_identified_by": titles}
@@ -158,7 +158,7 @@ def _concept_record(rows: Collection, row: Row) -> Json:
 
 
 def _spoil(record: Json, variant: int) -> None:
-    """Retype one field so that no sane schema takes the record."""
+    """Change the type of one field so that the record fails its schema."""
     match variant % 3:
         case 0:
             record["rdfs:label"] = {"nl": "etiket zonder waarde"}

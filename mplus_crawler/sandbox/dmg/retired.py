@@ -12,7 +12,7 @@ _HTML_PAGE = b"<!doctype html><title>Retired</title><p>API v1 has been retired.<
 
 
 def retired(accept: str) -> Answer:
-    """410 with the headers of RFC 9745 and RFC 8594: JSON, or HTML for whoever prefers that."""
+    """Return 410 with the headers of RFC 9745 and RFC 8594, as JSON or HTML by *accept*."""
     facts = FACTS["v1"]
     answer = plain_json(
         410,
@@ -36,7 +36,7 @@ def retired(accept: str) -> Answer:
 
 
 def _weight(accept: str, kind: str) -> float:
-    """How much an Accept header wants a media type (RFC 9110): the most precise range counts."""
+    """Return the weight of a media type in an Accept header (RFC 9110, section 12.5.1)."""
     ranges = dict(_range(part) for part in accept.split(","))
     for wanted in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
         if wanted in ranges:

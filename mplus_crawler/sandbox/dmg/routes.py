@@ -1,4 +1,4 @@
-"""Where a request's target leads, by the habits of the museum's web server."""
+"""The routes of the museum's web server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _RECORDS: dict[str, str] = {path: kind for kind in KINDS for path in FACTS["reco
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a target points at: its name, the path below the base, and a record's number."""
+    """A route: its name, the path below the base, and a record's number."""
 
     name: str
     target: str
@@ -49,7 +49,7 @@ class Place:
 
 
 def locate(target: str) -> Place:
-    """Find a target's place: any case, an ending slash, one doubled slash after the version."""
+    """Return the route of a target in any case, with a final slash or a doubled first one."""
     path, _, query = target.partition("?")
     if f"{path}/".lower().startswith(FACTS["v1"]["root"]):
         return Place("v1", target, path, query)

@@ -16,12 +16,12 @@ SHORT_LANGUAGES = {"NLD": "nl", "FRA": "fr", "ENG": "en"}
 
 
 def one_or_list(dice: Random, values: Sequence[Any]) -> Any:
-    """Several values as a list, one value mostly bare: no property of the museum's is stable."""
+    """Return several values as a list, one value mostly plain, as the museum does."""
     return values[0] if len(values) == 1 and dice.random() < 0.6 else list(values)
 
 
 def generated(row: Row) -> Json:
-    """When the stored record was made, without a time zone."""
+    """Return when the stored record was generated, without a time zone."""
     if row.modified is None:
         return {}
     stamp = row.modified.replace(tzinfo=None).isoformat()

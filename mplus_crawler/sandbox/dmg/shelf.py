@@ -1,4 +1,4 @@
-"""The order of a collection: which rows it lists, under which numbers, and which are odd."""
+"""The order of a collection: its listed rows, their numbers, and the odd ones among them."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class Shelf:
     deleted: set[int] = field(default_factory=set)
 
     def pid(self, key: int) -> str:
-        """The number of a row."""
+        """Return the number of a row."""
         return self.inserted.get(key) or self.twins.get(key) or self.number(key)
 
     def find(self, pid: str) -> int | None:
-        """The row with this number, listed or not, unless it was deleted."""
+        """Return the row with this number, listed or not, unless it was deleted."""
         inserted = {number: key for key, number in self.inserted.items()}
         key = inserted.get(pid, bisect_left(range(self.numbered), pid, key=self.number))
         known = key in self.inserted or (key < self.numbered and self.number(key) == pid)
         return key if known and key not in self.deleted else None
 
     def insert(self, at: int) -> None:
-        """Let a new row appear at a position, 1 being the first."""
+        """Insert a new row at a position, from 1."""
         key = self.numbered + len(self.inserted)
         at = min(max(at, 1), len(self.keys) + 1)
         before = self.pid(self.keys[at - 2]) if at > 1 else "+"
@@ -45,7 +45,7 @@ class Shelf:
         self.keys.insert(at - 1, key)
 
     def delete(self, at: int) -> None:
-        """Let the row at a position vanish, 1 being the first."""
+        """Delete the row at a position, from 1."""
         if 0 < at <= len(self.keys):
             self.deleted.add(self.keys.pop(at - 1))
 

@@ -1,4 +1,4 @@
-"""What the faults do to the museum's answers: take their place, falsify a page."""
+"""The effects of faults: other responses, and changed pages."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mplus_crawler.sandbox.faults import Due
 
 
 def instead(due: Due) -> Answer | None:
-    """The answer that takes the museum's place, if a fault gives one."""
+    """Return the response of a fault that replaces the museum's, if any."""
     answers = (_INSTEAD[fault.kind](fault.options) for fault in due if fault.kind in _INSTEAD)
     return next(answers, None)
 
 
 def change(page: Page, due: Due) -> None:
-    """Do to a page what these faults say."""
+    """Apply these faults to a page."""
     for fault in due:
         if fault.kind in _CHANGES:
             _CHANGES[fault.kind](page, fault.options)

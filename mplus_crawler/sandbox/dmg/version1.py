@@ -1,4 +1,4 @@
-"""Version 1 of the API as it was until July 2026: other parameters, other records, fixed notice."""
+"""Version 1 of the API as it was until July 2026: its parameters, records and notice of its end."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _MEMBERS = "GecureerdeCollectie.bestaatUit"
 
 
 class Version1:
-    """Answers to everything below ``/v1/``; each bears the notice of the version's end."""
+    """Responses to all paths below ``/v1/``, each with the notice of the version's end."""
 
     def __init__(self, rows: Collection) -> None:
         self._rows = rows
 
     def answer(self, place: Place) -> Answer:
-        """A page of a collection, a single record, or a 404."""
+        """Return a page of a collection, a single record, or a 404."""
         below = place.path[len(_FACTS["root"]) :].strip("/")
         folder, _, pid = below.rpartition("/")
         query = dict(parse_qsl(place.query))
