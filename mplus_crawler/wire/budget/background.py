@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from math import inf
+from time import monotonic
 from typing import TypeVar
 
 from mplus_crawler.wire.budget.budget import (
@@ -20,6 +22,9 @@ from mplus_crawler.wire.budget.budget import (
 
 _T = TypeVar("_T")
 
+# Seconds after a failed call in which nothing is held.
+_SKIP = 1.0
+
 
 class BackgroundBudget:
     """Calls *store* in one thread: another process or a network may keep it waiting for seconds.
@@ -31,6 +36,7 @@ class BackgroundBudget:
     def __init__(self, store: Budget) -> None:
         self._store = store
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="budget")
+        self._away_at = -inf
         self._unsettled: deque[tuple[Account, int, RateLimits]] = deque()
 
     async def reserve(self, account: Account, who: str = "") -> Grant:
@@ -40,7 +46,7 @@ class BackgroundBudget:
     async def hold(self, account: Account, ticket: int) -> None:
         """See :meth:`.Budget.hold`; skipped while the store is away."""
         with suppress(BudgetAwayError):
-            await self._run(lambda: self._store.hold(account, ticket))
+            await self._run(lambda: self._hold(account, ticket))
 
     async def settle(self, account: Account, ticket: int, stated: RateLimits) -> None:
         """See :meth:`.Budget.settle`; postponed while the store is away."""
@@ -52,6 +58,11 @@ class BackgroundBudget:
         """Close the store after its last call."""
         self._thread.submit(self._close)
         self._thread.shutdown(wait=False)
+
+    def _hold(self, account: Account, ticket: int) -> None:
+        # Each call to a silent store takes its whole timeout, and a reservation waits behind it.
+        if monotonic() - self._away_at > _SKIP:
+            self._store.hold(account, ticket)
 
     def _reserve(self, account: Account, who: str) -> Grant:
         self._settle()
@@ -68,4 +79,8 @@ class BackgroundBudget:
         self._store.close()
 
     async def _run(self, call: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        except BudgetAwayError:
+            self._away_at = monotonic()
+            raise
