@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from contextlib import redirect_stderr
 
 import pytest
 
+from mplus_crawler.cli.console import report
+from mplus_crawler.cli.diagnosis.check import Check
+from mplus_crawler.cli.summary import SpiderResult, print_results
+from mplus_crawler.errors import ExitCode, UsageError
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy, limit
 from tests.wire import serving
@@ -64,6 +70,21 @@ def test_where_resuming_cannot_help_it_names_no_command(scrapy: Scrapy, status: 
         crawl = scrapy.crawl("objects", DMG_BASE_URL=server.base_url)
     assert crawl.code == 12, crawl.err
     assert "to resume" not in crawl.err
+
+
+@pytest.mark.parametrize(
+    "words", ["\x1b[31mred\x1b[0m \u202e", "[/b] [red] :smile:\nerror: forged"]
+)
+def test_words_of_a_server_are_one_plain_line(words: str) -> None:
+    found = SpiderResult("objects", ExitCode.INCOMPLETE, words, words)
+    err = io.StringIO()
+    with redirect_stderr(err):
+        print_results([found], [])
+        report(UsageError(words))
+    lines = err.getvalue().splitlines()
+    assert len(lines) == 4
+    assert not any("\x1b" in line or "\u202e" in line for line in lines)
+    assert str(Check("API", words)).count("\n") == 0
 
 
 def test_the_table_of_a_museum_fits_eighty_columns(

@@ -9,7 +9,7 @@ import time
 from rich.live import Live
 from rich.table import Table
 
-from mplus_crawler.cli.console import make_table, print_table
+from mplus_crawler.cli.console import make_table, print_table, terminal
 from mplus_crawler.cli.signals import stop_signals
 from mplus_crawler.storage.streams import writing_output
 from mplus_crawler.wire.budget.budget import Budget
@@ -37,7 +37,10 @@ def watch(budget: Budget) -> None:
 
 
 def _watch_in_place(budget: Budget) -> None:
-    with writing_output(), Live(auto_refresh=False) as live:
+    with (
+        writing_output(),
+        Live(console=terminal(sys.stdout, sys.stdout), auto_refresh=False) as live,
+    ):
         while True:
             live.update(_table(budget), refresh=True)
             time.sleep(_REFRESH)

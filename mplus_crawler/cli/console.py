@@ -12,6 +12,7 @@ from mplus_crawler.errors import ExitCode, HarvestError
 from mplus_crawler.storage.streams import flush_errors, writing_output
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 _UNLIMITED = 10_000  # columns of a file or a pipe: one row is one line
@@ -33,8 +34,13 @@ def run_command(command: Callable[[], int]) -> int:
 
 def report(error: HarvestError) -> ExitCode:
     """Print *error* on standard error and return its exit code."""
-    print_error(f"error: {error}")
+    print_error(f"error: {printable(str(error))}")
     return error.exit_code
+
+
+def printable(text: str) -> str:
+    """Return *text* on one line, without control characters and terminal escapes."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def print_line(text: str) -> None:
@@ -69,12 +75,22 @@ def print_table(table: Table, *, to_error: bool = False) -> None:
     (print_error if to_error else print_line)(text)
 
 
-def render(table: Table, stream: TextIO) -> str:
-    """Return *table* as text for *stream*: of the terminal's width, or one line per row."""
+def terminal(file: TextIO, stream: TextIO) -> Console:
+    """Return a console that writes to *file* as to *stream*; brackets and colons are text."""
     from rich.console import Console
 
-    width = None if stream.isatty() else _UNLIMITED
+    return Console(
+        file=file,
+        force_terminal=stream.isatty(),
+        width=None if stream.isatty() else _UNLIMITED,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def render(table: Table, stream: TextIO) -> str:
+    """Return *table* as text for *stream*: of the terminal's width, or one line per row."""
     text = StringIO()
-    console = Console(file=text, force_terminal=stream.isatty(), width=width, highlight=False)
-    console.print(table)
+    terminal(text, stream).print(table)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

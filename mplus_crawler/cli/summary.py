@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from mplus_crawler.cli.console import make_table, print_error, print_table
+from mplus_crawler.cli.console import make_table, print_error, print_table, printable
 from mplus_crawler.errors import ExitCode, HarvestError
 
 # A resumed harvest is found again by the API's address and the folder of its state.
@@ -36,7 +36,7 @@ def print_summary(
     ]
     if command := _resume(certificate):
         lines.append(f"  to resume: {_command(command, base_settings)}")
-    print_error("\n".join(lines))
+    print_error("\n".join(f"{line[:2]}{printable(line[2:])}" for line in lines))
 
 
 def _rejected(certificate: Mapping[str, Any], folder: str) -> list[str]:
@@ -117,7 +117,7 @@ def print_results(results: Sequence[SpiderResult], base_settings: Collection[str
         numbers = (result.records, result.rejects, result.requests)
         table.add_row(
             result.spider,
-            result.verdict,
+            printable(result.verdict),
             str(int(result.exit_code)),
             *(f"{number:,}" for number in numbers),
             f"{result.seconds:,.0f} s",
@@ -125,6 +125,6 @@ def print_results(results: Sequence[SpiderResult], base_settings: Collection[str
     print_table(table, to_error=True)
     for result in results:
         if result.exit_code:
-            print_error(f"{result.spider}: {result.reason}")
+            print_error(f"{result.spider}: {printable(result.reason)}")
     for command in sorted({result.resume for result in results if result.resume}):
         print_error(f"to resume: {_command(command, base_settings)}")

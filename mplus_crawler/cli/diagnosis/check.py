@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from mplus_crawler.cli.console import print_line, render
+from mplus_crawler.cli.console import print_line, printable, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Check:
         return "warn" if self.warning else "FAIL"
 
     def __str__(self) -> str:
-        line = f"{self.mark:<5}{self.name}: {' '.join(self.result.split())}"
-        return f"{line}\n     fix: {self.fix}" if self.fix else line
+        line = f"{self.mark:<5}{self.name}: {printable(self.result)}"
+        return f"{line}\n     fix: {printable(self.fix)}" if self.fix else line
 
 
 def print_check(check: Check) -> None:
@@ -48,7 +48,7 @@ def print_check(check: Check) -> None:
     row.add_column(width=4)
     row.add_column(width=24)
     row.add_column()
-    row.add_row(check.mark, check.name, " ".join(check.result.split()))
+    row.add_row(check.mark, check.name, printable(check.result))
     if check.fix:
-        row.add_row("", "fix", check.fix)
+        row.add_row("", "fix", printable(check.fix))
     print_line(render(row, sys.stdout))
