@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError
 from mplus_crawler.protocols.graphql.queries import Operation
+from mplus_crawler.protocols.source import SourceRecord, parse
+
+# Values, as commas count them, of a record in one language, and of a response beside its records.
+# M+'s records have 90 on average.
+_VALUES_PER_ROW = 500
+_VALUES = 10_000
+# Python parses no integer of more than 4,300 digits: such an id is read as a text.
+_long_number = re.compile(rb'(?<![\d."eE+-])-?\d{4300,}(?![\d.eE])')
 
 
 def request_body(operations: Iterable[Operation]) -> bytes:
@@ -30,26 +39,27 @@ def request_body(operations: Iterable[Operation]) -> bytes:
 class Results:
     """Data by alias, and error messages by alias."""
 
-    data: Mapping[str, Any]
+    data: SourceRecord
     errors: Mapping[str, str]
 
-    def rows(self, alias: str) -> list[dict[str, Any]] | None:
-        """The records under *alias*; ``None`` where they failed."""
-        rows = self.data.get(alias)
-        if alias in self.errors or not isinstance(rows, list):
+    def rows(self, alias: str) -> list[SourceRecord] | None:
+        """The records under *alias* with their source bytes; ``None`` where they failed."""
+        if alias in self.errors or not isinstance(self.data.get(alias), list):
             return None
-        return [row for row in rows if isinstance(row, dict)]
+        return [row for row in self.data.part(alias) if isinstance(row, SourceRecord)]
 
 
-def read_results(body: bytes) -> Results:
-    """The results in *body*; raise :class:`InvalidResponseError` where it holds none."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        what = "HTML" if body.lstrip()[:1] == b"<" else f"not valid JSON ({error})"
-        raise InvalidResponseError(f"the response is {what}") from None
-    data = document.get("data") if isinstance(document, dict) else None
-    if not isinstance(data, dict):
+def read_results(body: bytes, rows: int) -> Results:
+    """The results in *body*, of which at most *rows* records were requested.
+
+    Raise :class:`InvalidResponseError` where it holds none, or far too many values to be parsed.
+    """
+    values = body.count(b",")
+    if values > _VALUES_PER_ROW * rows + _VALUES:
+        raise InvalidResponseError(f"{values:,} values came, for {rows} records at most")
+    document = _parsed(body)
+    data = document.part("data") if isinstance(document, SourceRecord) else None
+    if not isinstance(data, SourceRecord):
         raise InvalidResponseError(first_error(body) or "the response has no data")
     errors: dict[str, str] = {}
     reported = document.get("errors")
@@ -59,6 +69,20 @@ def read_results(body: bytes) -> Results:
             raise InvalidResponseError(first_error(body) or "the response has errors")
         errors.setdefault(str(path[0]), str(problem.get("message")))
     return Results(data, errors)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return parse(body)
+    except ValueError as error:
+        readable = _long_number.sub(rb'"\g<0>"', body)
+        if readable != body:
+            return _parsed(readable)
+        text = body.strip()
+        if text[:1] == b"{" and text[-1:] == b"}":
+            raise UnreadableResponseError(f"the response is not valid JSON ({error})") from None
+        what = "HTML" if text[:1] == b"<" else f"not valid JSON ({error})"
+        raise InvalidResponseError(f"the response is {what}") from None
 
 
 def first_error(body: bytes) -> str:

@@ -29,6 +29,7 @@ class IdList:
         self.duplicates = Counter[int]()
         self.total: int | None = None
         self.moved = False
+        self.unusable: set[str] = set()
         self.failed = ""
         self.reached = 0  # rows that pages in either order have reached
         self._size = size
@@ -83,10 +84,14 @@ class IdList:
     @property
     def counted(self) -> int:
         """The number of records, by the ids received."""
-        return len(self.ids | self._broken_ids) + self.duplicates.total()
+        return len(self.ids | self._broken_ids) + len(self.unusable) + self.duplicates.total()
 
-    def take(self, part: IdQuery, ids: Sequence[int], total: int | None) -> list[IdQuery]:
+    def take(
+        self, part: IdQuery, ids: Sequence[int], total: int | None, unusable: Sequence[str] = ()
+    ) -> list[IdQuery]:
         """Enter the *ids* and the *total* of the response to *part*; return the next queries.
+
+        *unusable* ids, which no query can ask for, are the highest.
 
         Raise ValueError where the response is wrong: rows are missing or out of order.
         """
@@ -95,30 +100,31 @@ class IdList:
         if list(ids) != sorted(ids, reverse=part.descending):
             raise ValueError("ids are out of order")
         if part.ids:
-            _check_list(part, ids, total)
+            _check_list(part, ids, total, len(unusable))
             self._enter(part, ids)
             return self._between()
-        total = self._page_total(part, ids, total)
+        total = self._page_total(part, len(ids) + len(unusable), total)
         self._enter(part, ids)
+        self.unusable.update(unusable)
         first = self.total is None
         self.moved |= not first and total != self.total
         self.total = total
-        if ids:
+        if ids or unusable:
             self.reached = max(self.reached, (part.page + 1) * part.size)
-        for place, id_ in enumerate(ids):
+        for place, id_ in enumerate(ids, len(unusable) if part.descending else 0):
             self._rows[self._row(part, place)] = id_
         return (self._open_new(self._rest(total)) if first else []) or self._between()
 
-    def _page_total(self, part: IdQuery, ids: Sequence[int], total: int | None) -> int:
+    def _page_total(self, part: IdQuery, came: int, total: int | None) -> int:
         """The total that a page with all of its rows reports; raise ValueError for others."""
-        if total is None and not ids and self._ends_before(part):
+        if total is None and not came and self._ends_before(part):
             total = self.total
         if total is None:
-            raise ValueError("no total came" if ids else "nothing came")
+            raise ValueError("no total came" if came else "nothing came")
         due = max(0, min(part.size, total - part.page * part.size))
-        self.moved |= len(ids) > due  # the total is too low
-        if len(ids) != due:
-            raise ValueError(f"{len(ids)} of {due} ids came")
+        self.moved |= came > due  # the total is too low
+        if came != due:
+            raise ValueError(f"{came} of {due} ids came")
         return total
 
     def _enter(self, part: IdQuery, ids: Sequence[int]) -> None:
@@ -253,9 +259,9 @@ class IdList:
         return [*new.values()]
 
 
-def _check_list(part: IdQuery, ids: Sequence[int], total: int | None) -> None:
+def _check_list(part: IdQuery, ids: Sequence[int], total: int | None, unusable: int) -> None:
     """Raise ValueError where *ids* cannot be the existing ids of *part*, *total* in number."""
-    if not set(ids) <= set(part.ids):
+    if unusable or not set(ids) <= set(part.ids):
         raise ValueError("ids came that were not requested")
     if len(ids) != (total or 0):
         raise ValueError(f"{len(ids)} of {total} ids came")

@@ -71,7 +71,7 @@ class IdLister:
             reason = outcome.reason if isinstance(outcome, Invalid) else ""
             return self._retries(query, reason, outcome)
         try:
-            queries = self.current.take(query, outcome.ids, outcome.total)
+            queries = self.current.take(query, outcome.ids, outcome.total, outcome.unusable)
         except ValueError as error:
             if self._learns_largest_page(query, len(outcome.ids)):
                 return self._restart()
@@ -97,7 +97,7 @@ class IdLister:
 
     def _retries(self, query: IdQuery, reason: str, outcome: Outcome) -> list[IdQuery]:
         listed = isinstance(outcome, Listed)
-        some = isinstance(outcome, Listed) and bool(outcome.ids)
+        some = isinstance(outcome, Listed) and bool(outcome.ids or outcome.unusable)
         if listed and not some:
             query = replace(query, empty=True)
         if query.failures >= _FAILURES:

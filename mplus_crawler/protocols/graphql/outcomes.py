@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Ids in the response, and the total that the museum reports."""
+    """Ids in the response, and the total that the museum reports.
+
+    *unusable* are ids that no query can ask for.
+    """
 
     ids: tuple[int, ...]
     total: int | None
+    unusable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

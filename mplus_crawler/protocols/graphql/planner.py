@@ -33,9 +33,9 @@ class Planner:
 
     :meth:`next_queries` returns the queries of the next request; :meth:`process` takes the
     outcome of each, and returns whether its records are accepted. When :attr:`done`, all records
-    are in :attr:`received`, :attr:`unreadable` and :attr:`gone`, unless there are
-    :attr:`problems`. The other fields are those of :class:`.IdLister`. Retries and ids are extra
-    queries: they ride on the requests for records.
+    are in :attr:`received`, :attr:`unreadable`, :attr:`unusable` (ids that no query can ask for)
+    and :attr:`gone`, unless there are :attr:`problems`. The other fields are those of
+    :class:`.IdLister`. Retries and ids are extra queries: they ride on the requests for records.
     """
 
     size: int
@@ -46,6 +46,7 @@ class Planner:
     avoid: Sequence[int] = ()
     received: set[int] = field(default_factory=set)
     unreadable: dict[int, str] = field(default_factory=dict)
+    unusable: set[str] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -199,6 +200,7 @@ class Planner:
             self._idle = 0
         if isinstance(outcome, Listed):
             self._plan(outcome.ids)  # they exist, whatever the total is
+            self.unusable.update(outcome.unusable)
         self.size = min(self.size, self._lister.largest_page or self.size)
         if self._lister.current.done:
             self._request(self._partial_page)

@@ -9,8 +9,12 @@ from typing import Any
 from mplus_crawler.protocols.graphql.calls import Results
 from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Invalid, Listed, Outcome
 from mplus_crawler.protocols.graphql.queries import IdQuery, Query, RecordQuery
+from mplus_crawler.protocols.source import SourceRecord
 
 Row = dict[str, Any]
+
+# Characters of an id; longer ones are cut.
+_LONGEST_ID = 60
 
 _ALIASES: dict[type[Query], tuple[str, ...]] = {IdQuery: ("list",), RecordQuery: ("en", "zh")}
 
@@ -29,7 +33,7 @@ class Reader:
 
     def outcome(self, query: Query, results: Results, prefix: str) -> Outcome:
         """The outcome of *query*, whose aliases begin with *prefix*."""
-        languages: list[list[Row]] = []
+        languages: list[list[SourceRecord]] = []
         for alias in (f"{prefix}{alias}" for alias in _ALIASES[type(query)]):
             rows = results.rows(alias)
             if rows is None:
@@ -41,17 +45,23 @@ class Reader:
         if any(None in known for known in ids):
             return _without_id(query, ids)
         if isinstance(query, IdQuery):
-            return Listed(tuple(id_ for id_ in ids[0] if id_ is not None), _total(languages[0]))
+            usable = tuple(id_ for id_ in ids[0] if isinstance(id_, int))
+            unusable = tuple(id_ for id_ in ids[0] if isinstance(id_, str))
+            return Listed(usable, _total(languages[0]), unusable)
         if {*ids[0]} != {*ids[1]} or not {*ids[0]} <= {*query.ids, *query.extra_ids}:
             return Invalid("other records came than were requested")
         own = tuple(id_ for id_ in query.ids if id_ in ids[0])
         return self._with_nested(own, *languages) if self.nested_field else Fetched(own)
 
-    def rows(self, results: Results, prefix: str) -> dict[int, dict[str, Row]]:
+    def rows(self, results: Results, prefix: str) -> dict[int, SourceRecord]:
         """The records under *prefix* by id, both languages together."""
         en, zh = (results.rows(f"{prefix}{alias}") or [] for alias in _ALIASES[RecordQuery])
         chinese = {_id(row): row for row in zh}
-        return {id_: {"en": row, "zh": chinese[id_]} for row in en if (id_ := _id(row)) is not None}
+        return {
+            id_: SourceRecord.joined(en=row, zh=chinese[id_])
+            for row in en
+            if isinstance(id_ := _id(row), int)
+        }
 
     def _with_nested(self, ids: tuple[int, ...], en: Sequence[Row], zh: Sequence[Row]) -> Fetched:
         """The outcome with regard to nested records.
@@ -66,7 +76,7 @@ class Reader:
             ids,
             nested_missing=bool(english) and (not having or english != chinese),
             nested_full=len(distinct) >= self.most_nested,
-            with_nested=having[0] if having else None,
+            with_nested=next((id_ for id_ in having if isinstance(id_, int)), None),
         )
 
     def _nested(self, row: Row) -> list[str]:
@@ -79,15 +89,22 @@ class Reader:
         return not names or any(row.get(name) is not None for name in names)
 
 
-def _id(row: Row) -> int | None:
-    """The id of *row*, also where it is a number in a text; ``None`` where it has none."""
+def _id(row: Row) -> int | str | None:
+    """The id of *row*, also where it is a number in a text; ``None`` where it has none.
+
+    A text for an integer of more than 32 bits, which no argument of the type Int can be.
+    """
     id_ = row.get("id")
-    if isinstance(id_, str) and id_.isascii() and id_.isdigit():
-        return int(id_)
-    return id_ if isinstance(id_, int) and not isinstance(id_, bool) else None
+    if isinstance(id_, str) and id_.isascii() and id_.removeprefix("-").isdigit():
+        id_ = id_ if len(id_) > _LONGEST_ID else int(id_)
+    if isinstance(id_, str) and id_.removeprefix("-").isdigit():
+        return f"{id_[:_LONGEST_ID]}…"
+    if not isinstance(id_, int) or isinstance(id_, bool):
+        return None
+    return id_ if -(2**31) <= id_ < 2**31 else str(id_)
 
 
-def _without_id(query: Query, ids: Sequence[Sequence[int | None]]) -> Outcome:
+def _without_id(query: Query, ids: Sequence[Sequence[int | str | None]]) -> Outcome:
     """A record has no id: in a list with others, smaller lists isolate it."""
     reason = "a record without an id came"
     some = isinstance(query, IdQuery) and (query.single or any(id_ is not None for id_ in ids[0]))

@@ -78,15 +78,18 @@ class MplusSpider(MuseumSpider):
         """The operation *name* of the spider's document."""
         return Operation(__package__, self.document, name, variables, prefix)
 
-    def read(self, request: Request, response: Response) -> Results:
-        """The results in *response*; raise :class:`InvalidResponseError` where it has none."""
+    def read(self, request: Request, response: Response, rows: int) -> Results:
+        """The results in *response*, of which *rows* records were requested at most.
+
+        Raise :class:`InvalidResponseError` where it has none.
+        """
         if response.body.lstrip()[:1] == b"<":
             if not Census.of(self.crawler).pages.fetched:  # the URL may be no API at all
                 request.meta["max_retry_times"] = _HTML_RETRIES
             raise InvalidResponseError(
                 "the response is HTML, not data: check MPLUS_URL and MPLUS_API_KEY"
             )
-        return read_results(response.body)
+        return read_results(response.body, rows)
 
     def not_retryable(self, response: Response) -> str:
         """Errors of the query itself, and redirects, which would lose it."""

@@ -160,8 +160,8 @@ class RootSpider(MplusSpider):
         A response without any record is invalid only after others like it: otherwise its queries
         are sent again with the next request.
         """
-        results = self.read(request, response)
         queries = request.meta["queries"]
+        results = self.read(request, response, 2 * sum(query.rows for query in queries))
         outcomes = [
             self.reader.outcome(query, results, _prefix(query, place))
             for place, query in enumerate(queries)
@@ -238,6 +238,8 @@ class RootSpider(MplusSpider):
         planner = self.planner
         for id_, reason in sorted(planner.unreadable.items()):
             yield Loss(str(id_), "unreadable", reason)
+        for text in sorted(planner.unusable):
+            yield Loss(text, "unreadable", "the API takes no id of more than 32 bits")
         for id_ in sorted(planner.gone):
             yield Loss(str(id_), "vanished", "the museum no longer lists it")
         for note in planner.notes:

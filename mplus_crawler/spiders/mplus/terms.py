@@ -69,7 +69,7 @@ class MplusTermsSpider(MplusSpider):
 
         An empty list must come twice, since some failures look like it.
         """
-        results = self.read(request, response)
+        results = self.read(request, response, len(_LANGUAGES) * _PER_PAGE)
         for alias, reason in results.errors.items():
             raise InvalidResponseError(f"{alias}: {reason}")
         lists = {alias: results.rows(alias) for alias in results.data}
