@@ -763,6 +763,30 @@ def test_a_record_is_kept_as_the_museum_sent_it(scrapy: Scrapy) -> None:
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
+@pytest.mark.parametrize("timeout", [False, True])
+def test_a_request_that_takes_too_long_is_split_at_once(scrapy: Scrapy, timeout: bool) -> None:
+    slow: list[str] = []
+    respond = rewritten(nothing, nothing)
+
+    def gateway(body: str) -> Answer:
+        if json.loads(body)["query"].count("objects(") <= 2:
+            return respond(body)
+        slow.append(body)
+        if timeout:
+            time.sleep(2.5)
+        return 504, [("Content-Type", "text/html")], b"<h1>Gateway Timeout</h1>"
+
+    with serving(gateway) as server:
+        scrapy.policy(SMALL.replace("window = 100", "window = 10000"), "mplus")
+        settings = ("-s", "RETRY_BACKOFF_BASE=0.01", "-s", "DOWNLOAD_TIMEOUT=2")
+        done = scrapy.crawl("mplus_objects", *settings, **pointed_at(server.base_url))
+    assert (done.code, len(done.records)) == (0, 300), done.err
+    assert done.certificate["verdict"] == "complete"
+    assert slow
+    assert len(slow) == len({*slow})  # none of them was sent again as a whole
+    assert len(slow) <= 4
+
+
 def test_far_more_rows_than_requested_are_not_parsed() -> None:
     body = b'{"data": {"list": [%s]}}' % b",".join([b"{}"] * 2_000_000)
     tracemalloc.start()

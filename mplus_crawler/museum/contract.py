@@ -128,6 +128,13 @@ class Museum(Spider):
         """A former response to *request* that the spider can rebuild, beside those on disk."""
         return None
 
+    def part_of(self, request: Request) -> Request | None:
+        """A part of *request*, which took the server too long; the spider sends the others.
+
+        None where it has no parts.
+        """
+        return None
+
     def retry_of(self, request: Request) -> Request:
         """The retry of *request*: the same request, unless a cache must be bypassed."""
         return request

@@ -58,6 +58,11 @@ def is_unreachable(error: BaseException) -> bool:
     )
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Whether the server has taken longer to respond than ``DOWNLOAD_TIMEOUT``."""
+    return any(isinstance(cause, DownloadTimeoutError) for cause in _causes(error))
+
+
 async def describe(error: BaseException, request: Request, seconds: float) -> str:
     """Say in words why *request* failed with *error*; *seconds* is its time-out."""
     causes = list(_causes(error))

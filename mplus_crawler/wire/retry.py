@@ -18,7 +18,7 @@ from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError, one_line
 from mplus_crawler.museum.components import Component
 from mplus_crawler.records.batch import stamp
-from mplus_crawler.wire.failures import describe, is_unreachable
+from mplus_crawler.wire.failures import describe, is_timeout, is_unreachable
 from mplus_crawler.wire.outage import Outage
 from mplus_crawler.wire.throttle import Throttle
 
@@ -29,6 +29,8 @@ _ACCEPTED = (200, 203)
 # Sent by gateways whose server is away. A record that breaks the server may cause these, too,
 # so that a health check, where there is one, decides.
 _GATEWAY = (502, 503, 521, 522, 523, 530)
+# Sent by gateways whose server takes too long.
+_TOO_SLOW = (504, 524)
 # RETRY_BACKOFF_BASE times this is how long a server is waited for: two minutes.
 _PATIENCE = 240
 # A request that waits for the server looks this often, in seconds, if it is back.
@@ -141,7 +143,8 @@ class RetryMiddleware(Component):
             raise RetriesExhaustedError(reason)
         if request.meta.get("third_party"):
             return self._retry(request, reason)
-        return await self._failed(request, reason, unreachable=is_unreachable(exception))
+        unreachable, timed_out = is_unreachable(exception), is_timeout(exception)
+        return await self._failed(request, reason, unreachable=unreachable, timed_out=timed_out)
 
     def _succeeded(self, request: Request) -> None:
         """The server has responded with something else than an error of its own."""
@@ -187,11 +190,14 @@ class RetryMiddleware(Component):
         status: int | None = None,
         *,
         unreachable: bool = False,
+        timed_out: bool = False,
     ) -> Request:
         """The retry of a request that the server has failed: at once, or when it is back."""
         if request.meta.get("health_check"):
             raise RetriesExhaustedError(reason, status)
         self._outage.failed()
+        if status in _TOO_SLOW or timed_out:
+            request = self._museum.part_of(request) or request
         if unreachable or await self._is_away(request, status):
             return self._wait(request, reason)
         return self._retry(request, reason, status)

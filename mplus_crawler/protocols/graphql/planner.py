@@ -9,16 +9,9 @@ from dataclasses import dataclass, field
 from mplus_crawler.protocols.graphql.id_lister import IdLister
 from mplus_crawler.protocols.graphql.nested_checks import NestedChecks
 from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Invalid, Listed, Outcome
+from mplus_crawler.protocols.graphql.packing import FIELDS, FIELDS_AT_THE_END, take_fitting
 from mplus_crawler.protocols.graphql.queries import IdQuery, Query, RecordQuery, batches
 
-# Root fields in a request: two languages of one page, and as many for retries. A page of ids is
-# half the work of one.
-_FIELDS = 4
-# The same when only retries and ids are left, so that the last list is made at one moment.
-_FIELDS_AT_THE_END = 10
-_QUERIES = 10
-# Bytes of ids in a request; M+'s server takes a hundred kilobytes in all.
-_BYTES = 80_000
 # Failures of a query, and requests for a missing record, by list of ids.
 _TRIES = 3
 # Lists of all ids at most.
@@ -114,7 +107,8 @@ class Planner:
         queries: list[Query] = list(self._first_queries())
         if not self._records and self._first_list_done and self.limit is None:
             self._extra.extend(self._lister.start_next())
-        queries += self._extra_queries(queries)
+        fields = FIELDS if self._records else FIELDS_AT_THE_END
+        queries += take_fitting(self._extra, queries, fields, self._isolated)
         self.in_flight += 1
         self._idle += 1
         return queries
@@ -143,6 +137,10 @@ class Planner:
         if len(queries) == 1:
             self.process(queries[0], Broken(reason))
             return
+        self.isolate(queries)
+
+    def isolate(self, queries: Sequence[Query]) -> None:
+        """Send each of *queries* in a request without others."""
         self._isolated.update(query.key for query in queries)
         self._extra.extend(query.again() for query in queries)
 
@@ -172,23 +170,6 @@ class Planner:
         if not self._records:
             return [self._extra.popleft()]
         return [self._records.popleft() for _ in range(self._pages)]
-
-    def _extra_queries(self, queries: Sequence[Query]) -> Iterable[Query]:
-        """As many extra queries as fit into a request beside *queries*."""
-        if queries[0].key in self._isolated:
-            return
-        fields: float = _FIELDS if self._records else _FIELDS_AT_THE_END
-        fields -= sum(query.cost for query in queries)
-        length = sum(query.length for query in queries)
-        for _ in range(_QUERIES - len(queries)):
-            if not self._extra:
-                return
-            query = self._extra[0]
-            fields -= query.cost
-            length += query.length
-            if fields < 0 or length > _BYTES or query.key in self._isolated:
-                return
-            yield self._extra.popleft()
 
     def _process_ids(self, query: IdQuery, outcome: Outcome) -> None:
         restarts = self._lister.restarts
