@@ -602,7 +602,7 @@ def test_a_kill_and_the_days_quota_cost_no_answer_that_was_in_hand(
     spent = crawl(scrapy, opened, policy=policy)
     # A call that was granted when the kill came may never have gone out.
     assert (spent.code, stats(opened)["calls"]) in ((11, 12), (11, 11), (11, 10)), spent.err
-    assert "may be sent until" in spent.certificate["reason"]
+    assert "THROTTLE_MAX_WAIT" in spent.certificate["reason"]
     assert spent.certificate["resume"] == "scrapy crawl mplus_objects"
     tomorrow(scrapy)
     done = crawl(scrapy, opened, policy=policy)

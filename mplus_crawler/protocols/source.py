@@ -80,12 +80,13 @@ def parse(body: bytes) -> Any:
     Integers are exact up to 4,300 digits. Raise ValueError if *body* is not JSON, or is nested
     more deeply than Python's stack allows (about 900 levels).
     """
-    # Inside a string a line break is escaped, so these stand between tokens.
-    raw = body.removeprefix(codecs.BOM_UTF8).replace(b"\n", b" ").replace(b"\r", b" ")
+    text = body.removeprefix(codecs.BOM_UTF8)
     try:
-        value = msgspec.json.decode(raw)
+        value = msgspec.json.decode(text)
     except RecursionError:
         raise ValueError("too many nested levels") from None
+    # Inside a string a line break is escaped, so these stand between tokens.
+    raw = text.replace(b"\n", b" ").replace(b"\r", b" ")
     return SourceRecord(value, raw) if isinstance(value, dict) else value
 
 
