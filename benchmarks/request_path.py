@@ -2,7 +2,8 @@
 
 It harvests five agents, one page, with the real command, and follows every call of Python code
 from the moment when the request is scheduled. Reported are the files of ``mplus_crawler/`` that
-were entered, and the moves: calls into another of our files than the call before. The request's
+were entered, and the moves: pairs of files of which the second is called after the first, each
+pair counted once, so that the number of records does not matter. The request's
 way ends when its response has passed all middlewares; the page's way goes on through the spider,
 the pipelines and the feed. Scrapy's own files and the sandbox do not count.
 """
@@ -30,7 +31,7 @@ class Trace:
     def __init__(self) -> None:
         self.ways: dict[str, dict[str, Any]] = {}
         self._files: Counter[str] = Counter()
-        self._moves = 0
+        self._moves: set[tuple[str, str]] = set()
         self._last = ""
 
     def start(self, **signal: Any) -> None:
@@ -47,13 +48,14 @@ class Trace:
         self._end("page")
 
     def _end(self, way: str) -> None:
-        self.ways[way] = {"moves": self._moves, "files": dict(self._files)}
+        self.ways[way] = {"moves": len(self._moves), "files": dict(self._files)}
 
     def _follow(self, frame: FrameType, event: str, argument: object) -> None:
         file = frame.f_code.co_filename
         if event != "call" or not file.startswith(_PACKAGE) or "/sandbox/" in file:
             return
-        self._moves += file != self._last
+        if file != self._last:
+            self._moves.add((self._last, file))
         self._last = file
         self._files[file.removeprefix(f"{_PACKAGE}/")] += 1
 

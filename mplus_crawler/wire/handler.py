@@ -64,7 +64,8 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
                 else (await super().download_request(request))
             )
             max_size = request.meta.get("download_maxsize", self._max_size)
-            return redacted(self._crawler, _readable(response, max_size))
+            readable = _readable(response, max_size)
+            return redacted(self._crawler, readable) if spider.keyed else readable
         finally:
             holding.cancel()
             await self._throttle.settle(admission, response)

@@ -10,7 +10,6 @@ from scrapy.exceptions import IgnoreRequest
 
 from mplus_crawler.census import Census
 from mplus_crawler.museum.components import Component
-from mplus_crawler.museum.contract import Museum
 
 
 class OriginGuard(Component):
@@ -27,7 +26,7 @@ class OriginGuard(Component):
         """Drop *request* unless the spider allows its URL, and a redirect to where it began."""
         if request.url in request.meta.get("redirect_urls", ()):
             raise IgnoreRequest(f"the museum redirects in a circle: {request.url}")
-        spider, elsewhere = Museum.of(self._crawler), request.meta.get("third_party")
+        spider, elsewhere = self._museum, request.meta.get("third_party")
         allows = spider.allows_elsewhere if elsewhere else spider.allows
         if not allows(request.url):
             reason = f"off-site request blocked: {urlsplit(request.url).netloc}"
