@@ -787,6 +787,34 @@ def test_a_request_that_takes_too_long_is_split_at_once(scrapy: Scrapy, timeout:
     assert len(slow) <= 4
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"errors": [{"message": "%s"}]}),
+        (500, {"errors": [{"message": "got invalid value %s"}]}),
+        (200, {"errors": [{"message": "%s"}], "data": None}),
+        (200, {"errors": [{"message": "%s", "path": ["list"]}], "data": {"list": None}}),
+    ],
+)
+def test_a_long_message_is_one_printable_line(
+    scrapy: Scrapy, status: int, body: dict[str, Any]
+) -> None:
+    forged = "\x1b[2J\n2026-11-28 INFO: mplus_objects: complete\u202e" + "x" * 5_000_000
+    content = json.dumps(body).replace("%s", json.dumps(forged)[1:-1]).encode()
+    with serving(lambda _: (status, [], content)) as server:
+        scrapy.policy(SMALL, "mplus")
+        patience = ("-s", "RETRY_BACKOFF_BASE=0.001", "-s", "RETRY_TIMES=1")
+        done = scrapy.crawl("mplus_objects", *patience, **pointed_at(server.base_url))
+    assert done.code == 10, done.err[:2000]
+    reason = done.certificate["reason"]
+    assert (len(reason) <= 300, reason.isprintable()) == (True, True)
+    assert len(done.err) < 20_000
+    assert not any(
+        line.startswith("2026-11-28 INFO: mplus_objects: c") for line in done.err.splitlines()
+    )
+    assert not {"\x1b", "\u202e"} & {*done.err}
+
+
 def test_far_more_rows_than_requested_are_not_parsed() -> None:
     body = b'{"data": {"list": [%s]}}' % b",".join([b"{}"] * 2_000_000)
     tracemalloc.start()

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError
+from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError, one_line
 from mplus_crawler.protocols.graphql.queries import Operation
 from mplus_crawler.protocols.source import SourceRecord, parse
 
@@ -67,7 +67,7 @@ def read_results(body: bytes, rows: int) -> Results:
         path = problem.get("path") if isinstance(problem, dict) else None
         if not isinstance(path, list) or not path:
             raise InvalidResponseError(first_error(body) or "the response has errors")
-        errors.setdefault(str(path[0]), str(problem.get("message")))
+        errors.setdefault(str(path[0]), one_line(str(problem.get("message"))))
     return Results(data, errors)
 
 
@@ -89,6 +89,6 @@ def first_error(body: bytes) -> str:
     """The message of the first of the ``errors`` in *body*; empty where there is none."""
     try:
         errors = orjson.loads(body)["errors"]
-        return str(errors[0]["message"])
+        return one_line(str(errors[0]["message"]))
     except (orjson.JSONDecodeError, LookupError, TypeError):
         return ""
