@@ -1,6 +1,6 @@
 """The verdict of a harvest: counts, ids, completeness."""
 
-from mplus_crawler.census.counts import Census
+from mplus_crawler.census.census import Census
 from mplus_crawler.census.verdict import Verdict
 
 __all__ = ["Census", "Verdict"]

@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
     @property
     def complete(self) -> bool:
-        """Whether every record is in hand."""
+        """Whether every record has been received."""
         return self in (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT)
 
 

@@ -1,4 +1,4 @@
-"""The certificate: what a harvest came to, for a program to read."""
+"""The certificate: the result of a harvest, for programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mplus_crawler.storage.staging import StagedFile
 from mplus_crawler.verification import sealed
 from mplus_crawler.wire.throttle import Throttle
 
-# What was given for one crawl, not for the one that goes on with it.
+# Options of one crawl, not of the one that resumes it.
 _ONCE = ("-a fresh=", "-a _", "-s LOG_FILE=")
 
 
@@ -42,7 +42,7 @@ class Feed:
     file: StagedFile | None
 
     def entry(self) -> dict[str, Any]:
-        """What the certificate says of it: where its content is, and how to know it again."""
+        """Return its entry in the certificate: where the content is, size and checksum."""
         entry = {"uri": self.uri, "format": self.format, "items": self.items}
         if self.file is None or not self.file.whole:
             return entry
@@ -54,8 +54,8 @@ class Feed:
 
 
 class Certificates:
-    """A spider's certificates at *destination*: the last harvest's, and that of a snapshot which
-    an incomplete harvest has left alone.
+    """A spider's certificates at *destination*: that of the last harvest, and, if that one is
+    incomplete, that of the last complete snapshot.
 
     :meth:`make_way` and :meth:`write` raise OSError.
     """
@@ -74,31 +74,31 @@ class Certificates:
         }
 
     def make_way(self) -> None:
-        """Take the former certificate away: whoever sees one can trust the rest, at any moment."""
+        """Remove the former certificate, so that one never stands beside files of another run."""
         self._retire()
         self._destination.remove(self._name)
 
     def write(self, certificate: dict[str, Any], *, snapshot: bool) -> None:
-        """Write the *certificate* of what is there now; *snapshot*: it is a new one."""
+        """Write the *certificate* of the files that are there; *snapshot*: of a new snapshot."""
         if snapshot:
             attribute(self._destination, certificate)
             self._destination.remove(self._kept)
         else:
             self._retire()
         self._put(self._name, sealed(certificate))
-        # What was kept of a harvest that could not be delivered is out of date.
+        # A certificate that could not be delivered before is out of date.
         here, there = Path(self._state.uri(self._name)), Path(self._destination.uri(self._name))
         if here.resolve() != there.resolve():
             with suppress(OSError):
                 self._state.remove(self._name)
 
     def keep(self, certificate: dict[str, Any]) -> None:
-        """Put a *certificate* that cannot be delivered with the harvest's state."""
+        """Write a *certificate* that cannot be delivered into the state folder."""
         with suppress(OSError):
             self._state.write(self._name, sealed(certificate))
 
     def _retire(self) -> None:
-        """The certificate of a complete snapshot that is there stays beside the next one."""
+        """Keep the certificate of the complete snapshot beside the next one."""
         former = self._destination.read(self._name)
         if _is_complete(former):
             self._put(self._kept, former)
@@ -111,7 +111,7 @@ class Certificates:
 def certificate_of(
     crawler: Crawler, run: str, started_at: str, feeds: Sequence[Feed], judged: dict[str, Any]
 ) -> dict[str, Any]:
-    """The certificate of *crawler*'s harvest *run*, which has come to what is *judged*."""
+    """Return the certificate of *crawler*'s harvest *run*, *judged* by :func:`judgement`."""
     spider = Museum.of(crawler)
     throttle = Throttle.of(crawler)
     statuses = throttle.statuses
@@ -140,7 +140,7 @@ def certificate_of(
 
 
 def judgement(crawler: Crawler, verdict: Verdict, reason: str) -> dict[str, Any]:
-    """The verdict, and the command that goes on after it, if there is anything left to do."""
+    """Return the verdict, and the command that resumes the harvest if anything is left to do."""
     return {
         "verdict": verdict,
         "reason": reason,
@@ -150,12 +150,12 @@ def judgement(crawler: Crawler, verdict: Verdict, reason: str) -> dict[str, Any]
 
 
 def is_over(verdict: Verdict) -> bool:
-    """Whether there is nothing left to go on with."""
+    """Whether there is nothing left to resume."""
     return verdict in (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT, Verdict.CONTRACT_BROKEN)
 
 
 def _same_command(crawler: Crawler) -> str:
-    """What was typed, but for ``fresh`` and what a scheduler adds for one job.
+    """Return the command as typed, without ``fresh`` and what a scheduler adds for one job.
 
     Scrapy takes the command out of ``sys.argv``.
     """

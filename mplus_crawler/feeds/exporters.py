@@ -1,4 +1,4 @@
-"""Exporters: JSON lines as the records are, CSV as a spreadsheet can bear it."""
+"""Exporters: JSON lines, JSON, and CSV that is safe in spreadsheets."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mplus_crawler.records.batch import SEVERAL, Records, json_line
 if TYPE_CHECKING:
     from io import BytesIO
 
-# What a spreadsheet takes for the beginning of a formula, full width too (OWASP, CSV injection).
+# How a formula begins, in full width too (OWASP, CSV injection).
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-# What a terminal or a spreadsheet would obey: C0 but for tab and line breaks, DEL, C1.
+# Control characters but tab and line breaks: C0, DEL, C1.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 class Unpacking:
-    """Before an exporter of items: exports the rows of :class:`Records`, and counts them."""
+    """Mixin for an item exporter: exports the rows of :class:`Records`, and counts them."""
 
     records = 0
 
@@ -33,7 +33,7 @@ class Unpacking:
 
 
 class JsonLinesExporter(Unpacking, BaseItemExporter):
-    """One JSON object a line, columns in the order of the schema."""
+    """One JSON object per line, columns in the order of the schema."""
 
     def __init__(self, file: IO[bytes], **kwargs: Any) -> None:
         super().__init__(dont_fail=True, **kwargs)
@@ -54,7 +54,7 @@ class JsonLinesExporter(Unpacking, BaseItemExporter):
 
 
 class CsvExporter(Unpacking, CsvItemExporter):
-    """A row a record: lists joined by ``" | "``, the source record as JSON, formulas disarmed.
+    """One row per record: lists joined by ``" | "``, the source record as JSON, no formulas.
 
     Control characters are escaped in JSON and dropped from texts.
     """
@@ -76,7 +76,7 @@ class CsvExporter(Unpacking, CsvItemExporter):
 
 
 class JsonExporter(JsonLinesExporter):
-    """One JSON list, a record a line."""
+    """One JSON list with a record per line."""
 
     _before = b"[\n"
 
@@ -98,7 +98,7 @@ def _escaped(character: re.Match[str]) -> str:
 
 
 def harmless(cell: str) -> str:
-    """*cell*, with an apostrophe before it where a spreadsheet would run it as a formula."""
+    """Return *cell*, after an apostrophe where a spreadsheet would run it as a formula."""
     if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         return f"'{cell}"
     return cell

@@ -1,4 +1,4 @@
-"""What happens to records on their way to the feeds: normalised, validated, kept or quarantined."""
+"""Item pipelines: normalise and validate records; write rejected ones to their own file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mplus_crawler.records.rights import UNWRITTEN, Rights
 
 
 class NormalisePipeline(Component):
-    """Makes rows of records: the columns that the record gives, in the policy's envelope."""
+    """Makes a row of each record: its columns, and those that the policy gives."""
 
     def open_spider(self) -> None:
-        """Take from schema and policy what every row gets."""
+        """Prepare the columns that every row has, by schema and policy."""
         spider = Museum.of(self._crawler)
         policy = spider.policy
         self._columns = spider.columns
@@ -41,7 +41,7 @@ class NormalisePipeline(Component):
             self._blank["licence_uri"] = policy.licence_url
 
     def process_item(self, item: Records | Loss) -> Records | Loss:
-        """*item* with a row for each of its members."""
+        """Return *item* with a row for each of its members."""
         if isinstance(item, Loss):
             return item
         self._booking.hold(item.retrieved_at)
@@ -59,21 +59,21 @@ class NormalisePipeline(Component):
         return item
 
     def _expiry(self, retrieved_at: str) -> str | None:
-        """When the museum wants content of *retrieved_at* refreshed or gone; ``None``: never."""
+        """Return when content of *retrieved_at* must be refreshed or deleted; ``None``: never."""
         if not self._keep_for:
             return None
         return stamp(datetime.fromisoformat(retrieved_at) + self._keep_for)
 
 
 class RightsPipeline(Component):
-    """Names the licences in rows by the museum's terms, and gives each row its line of credit."""
+    """Settles the licences of each row by the museum's terms, and adds its credit line."""
 
     def open_spider(self) -> None:
         """Take the terms from the museum's policy."""
         self._rights = Rights(Museum.of(self._crawler).policy)
 
     def process_item(self, item: Records | Loss) -> Records | Loss:
-        """*item*, the rights in its rows settled."""
+        """Return *item* with the rights of its rows settled."""
         if isinstance(item, Records):
             for row in item.rows:
                 self._rights.settle(row)
@@ -81,7 +81,7 @@ class RightsPipeline(Component):
 
 
 class ValidatePipeline(Component):
-    """Lets valid rows pass once; sends the others whole to the rejected file."""
+    """Passes each valid row once; writes the others whole to the rejected file."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
@@ -94,7 +94,7 @@ class ValidatePipeline(Component):
         self._rejected = Publication.of(self._crawler).rejected()
 
     def process_item(self, item: Records | Loss) -> Records:
-        """*item* with its valid and new rows; a loss is written down and goes no further."""
+        """Return *item* with its valid and new rows; drop a loss into the rejected file."""
         if isinstance(item, Loss):
             self._lose(item)
             raise DropItem(f"{item.reason}: {item.id}", log_level="DEBUG")

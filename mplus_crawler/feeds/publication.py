@@ -1,4 +1,4 @@
-"""Publication: the one place where files get their names, the certificate the last of them."""
+"""Publication: names the files of a harvest once its verdict is known, the certificate last."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.staging import StagedFile, beside
 
 _OVERDUE = (
-    "its first records reached the date by which the museum wants them refreshed, before the "
-    "last had come; nothing is published, and the same command begins anew"
+    "its first records reached the date by which the museum wants them refreshed before the "
+    "last ones came; nothing is published, and the same command starts afresh"
 )
 
 
 class Publication(Extension):
     """Stages a harvest's files and publishes them once the verdict is known.
 
-    A complete harvest replaces the snapshot; any other leaves it alone and puts its records
-    beside it as ``<name>.incomplete.<ext>``. Rejects and certificate are always the last run's.
+    A complete harvest replaces the snapshot; any other keeps it, and writes its records beside
+    it as ``<name>.incomplete.<ext>``. Rejected file and certificate are always the last run's.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -83,7 +83,7 @@ class Publication(Extension):
         return Museum.of(self._crawler).name
 
     def _open(self) -> None:
-        """A harvest that goes on is the same run."""
+        """Take up the run; a resumed harvest is the same run."""
         now, ledger = datetime.now(UTC), Ledger.of(self._crawler)
         self._started = ledger.recall("started_at", stamp(now))
         self._run = ledger.recall("run", f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}")
@@ -94,7 +94,7 @@ class Publication(Extension):
         self.interrupted = True
 
     def stage(self, path: Path, *, append: bool = False) -> StagedFile:
-        """A file that will be *path*; with *append*, after what is there already."""
+        """Return a file that will be *path*; with *append*, it begins with what is there."""
         former = self._appends.former(path) if append else 0
         file = self._staged_file(partial(StagedFile, path, former=former), str(path))
         if append:
@@ -102,7 +102,7 @@ class Publication(Extension):
         return file
 
     def stage_object(self, uri: str) -> StagedFile:
-        """A file that will be the S3 object *uri*; until then it is with the harvest's state."""
+        """Return a file that will be the S3 object *uri*; until then it is in the state folder."""
         from mplus_crawler.storage.s3 import Bucket
 
         prefix, _, name = uri.rpartition("/")
@@ -127,7 +127,7 @@ class Publication(Extension):
         return file
 
     def rejected(self) -> StagedFile:
-        """The file of rejected records."""
+        """Return the file of rejected records."""
         if self._rejected is None:
             name = f"{self._name}.rejected.jsonl"
             self._rejected = self._staged_file(partial(self._destination.stage, name), name)
@@ -192,7 +192,7 @@ class Publication(Extension):
         self.booking.kept(file)
 
     def _check_feeds(self) -> None:
-        """Every feed must have every record; what Scrapy or a pipe dropped is not delivered."""
+        """Compare each feed with what was delivered: Scrapy or a pipe may have dropped rows."""
         delivered: Counter[str] = Counter()
         for feed in self._feeds:
             delivered[feed.template] += feed.items
@@ -206,10 +206,10 @@ class Publication(Extension):
                 )
         failed = self._crawler.stats.get_stats()
         if any(name.startswith("feedexport/failed_count") for name in failed):
-            self._census.end(Verdict.UNDELIVERED, "a feed could not be stored; the log says why")
+            self._census.end(Verdict.UNDELIVERED, "a feed could not be stored; see the log")
 
     def _withdraw_vanished(self) -> None:
-        """A record that is gone at the museum is not in the feeds, but in the rejected file."""
+        """Take records that the museum no longer has out of the feeds."""
         gone = self._census.vanished
         for feed in self._feeds if gone else []:
             try:
@@ -221,7 +221,7 @@ class Publication(Extension):
                 self._census.note(f"records that have vanished are still in {feed.uri}")
 
     def _name_files(self, complete: bool) -> None:
-        """Name all, or nothing in S3: what can fail there is done before any name changes hands."""
+        """Name all files; in S3 all or none, since uploads come before renaming."""
         if self._rejected is not None:
             self._rejected.finish()
         lossy = [feed.file for feed in self._feeds if feed.template in self._lossy]
@@ -250,7 +250,7 @@ class Publication(Extension):
             file.remove(incomplete)
 
     def _feed_closed(self, slot: FeedSlot) -> None:
-        # One that is compressed is written through a manager of Scrapy's.
+        # A compressed feed is written through Scrapy's PostProcessingManager.
         file = slot.file.file if isinstance(slot.file, PostProcessingManager) else slot.file
         file = file if isinstance(file, StagedFile) else None
         records = slot.exporter.records if isinstance(slot.exporter, Unpacking) else 0
@@ -266,7 +266,7 @@ class Publication(Extension):
 
 
 def _each(files: Sequence[StagedFile], act: Callable[[StagedFile], None]) -> list[OSError]:
-    """*act* on each of *files*, even if it fails on one before; the errors."""
+    """Call *act* with each of *files*, whether or not it fails before; return the errors."""
     errors = []
     for file in files:
         try:

@@ -1,4 +1,4 @@
-"""Where a harvest's own files go: ``HARVEST_DIR``, a folder or a prefix in S3."""
+"""Destinations of a harvest's files: a folder, or a prefix in S3."""
 
 from __future__ import annotations
 
@@ -74,20 +74,20 @@ def locate(uri: str, state: Path) -> tuple[Destination, str]:
 
 
 def check_s3(place: str) -> None:
-    """Raise :class:`UsageError` where nothing can be put at *place*, a URI in S3; nobody is asked.
+    """Raise :class:`UsageError` if *place* is not a usable URI in S3; sends no request.
 
-    The message holds nothing of a password.
+    The message never contains a password.
     """
     if not bucket_and_prefix(place)[0]:
         raise UsageError(f"{place} names no bucket; write s3://bucket/prefix")
     if "@" in place[5:].partition("/")[0]:
-        raise UsageError("credentials are not for a URI: write s3://bucket, boto3 reads them")
+        raise UsageError("remove the credentials from the URI: write s3://bucket, boto3 reads them")
     from mplus_crawler.storage.s3 import client  # boto3 is slow to import, and an extra
 
     try:
         client()
     except OSError as error:
-        raise UsageError(f"nothing can be put into {place}: {error}") from None
+        raise UsageError(f"cannot write to {place}: {error}") from None
 
 
 class Folder:
@@ -111,7 +111,7 @@ class Folder:
         return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Put it there under a hidden name first."""
+        """Write it under a hidden name first."""
         write_whole(self.path / name, content)
 
     def remove(self, name: str) -> None:

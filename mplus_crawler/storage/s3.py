@@ -1,6 +1,6 @@
-"""S3: one object a file, put when the harvest is over, and looked at afterwards.
+"""S3: one object per file, uploaded at the end of the harvest, and checked afterwards.
 
-Endpoint and credentials are where boto3 looks for them, never in a URI or a log.
+boto3 reads endpoint and credentials; they are never in a URI or a log.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from urllib.parse import urlsplit
 from mplus_crawler.storage.folders import Stored, bucket_and_prefix
 from mplus_crawler.storage.staging import StagedFile, beside
 
-# The tries that boto3 makes of each call, with pauses of its own between them, if nobody has
-# told it otherwise (AWS_MAX_ATTEMPTS, max_attempts in a profile).
+# How often boto3 tries each call, unless AWS_MAX_ATTEMPTS or max_attempts in a profile says
+# otherwise.
 _TRIES = 5
-_CONNECT = 10  # seconds; a host that is there answers in one
-# In detail they log all headers that they send, session tokens among them.
+_CONNECT = 10  # seconds; a reachable host accepts within one
+# At DEBUG they log all request headers, session tokens among them.
 _CHATTER = ("boto3", "botocore", "urllib3")
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
-# What boto3 falls over where an answer is none of S3's: redirects in a circle, headers missing.
+# What boto3 raises for a response that is not from S3: circular redirects, missing headers.
 _STRANGE = (RecursionError, KeyError)
 
 
 @cache
 def client() -> Any:
-    """boto3's client, one for the process; it has asked nobody yet.
+    """Return boto3's client, one per process, without sending a request.
 
-    Raises OSError where boto3 is missing, or what it reads is wrong.
+    Raises OSError where boto3 is missing or configured wrongly.
     """
     for name in _CHATTER:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -68,7 +68,7 @@ def client() -> Any:
 class Bucket:
     """A prefix in a bucket, ``s3://bucket/prefix``; *folder* keeps files until they are put.
 
-    Every method raises OSError with the object's URI when S3 will not, or cannot be reached.
+    Every method raises OSError with the object's URI if S3 refuses or cannot be reached.
     """
 
     def __init__(self, uri: str, folder: Path) -> None:
@@ -85,7 +85,7 @@ class Bucket:
 
     def read(self, name: str) -> bytes | None:
         """What the object holds; ``None`` where there is none."""
-        with self._told(name) as s3:
+        with self._errors_of(name) as s3:
             try:
                 content = s3.get_object(Bucket=self.name, Key=self._key(name))["Body"]
             except s3.exceptions.NoSuchKey:
@@ -97,26 +97,26 @@ class Bucket:
         self.put(name, io.BytesIO(content))
 
     def put(self, name: str, content: io.BufferedReader | io.BytesIO) -> None:
-        """Put the object, and hold what S3 says of it afterwards against *content*."""
+        """Upload the object, and compare what S3 then reports with *content*."""
         md5 = hashlib.file_digest(content, "md5").hexdigest()
         size = content.seek(0, io.SEEK_END)
         content.seek(0)
-        with self._told(name) as s3:
+        with self._errors_of(name) as s3:
             s3.put_object(Bucket=self.name, Key=self._key(name), Body=content)
         self._check(name, size, md5)
 
     def rename(self, name: str, new: str) -> None:
-        """Give the object another name, in the place of what has it now."""
+        """Rename the object; one with the *new* name is replaced."""
         source = {"Bucket": self.name, "Key": self._key(name)}
-        with self._told(new) as s3:
+        with self._errors_of(new) as s3:
             stored = s3.head_object(**source)
             s3.copy_object(Bucket=self.name, Key=self._key(new), CopySource=source)
         self._check(new, stored["ContentLength"], _md5(stored))
         self.remove(name)
 
     def _check(self, name: str, size: int, md5: str) -> None:
-        """Raise OSError where S3 says of the object *name* that it holds something else."""
-        with self._told(name) as s3:
+        """Raise OSError if size or checksum of the object *name* differ."""
+        with self._errors_of(name) as s3:
             stored = s3.head_object(Bucket=self.name, Key=self._key(name))
             found = stored["ContentLength"]
         if found != size:
@@ -126,7 +126,7 @@ class Bucket:
 
     def look(self, name: str) -> Stored | None:
         """Size and time of the object, by the clock of S3."""
-        with self._told(name) as s3:
+        with self._errors_of(name) as s3:
             try:
                 found = s3.head_object(Bucket=self.name, Key=self._key(name))
             except s3.exceptions.ClientError as error:
@@ -146,21 +146,21 @@ class Bucket:
         self.remove(name)
 
     def keeps_versions(self) -> bool:
-        """Whether the bucket says that it keeps what is deleted."""
-        with suppress(OSError), self._told("") as s3:
+        """Whether the bucket keeps versions of deleted objects."""
+        with suppress(OSError), self._errors_of("") as s3:
             said = s3.get_bucket_versioning(Bucket=self.name)
             return said.get("Status") in ("Enabled", "Suspended")
         return False
 
     def remove(self, name: str) -> None:
         """Delete the object, if there is one."""
-        with self._told(name) as s3:
+        with self._errors_of(name) as s3:
             s3.delete_object(Bucket=self.name, Key=self._key(name))
 
     def names(self) -> list[str]:
         """The objects right below the prefix."""
         before = f"{self.prefix}/" if self.prefix else ""
-        with self._told("") as s3:
+        with self._errors_of("") as s3:
             pages = s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.name, Prefix=before, Delimiter="/"
             )
@@ -168,7 +168,7 @@ class Bucket:
         return sorted(key.removeprefix(before) for key in keys)
 
     @contextmanager
-    def _told(self, name: str) -> Iterator[Any]:
+    def _errors_of(self, name: str) -> Iterator[Any]:
         s3 = client()
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
@@ -178,23 +178,23 @@ class Bucket:
         except (Boto3Error, BotoCoreError, ClientError, ValueError) as error:
             raise OSError(f"{self.uri(name)}: {' '.join(str(error).split())}") from None
         except _STRANGE:
-            raise OSError(f"{self.uri(name)}: what the endpoint answers is not S3") from None
+            raise OSError(f"{self.uri(name)}: the endpoint's response is not from S3") from None
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}/{name}" if self.prefix else name
 
 
 def _md5(stored: dict[str, Any]) -> str:
-    """The MD5 of an object's content, if its ETag is one: with keys of KMS's it is not."""
+    """Return the MD5 of an object's content if its ETag is one; with KMS it is not."""
     etag = _MD5.fullmatch(stored.get("ETag", ""))
     plain = stored.get("ServerSideEncryption", "AES256") == "AES256"
     return etag[1] if etag and plain and "SSECustomerAlgorithm" not in stored else ""
 
 
 class StagedObject(StagedFile):
-    """An object to be: a local file, then a hidden object of the same name, then itself.
+    """A future object: a local file, then a hidden object, then the object itself.
 
-    So what has its name already is whole until the new content is there and has been looked at.
+    The present object stays until the new content has been uploaded and checked.
     """
 
     remote = True
@@ -208,7 +208,7 @@ class StagedObject(StagedFile):
         return self._bucket.uri(self._name(target))
 
     def prepare(self) -> None:
-        """Put it under its hidden name; the local file stays until it is discarded (OSError)."""
+        """Upload it under its hidden name; the local file stays until it is discarded (OSError)."""
         with self.part.open("rb") as content:
             self._bucket.put(self._name(self.part), content)
 

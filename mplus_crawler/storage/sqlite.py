@@ -1,4 +1,4 @@
-"""SQLite files that survive damage, and temporary databases for what does not fit in memory."""
+"""SQLite files, set aside if damaged, and temporary databases for large sets."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _UNUSABLE = {
 
 
 def connect(path: Path, schema: str) -> sqlite3.Connection:
-    """The SQLite file *path* with the tables of *schema*; a damaged one is set aside.
+    """Open the SQLite file *path* with the tables of *schema*; set a damaged one aside.
 
-    Raises OSError and :class:`sqlite3.OperationalError` where there is no place to write.
+    Raises OSError and :class:`sqlite3.OperationalError` where it cannot be written.
     """
     try:
         return _connect(path, schema)
@@ -55,7 +55,7 @@ def set_aside(path: Path, reason: object) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete the SQLite file *path*, and what SQLite keeps beside it."""
+    """Delete the SQLite file *path* and the files that SQLite keeps beside it."""
     for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         file.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""How long content may be kept: where it went, when it is due, and taking it away.
+"""Retention: where content went, when it is due, and deleting it.
 
-A museum whose policy has ``retention_days`` wants its content refreshed or gone by then.
+A museum whose policy has ``retention_days`` wants its content refreshed or deleted by then.
 """

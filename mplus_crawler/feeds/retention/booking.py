@@ -1,4 +1,4 @@
-"""What a harvest enters into the register: each of its files, before it has its name."""
+"""Enters the files of a harvest into the register, each before it gets its name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Booking:
         self._oldest: str | None = None
 
     def hold(self, retrieved_at: str) -> None:
-        """Records of that moment are in the harvest."""
+        """Note that the harvest has records of that moment."""
         self._oldest = min(retrieved_at, self._oldest or retrieved_at)
 
     @property
@@ -52,7 +52,7 @@ class Booking:
         return not -_CLOCKS_DIFFER < age < term.keep
 
     def staged(self, file: StagedFile) -> None:
-        """Book what will be written to *file* meanwhile, here and where it goes."""
+        """Book the hidden file of *file*, and its hidden object in S3."""
         if (term := self._term()) is None:
             return
         with self._register().opened() as register:
@@ -62,7 +62,7 @@ class Booking:
 
     @contextmanager
     def naming(self, file: StagedFile, target: Path) -> Iterator[None]:
-        """Book *file* as *target*, which it becomes within."""
+        """Book *file* as *target*, the name that it gets inside the block."""
         if (term := self._term()) is None:
             yield
             return
@@ -71,11 +71,11 @@ class Booking:
             entry = replace(
                 self._entry(uri, self._since(file, register, term)),
                 bytes=file.bytes,
-                # Of what stood there before, the owner is not known.
+                # Not all of its content may be the museum's.
                 sha256="" if file.former else file.sha256,
             )
             former = register.entries.get(uri, entry)
-            # Until it has its name, what is there may be as old as it was.
+            # Until it is renamed, the former file stands there, with its age.
             older = min(entry, former, key=lambda one: one.since)
             register.add(replace(entry, retrieved_at=older.retrieved_at))
             register.save()
@@ -95,7 +95,7 @@ class Booking:
                 register.strike(part)
 
     def streamed(self, run: str) -> None:
-        """Book what *run* has written to standard output, and nobody can take away again."""
+        """Book what *run* has written to standard output, which cannot be deleted from here."""
         if self._term() is not None:
             with self._register().opened() as register:
                 register.add(self._entry(f"{STREAM} {run}"))
@@ -113,7 +113,7 @@ class Booking:
         return Entry(uri, spider, since or self._began())
 
     def _since(self, file: StagedFile, register: Register, term: Term) -> str:
-        """When the oldest of *file* was retrieved, with what stood there before."""
+        """Return when the oldest content of *file* was retrieved, former content included."""
         since = self._oldest or self._began()
         if not file.former:
             return since
@@ -141,5 +141,5 @@ def _uri(file: StagedFile, target: Path) -> str:
 
 
 def _meanwhile(file: StagedFile) -> set[str]:
-    """Where *file* is until it has its name: for an object, here and in its bucket."""
+    """Return where *file* is until it gets its name: for an object, here and in its bucket."""
     return {absolute(str(file.part)), _uri(file, file.part)}

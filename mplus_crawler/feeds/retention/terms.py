@@ -1,4 +1,4 @@
-"""Which spiders' content has to go in time, as their museums' policies say."""
+"""The spiders whose museums limit how long content may be kept."""
 
 from __future__ import annotations
 
