@@ -181,10 +181,9 @@ class Publication(Extension):
         left = [file for file in self._staged if file.whole and file.part.exists()]
         _each(left, self._keep)
         kept = [file.place for file in left]
-        reason = f"a file could not be stored: {error}"
-        if kept:
-            reason += f"; the records are in {', '.join(kept)}"
-        self._census.end(Verdict.UNDELIVERED, reason)
+        # The long message of S3 comes last, since a reason is cut.
+        where = f"; the records are in {', '.join(kept)}" if kept else ""
+        self._census.end(Verdict.UNDELIVERED, f"a file could not be stored{where} ({error})")
         return self._census.verdict()
 
     def _keep(self, file: StagedFile) -> None:
