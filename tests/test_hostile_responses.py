@@ -128,6 +128,30 @@ def test_a_203_is_read_and_saved(scrapy: Scrapy) -> None:
     assert len(crawl.records) + len(crawl.rejected) == 3
 
 
+@pytest.mark.parametrize("status", [500, 502, 504, 520])
+def test_retry_after_is_obeyed_beside_any_error(scrapy: Scrapy, status: int) -> None:
+    moments = []
+
+    def answer(path: str) -> Answer:
+        moments.append(time.monotonic())
+        if len(moments) == 1:
+            return status, [("Retry-After", "1.2")], b""
+        return 200, [LD_JSON, ("X-RateLimit-Remaining", "9" * 400)], page(3)
+
+    with serving(answer) as server:
+        crawl = crawl_at(scrapy, server.base_url)
+    assert crawl.code == 0, crawl.err
+    assert moments[1] - moments[0] >= 1.9  # rounded up to two seconds
+    assert "the server asks to wait 2 s" in crawl.err
+
+
+def test_a_retry_after_beyond_patience_stops_the_harvest(scrapy: Scrapy) -> None:
+    with serving(lambda path: (502, [("Retry-After", "4000")], b"")) as server:
+        crawl = crawl_at(scrapy, server.base_url)
+        assert len(server.asked) == 1
+    check_reason(crawl, 11, "THROTTLE_MAX_WAIT")
+
+
 # --- sizes ------------------------------------------------------------------------------------
 
 
