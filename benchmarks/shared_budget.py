@@ -100,6 +100,8 @@ def report(options: argparse.Namespace, stats: dict[str, Any], killed: int) -> N
     """Print the museum's counts."""
     tier = stats["tiers"]["collections"]
     times = sorted(moment for moment, _, _ in stats["log"])
+    if len(times) <= options.requests:
+        raise SystemExit(f"only {len(times)} requests: run longer, with --for")
     # Measured from the first contention: starting eight processes takes seconds.
     began = times[options.requests]
     used = sum(time >= began for time in times)
