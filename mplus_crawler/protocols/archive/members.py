@@ -27,13 +27,14 @@ class Member:
     trouble: str = ""
 
 
-def members(place: Path, folder: str) -> Iterator[Member]:
+def members(place: Path, folder: str, *, contents: bool = True) -> Iterator[Member]:
     """Yield the JSON files ``FOLDER/<thousand>/<id>.json`` of *place*, whatever their top folder.
 
-    Links are followed inside *place*; one that leads nowhere has a trouble. Raise
+    Links are followed inside *place*; one that leads nowhere has a trouble. Without *contents*,
+    the files are not read. Raise
     :class:`ArchiveError` after the files that can be read.
     """
-    finder = _Finder(folder)
+    finder = _Finder(folder, contents=contents)
     try:
         links: dict[str, str] = {}
         for entry in entries(place):
@@ -50,12 +51,13 @@ def members(place: Path, folder: str) -> Iterator[Member]:
 class _Finder:
     """Finds the files of *folder*, and reads them as long as they are not too much."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, *, contents: bool) -> None:
         top = rf"(?:.*/)?{re.escape(folder)}"
         # Hidden files are a Mac's notes on others.
         self._file = re.compile(rf"{top}(/[^/]+/[^/.][^/]*\.json)", re.DOTALL).fullmatch
         self._above = re.compile(rf"{top}(/[^/]+)?", re.DOTALL).fullmatch
         self._folder = folder
+        self._contents = contents
         self._total = 0
 
     def name(self, path: str) -> str:
@@ -76,6 +78,8 @@ class _Finder:
             return Member(name, None, entry.trouble)
         if entry.size > LARGEST_FILE:
             return Member(name, None, f"is too large to be a record: {entry.size:,} bytes")
+        if not self._contents:
+            return Member(name, None)
         try:
             content = entry.read(LARGEST_FILE + 1)
         except DAMAGE as error:

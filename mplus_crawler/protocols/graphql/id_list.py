@@ -91,7 +91,7 @@ class IdList:
     ) -> list[IdQuery]:
         """Enter the *ids* and the *total* of the response to *part*; return the next queries.
 
-        *unusable* ids, which no query can ask for, are the highest.
+        *unusable* ids, which no query can request, are the highest.
 
         Raise ValueError where the response is wrong: rows are missing or out of order.
         """

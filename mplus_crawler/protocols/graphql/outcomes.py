@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Listed:
     """Ids in the response, and the total that the museum reports.
 
-    *unusable* are ids that no query can ask for.
+    *unusable* are ids that no query can request.
     """
 
     ids: tuple[int, ...]

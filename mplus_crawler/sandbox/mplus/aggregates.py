@@ -71,5 +71,5 @@ def _values(name: str, document: Document, language: str) -> Iterable[str]:
     return values or ()
 
 
-def _size(wanted: int | None) -> int:
-    return LIMIT["aggregate"] if wanted is None or wanted < 0 else wanted
+def _size(required: int | None) -> int:
+    return LIMIT["aggregate"] if required is None or required < 0 else required

@@ -70,15 +70,15 @@ class Backend:
 
     def _matching(self, index: str, clauses: Iterable[Clause]) -> list[Document]:
         found: Iterable[Document] = self._public[index]
-        wanted = dict(clauses)
-        if "ids" in wanted:
+        required = dict(clauses)
+        if "ids" in required:
             known = self._by_id[index]
-            found = [known[id_] for id_ in sorted(set(wanted["ids"])) if id_ in known]
-        if "exhibition" in wanted:
-            shown = self._by_id["exhibitions"].get(wanted["exhibition"])
+            found = [known[id_] for id_ in sorted(set(required["ids"])) if id_ in known]
+        if "exhibition" in required:
+            shown = self._by_id["exhibitions"].get(required["exhibition"])
             ids = shown.made_up["objects"] if shown else ()
             found = [document for document in found if document.id in ids]
-        for name, value in wanted.items():
+        for name, value in required.items():
             if test := _TESTS[index].get(name):
                 found = [document for document in found if test(document, value)]
         return list(found)
@@ -132,13 +132,13 @@ def _score(document: Document, keyword: str) -> int:
 def is_one_of(*path: str) -> Callable[[Document, Any], bool]:
     """A test whether a field, in either language, or its slug, is one of some values."""
 
-    def test(document: Document, wanted: Any) -> bool:
+    def test(document: Document, required: Any) -> bool:
         texts: Any = document.record
         for name in path:
             texts = texts.get(name) or {}
         names = {name for text in texts.values() for name in _listed(text)}
         names |= {slug(name) for name in names}
-        return not wanted or not names.isdisjoint(_listed(wanted))
+        return not required or not names.isdisjoint(_listed(required))
 
     return test
 
@@ -150,26 +150,26 @@ def _listed(value: Any) -> Iterable[str]:
 def _contains(*names: str) -> Callable[[Document, Any], bool]:
     """A test whether a text, in either language, holds all words of another."""
 
-    def test(document: Document, wanted: Any) -> bool:
+    def test(document: Document, required: Any) -> bool:
         texts = [document.record.get(name) or {} for name in names]
         whole = " ".join(str(text) for one in texts for text in one.values() if text).lower()
-        return all(word in whole for text in _listed(wanted) for word in text.lower().split())
+        return all(word in whole for text in _listed(required) for word in text.lower().split())
 
     return test
 
 
 def _equals(name: str) -> Callable[[Document, Any], bool]:
-    return lambda document, wanted: document.record.get(name) == wanted
+    return lambda document, required: document.record.get(name) == required
 
 
-def _has_colour(document: Document, wanted: tuple[str, float, str]) -> bool:
-    colour, threshold, source = wanted
+def _has_colour(document: Document, required: tuple[str, float, str]) -> bool:
+    colour, threshold, source = required
     shares = document.record["color"]["search"].get(source) or ()
     return any(s["color"] == colour and s["value"] >= threshold for s in shares)
 
 
-def _has_hue(document: Document, wanted: tuple[tuple[int, ...], ...]) -> bool:
-    *ranges, (reach,) = wanted
+def _has_hue(document: Document, required: tuple[tuple[int, ...], ...]) -> bool:
+    *ranges, (reach,) = required
     return any(
         all(
             any(abs(have - one) <= reach for one in some)
@@ -192,7 +192,7 @@ _DATES: Mapping[str, Callable[[Document, Any], bool]] = {
 }
 _COMMON: Mapping[str, Callable[[Document, Any], bool]] = {
     # Non-public records are never returned, even if only they are requested.
-    "publicAccess": lambda _, wanted: bool(wanted),
+    "publicAccess": lambda _, required: bool(required),
     "keyword": lambda one, words: all(word in _text(one) for word in words.lower().split()),
     "id": lambda one, id_: one.id == id_,
     "slug": lambda one, text: slug_of(one) == text,
@@ -210,7 +210,7 @@ _TESTS: Mapping[str, Mapping[str, Callable[[Document, Any], bool]]] = {
         # The filter is documented, but searches a field without text.
         "displayDate": lambda _, __: False,
         "medium": is_one_of("medium"),
-        "tags": lambda one, wanted: not wanted or not set(tags(one)).isdisjoint(wanted),
+        "tags": lambda one, required: not required or not set(tags(one)).isdisjoint(required),
         "constituents": lambda one, ids: not set(one.links).isdisjoint(ids),
         "color": _has_colour,
         "hue": _has_hue,
@@ -222,7 +222,7 @@ _TESTS: Mapping[str, Mapping[str, Callable[[Document, Any], bool]]] = {
         "role": lambda one, role: role in one.record["roles"],
         "gender": is_one_of("gender"),
         "nationality": is_one_of("nationality"),
-        "isMaker": lambda one, wanted: is_maker(one) == wanted,
+        "isMaker": lambda one, required: is_maker(one) == required,
     },
     "exhibitions": {
         **_COMMON,

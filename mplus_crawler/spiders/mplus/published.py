@@ -127,7 +127,8 @@ class PublishedSpider(MuseumSpider):
         self.origin = origin_of(place)
         self.prepare(place)
         # Of files with one name the last stands for all, as in unpacking.
-        last = {file.name: n for n, file in enumerate(self.files(place, self.folder))}
+        every = self.files(place, self.folder, contents=False)
+        last = {file.name: n for n, file in enumerate(every)}
         missing = self.missing(place, last)
         census.total(len(last) + len(missing or ()), confirmed=missing is not None)
         census.read_at_once()
@@ -139,10 +140,10 @@ class PublishedSpider(MuseumSpider):
         for id_ in missing or ():
             yield Loss(id_, "unreadable", "the data set lists it and has no file for it")
 
-    def files(self, place: Path, folder: str) -> Iterator[Member]:
+    def files(self, place: Path, folder: str, *, contents: bool = True) -> Iterator[Member]:
         """The files of *folder* in *place* that can be reached."""
         try:
-            yield from members(place, folder)
+            yield from members(place, folder, contents=contents)
         except ArchiveError as error:
             Census.of(self.crawler).problem(f"{self.source} {error}")
 
@@ -168,8 +169,8 @@ class PublishedSpider(MuseumSpider):
     def batches(self, files: Iterator[Member]) -> Iterator[Records | Loss]:
         """The records in *files*, up to ``limit``."""
         census = Census.of(self.crawler)
-        wanted = islice(files, census.limit)
-        while batch := list(islice(wanted, _BATCH)):
+        first = islice(files, census.limit)
+        while batch := list(islice(first, _BATCH)):
             census.page(replayed=False)
             records = Records(stamp(datetime.now(UTC)), [])
             for member in batch:

@@ -22,11 +22,11 @@ def exhibition_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
     ]
     titles = [venue["title"] for venue in venues if venue["title"]]
     begin, id_ = text(face.get("beginDate")), identity(face.get("id"))
-    said = [f"Exhibition {id_}", *titles[:1], begin]
+    parts = [f"Exhibition {id_}", *titles[:1], begin]
     return {
         "id": id_,
         "url": credit.page("exhibition", None),
-        "label": ", ".join(part for part in said if part),
+        "label": ", ".join(part for part in parts if part),
         "attribution": credit.line(),
         "date_begin": begin,
         "date_end": text(face.get("endDate")),
