@@ -35,7 +35,7 @@ def local_path(uri: str) -> Path:
 
 
 def bucket_and_prefix(place: str) -> tuple[str, str]:
-    """What ``s3://bucket/prefix`` names; whatever stands before an ``@`` is nobody's to see."""
+    """Return bucket and prefix of ``s3://bucket/prefix``, without credentials before an ``@``."""
     bucket, _, prefix = place[5:].partition("/")
     return bucket.rpartition("@")[2], prefix.strip("/")
 

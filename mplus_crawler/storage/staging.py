@@ -204,7 +204,7 @@ class StagedFile(io.BufferedIOBase):
         sync_folder(real.parent)
 
     def _resemble(self, former: os.stat_result) -> None:
-        """Take owner and mode of the *former* file, as far as this user may."""
+        """Take over owner and mode of the *former* file where this user is allowed to."""
         if self.private:
             return
         now = self.part.stat()
