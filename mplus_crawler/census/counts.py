@@ -35,7 +35,6 @@ class Counts:
 
     expected_first: int | None = None
     expected_last: int | None = None
-    total_confirmed: bool = True
     limit: int | None = None
     duplicates: int = 0
     rejected: int = 0
@@ -86,12 +85,8 @@ class Counts:
         """Expect *pages* in all; ``None`` while that is not known."""
         self.pages.expected = pages
 
-    def total(self, records: int, *, confirmed: bool = True) -> None:
-        """Record the museum's total: *records* in all.
-
-        It is not *confirmed* where it was counted because the source does not state any.
-        """
-        self.total_confirmed = confirmed
+    def total(self, records: int) -> None:
+        """Record the museum's total."""
         if self.expected_first is None:
             self.expected_first = records
         self.expected_last = records

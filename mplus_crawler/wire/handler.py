@@ -37,8 +37,6 @@ _places: dict[str, asyncio.Semaphore] = {}
 class BudgetedDownloadHandler(HTTP11DownloadHandler):
     """Scrapy's HTTP handler behind the budget, for every request: retries, redirects, media."""
 
-    lazy = False
-
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._pool._factory = BoundedFactory

@@ -276,7 +276,6 @@ class RetryMiddleware(Component):
         return self._copy(request, meta={"back_off_times": times + 1})
 
     def _copy(self, request: Request, meta: dict[str, float]) -> Request:
-        self._crawler.stats.inc_value("retry/count")
         request = self._museum.retry_of(request)
         return request.replace(
             dont_filter=True,

@@ -130,7 +130,7 @@ class PublishedSpider(MuseumSpider):
         every = self.files(place, self.folder, contents=False)
         last = {file.name: n for n, file in enumerate(every)}
         missing = self.missing(place, last)
-        census.total(len(last) + len(missing or ()), confirmed=missing is not None)
+        census.total(len(last) + len(missing or ()))
         census.read_at_once()
         census.expect_pages(-(-(census.expected or 0) // _BATCH))
         files = enumerate(self.files(place, self.folder))

@@ -49,10 +49,6 @@ class Account:
         limits = tuple(_part(limit, share) for limit in tier.limits)
         return cls(f"{api} {tier.name} {identity}", limits)
 
-    def seconds_for(self, requests: int) -> float:
-        """Return the least seconds that *requests* take after a first request."""
-        return max(requests // limit.requests * limit.seconds for limit in self.limits)
-
 
 def _part(limit: Limit, share: float) -> Limit:
     """Return *share* of *limit*: fewer requests, or a longer window if rounding loses much."""
