@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import io
+import lzma
 import tracemalloc
 from functools import partial
 from pathlib import Path
@@ -14,10 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mplus_crawler.errors import UsageError
 from mplus_crawler.feeds.exporters import CsvExporter, JsonExporter, JsonLinesExporter
 from mplus_crawler.feeds.withdrawal import without
 from mplus_crawler.records.batch import Records
-from mplus_crawler.records.reader import format_of, read_feed, read_lines
+from mplus_crawler.records.reader import check_feed, format_of, read_feed, read_lines
 from mplus_crawler.storage.staging import StagedFile
 
 EXPORTERS: dict[str, Any] = {"jsonl": JsonLinesExporter, "csv": CsvExporter, "json": JsonExporter}
@@ -109,3 +113,21 @@ def test_taking_a_record_out_needs_no_more_memory_for_a_larger_feed(
     assert large < 2_000_000
     assert large < small + 200_000
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("module", [gzip, bz2, lzma])
+@pytest.mark.parametrize("cut", [3, 40, -4])
+def test_a_compressed_feed_that_is_cut_off_is_read_to_there(
+    tmp_path: Path, module: Any, cut: int
+) -> None:
+    rows = [{"id": f"{number}", "note": "x" * (number % 97)} for number in range(500)]
+    whole = module.compress(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    feed = tmp_path / "feed.jsonl"
+    feed.write_bytes(whole[:cut])
+    *read, fault = read_feed(feed)
+    assert isinstance(fault, str)
+    assert "it cannot be read to its end" in fault or "is no JSON object" in fault
+    assert read == rows[: len(read)]
+    feed.write_bytes(whole[:3])
+    with pytest.raises(UsageError):
+        check_feed(feed)

@@ -10,10 +10,10 @@ import codecs
 import csv
 import gzip
 import lzma
+import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
 
@@ -33,10 +33,11 @@ _LISTS = ("images", "designers", "makers")
 _JSON = ("image_rights",)
 # By the first bytes of a file, the module that reads and writes such files.
 _COMPRESSIONS: dict[bytes, Any] = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\0": lzma}
+# What these modules raise for a file that is cut off or changed, besides OSError.
+DAMAGE = (EOFError, zlib.error, lzma.LZMAError)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A piece of a feed: its bytes, and the row in them; ``None`` for a head, a bracket, a blank.
 
     *fault* says what is wrong with it; a row with a fault is what could be read all the same.
@@ -60,16 +61,18 @@ def check_feed(path: Path) -> None:
 def read_feed(path: Path) -> Iterator[dict[str, Any] | str]:
     """The records of the feed *path*; for a line that is none, what is wrong with it.
 
-    One record at a time is in memory. Raises OSError where the file cannot be read.
+    One record at a time is in memory. Raises OSError where the file cannot be opened.
     """
     is_csv = ".csv" in (suffix.lower() for suffix in path.suffixes[-2:])
     with path.open("rb") as file:
-        for line in read_lines(decompressed(file), "csv" if is_csv else "jsonl"):
-            if line.fault:
-                yield line.fault
-            elif line.row is not None:
-                cells = line.row.items()
-                yield {name: _cell(name, cell) for name, cell in cells} if is_csv else line.row
+        try:
+            for line in read_lines(decompressed(file), "csv" if is_csv else "jsonl"):
+                if line.fault:
+                    yield line.fault
+                elif line.row is not None:
+                    yield _typed(line.row) if is_csv else line.row
+        except (OSError, *DAMAGE) as error:
+            yield f"it cannot be read to its end ({error})"
 
 
 def read_lines(file: IO[bytes], format_: str, head: list[str] | None = None) -> Iterator[Line]:
@@ -166,6 +169,10 @@ def _decoded(file: IO[bytes], taken: list[bytes], faults: list[str]) -> Iterator
         except UnicodeDecodeError as error:
             faults.append(str(error))
             yield text.decode(errors="replace")
+
+
+def _typed(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: _cell(name, cell) for name, cell in row.items()}
 
 
 def _cell(name: str, cell: Any) -> Any:

@@ -26,6 +26,7 @@ from mplus_crawler.protocols.dates import parse_http_date
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.records.rights import one_line
+from mplus_crawler.wire.rate_limits import LONGEST_FIELD
 
 # From this many days before its end, the message counts the days left.
 _LAST_DAYS = 90
@@ -165,7 +166,9 @@ def _deprecation(lines: Iterable[str]) -> tuple[bool | None, datetime | None]:
 
 
 def _lines(response: Response, name: str) -> list[str]:
-    return [value.decode("latin-1") for value in response.headers.getlist(name)]
+    lines = [value.decode("latin-1") for value in response.headers.getlist(name)]
+    # Link headers have a bound of their own.
+    return lines if name == "Link" or sum(map(len, lines)) <= LONGEST_FIELD else []
 
 
 def _first(moments: Iterable[datetime | None]) -> datetime | None:

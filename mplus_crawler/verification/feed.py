@@ -17,6 +17,8 @@ from mplus_crawler.verification.records import schema_faults
 from mplus_crawler.verification.strict_json import MAX_LINE, lines, parse
 
 MAX_DIFFERENCES = 20
+# More than these are not even counted: reading stops.
+MAX_COUNTED = 1_000
 _JSON_LINES = ("jsonlines", "jsonl", "jl")
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
@@ -69,7 +71,14 @@ class Reading:
         if read is None:
             return
         self._records = 0
-        yield from _first(MAX_DIFFERENCES, read(file))
+        differences = read(file)
+        yield from islice(differences, MAX_DIFFERENCES)
+        more = sum(1 for _ in islice(differences, MAX_COUNTED))
+        if more == MAX_COUNTED:
+            yield f"and at least {more:,} more such differences: the rest is not read"
+            return
+        if more:
+            yield f"and {more:,} more such differences"
         yield from self._sums()
 
     def _reader(self, file: BufferedReader) -> Callable[[BufferedReader], Iterator[str]] | None:
@@ -175,10 +184,3 @@ class _Ids:
             digest.update(separator + record_id)
             separator = b"\n"
         return digest.hexdigest()
-
-
-def _first(most: int, findings: Iterator[str]) -> Iterator[str]:
-    """Yield the first *most* of *findings*, then the number of the others."""
-    yield from islice(findings, most)
-    if more := sum(1 for _ in findings):
-        yield f"and {more:,} more such differences"

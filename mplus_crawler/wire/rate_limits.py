@@ -25,8 +25,8 @@ from mplus_crawler.wire.budget.budget import Quota, RateLimits
 # No server is believed to ask for more than a day, or to allow more requests than this.
 LONGEST_WAIT = 86_400.0
 MOST_REQUESTS = 1_000_000_000
-# Longer field values are hostile, not informative.
-_LONGEST_FIELD = 1024
+# Characters of a field, all its lines joined; a longer one is ignored.
+LONGEST_FIELD = 1024
 # A reset from here on is a point in time, in seconds since 1970 or in a thousandth, millionth
 # or billionth of that, not a duration: the first is in 2001, the last of a unit in 5138.
 _EPOCH, _EPOCH_END = 1e9, 1e11
@@ -109,7 +109,7 @@ def _parse(field: str, kind: str) -> Any:
 def _field(fields: Headers, name: str) -> str:
     """A field's value, several lines joined as RFC 9110 section 5.3 says; empty when absent."""
     value = ", ".join(line.decode("latin-1") for line in fields.getlist(name)).strip()
-    return value if len(value) <= _LONGEST_FIELD else ""
+    return value if len(value) <= LONGEST_FIELD else ""
 
 
 def _first(field: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from mplus_crawler.feeds.retention.terms import Term
-from mplus_crawler.records.reader import decompressed, format_of, read_lines
+from mplus_crawler.records.reader import DAMAGE, decompressed, format_of, read_lines
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ def examine(file: IO[bytes], term: Term, *, rejected: bool = False) -> Contents:
                 contents.add(since)
             elif "expires_at" in line.row:
                 contents.others += 1
-    except (EOFError, ValueError):  # compressed, and cut off
+    except (ValueError, *DAMAGE):  # compressed, and damaged
         pass
     return contents
 

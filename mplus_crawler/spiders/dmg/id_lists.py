@@ -12,10 +12,9 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import orjson
 
@@ -26,28 +25,35 @@ from mplus_crawler.records.reader import csv_rows
 # and marks of direction; surrogates stand for bytes that are not UTF-8.
 _INVISIBLE, _BYTE = ("Cc", "Cf"), "Cs"
 _QUOTES = "\"'`<>"
+# Characters; no PID or URI has as many.
+_LONGEST = 2_000
 # Not in any number, whereas an apostrophe may be.
 _INNER = '"<>;'
 _SEPARATORS = ";,"
 _DELIMITERS = (",", ";", "\t")
 _HEAD = "id"
 _plain = re.compile(r"[\w .:/%()+-]*", re.ASCII).fullmatch
+# Most ids have nothing around them.
+_bare = re.compile(r"[A-Za-z0-9](?:[\w.:/%()+-]*[A-Za-z0-9)])?", re.ASCII).fullmatch
+# C code removes these faster than a loop does.
+_COMMON = " \t\r\n;,\u00a0\u200b\ufeff"
 # What spreadsheets make of a long number, such as 5.3E+08.
 _rewritten = re.compile(r"\d[.,]\d+E\+\d+").fullmatch
 # A spreadsheet's own formats, by their first bytes.
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
+_NO_ROW: Mapping[str, Any] = {}
+
 # The lines of a list: number, id, and the row of a feed.
 _Found = Iterator[tuple[int, str, Mapping[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordReference:
+class RecordReference(NamedTuple):
     """A PID or URI, *where* it was given, and the *row* of the feed that contains it."""
 
     value: str
     where: str
-    row: Mapping[str, Any] = field(default_factory=dict)
+    row: Mapping[str, Any] = _NO_ROW
 
 
 def entries(arguments: Mapping[str, str]) -> Iterator[RecordReference]:
@@ -57,7 +63,7 @@ def entries(arguments: Mapping[str, str]) -> Iterator[RecordReference]:
         return
     try:
         for number, given in enumerate(arguments["pids"].split(","), 1):
-            if value := cleaned(given, f"value {number}"):
+            if given and (value := cleaned(given, f"value {number}")):
                 yield RecordReference(value, "pids")
     except ValueError as error:
         raise UsageError(f"pids: {error}") from None
@@ -65,7 +71,11 @@ def entries(arguments: Mapping[str, str]) -> Iterator[RecordReference]:
 
 def cleaned(given: str, where: str) -> str:
     """Return *given* without what surrounds the number in it; raise ValueError if it is not one."""
-    value = _trimmed(given)
+    value = given.strip(_COMMON)
+    if not _bare(value):
+        value = _trimmed(value)
+    if len(value) > _LONGEST:
+        raise ValueError(f"{where} has {len(value):,} characters: give one number per line")
     for place, character in enumerate("" if _plain(value) else value, 1):
         if _breaks(character):
             raise ValueError(
@@ -81,6 +91,7 @@ def cleaned(given: str, where: str) -> str:
 
 def _trimmed(value: str) -> str:
     """Return *value* without the blanks, separators and pairs of quotes around it."""
+    value = value.strip(_COMMON)
     start, end = 0, len(value)
     while start < end:
         if _surrounds(value[start]):
@@ -174,7 +185,7 @@ def _lines(file: TextIO, name: str) -> _Found:
             return _csv(lines, before, delimiter)
     if name.lower().endswith(".csv") and len([*filter(None, _heads(first, ","))]) > 1:
         raise ValueError("it has no column id")
-    return ((number, line, {}) for number, line in enumerate(lines, before + 1))
+    return ((number, line, _NO_ROW) for number, line in enumerate(lines, before + 1))
 
 
 def _heads(line: str, delimiter: str) -> list[str]:
@@ -197,7 +208,7 @@ def _csv(lines: Iterator[str], before: int, delimiter: str) -> _Found:
     rows = csv_rows(lines, delimiter=delimiter, strict=True)
     heads = [_trimmed(head).lower() for head in next(rows)]
     for row in rows:
-        if any(map(_trimmed, row)):
+        if any(map(_bare, row)) or any(map(_trimmed, row)):
             cells = dict(zip(heads, row, strict=False))
             number = before + rows.line_num
             yield number, cells.get(_HEAD, ""), {_HEAD: None, **_record(cells)}

@@ -34,6 +34,8 @@ _PIPELINE = "mplus_crawler.spiders.images.pipeline.ImagesPipeline"
 _CONCURRENT = 64
 # Records of the feed that are read before other tasks may run.
 _CHUNK = 500
+# Lines of the feed that are reported one by one if they cannot be read; the others are counted.
+_FAULTS = 20
 
 
 def _shard(text: str) -> str:
@@ -149,14 +151,19 @@ class ImagesSpider(GentSpider):
     async def _read(self) -> None:
         """Add the feed's images to the queue."""
         census, rights = Census.of(self.crawler), Rights(self.policy)
+        faults = 0
         for number, record in enumerate(read_feed(self.feed)):
+            if number % _CHUNK == 0:
+                await asyncio.sleep(0)
             if isinstance(record, str):
-                census.problem(f"{self.feed}: {record}")
+                faults += 1
+                if faults <= _FAULTS:
+                    census.problem(f"{self.feed}: {record}")
                 continue
             for statement in statements(record, rights):
                 self.queue.add(statement)
-            if number % _CHUNK == 0:
-                await asyncio.sleep(0)
+        if faults > _FAULTS:
+            census.problem(f"{self.feed}: {faults - _FAULTS:,} more lines cannot be read")
         if not self.queue.named:
             census.note(f"{self.feed} contains no image URLs: is it a feed of objects?")
         if denied := self.queue.denied():
