@@ -26,20 +26,26 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return ExitCode.FAILED if ExitCode.FAILED in ended else max(ended, default=ExitCode.COMPLETE)
 
 
-# Characters of a message about a response; the rest of a server's words adds nothing.
+# Characters of a message that quotes a server.
 LONGEST_MESSAGE = 300
+
+
+def printable(text: str) -> str:
+    """Return *text* as one line without repeated spaces.
+
+    Control characters, line breaks, terminal escapes and marks of writing direction become spaces.
+    """
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(text.split())
 
 
 def one_line(text: str) -> str:
     """Return *text* as one printable line of at most :data:`LONGEST_MESSAGE` characters.
 
-    Words of servers pass through here on their way to logs, summary and certificate. Control
-    characters, line breaks, terminal escapes and marks of writing direction become blanks.
+    Texts from servers pass through here on their way to logs, summary and certificate.
     """
-    text = text[: 10 * LONGEST_MESSAGE]
-    if not text.isprintable():
-        text = "".join(character if character.isprintable() else " " for character in text)
-    line = " ".join(text.split())
+    line = printable(text[: 10 * LONGEST_MESSAGE])
     return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
 
 
@@ -49,7 +55,7 @@ class HarvestError(Exception):
     exit_code = ExitCode.FAILED
 
     def __str__(self) -> str:
-        return " ".join(super().__str__().split())
+        return printable(super().__str__())
 
 
 class DeliveryError(HarvestError):

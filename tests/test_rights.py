@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mplus_crawler.errors import printable
 from mplus_crawler.feeds.attribution import attribution
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.items import ITEM_CLASSES, errors
-from mplus_crawler.records.rights import UNKNOWN, UNWRITTEN, LicenceCount, Rights, one_line
+from mplus_crawler.records.rights import UNKNOWN, UNWRITTEN, LicenceCount, Rights
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.dmg.cidoc import canonical_id
 from tests.conftest import Scrapy
@@ -261,7 +262,7 @@ def test_credit_of_other_records() -> None:
 
 @given(st.text())
 def test_a_line_is_one_clean_line(text: str) -> None:
-    line = one_line(text)
+    line = printable(text)
     assert line.isprintable()
     assert line == line.strip()
     assert "  " not in line

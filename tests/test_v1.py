@@ -143,7 +143,7 @@ def test_a_short_page_and_an_empty_one_are_asked_for_again(scrapy: Scrapy) -> No
         (9, {3: page(3, ["7", "8"], 3, 9, total=9)}, 2, 10, "the page has 2 of 3 records"),
         (None, {3: page(3, ["7", "1"], 3, 9)}, 1, 10, "8 records were expected and 7"),
         (9, {1: recorded("v1-objects-beyond")}, 2, 10, "there is no first page"),
-        (9, {2: (500, [], b"{}")}, 2, 10, "page 2: the museum answered 500"),
+        (9, {2: (500, [], b"{}")}, 2, 10, "page 2: the museum responded with 500"),
     ],
 )
 def test_only_the_ids_say_whether_all_are_in_hand(

@@ -34,13 +34,8 @@ def run_command(command: Callable[[], int]) -> int:
 
 def report(error: HarvestError) -> ExitCode:
     """Print *error* on standard error and return its exit code."""
-    print_error(f"error: {printable(str(error))}")
+    print_error(f"error: {error}")
     return error.exit_code
-
-
-def printable(text: str) -> str:
-    """Return *text* on one line, without control characters and terminal escapes."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def print_line(text: str) -> None:

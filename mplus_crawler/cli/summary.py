@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from mplus_crawler.cli.console import make_table, print_error, print_table, printable
-from mplus_crawler.errors import ExitCode, HarvestError
+from mplus_crawler.cli.console import make_table, print_error, print_table
+from mplus_crawler.errors import ExitCode, HarvestError, printable
 
 # A resumed harvest is found again by the API's address and the folder of its state.
 _FOLDERS = ("HARVEST_DIR", "HARVEST_STATE_DIR")

@@ -10,8 +10,7 @@ from typing import Any
 
 import orjson
 
-from mplus_crawler.errors import ExitCode
-from mplus_crawler.records.rights import one_line
+from mplus_crawler.errors import ExitCode, printable
 from mplus_crawler.storage.destination import Destination
 from mplus_crawler.verification import seal
 
@@ -112,4 +111,4 @@ def _link(name: str, url: str | None) -> str:
 
 def _clean(text: str) -> str:
     """*text* as one line without marks that Markdown would interpret."""
-    return one_line(text).replace("|", "\\|").replace("<", "&lt;")
+    return printable(text).replace("|", "\\|").replace("<", "&lt;")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+from mplus_crawler.errors import printable
 from mplus_crawler.policies.policy import ImageLicence, Policy, Quoted
 from mplus_crawler.records.batch import SEVERAL, Row
 
@@ -102,7 +103,7 @@ class Rights:
             self._licence(row),
             self._policy.attribution,
         )
-        return ", ".join(filter(None, map(one_line, filter(None, parts))))
+        return ", ".join(filter(None, map(printable, filter(None, parts))))
 
     def _licence(self, row: Row) -> str:
         if self.term(row.get("image_licence")):
@@ -151,13 +152,6 @@ class LicenceCount:
             "images": dict(sorted(self.images.items())),
             "texts": dict(sorted(self.texts.items())),
         }
-
-
-def one_line(text: str) -> str:
-    """Return *text* without line breaks, control characters and repeated spaces."""
-    if not text.isprintable():
-        text = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(text.split())
 
 
 def _title(row: Row) -> str:

@@ -21,11 +21,11 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from mplus_crawler.census import Census
+from mplus_crawler.errors import printable
 from mplus_crawler.museum.components import Extension
 from mplus_crawler.protocols.dates import parse_http_date
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.records.batch import stamp
-from mplus_crawler.records.rights import one_line
 from mplus_crawler.wire.rate_limits import LONGEST_FIELD
 
 # From this many days before its end, the message counts the days left.
@@ -68,7 +68,7 @@ class Lifecycle:
         if self.successor:
             parts.append(f"its successor is {self.successor}")
         parts += [f"see {page}" for page in (self.documentation, self.sunset_policy) if page]
-        return one_line(f"this version of the API: {', '.join(parts)}") if parts else ""
+        return printable(f"this version of the API: {', '.join(parts)}") if parts else ""
 
 
 def read_lifecycle(response: Response) -> Lifecycle:

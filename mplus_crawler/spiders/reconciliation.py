@@ -24,7 +24,7 @@ from mplus_crawler.protocols.pagers import Page
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.paged import PagedSpider
-from mplus_crawler.spiders.single import ask, is_doubtful, told
+from mplus_crawler.spiders.single import described, is_doubtful, record_request
 
 logger = logging.getLogger(__name__)
 
@@ -219,7 +219,7 @@ class Reconciliation(Component):
         self._requested.add(id_)
         url = self._spider.record_url(id_)
         assert url is not None
-        return ask(url, self._record, self._unreadable, again=again, id_=id_)
+        return record_request(url, self._record, self._unreadable, again=again, id_=id_)
 
     def _record(
         self, response: Response, id_: str, record: object = None
@@ -234,7 +234,7 @@ class Reconciliation(Component):
         elif is_doubtful(response):
             yield self._single(id_, again=True)
         else:
-            yield self._loss(id_, told(response))
+            yield self._loss(id_, described(response))
 
     def _loss(self, id_: str, message: str) -> Loss:
         """Gone, if it was harvested; else something that the museum lists and never delivers."""

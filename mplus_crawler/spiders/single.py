@@ -1,4 +1,4 @@
-"""A record's own page: how it is asked for, and what an answer that is no record says."""
+"""Requests for single records, and the responses that are not a record."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-# Seconds between the two 404s by which a page is none: a database fault answers 404, too.
-APART = 2.0
+from mplus_crawler.errors import LONGEST_MESSAGE, one_line
+
+# Seconds before a 404 is confirmed by a second request: a database error also causes 404.
+CONFIRM_AFTER = 2.0
 MERGED = (301, 308)
-# More of an answer says nothing more.
-_LONGEST = 300
 
 
-def ask(
+def record_request(
     url: str,
     callback: Callable[..., Any],
     errback: Callable[[Failure], Any],
     *,
     again: bool = False,
     priority: int = 0,
-    **carried: Any,
+    **cb_kwargs: Any,
 ) -> Request:
-    """The request for the record at *url*; *again* for a second time, some seconds later.
+    """Return the request for the record at *url*; if *again*, it is sent some seconds later.
 
-    Redirects, 404 and 410 come to the *callback*, which gets what is *carried* by name.
+    Redirects, 404 and 410 also reach the *callback*, which receives *cb_kwargs* by name.
     """
     return Request(
         url,
@@ -35,30 +35,29 @@ def ask(
         errback=errback,
         meta={
             "single_record": True,
-            "ledger_key": url,  # Scrapy's fingerprint takes %2F and %252F for the same
+            "ledger_key": url,  # Scrapy's fingerprint does not distinguish %2F and %252F
             "second_try": again,
-            "retry_delay": APART if again else 0.0,
+            "retry_delay": CONFIRM_AFTER if again else 0.0,
             "handle_httpstatus_list": [*MERGED, 404, 410],
             "dont_redirect": True,
         },
-        cb_kwargs=carried,
+        cb_kwargs=cb_kwargs,
         priority=priority,
         dont_filter=True,
     )
 
 
 def is_doubtful(response: Response) -> bool:
-    """Whether *response* is the first 404, which counts only if a second one follows."""
+    """Whether *response* is a first 404, which a second one must confirm."""
     return response.status == 404 and not response.meta["second_try"]
 
 
 def location(response: Response) -> str:
-    """Where *response* leads; empty if it doesn't say."""
+    """Return the target of a redirect; an empty string if *response* names none."""
     return (response.headers.get("Location") or b"").decode("utf-8", "replace")
 
 
-def told(response: Response) -> str:
-    """What the museum answers, for people to read."""
-    body = " ".join(response.body[:_LONGEST].decode("utf-8", "replace").split())
-    parts = (f"the museum answers {response.status}", location(response), body)
-    return " ".join(filter(None, parts))
+def described(response: Response) -> str:
+    """Return status, redirect target and text of *response* in one line."""
+    body = response.body[:LONGEST_MESSAGE].decode("utf-8", "replace")
+    return one_line(f"the museum responds with {response.status} {location(response)} {body}")

@@ -122,13 +122,13 @@ class RetryMiddleware(Component):
             self._succeeded(request)
             raise RetriesExhaustedError(reason, not_retryable=True)
         if response.status in self._codes:
-            reason = f"the museum answered {response.status}"
+            reason = f"the museum responded with {response.status}"
             return await self._failed(request, reason, response.status)
         self._succeeded(request)
         if response.status == 304:  # a requested one has become the former response by now
-            return self._retry(request, "the museum answered 304 to an unconditional request")
+            return self._retry(request, "the museum responded with 304 to an unconditional request")
         if response.status not in _ACCEPTED:
-            raise IgnoreRequest(f"the museum answered {response.status}")
+            raise IgnoreRequest(f"the museum responded with {response.status}")
         return self._judge(request, response)
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:

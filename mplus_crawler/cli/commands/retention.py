@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import make_table, print_error, print_line, print_table
-from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError
+from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError, printable
 from mplus_crawler.records.batch import stamp
-from mplus_crawler.records.rights import one_line
 
 if TYPE_CHECKING:
     from mplus_crawler.feeds.retention.holdings import Holding
@@ -90,7 +89,7 @@ class Command(ProjectCommand):
             _warn(uri, reason)
             return False
         else:
-            print_line(one_line(f"{uri}: {done}"))
+            print_line(printable(f"{uri}: {done}"))
         return True
 
 
@@ -116,7 +115,7 @@ def _cells(holding: Holding, at: datetime) -> tuple[str, ...]:
         f"{days:.1f} days" if known else "unknown",
         holding.spider,
         holding.kind,
-        one_line(holding.uri),
+        printable(holding.uri),
     )
 
 
@@ -134,4 +133,4 @@ def _moment(text: str) -> datetime:
 
 
 def _warn(what: object, message: object) -> None:
-    print_error(one_line(f"{what}: {message}"))
+    print_error(printable(f"{what}: {message}"))

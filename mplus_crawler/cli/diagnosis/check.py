@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from mplus_crawler.cli.console import print_line, printable, render
+from mplus_crawler.cli.console import print_line, render
+from mplus_crawler.errors import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.records.batch import Loss
 from mplus_crawler.spiders.dmg.base import uri_of
-from mplus_crawler.spiders.single import ask
+from mplus_crawler.spiders.single import record_request
 
 _MOST_IN_A_ROW = 5
 _MOST_OF_LIST = 0.1
@@ -68,7 +68,9 @@ class Absences:
         url = self._existing[attempt % len(self._existing)]
         settings = self._crawler.settings
         pause = settings.getfloat("RETRY_BACKOFF_BASE") * 2**attempt if attempt else 0.0
-        request = ask(url, self._checked, self._failed, again=True, priority=1, attempt=attempt)
+        request = record_request(
+            url, self._checked, self._failed, again=True, priority=1, attempt=attempt
+        )
         request.meta.update(
             retry_delay=min(pause, settings.getfloat("RETRY_BACKOFF_MAX")),
             skip_ledger=True,

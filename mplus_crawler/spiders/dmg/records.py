@@ -29,7 +29,7 @@ from mplus_crawler.spiders.dmg.cidoc.exhibitions import exhibition_columns
 from mplus_crawler.spiders.dmg.cidoc.objects import object_columns
 from mplus_crawler.spiders.dmg.id_lists import RecordReference, entries
 from mplus_crawler.spiders.dmg.pids import RequestedRecords, http_date, is_record, record_uri
-from mplus_crawler.spiders.single import MERGED, ask, is_doubtful, location, told
+from mplus_crawler.spiders.single import MERGED, described, is_doubtful, location, record_request
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
 # More redirects in a row lead in a circle, or nowhere.
@@ -132,7 +132,9 @@ class RecordSpider(GentSpider):
     def request(self, id_: str, via: tuple[str, ...] = (), *, again: bool = False) -> Request:
         """Return the request for *id_*, or for the last of *via*, which it was merged into."""
         url, started = self.record_url(via[-1] if via else id_), bool(via) or again
-        return ask(url, self.parse, self.lost, again=again, priority=int(started), id_=id_, via=via)
+        return record_request(
+            url, self.parse, self.lost, again=again, priority=int(started), id_=id_, via=via
+        )
 
     def record_url(self, uri: str) -> str:
         """Return the address of the record with this canonical URI."""
@@ -237,7 +239,7 @@ class RecordSpider(GentSpider):
 
 
 def _reason(response: Response, via: tuple[str, ...]) -> str:
-    return f"merged into {via[-1]}, where {told(response)}" if via else told(response)
+    return f"merged into {via[-1]}, where {described(response)}" if via else described(response)
 
 
 class ObjectSpider(RecordSpider):

@@ -27,7 +27,7 @@ from mplus_crawler.spiders.dmg.base import GentSpider
 from mplus_crawler.spiders.dmg.oslo.columns import columns
 from mplus_crawler.spiders.dmg.oslo.pages import NUMBER, SIZE, OsloPage, read_page
 from mplus_crawler.spiders.paged import halves, is_unreadable
-from mplus_crawler.spiders.single import APART
+from mplus_crawler.spiders.single import CONFIRM_AFTER
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
 
@@ -158,7 +158,7 @@ class V1Spider(GentSpider):
                 "page": number,
                 "size": self.size,
                 "second_try": again,
-                "retry_delay": APART if again else 0.0,
+                "retry_delay": CONFIRM_AFTER if again else 0.0,
             },
             dont_filter=True,
         )
@@ -220,7 +220,7 @@ class V1Spider(GentSpider):
 
     def not_retryable(self, response: Response) -> str:
         """404: the page does not exist."""
-        return "the museum answered 404" if response.status == 404 else ""
+        return "the museum responded with 404" if response.status == 404 else ""
 
     def access_denied(self, response: Response) -> str:
         """The version is gone: 410, or 404 before the first page."""
