@@ -23,13 +23,13 @@ class NextLinkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ApiBase:
-    """Where an API is (*base_url*), and the canonical place that its links may name instead."""
+    """The base URL of an API, and the canonical one that its links may use instead."""
 
     base_url: str
     canonical: str
 
     def carry(self, url: str) -> str:
-        """*url* in one spelling; if it is below either base, below that of the API."""
+        """Return *url* in one spelling, moved to *base_url* if it is below either base."""
         spelled, canonical = normalized(url), normalized(self.canonical)
         rest = canonical.partition(":")[2]
         for base in (normalized(self.base_url), f"https:{rest}", f"http:{rest}"):
@@ -42,9 +42,9 @@ class ApiBase:
 class Chain:
     """The pages of one collection from *first* on, *lookahead* of them in flight at most.
 
-    *parameter* is the query parameter that numbers the pages, ``None`` where none does; *carry*
-    puts a link in the form in which it is requested. The chain ends early once *rows* rows are
-    covered, where that is given. Pages are handed out as (number, URL).
+    *parameter* is the query parameter for the page number, ``None`` if there is none; *carry*
+    turns a link into the URL to request. The chain ends after *rows* rows, if given. Methods
+    return pages as (number, URL).
     """
 
     first: str
@@ -68,12 +68,12 @@ class Chain:
         return 1, self.first
 
     def arrived(self, page: Page) -> list[NumberedPage]:
-        """The pages to request now that *page* has arrived.
+        """Return the pages to request now that *page* has arrived.
 
-        Raises :class:`NextLinkError` when the page names a next one that may not be followed.
+        Raise :class:`NextLinkError` if its link to the next page may not be followed.
         """
         self._arrived.add(page.number)
-        if page.is_last or page.is_beyond:  # else links that never end would be followed for ever
+        if page.is_last or page.is_beyond:  # links may never end
             return []
         if self.rows is not None and page.number * page.size >= self.rows:
             return []
@@ -96,9 +96,9 @@ class Chain:
         return self._request(following)
 
     def begin(self, second: str, total: int, size: int) -> list[NumberedPage]:
-        """The pages to request when the first one is lost, but parts of it report *total*.
+        """Return the pages to request if the first one is lost, but parts of it report *total*.
 
-        *second* is the second page's URL. There are none once the chain has begun by itself.
+        *second* is the second page's URL. The list is empty once the chain has begun.
         """
         if self._template is not None or 1 not in self._lost or self.expected is not None:
             return []
@@ -107,7 +107,7 @@ class Chain:
         return self._request(second) if self._end > 1 else []
 
     def lost(self, number: int) -> list[NumberedPage]:
-        """The pages to request although page *number* could not be fetched."""
+        """Return the pages to request although page *number* could not be fetched."""
         self._arrived.add(number)
         self._lost.add(number)
         if self._template is None or self._end is None or number >= self._end:
@@ -116,7 +116,7 @@ class Chain:
 
     @property
     def expected(self) -> int | None:
-        """How many pages there are, once the museum has named its last."""
+        """The number of pages, once the last one is known."""
         return self._end
 
     def _request(self, following: str) -> list[NumberedPage]:
@@ -140,7 +140,7 @@ class Chain:
         return end
 
     def _next(self, page: Page) -> str:
-        """The next page's URL: what the links agree on, or the earlier of two."""
+        """Return the URL of the next page: the one that the links agree on, or the earlier of two."""
         links = [self._complete(self.carry(urljoin(self.first, link))) for link in page.links]
         if not _same_query(links[0], links[-1]):
             self.note("the next links of header and body disagreed")
@@ -163,8 +163,8 @@ class Chain:
         )
 
     def _complete(self, url: str) -> str:
-        """*url* with what was requested and a link has forgotten: a filter, the page size."""
-        if self.parameter is None:  # such a link stands for all of it
+        """Return *url* with the requested parameters that a link lacks: a filter, the page size."""
+        if self.parameter is None:  # opaque links are complete
             return url
         requested, named = _query(self.first), _query(url)
         if lacking := requested.keys() - named.keys() - {self.parameter}:
@@ -195,7 +195,7 @@ def _same_collection(one: str, other: str) -> bool:
 
 
 def _collection(url: str) -> tuple[str, str, str]:
-    """Origin and path of *url*, compared without what makes no difference."""
+    """Return origin and path of *url*, normalised for comparison."""
     split = urlsplit(normalized(url))
     path = "/".join(part for part in split.path.lower().split("/") if part)
     return split.scheme, split.netloc, path

@@ -1,8 +1,8 @@
-"""How an API pages a collection, as a value that a spider is given.
+"""Pagers: values that tell a spider how an API pages a collection.
 
-A pager says which query a page has and reads the response. Where the next page is named by a
-number, pages are requested ahead, and one that the server cannot deliver is read in parts;
-:class:`NextLinks` follows links that tell nothing of what they lead to, one at a time. Hydra's
+A pager makes the query of a page and reads the response. Where pages have numbers, they are
+requested ahead, and a page that the server cannot deliver is read in parts; the links that
+:class:`NextLinks` follows are opaque, so it requests one page at a time. Hydra's
 pager is in :mod:`mplus_crawler.protocols.hydra.collections`. GraphQL lists are no URLs and are
 paged by :mod:`mplus_crawler.protocols.graphql.planner`.
 """
@@ -20,13 +20,13 @@ from mplus_crawler.protocols.documents import check_rows, members_at, read_docum
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.protocols.source import SourceRecord
 
-# More digits number no page of any museum, and cost quadratic time.
+# No museum has page numbers of more digits, and parsing those takes quadratic time.
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """A page that was requested: its *url*, its *number* from 1, and how many rows."""
+    """A requested page: its *url*, its *number* from 1, and its *size* in rows."""
 
     url: str
     number: int
@@ -39,7 +39,7 @@ class Page:
 
     *size* is the page size that the server works with, which may be less than was requested.
     *links* are the URLs of the next page, in the order in which they count; *last* is the number
-    of the last page, where it is known; *remarks* say what is odd about the response.
+    of the last page, if known; *remarks* describe oddities of the response.
     """
 
     number: int
@@ -57,12 +57,12 @@ class Page:
 
     @property
     def first_row(self) -> int:
-        """How many rows stand before this page."""
+        """The number of rows before this page."""
         return (self.number - 1) * self.size
 
     @property
     def is_beyond(self) -> bool:
-        """Whether the page is empty and past all rows, whatever it names as the next."""
+        """Whether the page is empty and past the last row, even if it names a next page."""
         return not self.members and self.first_row >= self.total
 
     def check(self) -> None:
@@ -81,9 +81,9 @@ class Page:
 
 
 class Pager(Protocol):
-    """What a spider asks of its pager.
+    """What a spider expects of its pager.
 
-    *number* is the query parameter that numbers the pages; ``None`` where none does.
+    *number* is the query parameter for the page number; ``None`` if there is none.
     """
 
     @property
@@ -94,16 +94,16 @@ class Pager(Protocol):
         ...
 
     def read(self, body: bytes, link_headers: Iterable[str], page: PageRequest) -> Page:
-        """The page in *body* and its ``Link`` headers.
+        """Return the page in *body* and its ``Link`` headers.
 
-        Raises :class:`InvalidResponseError` when it is no page, or lacks rows before the end.
+        Raise :class:`InvalidResponseError` if it is not a page, or lacks rows before the end.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PagesByNumber:
-    """Pages numbered from 1, the last of which follows from the total.
+    """Pages numbered from 1; the number of the last one follows from the total.
 
     *members* and *total* are JSON pointers (RFC 6901) to the list of records and to the number
     of all records; *number* and *size* are the names of the query parameters.
@@ -132,7 +132,7 @@ class PagesByNumber:
 
 @dataclass(frozen=True, slots=True)
 class NextLinks:
-    """Pages of which each names the next: at the JSON pointer *next*, else in a ``Link`` header.
+    """Pages that name the next one: at the JSON pointer *next*, else in a ``Link`` header.
 
     *members* and *total* are JSON pointers, too; *size* is the query parameter for the page size.
     """
@@ -144,7 +144,7 @@ class NextLinks:
     number: None = None
 
     def query(self, number: int, size: int) -> dict[str, str]:
-        """The page size; links have the rest."""
+        """The page size only; the next page comes from links."""
         return {self.size: str(size)}
 
     def read(self, body: bytes, link_headers: Iterable[str], page: PageRequest) -> Page:
@@ -161,7 +161,7 @@ class NextLinks:
 
 
 def with_parameter(url: str, name: str, value: object) -> str:
-    """*url* with the query parameter *name* set to *value*, in its place."""
+    """Return *url* with the query parameter *name* set to *value*, its position kept."""
     split = urlsplit(url)
     pairs = parse_qsl(split.query, keep_blank_values=True)
     query = {**dict(pairs), name: str(value)}
@@ -169,7 +169,7 @@ def with_parameter(url: str, name: str, value: object) -> str:
 
 
 def whole_parameter(url: str, name: str) -> int | None:
-    """The query parameter *name* of *url*, if it is one whole number; ValueError for no URL."""
+    """Return *name* in the query of *url* if it is one whole number; ValueError for an invalid URL."""
     values = parse_qs(urlsplit(url).query).get(name, [])
     return int(values[0]) if len(values) == 1 and _WHOLE.fullmatch(values[0]) else None
 

@@ -1,4 +1,4 @@
-"""What every spider of a museum has: its policy, the address of the API, its arguments."""
+"""The base class of all spiders: policy, base URL and arguments."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class MuseumSpider(Museum):
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Without feeds of the user's, a harvest writes its snapshot under ``HARVEST_DIR``."""
+        """Set the user agent and, without the user's own feeds, the snapshot in ``HARVEST_DIR``."""
         super().update_settings(settings)
         contact = settings["CONTACT_URL"]
         agent = f"mplus_crawler/{__version__}" + (f" (+{contact})" if contact else "")
@@ -79,7 +79,7 @@ class MuseumSpider(Museum):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, its arguments checked; raises :class:`UsageError`."""
+        """Return the spider; raise :class:`UsageError` for an invalid argument."""
         spider = super().from_crawler(crawler, *args)
         spider.arguments = cls.check(crawler.settings, kwargs)
         spider.fresh = spider.arguments.pop("fresh", "false") == "true"
@@ -91,10 +91,10 @@ class MuseumSpider(Museum):
 
     @classmethod
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
-        """The arguments in the museum's spelling; :class:`UsageError` on any that is wrong.
+        """Return the arguments in the museum's spelling; raise :class:`UsageError` for invalid ones.
 
-        Also checks policy, base URL and key, so that nothing is left to fail after the first
-        request; :class:`AccessDeniedError` if a required key is not set.
+        Policy, base URL and key are checked, too, so that nothing is left to fail after the
+        first request. Raise :class:`AccessDeniedError` if a required key is not set.
         """
         item_class(getattr(cls, "kind", ""))
         policy = cls.load_policy(settings)
@@ -107,21 +107,21 @@ class MuseumSpider(Museum):
     @classmethod
     @abstractmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """The arguments that the spider takes, and what each may be."""
+        """Return the spider's arguments by name, each with the parser of its value."""
 
     @classmethod
     def is_private(cls, arguments: Mapping[str, str]) -> bool:
-        """Whether what comes of these *arguments*, which are checked, is for its owner alone."""
+        """Whether the output must be readable by its owner only; *arguments* are checked."""
         return cls.private
 
     @classmethod
     def load_policy(cls, settings: BaseSettings) -> Policy:
-        """The museum's policy, ``POLICY_DIR`` laid over it."""
+        """Return the museum's policy, overlaid with the one in ``POLICY_DIR``."""
         return load_policy(cls.museum, settings.get("POLICY_DIR"))
 
     @classmethod
     def base_setting(cls, settings: BaseSettings) -> tuple[str, str]:
-        """The setting that says where the API is, and its value; empty where it is not set.
+        """Return name and value of the setting for the API's base URL; empty if it is not set.
 
         It is ``<MUSEUM>_BASE_URL`` or ``<MUSEUM>_URL``; ``-s`` overrides the environment.
         """
@@ -134,11 +134,11 @@ class MuseumSpider(Museum):
 
     @classmethod
     def base(cls, settings: BaseSettings, policy: Policy) -> str:
-        """Where the API is, with a slash at the end: the setting's, else the policy's."""
+        """Return the API's base URL, from the setting or the policy, with a final slash."""
         setting, value = cls.base_setting(settings)
         url = value or policy.base_url
         if "@" in url.partition("://")[2].partition("/")[0]:
-            raise UsageError(f"{setting} must hold no user or password: write https://…/")
+            raise UsageError(f"{setting} must not contain a user or password: write https://…/")
         try:
             split = urlsplit(url)
             usable = split.scheme in ("http", "https") and split.hostname and not split.query
@@ -147,55 +147,57 @@ class MuseumSpider(Museum):
         except ValueError:
             usable = False
         if not usable:
-            shown = "" if set(url) & set("?@#") else f": {url!r}"  # there may be a key in it
-            raise UsageError(f"{setting} is no URL of an API{shown}; write https://…/, no query")
+            shown = "" if set(url) & set("?@#") else f": {url!r}"  # it may contain a key
+            raise UsageError(
+                f"{setting} is not the URL of an API{shown}; write https://…/ without a query"
+            )
         if split.scheme == "http" and not is_loopback(split.hostname or ""):
             raise UsageError(f"{setting} must be https (http is for loopback only): {url}")
         return url if url.endswith("/") else f"{url}/"
 
     @property
     def api(self) -> str:
-        """The API in the budget's books."""
+        """The API's name in the budget store."""
         return self.api_at(self.base_url)
 
     @classmethod
     def api_at(cls, base_url: str) -> str:
-        """The API at *base_url* in the budget's books: the museum and the place that counts."""
+        """Return the name of the API at *base_url* in the budget store: museum, host and port."""
         _, host, port = origin(base_url)
         return f"{cls.museum}@{host.rstrip('.')}:{port}"
 
     @property
     def identity(self) -> str:
-        """Whom the museum counts: the address that requests come from, or the key."""
+        """What the museum counts requests by: the sender's address, or the key."""
         wanted = self.policy.credential
         return f"key {fingerprint(self.policy)}" if wanted and wanted.counted else "address"
 
     def rate_limit_of(self, request: Request) -> tuple[str, Tier]:
-        """Who counts *request*: the API in the budget's books, and the tier there."""
+        """Return what counts *request*: the API's name in the budget store, and the tier."""
         if request.meta.get("third_party"):
             return self.rate_limit_elsewhere(request.url)
         return self.api, self.policy.tier(request.url, self.base_url)
 
     def allows(self, url: str) -> bool:
-        """Whether *url* may be requested: only what stays on the API's own origin."""
+        """Whether *url* may be requested: only if it has the API's own origin."""
         return origin(url) == origin(self.base_url)
 
     def rate_limit_elsewhere(self, url: str) -> tuple[str, Tier]:
-        """Who counts a request for something that records name, such as an image.
+        """Return what counts a request for a URL named by a record, such as an image.
 
-        Each host on its own, whatever its port; the API's own tier where the path is one of its.
+        Each host is counted separately, whatever the port; a path of the API by the API's tier.
         """
         named = self.policy.named_tier(url, self.base_url)
         if named and origin(url) == origin(self.base_url):
             return self.api, named
-        assert self.policy.images is not None, "the policy says nothing of images"
+        assert self.policy.images is not None, "the policy has no table [images]"
         host = origin(url)[1].rstrip(".")
         return f"images@{host}", self.policy.images.tier(host)
 
     def allows_elsewhere(self, url: str) -> bool:
-        """Whether *url*, which a record names, may be requested: a host on the web, or the API's.
+        """Whether *url*, named by a record, may be requested: a public host, or the API's origin.
 
-        Only requests with ``elsewhere`` in their meta go there.
+        Only requests with ``third_party`` in their meta are sent there.
         """
         try:
             there, here = origin(url), origin(self.base_url)
@@ -206,6 +208,6 @@ class MuseumSpider(Museum):
 
 
 def request_of(failure: Failure) -> Request:
-    """The request that failed, in an errback."""
+    """Return the failed request; for errbacks."""
     request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
     return request
