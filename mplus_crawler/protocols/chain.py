@@ -140,7 +140,7 @@ class Chain:
         return end
 
     def _next(self, page: Page) -> str:
-        """Return the URL of the next page: the one that the links agree on, or the earlier of two."""
+        """Return the URL of the next page: the links agree on it, or it is the earlier of two."""
         links = [self._complete(self.carry(urljoin(self.first, link))) for link in page.links]
         if not _same_query(links[0], links[-1]):
             self.note("the next links of header and body disagreed")

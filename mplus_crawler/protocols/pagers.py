@@ -169,7 +169,7 @@ def with_parameter(url: str, name: str, value: object) -> str:
 
 
 def whole_parameter(url: str, name: str) -> int | None:
-    """Return *name* in the query of *url* if it is one whole number; ValueError for an invalid URL."""
+    """Return *name* in the query of *url* if it is one whole number; may raise ValueError."""
     values = parse_qs(urlsplit(url).query).get(name, [])
     return int(values[0]) if len(values) == 1 and _WHOLE.fullmatch(values[0]) else None
 

@@ -91,7 +91,7 @@ class MuseumSpider(Museum):
 
     @classmethod
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
-        """Return the arguments in the museum's spelling; raise :class:`UsageError` for invalid ones.
+        """Return the arguments in the museum's spelling; raise :class:`UsageError` if invalid.
 
         Policy, base URL and key are checked, too, so that nothing is left to fail after the
         first request. Raise :class:`AccessDeniedError` if a required key is not set.
