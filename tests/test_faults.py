@@ -169,7 +169,7 @@ def test_a_next_link_that_forgets_what_was_asked_for_is_completed(scrapy: Scrapy
     assert crawl.code == 0, crawl.err
     assert {record["label"] for record in crawl.records} == {"vaas"}
     assert len(crawl.records) == 60
-    assert any("forgot" in note for note in crawl.certificate["notes"])
+    assert any("lacked" in note for note in crawl.certificate["notes"])
 
 
 @pytest.mark.parametrize("link", ["http://[::1", "?page=" + "9" * 5000, "http://127.0.0.1:99999/"])

@@ -99,7 +99,7 @@ def test_links_that_tell_nothing_are_followed_one_by_one(following: str) -> None
         (3, "https://m.example/v1/things?after=zzz")
     ]
     assert notes == []
-    with pytest.raises(NextLinkError, match="not further on"):
+    with pytest.raises(NextLinkError, match="not links back"):
         pages.arrived(linked(3, following))
 
 

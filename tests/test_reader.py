@@ -80,7 +80,7 @@ def test_what_is_no_row_is_named_by_its_line(tmp_path: Path) -> None:
     first, second, third = read_feed(tmp_path / "a.csv")
     assert (first, third) == ({"id": "1", "label": "two\nlines"}, {"id": "3", "label": "x"})
     assert isinstance(second, str)
-    assert second.startswith("line 4 is no CSV in UTF-8")
+    assert second.startswith("line 4 is not CSV in UTF-8")
 
 
 def peak_of_rewriting(folder: Path, format_: str, rows: int) -> int:
@@ -126,7 +126,7 @@ def test_a_compressed_feed_that_is_cut_off_is_read_to_there(
     feed.write_bytes(whole[:cut])
     *read, fault = read_feed(feed)
     assert isinstance(fault, str)
-    assert "it cannot be read to its end" in fault or "is no JSON object" in fault
+    assert "it cannot be read to its end" in fault or "is not a JSON object" in fault
     assert read == rows[: len(read)]
     feed.write_bytes(whole[:3])
     with pytest.raises(UsageError):

@@ -86,7 +86,7 @@ def test_four_jobs_at_once_share_a_budget_and_a_killed_one_goes_on(
     refused = scrapyd.finished("too-many")["too-many"]
     assert (refused["verdict"], refused["exit_code"]) == ("not_started", 2)
     assert f"job first, process {scrapyd.running('first')}, since" in refused["reason"]
-    assert "already under way" in scrapyd.log("objects", "too-many")
+    assert "already running" in scrapyd.log("objects", "too-many")
     os.kill(scrapyd.running("first"), signal.SIGKILL)
     museum.clear()
     scrapyd.schedule("objects", "second", **size)

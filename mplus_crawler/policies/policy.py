@@ -1,6 +1,6 @@
 """A museum's policy: which requests its API permits, how often, and on which terms.
 
-:mod:`mplus_crawler.policies` holds those of the museums, and reads them.
+The shipped ones are TOML files beside this module; :mod:`.reading` reads them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Credential:
 
     It comes from the variable *environment*, and goes with requests below *paths*: in the
     *header* (after the word *scheme*, if any), or in the parameter *query* of the URL; one of
-    the two is set. *ask* says in one line how to get a key. If *counted*, the museum
+    the two is set. *ask* tells users in one line how to get a key. If *counted*, the museum
     counts requests by key, not by address.
     """
 
@@ -121,7 +121,7 @@ class GraphQL:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A published data set: its *archive*, and where a download is sent on to."""
+    """A published data set: its *archive*, and the origins to which a download is redirected."""
 
     archive: str
     redirects: tuple[str, ...]
@@ -158,7 +158,7 @@ class Policy:
     """One museum's facts. ``base_url`` is the canonical one and ends with a slash.
 
     ``uri_base`` begins the URIs of records that have none of the museum's;
-    ``roles_of_others`` are roles that make nobody an object's maker.
+    ``roles_of_others`` are the roles of constituents who did not make the object.
     """
 
     key: str
@@ -190,13 +190,13 @@ class Policy:
         """The tier that counts a request for *url* when the API is at *base_url*.
 
         Paths match by whole segments, in any case, with doubled and trailing slashes
-        ignored, as the museum's router does; the longest match wins. What no tier names
-        gets the strictest.
+        ignored, as the museum's router does; the longest match wins. A path without a tier
+        gets the strictest one.
         """
         return self.named_tier(url, base_url) or self.strictest
 
     def named_tier(self, url: str, base_url: str) -> Tier | None:
-        """The tier that names the path of *url*, if any does."""
+        """Return the tier whose paths include that of *url*, if there is one."""
         asked = _segments(urlsplit(url).path)
         matches = [
             (len(named), tier)

@@ -1,7 +1,7 @@
 """Reading policies: TOML files, checked against ``schemas/policy.schema.json``.
 
-Those of ``POLICY_DIR`` are laid over the shipped ones: its keys win, and a tier replaces the
-tier of its name (``paths`` may be left out, ``source`` and ``checked`` may not).
+Files in ``POLICY_DIR`` override the shipped ones: their keys win, and a tier replaces the one
+of its name (``paths`` may be left out, ``source`` and ``checked`` may not).
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from mplus_crawler.policies.policy import (
 
 
 def load_policy(key: str, overlay: str | Path | None = None) -> Policy:
-    """The policy of the museum *key* (``dmg``, ``mplus``), with ``POLICY_DIR`` laid over it.
+    """The policy of the museum *key* (``dmg``, ``mplus``), overridden by ``POLICY_DIR``.
 
-    Raises :class:`UsageError` that names file and field when one is missing or wrong.
+    Raise :class:`UsageError` with file and field if one is missing or wrong.
     """
     shipped = resources.files("mplus_crawler.policies") / f"{key}.toml"
     document = _read(shipped.read_text("utf-8"), f"{key}.toml") if shipped.is_file() else {}
@@ -64,7 +64,7 @@ def policy_keys(overlay: str | Path | None = None) -> list[str]:
 def key_names(overlay: str | Path | None = None) -> set[str]:
     """The variables that hold museums' keys, by any policy, shipped or in ``POLICY_DIR``.
 
-    A policy file that cannot be read, or is no policy, names none.
+    Files that cannot be read, or are not policies, are skipped.
     """
     shipped = resources.files("mplus_crawler.policies")
     places = [shipped, *([Path(overlay)] if overlay and Path(overlay).is_dir() else [])]
@@ -85,7 +85,7 @@ def _text(file: Path) -> str:
         raise UsageError(f"policy {file} cannot be read: {error}") from None
 
 
-@cache  # a harvest asks for its policy some times, and a command for those of all spiders
+@cache  # a harvest reads its policy several times; some commands read those of all spiders
 def _read(text: str, source: str) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
@@ -113,7 +113,7 @@ def _lay_over(shipped: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[st
 
 
 def _lay_images_over(shipped: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """Overlaid limits need their own source; a host replaces the host of the same name."""
+    """Return both merged: limits bring their own source, a host replaces the one of its name."""
     limited = ("limits", "source", "checked")
     kept = {k: v for k, v in shipped.items() if k not in limited or "limits" not in overlay}
     hosts = overlay.get("host", [])

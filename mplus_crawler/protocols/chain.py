@@ -83,7 +83,7 @@ class Chain:
             following = self._next(page)
         except ValueError as error:
             raise NextLinkError(
-                f"page {page.number} names a next page that is no URL: {error}"
+                f"page {page.number} links to a next page with an invalid URL: {error}"
             ) from None
         if self.parameter is None:
             self._visited.add(following)
@@ -91,7 +91,7 @@ class Chain:
         if self._template is None:
             self._template, self._end = following, self._known_end(page)
         elif self._predicting and not _same_query(following, self._predicted(page.number + 1)):
-            self.note("a next link was not the predicted one: from there one page at a time")
+            self.note("a next link differed from the prediction: one page at a time from there")
             self._predicting = False
         return self._request(following)
 
@@ -152,15 +152,13 @@ class Chain:
 
     def _fault(self, url: str, page: Page) -> str:
         if not _same_collection(url, self.first):
-            return f"page {page.number} names a next page elsewhere: {url}"
+            return f"page {page.number} links to a next page outside the collection: {url}"
         if self.parameter is None:
             further = url not in self._visited
         else:
             number = self._number(url)
             further = number is not None and number > page.number
-        return (
-            "" if further else f"page {page.number} names a next page that is not further on: {url}"
-        )
+        return "" if further else f"page {page.number} links back as its next page: {url}"
 
     def _complete(self, url: str) -> str:
         """Return *url* with the requested parameters that a link lacks: a filter, the page size."""
@@ -168,7 +166,7 @@ class Chain:
             return url
         requested, named = _query(self.first), _query(url)
         if lacking := requested.keys() - named.keys() - {self.parameter}:
-            self.note(f"a next link forgot {', '.join(sorted(lacking))}: requested all the same")
+            self.note(f"a next link lacked {', '.join(sorted(lacking))}: added")
             query = {name: value for name, value in requested.items() if name in lacking}
             return urlunsplit(urlsplit(url)._replace(query=urlencode({**query, **named})))
         return url

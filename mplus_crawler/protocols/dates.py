@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 
 def parse_http_date(text: str) -> datetime | None:
-    """Return the moment in UTC, or ``None`` for what is no date; the day of the week may be wrong.
+    """Return the time in UTC, or ``None`` if *text* is not a date; a wrong weekday is ignored.
 
     A date without a time zone is taken for UTC.
     """

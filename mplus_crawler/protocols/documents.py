@@ -47,7 +47,7 @@ def check_rows(body: bytes, pointer: str, requested: int) -> None:
         for _ in pointer.split("/")[1:]:
             rows = rows.part
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return  # read_document reports what is wrong with it
+        return  # read_document reports the error
     if len(rows) > most:
         raise InvalidResponseError(f"the page has {len(rows)} records; {requested} were requested")
 

@@ -1,6 +1,6 @@
 """The one reader of our own feeds: JSON lines, CSV and JSON, compressed or not, row by row.
 
-``scrapy verify`` has a reader apart from this one on purpose.
+``scrapy verify`` has a separate reader, on purpose.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Line(NamedTuple):
 
 
 def check_feed(path: Path) -> None:
-    """Raise :class:`UsageError` where *path* is no feed of JSON lines or CSV."""
+    """Raise :class:`UsageError` if *path* is not a feed in JSON lines or CSV."""
     try:
         first = next(read_feed(path), {})
     except OSError as error:
         raise UsageError(f"the feed {path} cannot be read: {error.strerror or error}") from None
     if isinstance(first, str):
-        raise UsageError(f"{path} is no feed of JSON lines or CSV: {first}")
+        raise UsageError(f"{path} is not a feed in JSON lines or CSV: {first}")
 
 
 def read_feed(path: Path) -> Iterator[dict[str, Any] | str]:
@@ -130,7 +130,7 @@ def _json_lines(file: IO[bytes]) -> Iterator[Line]:
             row = None
         is_row = isinstance(row, dict)
         yield Line(
-            raw, row if is_row else None, "" if is_row else f"line {number} is no JSON object"
+            raw, row if is_row else None, "" if is_row else f"line {number} is not a JSON object"
         )
 
 
@@ -148,7 +148,7 @@ def _csv_lines(file: IO[bytes], head: list[str] | None) -> Iterator[Line]:
         if cells is None:
             return
         number += len(taken)
-        fault = f"line {number} is no CSV in UTF-8: {'; '.join(faults)}" if faults else ""
+        fault = f"line {number} is not CSV in UTF-8: {'; '.join(faults)}" if faults else ""
         raw = b"".join(taken)
         taken.clear()
         faults.clear()

@@ -17,7 +17,7 @@ from mplus_crawler.policies.policy import ImageLicence, Policy, Quoted
 from mplus_crawler.records.batch import SEVERAL, Row
 
 UNKNOWN = "unknown"
-# A credit line that :meth:`Rights.settle` has to write; None is a spider's word that there is none.
+# A credit line that :meth:`Rights.settle` has to write; None: the spider says there is none.
 UNWRITTEN = ""
 
 # A licence's URL; its deed, legal code and translations are pages of the same licence.
@@ -52,7 +52,7 @@ class Rights:
 
     @cached_property
     def _terms(self) -> dict[str, ImageLicence]:
-        """ImageLicences of use for images, by each of their spellings in normal form."""
+        """The image licences by each of their spellings in normal form."""
         return {
             spelled(spelling): term
             for term in self._policy.licences

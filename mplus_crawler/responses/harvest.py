@@ -1,4 +1,4 @@
-"""What makes two commands the same harvest, and the lock that keeps it to one process."""
+"""What makes two commands the same harvest, and the lock that limits it to one process."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _locks: dict[Path, IO[str]] = {}
 
 
 def lock_harvest(harvest: Harvest, job: str | None = None) -> None:
-    """Keep *harvest* to this process until it ends; *job* is the scheduler's id for it.
+    """Lock *harvest* for this process until it ends; *job* is the scheduler's id for it.
 
     Raises :class:`UsageError` with the process that holds the lock, :class:`DeliveryError`
     where the state folder cannot be written.
@@ -77,7 +77,7 @@ def lock_harvest(harvest: Harvest, job: str | None = None) -> None:
         holder = lock.read().strip() or "another process"
         lock.close()
         raise UsageError(
-            f"this harvest is already under way: {holder}; wait for it, or stop it"
+            f"this harvest is already running: {holder}; wait for it, or stop it"
         ) from None
     lock.truncate(0)
     name = f"job {job}, process {os.getpid()}" if job else f"process {os.getpid()}"

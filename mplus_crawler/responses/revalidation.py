@@ -56,7 +56,7 @@ class Revalidation(Extension):
         try:
             saved = self._store.get(url)
         except DamagedError:
-            Census.of(self._crawler).note("a former response was damaged: requested anew")
+            Census.of(self._crawler).note("a former response was damaged: requested again")
             return None
         except (OSError, sqlite3.Error) as error:
             self._do_without(error)

@@ -97,4 +97,4 @@ def _operation(document: DocumentNode, name: str) -> OperationDefinitionNode:
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode) and node.name and node.name.value == name:
             return node
-    raise LookupError(f"there is no operation {name}")
+    raise LookupError(f"the document has no operation {name}")

@@ -78,7 +78,7 @@ class IdList:
 
     @property
     def whole(self) -> bool:
-        """Whether it is proven to hold all ids."""
+        """Whether it is proven to contain all ids."""
         return self.done and not self.moved and not self.failed and self.counted == self.total
 
     @property
@@ -120,7 +120,7 @@ class IdList:
         if total is None and not came and self._ends_before(part):
             total = self.total
         if total is None:
-            raise ValueError("no total came" if came else "nothing came")
+            raise ValueError("the response has no total" if came else "nothing came")
         due = max(0, min(part.size, total - part.page * part.size))
         self.moved |= came > due  # the total is too low
         if came != due:
@@ -262,7 +262,7 @@ class IdList:
 def _check_list(part: IdQuery, ids: Sequence[int], total: int | None, unusable: int) -> None:
     """Raise ValueError where *ids* cannot be the existing ids of *part*, *total* in number."""
     if unusable or not set(ids) <= set(part.ids):
-        raise ValueError("ids came that were not requested")
+        raise ValueError("the response has ids that were not requested")
     if len(ids) != (total or 0):
         raise ValueError(f"{len(ids)} of {total} ids came")
     if not ids and not part.empty:

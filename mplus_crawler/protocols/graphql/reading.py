@@ -40,7 +40,7 @@ class Reader:
                 return _failure(results, alias)
             languages.append(rows)
         if any(rows and not any(map(self._is_expected, rows)) for rows in languages):
-            return Invalid("records of another kind came from the server's cache")
+            return Invalid("the server's cache returned records of another kind")
         ids = [[_id(row) for row in rows] for rows in languages]
         if any(None in known for known in ids):
             return _without_id(query, ids)
@@ -49,7 +49,7 @@ class Reader:
             unusable = tuple(id_ for id_ in ids[0] if isinstance(id_, str))
             return Listed(usable, _total(languages[0]), unusable)
         if {*ids[0]} != {*ids[1]} or not {*ids[0]} <= {*query.ids, *query.extra_ids}:
-            return Invalid("other records came than were requested")
+            return Invalid("the response has other records than were requested")
         own = tuple(id_ for id_ in query.ids if id_ in ids[0])
         return self._with_nested(own, *languages) if self.nested_field else Fetched(own)
 
@@ -106,7 +106,7 @@ def _id(row: Row) -> int | str | None:
 
 def _without_id(query: Query, ids: Sequence[Sequence[int | str | None]]) -> Outcome:
     """A record has no id: in a list with others, smaller lists isolate it."""
-    reason = "a record without an id came"
+    reason = "a record has no id"
     some = isinstance(query, IdQuery) and (query.single or any(id_ is not None for id_ in ids[0]))
     return Broken(reason) if some else Invalid(reason)
 

@@ -1,4 +1,4 @@
-"""Hydra's collections, by the page or whole: read strictly, as a bad page looks like the last."""
+"""Hydra's collections, in pages or whole, read strictly: a bad page looks like the last one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mplus_crawler.protocols.documents import check_rows, members_at, read_docum
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.protocols.pagers import Page, PageRequest, whole_parameter
 
-_ONE_NEXT = "a next link stood only in the header or only in the body"
+_ONE_NEXT = "a next link was only in the header or only in the body"
 
 
 @dataclass(frozen=True, slots=True)
 class MemberList:
-    """All members of a collection that has no pages; *total* where the museum names one."""
+    """All members of a collection without pages, and the *total* if the museum states one."""
 
     document: dict[str, Any]
     members: list[Any]
@@ -25,7 +25,7 @@ class MemberList:
 
 @dataclass(frozen=True, slots=True)
 class HydraPages:
-    """Pages that name the next one in the body and in a ``Link`` header, by its number.
+    """Numbered pages that link to the next one in the body and in a ``Link`` header.
 
     *number* and *size* are the names of the query parameters.
     """
@@ -40,8 +40,8 @@ class HydraPages:
     def read(self, body: bytes, link_headers: Iterable[str], page: PageRequest) -> Page:
         """The page in *body*.
 
-        Raises :class:`InvalidResponseError` when it is no collection page, when rows are missing
-        before the end, and when the next page is missing although the total requires one.
+        Raise :class:`InvalidResponseError` if it is not a collection page, if rows are missing
+        before the end, or if there is no next page although the total requires one.
         """
         check_rows(body, "/hydra:member", page.size)
         document = read_document(body)
@@ -56,7 +56,7 @@ class HydraPages:
             size = self._given_size(page.size, *firsts)
             last_number = whole_parameter(last, self.number) if last else None
         except ValueError as error:
-            raise InvalidResponseError(f"the page has links that are no URLs ({error})") from None
+            raise InvalidResponseError(f"the page has links that are not URLs ({error})") from None
         named = tuple(filter(None, (header.get("next"), _link(view, "hydra:next"))))
         remarks = (_ONE_NEXT,) if len(named) == 1 else ()
         read = Page(page.number, size, total, members, named, last_number, remarks)
@@ -64,15 +64,15 @@ class HydraPages:
         return read
 
     def _given_size(self, requested: int, *links: str | None) -> int:
-        """The page size that the museum's own links name; it silently caps what is requested."""
+        """Return the page size in the museum's links: it silently limits the requested one."""
         sizes = (whole_parameter(link, self.size) for link in links if link)
         return next(filter(None, sizes), requested)
 
 
 def read_listing(body: bytes, most: int | None = None) -> MemberList:
-    """The collection without pages in *body*, of which *most* members were requested.
+    """Return the collection without pages in *body*, of which *most* members were requested.
 
-    Raises :class:`InvalidResponseError` when it is none, and when it lists less than it counts.
+    Raise :class:`InvalidResponseError` if it is none, or has fewer members than its total.
     """
     if most is not None:
         check_rows(body, "/hydra:member", most)
@@ -87,9 +87,9 @@ def read_listing(body: bytes, most: int | None = None) -> MemberList:
 
 
 def read_lists(body: bytes, *names: str) -> MemberList:
-    """The lists of these *names* in *body*, one after the other; nothing counts them.
+    """Return the members of the lists *names* in *body*, which have no total.
 
-    Raises :class:`InvalidResponseError` where one is missing.
+    Raise :class:`InvalidResponseError` if one is missing.
     """
     document = read_document(body)
     return MemberList(document, members_at(document, *(f"/{name}" for name in names)), None)
