@@ -99,14 +99,14 @@ def test_links_that_tell_nothing_are_followed_one_by_one(following: str) -> None
         (3, "https://m.example/v1/things?after=zzz")
     ]
     assert notes == []
-    with pytest.raises(NextLinkError, match="not links back"):
+    with pytest.raises(NextLinkError, match="links back"):
         pages.arrived(linked(3, following))
 
 
 @pytest.mark.parametrize("following", ["https://other.example/v1/things", "/v1/others?after=1"])
 def test_links_elsewhere_are_not_followed(following: str) -> None:
     pages, _ = chain(LINKED)
-    with pytest.raises(NextLinkError, match="elsewhere"):
+    with pytest.raises(NextLinkError, match="outside the collection"):
         pages.arrived(linked(1, following))
 
 
