@@ -1,4 +1,4 @@
-"""Records for which the museum responds with 404: facts only while its database works.
+"""Absent records: a 404 counts only while the museum's database works.
 
 While the database fails, the server responds with 404 for agents, exhibitions and concepts.
 Five 404s in a row, or 404s for more than a tenth of a list, are therefore held back until a health
@@ -87,7 +87,7 @@ class Absences:
         elif attempt < self._crawler.settings.getint("RETRY_TIMES"):
             yield self._check(attempt + 1)
         else:
-            self._stop(f"{response.url} exists, and is not found either")
+            self._stop(f"{response.url} exists, but is not found either")
 
     def _list(self) -> Request:
         """Request the first rows of the collection: the records that are known to exist."""

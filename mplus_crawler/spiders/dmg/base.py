@@ -1,4 +1,4 @@
-"""What the spiders of Design Museum Gent share: its place, its ids, its CIDOC-CRM records."""
+"""Common to the spiders of Design Museum Gent: the API, ids and columns of CIDOC-CRM records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WITH_URI = ("object", "agent", "exhibition", "concept", "dataset")
 class GentSpider(MuseumSpider):
     """A spider of Design Museum Gent's API.
 
-    :attr:`flatten` makes the columns of a record, :attr:`canonical` spells the museum's URIs in
+    :attr:`flatten` makes the columns of a record; :attr:`canonical` spells the museum's URIs in
     one way.
     """
 
@@ -32,17 +32,17 @@ class GentSpider(MuseumSpider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Return the spider, with the canonical spelling of its URIs."""
         spider = super().from_crawler(crawler, *args, **kwargs)
-        # Types, materials and makers are few, and named by every other record.
+        # Few types, materials and makers are named by many records, hence the cache.
         spider.canonical = lru_cache(maxsize=4096)(cls.spelling(spider.policy, spider.base_url))
         return spider
 
     @classmethod
     def spelling(cls, policy: Policy, base_url: str) -> Callable[[str], str]:
-        """Return what spells the museum's URIs in one way, including those at *base_url*."""
+        """Return a function that spells the museum's URIs in one way, also those at *base_url*."""
         return partial(canonical_id, base_url=policy.base_url, also=(base_url,))
 
     def uri(self, id_: str) -> str:
-        """Return the museum's own URI where it has one for the record."""
+        """Return the museum's own URI of the record, if it has one."""
         return id_ if self.kind in _WITH_URI else super().uri(id_)
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Gent's collections: pages of full records, and stubs for the ids that some of these lack."""
+"""Gent's collections: pages of full records, and stubs, which also have the ids that these lack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
 from mplus_crawler.spiders.paged import PagedSpider, fails_on_record, is_unreadable
 
-# Our arguments that the museum calls otherwise.
+# Arguments that have another name at the museum.
 _PARAMETERS = {"since": "modifiedSince"}
 
 
@@ -38,37 +38,37 @@ class CollectionSpider(GentSpider, PagedSpider):
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """``since``, and what every collection takes."""
+        """Return ``since`` and the arguments of every collection."""
         return {"since": day, **super().allowed_arguments(settings)}
 
     @classmethod
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> dict[str, str]:
-        """As everywhere; filters that the museum would silently ignore are refused, too."""
+        """Check as everywhere, and refuse filters that the museum would silently ignore."""
         arguments = super().check(settings, given)
         if "agent" in arguments and (
             ignored := set(arguments) & {"since", *cls.filters} - {"agent"}
         ):
             raise UsageError(
-                f"{cls.name}: beside agent the museum ignores {', '.join(sorted(ignored))}; "
+                f"{cls.name}: together with agent the museum ignores {', '.join(sorted(ignored))}; "
                 "leave one or the other out"
             )
         return arguments
 
     def query(self, *, full: bool) -> dict[str, str]:
-        """The query of a page, in the museum's own names."""
+        """Return the query of a page, with the museum's parameter names."""
         return {_PARAMETERS.get(name, name): v for name, v in super().query(full=full).items()}
 
     def record_url(self, id_: str) -> str | None:
-        """Where the record *id_* is: its id is its URL."""
+        """Return the URL of the record *id_*: the id itself."""
         return self.place.carry(id_) if self.single else None
 
     def id_of(self, member: Any) -> str | None:
-        """The canonical URI of *member*, a stub or a full record."""
+        """Return the canonical URI of *member*, a stub or a full record."""
         uri = uri_of(member)
         return self.canonical(uri) if uri else None
 
     def records(self, response: Response, page: Page) -> Iterator[Request | Records]:
-        """The page's records; a request for stubs where some have no id."""
+        """Yield the page's records, or a request for their stubs if some have no id."""
         members = list(enumerate(self.wanted(page)))
         retrieved_at = response.meta["retrieved_at"]
         named = [(index, member) for index, member in members if not nameless(member)]
@@ -79,10 +79,10 @@ class CollectionSpider(GentSpider, PagedSpider):
     def parse_stubs(
         self, response: Response, page: Page, full: Page, retrieved_at: str
     ) -> Iterator[Records]:
-        """The records of *full* that have no id, under the ids that their stubs have.
+        """Yield the records of *full* without id, under the ids of their stubs.
 
-        Where a record's own id and its stub's differ, rows have moved, and no stub is trusted:
-        the ids are compared in the end, or, with ``limit``, these records are rejected whole.
+        If a record and its stub have different ids, rows have moved and no stub is trusted: all ids
+        are compared in the end, or, with ``limit``, these records are rejected.
         """
         ids = {index: id_ for index, stub in enumerate(page.members) if (id_ := self.id_of(stub))}
         members = list(enumerate(self.wanted(full)))
@@ -94,7 +94,7 @@ class CollectionSpider(GentSpider, PagedSpider):
         yield self.batch(retrieved_at, full, unnamed, {} if moved else ids)
 
     def lost_stubs(self, failure: Failure) -> Iterator[Request | Records]:
-        """Stubs that cannot be read: read one by one if one of them is the cause, else missing."""
+        """Request stubs singly if one of them breaks the response, else report them missing."""
         request = request_of(failure)
         full: Page = request.cb_kwargs["full"]
         retrieved_at = request.cb_kwargs["retrieved_at"]
@@ -104,7 +104,7 @@ class CollectionSpider(GentSpider, PagedSpider):
                 row = full.first_row + index + 1
                 one = replace(full, number=row, size=1, members=[member])
                 yield self.stub_request(one, retrieved_at)
-        elif is_unreadable(failure):  # so the record has no id anywhere
+        elif is_unreadable(failure):  # the record has no id anywhere
             yield self.batch(retrieved_at, full, unnamed)
         else:
             self.census.failed_page()
@@ -112,7 +112,7 @@ class CollectionSpider(GentSpider, PagedSpider):
             self.census.lost_page(f"the ids of page {full.number} of {full.size}: {reason}")
 
     def stub_request(self, page: Page, retrieved_at: str) -> Request:
-        """The same rows as *page*, as stubs: they have the ids that some full records lack."""
+        """Return the request for the rows of *page* as stubs, which all have ids."""
         return Request(
             self.url(page.number, page.size, full=False),
             self.parse_stubs,
@@ -124,5 +124,5 @@ class CollectionSpider(GentSpider, PagedSpider):
 
 
 def nameless(member: Any) -> bool:
-    """Whether *member* is a record without ``@id``, as the museum sends for a null one."""
+    """Whether *member* is a record without ``@id``; the museum sends some as ``{}``."""
     return isinstance(member, dict) and "@id" not in member

@@ -1,4 +1,4 @@
-"""Single records to request: their URIs, and what a feed holds of them."""
+"""Single records to request: their URIs, and their copies in a feed."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from mplus_crawler.spiders.dmg.pids import RequestedRecords, http_date, is_recor
 from mplus_crawler.spiders.single import MERGED, described, is_doubtful, location, record_request
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
-# More redirects in a row lead in a circle, or nowhere.
+# A longer chain of redirects is a fault.
 _LONGEST_CHAIN = 5
 # The property that holds an object's colours; the server sends it on request only.
 _COLORS = "crm:P65_shows_visual_item"
@@ -140,7 +140,7 @@ class RecordSpider(GentSpider):
         """Return the address of the record with this canonical URI."""
         segment = uri[len(self.home) :]
         if not segment.strip("."):
-            segment = segment.replace(".", "%2E")  # else it would be the folder above
+            segment = segment.replace(".", "%2E")  # dots alone would mean the folder above
         query = "?colors=true" if "colors" in self.arguments else ""
         return f"{self.base_url}{self.path}/{segment}{query}"
 
@@ -176,7 +176,7 @@ class RecordSpider(GentSpider):
             request = self.request(id_, via, again=True)
             request.meta["skip_ledger"] = True
             return request
-        if other and record:  # of some records, the museum has nothing but the number: {}
+        if other and record:  # some records of the museum are empty: {}
             return Loss(id_, "unreadable", f"the response holds {other}")
         self.census.page(replayed=response.meta.get("replayed", False))
         if record:

@@ -34,8 +34,8 @@ from mplus_crawler.wire.retry import RetriesExhaustedError
 class V1Spider(GentSpider):
     """A collection of version 1, paged by number: the links of its pages do not work.
 
-    :attr:`successor` is the spider that brings the same today, :attr:`parameters` are what the
-    museum needs in order not to omit records.
+    :attr:`successor` is the spider for the same records today; without :attr:`parameters` the
+    museum would omit some.
     """
 
     kind = "v1_record"
@@ -55,7 +55,7 @@ class V1Spider(GentSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with its version and page size."""
+        """Return the spider, with its version and page size."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         limit = spider.arguments.get("limit")
         spider.version = spider.policy.version("v1")
@@ -66,20 +66,20 @@ class V1Spider(GentSpider):
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """``limit`` and ``page_size``."""
+        """Return ``limit`` and ``page_size``."""
         return {"limit": whole(1), "page_size": whole(1, cls.load_policy(settings).page_size)}
 
     @property
     def root(self) -> str:
-        """Where the version is, with a slash at the end."""
+        """The base URL of the version, with a final slash."""
         return urljoin(self.base_url, f"{self.version.path}/")
 
     def certified(self) -> dict[str, Any]:
-        """The version's base URL."""
+        """Return the version's base URL."""
         return {"base_url": self.root}
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of a record of version 1."""
+        """Return the columns of a record of version 1."""
         return columns(record)
 
     async def start(self) -> AsyncIterator[Request]:
@@ -95,7 +95,7 @@ class V1Spider(GentSpider):
         request.cb_kwargs["page"] = read_page(response.body, number, size)
 
     def parse(self, response: Response, page: OsloPage) -> Iterator[Request | Records]:
-        """The next pages, and the page's records."""
+        """Yield requests for the next pages, and the page's records."""
         self.census.page(replayed=response.meta.get("replayed", False))
         self.size = page.size
         self.learn(page)
@@ -103,7 +103,7 @@ class V1Spider(GentSpider):
         yield self.records(response, page)
 
     def parse_part(self, response: Response, page: OsloPage) -> Iterator[Request | Records]:
-        """The records of a part of a page that cannot be parsed whole."""
+        """Yield the records of a part of a page that cannot be parsed whole."""
         self.learn(page)
         yield from self.next_pages()
         yield self.records(response, page)
@@ -115,29 +115,29 @@ class V1Spider(GentSpider):
         self._end = max(self._end, wanted)
         if page.total is not None:
             self.census.total(page.total)
-        elif page.first_row + page.size >= wanted * self.size:  # else the last page tells
+        elif page.first_row + page.size >= wanted * self.size:  # else the last page shows it
             self.census.total(page.first_row + len(page.members))
 
     def records(self, response: Response, page: OsloPage) -> Records:
-        """The records of *page* within ``limit``."""
+        """Return the records of *page* within ``limit``."""
         left = None if self.rows is None else max(0, self.rows - page.first_row)
         members = [(None, member) for member in page.members[:left]]
         places = [self.place(page.first_row + row) for row in range(1, len(members) + 1)]
         return Records(response.meta["retrieved_at"], [*members], places=places)
 
     def place(self, row: int) -> tuple[int, int]:
-        """The page that has *row*, counted from 1, and its position there."""
+        """Return the page of *row*, counted from 1, and the position there."""
         page, before = divmod(row - 1, self.size)
         return page + 1, before + 1
 
     def arrived(self) -> Iterator[Request]:
-        """The pages to request after one has arrived or failed."""
+        """Yield requests for further pages after one has arrived or failed."""
         self._in_flight -= 1
         self.census.expect_pages(self.end)
         yield from self.next_pages()
 
     def next_pages(self) -> Iterator[Request]:
-        """Pages up to the last, a few at a time."""
+        """Yield requests for the next pages, as many as may be in flight."""
         while self._requested < self.end and self._in_flight < self.lookahead:
             self._requested += 1
             self._in_flight += 1
@@ -145,11 +145,11 @@ class V1Spider(GentSpider):
 
     @property
     def end(self) -> int:
-        """The last known page; a page that does not exist is beyond it."""
+        """The number of the last page, as known so far."""
         return self._end if self._cut is None else min(self._end, self._cut)
 
     def page_request(self, number: int, *, again: bool = False) -> Request:
-        """The page *number* of full records."""
+        """Return the request for page *number* of full records."""
         return Request(
             self.url(number, self.size),
             self.parse,
@@ -164,7 +164,7 @@ class V1Spider(GentSpider):
         )
 
     def part_request(self, number: int, size: int) -> Request:
-        """A part of a page that cannot be parsed whole."""
+        """Return the request for a part of a page that cannot be parsed whole."""
         return Request(
             self.url(number, size),
             self.parse_part,
@@ -174,12 +174,12 @@ class V1Spider(GentSpider):
         )
 
     def url(self, number: int, size: int) -> str:
-        """The page *number* of *size* full records."""
+        """Return the URL of page *number* of *size* full records."""
         query = {NUMBER: number, SIZE: size, "fullRecord": "true", **self.parameters}
         return urljoin(self.root, f"{self.path}?{urlencode(query)}")
 
     def lost(self, failure: Failure) -> Iterator[Request | Loss]:
-        """A page that failed, or that does not exist: requested once more, and then the end."""
+        """Request a missing page once more; after the second 404 it is past the end."""
         request = request_of(failure)
         number, again = request.meta["page"], request.meta["second_try"]
         none = isinstance(failure.value, RetriesExhaustedError) and failure.value.not_retryable
@@ -195,7 +195,7 @@ class V1Spider(GentSpider):
         yield from self.arrived()
 
     def smaller(self, failure: Failure) -> Iterator[Request | Loss]:
-        """The rows of a page that cannot be parsed, in smaller pages; any other is missing."""
+        """Request a page that cannot be parsed in smaller ones; report any other as missing."""
         request, reason = request_of(failure), failure.getErrorMessage()
         number, size = request.meta["page"], request.meta["size"]
         if not is_unreadable(failure):
@@ -207,7 +207,7 @@ class V1Spider(GentSpider):
             yield Loss(None, "unreadable", reason, self.place(number))
 
     def past_the_end(self, number: int) -> None:
-        """An announced page that does not exist: the total shows whether records are missing."""
+        """Report an announced page that does not exist; the total shows if records are missing."""
         remark = f"page {number} was announced and is past the end (harvest anew: -a fresh=true)"
         if number == 1:
             remark = (
@@ -219,25 +219,25 @@ class V1Spider(GentSpider):
             self.census.note(remark)
 
     def not_retryable(self, response: Response) -> str:
-        """404: the page does not exist."""
+        """Return a reason for 404: the page does not exist."""
         return "the museum responded with 404" if response.status == 404 else ""
 
     def access_denied(self, response: Response) -> str:
-        """The version is gone: 410, or 404 before the first page."""
+        """Return a reason if the version is gone: 410, or 404 before the first page."""
         missing = response.status == 404 and not self.census.pages.fetched
         if response.status == 410 or (missing and not _names_page(response)):
             return f"{response.status} from {response.url}: {self.retirement(response)}"
         return super().access_denied(response)
 
     def retirement(self, response: Response) -> str:
-        """When the version was retired, by the response or the policy, and what to use instead."""
+        """Return when the version was retired, by response or policy, and what to use instead."""
         sunset = read_lifecycle(response).sunset
         day = sunset.date() if sunset else _retired_on(response) or self.version.sunset
         instead = f"use {self.successor} (scrapy crawl {self.successor})"
         if day is None:
             return f"{self.version.name} was retired, {instead}"
         if day > datetime.now(UTC).date():
-            return f"{self.version.name} was to be retired on {day}, {instead}: it is gone already"
+            return f"{self.version.name} was to be retired on {day}, and is already gone: {instead}"
         return f"{self.version.name} was retired on {day}, {instead}"
 
 
@@ -267,7 +267,7 @@ class V1ObjectsSpider(V1Spider):
     name = "v1_objects"
     path = "id/objects"
     successor = "objects"
-    parameters: ClassVar = {"hasImages": "false"}  # else those without are left out, unsaid
+    parameters: ClassVar = {"hasImages": "false"}  # else those without are silently omitted
 
 
 class V1AgentsSpider(V1Spider):

@@ -27,9 +27,9 @@ from mplus_crawler.spiders.dmg.cidoc.terms import name_columns
 AGENT_TYPES = {"crm:E21_Person": "person", "crm:E74_Group": "group", "crm:E39_Actor": "actor"}
 # The EU vocabulary of human sexes; the last segment of its URIs is the term.
 HUMAN_SEX = "http://publications.europa.eu/resource/authority/human-sex/"
-# Where the page that a text is from stands: since June 2026, before, and in version 1.
+# Properties with the source page of a text: since June 2026, before, and in version 1.
 _PAGES = ("crm:P129i_is_subject_of", "crm:P67_refers_to", "dcterms:source")
-# What each relation says where its node has no type that says it better.
+# The meaning of each relation whose node has no type.
 RELATIONS = {
     "crm:P152i_is_parent_of": "parent of",
     "crm:P152_has_parent": "child of",

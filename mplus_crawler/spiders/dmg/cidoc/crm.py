@@ -26,7 +26,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
 IDENTIFIER = "crm:E42_Identifier"
 # Getty AAT 300080091, "description": the type of texts about a thing.
 DESCRIPTION = "http://vocab.getty.edu/aat/300080091"
-# What the museum writes where it knows no title.
+# The museum's placeholder for an unknown title.
 NO_TITLE = "unknown"
 TIME_SPAN = "crm:P4_has_time-span"
 BEGIN = "crm:P82a_begin_of_the_begin"

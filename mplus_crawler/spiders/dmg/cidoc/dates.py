@@ -15,8 +15,8 @@ _two_years = re.compile(r"(\d{4})\s*[-\u2013]\s*(\d{4})").fullmatch
 def edtf_columns(label: str | None, begin: int | None, end: int | None) -> dict[str, str | None]:
     """Return the date *label* as EDTF, and how certain it is.
 
-    Where there is no label, the years stand for it; one that contradicts them, or that nobody can
-    read (``19de eeuw``), gives None.
+    Without a label, the years are used. A label that contradicts them, or cannot be read
+    (``19de eeuw``), gives None.
     """
     edtf = _edtf(label, begin, end)
     return {"date_edtf": edtf, "date_certainty": certainty(edtf)}

@@ -1,4 +1,4 @@
-"""The measurements of an object (CIDOC-CRM E54 Dimension): to read, as numbers, in centimetres."""
+"""Measurements of an object (CIDOC-CRM E54 Dimension): as text, as numbers, in centimetres."""
 
 from __future__ import annotations
 

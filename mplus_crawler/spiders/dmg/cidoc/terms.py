@@ -1,4 +1,4 @@
-"""Columns of what a record names: labels, URIs and other URIs, parallel by position."""
+"""Columns of named things: labels, URIs and equivalent URIs, parallel by position."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
 
 _TITLES = ("MaterieelDing.titel", "MensgemaaktObject.titel", "title", "skos:prefLabel")
 _NUMBERS = ("Object.identificator", "Persoon.identificator")
-# What stands for a title or an image that there isn't.
+# Placeholders for a missing title or image.
 _NO_TITLE = ("unknown", "title unknown")
 _NO_IMAGE = "no image"
 
 
 def columns(record: Node) -> dict[str, Any]:
-    """The columns that ``schemas/v1_record.schema.json`` describes, the envelope's apart."""
+    """Return the columns of ``schemas/v1_record.schema.json``, except those of every record."""
     id_ = normalized(uri) if (uri := uri_of(record)) else None
     titles = _titles(record)
     number = _number(record) or (pid(id_.rstrip("/")) if id_ else None)
@@ -50,7 +50,7 @@ def columns(record: Node) -> dict[str, Any]:
 
 
 def _said(record: Node, name: str) -> list[Localized]:
-    """Texts under *name*; those without a language are in the museum's own, Dutch."""
+    """Return the texts under *name*; those without a language are in Dutch, the museum's own."""
     return literals(record.get(name), "nl")
 
 
@@ -72,7 +72,7 @@ def _image(record: Node) -> str | None:
 
 
 def _texts(record: Node) -> list[dict[str, str | None]]:
-    """Texts about an agent; :mod:`mplus_crawler.records.rights` names their licences."""
+    """Return texts about an agent; :mod:`mplus_crawler.records.rights` fills in the licences."""
     found = []
     for node in nodes(record, "crm:P3_has_note"):
         rights = {

@@ -1,4 +1,4 @@
-"""One page of a collection of version 1: read strictly, as version 2's are."""
+"""Pages of version 1's collections, read as strictly as those of version 2."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SIZE = "itemsPerPage"
 
 @dataclass(frozen=True, slots=True)
 class OsloPage:
-    """A page as the museum gave it.
+    """A page as the museum sent it.
 
-    *size* is the page size that the museum works with, *total* is ``None`` where it doesn't say,
-    *last* the number of the last page, by all that it says.
+    *size* is the page size that the museum uses; *total* is ``None`` if it states none; *last* is
+    the number of the last page, by all that the page states.
     """
 
     number: int
@@ -30,23 +30,22 @@ class OsloPage:
 
     @property
     def first_row(self) -> int:
-        """How many rows stand before this page."""
+        """The number of rows before this page."""
         return (self.number - 1) * self.size
 
     @property
     def due(self) -> int:
-        """How many rows it must have at least."""
+        """The least number of rows that it must have."""
         if self.total is not None:
             return min(self.size, max(0, self.total - self.first_row))
         return self.size if self.number < self.last else 1
 
 
 def read_page(body: bytes, number: int, size: int) -> OsloPage:
-    """The page *number* in *body*; *size* rows were requested.
+    """Return the page *number* in *body*; *size* rows were requested.
 
-    Links may be malformed, so that only their parameters are read. Raises
-    :class:`InvalidResponseError` for anything but a collection page, and for a page that is short
-    before the end.
+    Links are malformed, so only their parameters are read. Raise :class:`InvalidResponseError`
+    for anything but a collection page, and for a page that is short before the end.
     """
     check_rows(body, f"/{MEMBERS}", size)
     document = read_document(body)
