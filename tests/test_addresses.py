@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.addresses import is_public, is_public_address
-from tests.conftest import Crawl, Scrapy
+from tests.conftest import Crawl, Scrapy, resolving
 from tests.test_images import LIMITS, PNG, feed, png, row
 from tests.wire import Answer, Server, serving
 
@@ -143,20 +143,6 @@ def private_server() -> Iterator[Server]:
     """A server on this machine that no answer may send us to."""
     with serving(lambda path: (200, [("Content-Type", "image/png")], png(path))) as server:
         yield server
-
-
-def resolving(scrapy: Scrapy, folder: Path, **addresses: str) -> None:
-    """Let names that contain a keyword have its address, in commands started from now on."""
-    (folder / "sitecustomize.py").write_text(
-        "import socket\n"
-        "real = socket.getaddrinfo\n"
-        "def found(host, *options, **more):\n"
-        f"    for part, address in {addresses!r}.items():\n"
-        "        host = address if part in str(host) else host\n"
-        "    return real(host, *options, **more)\n"
-        "socket.getaddrinfo = found\n"
-    )
-    scrapy.environment["PYTHONPATH"] = str(folder)
 
 
 def images(scrapy: Scrapy, server: Server, *rows: dict[str, object]) -> Crawl:

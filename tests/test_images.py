@@ -20,7 +20,7 @@ import pytest
 from mplus_crawler.protocols.iiif import image_key, resized
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.storage.staging import hidden
-from tests.conftest import Crawl, Scrapy
+from tests.conftest import Crawl, Scrapy, resolving
 from tests.wire import Answer, Server, serving
 
 PD = ("Public Domain", "https://creativecommons.org/publicdomain/zero/1.0/")
@@ -386,7 +386,7 @@ def test_a_feed_that_names_no_image_is_doubted(scrapy: Scrapy) -> None:
     assert any("contains no image URLs" in note for note in crawl.certificate["notes"])
 
 
-def test_hosts_are_asked_side_by_side_each_once_a_second(scrapy: Scrapy) -> None:
+def test_hosts_are_asked_side_by_side_each_once_a_second(scrapy: Scrapy, tmp_path: Path) -> None:
     """The museum's own origin, and two hosts behind a proxy of the user's, one of them slow."""
     began: dict[str, list[float]] = {"quick": [], "slow": [], "own": []}
     ended: list[str] = []
@@ -405,6 +405,7 @@ def test_hosts_are_asked_side_by_side_each_once_a_second(scrapy: Scrapy) -> None
         file = feed(scrapy.folder / "feed.jsonl", (row(*pair) for pair in enumerate(names)))
         proxy = server.base_url.removesuffix("v2/")
         scrapy.environment |= {"http_proxy": proxy, "no_proxy": "127.0.0.1"}
+        resolving(scrapy, tmp_path, example="1.1.1.1")  # the guard resolves names before the proxy
         crawl = scrapy.crawl("images", "-a", f"feed={file}", DMG_BASE_URL=server.base_url)
     assert crawl.code == 0, crawl.err
     for times in began.values():

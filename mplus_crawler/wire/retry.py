@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError, one_line
 from mplus_crawler.museum.components import Component
 from mplus_crawler.records.batch import stamp
+from mplus_crawler.wire.addresses import origin
 from mplus_crawler.wire.failures import describe, is_timeout, is_unreachable
 from mplus_crawler.wire.outage import Outage
 from mplus_crawler.wire.throttle import Throttle
@@ -89,6 +91,7 @@ class RetryMiddleware(Component):
         self._longest = settings.getfloat("RETRY_BACKOFF_MAX")
         self._timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
         self._outage = Outage(_PATIENCE * self._base)
+        self._failures_elsewhere: Counter[str] = Counter()
         self._one_check = asyncio.Lock()
         self._checks_in_a_row = 0
         self._most_checks = settings.getint("LOOKAHEAD")  # this many pages can be bad at a time
@@ -100,7 +103,9 @@ class RetryMiddleware(Component):
     async def process_request(self, request: Request) -> None:
         """Hold *request* while another one probes a server that is away."""
         exempt = ("probe", "health_check", "third_party")
-        while self._outage.probing and not any(map(request.meta.get, exempt)):
+        if any(map(request.meta.get, exempt)) or not self._is_to_api(request):
+            return
+        while self._outage.probing:
             await self._throttle.pause(_LOOK_UP)
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
@@ -108,7 +113,7 @@ class RetryMiddleware(Component):
         if request.meta.get("third_party"):  # no other host decides on the harvest
             request.meta.setdefault("retrieved_at", _now())
             return response
-        if not request.meta.get("replayed"):
+        if not request.meta.get("replayed") and self._is_to_api(request):
             self._outage.responded = True
         if response.status in request.meta.get("handle_httpstatus_list", ()):
             self._succeeded(request)
@@ -149,6 +154,9 @@ class RetryMiddleware(Component):
     def _succeeded(self, request: Request) -> None:
         """The server has responded with something else than an error of its own."""
         if request.meta.get("replayed"):
+            return
+        if not self._is_to_api(request):
+            self._failures_elsewhere.pop(urlsplit(request.url).netloc, None)
             return
         self._outage.over()
         if not request.meta.get("health_check"):
@@ -195,11 +203,25 @@ class RetryMiddleware(Component):
         """The retry of a request that the server has failed: at once, or when it is back."""
         if request.meta.get("health_check"):
             raise RetriesExhaustedError(reason, status)
+        if not self._is_to_api(request):
+            return self._retry_elsewhere(request, reason, status)
         self._outage.failed()
         if status in _TOO_SLOW or timed_out:
             request = self._museum.part_of(request) or request
         if unreachable or await self._is_away(request, status):
             return self._wait(request, reason)
+        return self._retry(request, reason, status)
+
+    def _is_to_api(self, request: Request) -> bool:
+        """Whether *request* goes to the API, rather than to a host of images."""
+        return origin(request.url) == origin(self._museum.base_url)
+
+    def _retry_elsewhere(self, request: Request, reason: str, status: int | None) -> Request:
+        """The retry at a host of images, which ends no harvest; none where it always fails."""
+        host = urlsplit(request.url).netloc
+        self._failures_elsewhere[host] += 1
+        if self._failures_elsewhere[host] > self._breaker:
+            raise RetriesExhaustedError(f"{host} is away: {reason}", status)
         return self._retry(request, reason, status)
 
     async def _is_away(self, request: Request, status: int | None) -> bool:
