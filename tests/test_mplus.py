@@ -566,7 +566,7 @@ def test_a_backend_that_stays_away_loses_nothing_silently(
     opened = museum(mplus_data=data_set(100), mplus_window=WINDOW, mplus_faults=faults)
     done = crawl(scrapy, opened, "-s", "RETRY_BACKOFF_BASE=0.01")
     assert done.code == 10, done.err
-    assert "nothing that was requested came" in done.certificate["reason"]
+    assert "nothing that was requested is in the response" in done.certificate["reason"]
     assert not (done.folder / "mplus_objects.jsonl").exists()
     assert stats(opened)["calls"] < 40
     opened.clear()
@@ -583,7 +583,7 @@ def test_a_museum_that_has_nothing_is_soon_given_up(scrapy: Scrapy) -> None:
         scrapy.policy(SMALL, "mplus")
         done = scrapy.crawl("mplus_constituents", *patience, **pointed_at(server.base_url))
     assert (done.code, len(server.asked) < 15) == (10, True), done.err
-    assert "nothing that was requested came" in done.certificate["reason"]
+    assert "nothing that was requested is in the response" in done.certificate["reason"]
 
 
 def test_a_kill_and_the_days_quota_cost_no_answer_that_was_in_hand(

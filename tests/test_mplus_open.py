@@ -92,7 +92,7 @@ def test_a_download_that_leads_elsewhere_or_is_no_archive_is_incomplete(scrapy: 
         return 200, [], b"<html>Not found</html>"
 
     with serving(answer) as server:
-        for path, words in (("away", "off-site request blocked"), ("page", "no archive")):
+        for path, words in (("away", "off-site request blocked"), ("page", "not an archive")):
             source = server.base_url.replace("/v2/", f"/{path}")
             crawl = scrapy.crawl(
                 "mplus_open_objects", "-a", f"source={source}", "-s", "RETRY_TIMES=0"
@@ -202,7 +202,7 @@ def test_a_file_that_is_put_in_again_stands_for_the_first(scrapy: Scrapy, tmp_pa
     ("source", "words"),
     [
         ("/no/such/place", ["no such file"]),
-        (str(Path(__file__)), ["no folder, tar or zip"]),
+        (str(Path(__file__)), ["not a folder, tar or zip"]),
         ("http://museum.example/set.zip", ["https"]),
     ],
 )

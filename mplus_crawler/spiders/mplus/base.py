@@ -18,10 +18,10 @@ from mplus_crawler.protocols.graphql.queries import Operation
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.spiders.mplus.tms import Credit
 
-# Where the search backend hangs, the server itself responds after 30 s or more, with nothing.
+# If the search backend hangs, the server responds after 30 s or more, with an empty list.
 _TIMEOUT = 90
 _DAY = 86_400
-# Retries of a page in HTML as long as nothing else has come.
+# Retries of a response in HTML while no other response has come.
 _HTML_RETRIES = 1
 
 
@@ -47,7 +47,7 @@ class MplusSpider(MuseumSpider):
         """Set a long timeout, and let an unfinished harvest wait for another day's quota."""
         super().update_settings(settings)
         settings.set("DOWNLOAD_TIMEOUT", _TIMEOUT, priority="spider")
-        # Content must not be kept beyond its date, and a cache has none: not even by request.
+        # A cache would keep content beyond its date, so it stays off even if it is set.
         settings.set("HTTPCACHE_ENABLED", False, priority="cmdline")
         if "RESUME_MAX_AGE" not in os.environ:
             days = cls.load_policy(settings).retention_days
@@ -55,7 +55,7 @@ class MplusSpider(MuseumSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with the credit for its records."""
+        """Return the spider, with the credit for its records."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.credit = Credit.of(spider.policy)
         return spider
@@ -63,7 +63,7 @@ class MplusSpider(MuseumSpider):
     def post(
         self, operations: Iterable[Operation], meta: Mapping[str, Any], **request: Any
     ) -> Request:
-        """A request for *operations*. It follows no redirect, which would turn it into a GET."""
+        """Return a request for *operations*; it follows no redirect, which would make it a GET."""
         return Request(
             self.base_url.rstrip("/"),
             method="POST",
@@ -75,16 +75,16 @@ class MplusSpider(MuseumSpider):
         )
 
     def operation(self, name: str, prefix: str = "", **variables: object) -> Operation:
-        """The operation *name* of the spider's document."""
+        """Return the operation *name* of the spider's document."""
         return Operation(__package__, self.document, name, variables, prefix)
 
     def read(self, request: Request, response: Response, rows: int) -> Results:
-        """The results in *response*, of which *rows* records were requested at most.
+        """Return the results in *response*, for which at most *rows* records were requested.
 
-        Raise :class:`InvalidResponseError` where it has none.
+        Raise :class:`InvalidResponseError` if it has none.
         """
         if response.body.lstrip()[:1] == b"<":
-            if not Census.of(self.crawler).pages.fetched:  # the URL may be no API at all
+            if not Census.of(self.crawler).pages.fetched:  # the URL may not be an API
                 request.meta["max_retry_times"] = _HTML_RETRIES
             raise InvalidResponseError(
                 "the response is HTML, not data: check MPLUS_URL and MPLUS_API_KEY"
@@ -92,7 +92,7 @@ class MplusSpider(MuseumSpider):
         return read_results(response.body, rows)
 
     def not_retryable(self, response: Response) -> str:
-        """Errors of the query itself, and redirects, which would lose it."""
+        """Return a reason for errors of the query itself, and for redirects, which lose it."""
         advice = "the request is too large" if response.status == 413 else "check MPLUS_URL"
         message = first_error(response.body) or advice
         if 300 <= response.status < 500 and response.status != 408:

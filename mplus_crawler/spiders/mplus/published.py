@@ -32,7 +32,7 @@ from mplus_crawler.wire.resolver import trust
 
 # Records in an item.
 _BATCH = 100
-# Missing records that a reason names; the rejected file names all.
+# Missing records named in the reason; the rejected file names all.
 _NAMED = 10
 # Bytes and seconds of a download; the archive has ten million bytes.
 _LARGEST_ARCHIVE = 256 * 1024**2
@@ -54,7 +54,7 @@ class PublishedSpider(MuseumSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with its source."""
+        """Return the spider, with its source."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         dataset = spider.policy.dataset
         assert dataset is not None, "the policy names no data set"
@@ -66,7 +66,7 @@ class PublishedSpider(MuseumSpider):
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """``source``, and ``limit`` for the first records only."""
+        """Return ``source``, and ``limit`` for the first records only."""
         return {"source": _place, "limit": whole(1)}
 
     @classmethod
@@ -75,7 +75,7 @@ class PublishedSpider(MuseumSpider):
         return policy.base_url
 
     def allows(self, url: str) -> bool:
-        """The origin of the source, and those to which the publisher redirects."""
+        """Whether *url* has the origin of the source, or one to which the publisher redirects."""
         places = [self.source]
         if origin(self.source) == origin(self.base_url) and self.policy.dataset:
             places += self.policy.dataset.redirects
@@ -99,16 +99,16 @@ class PublishedSpider(MuseumSpider):
             yield item
 
     def accept(self, request: Request, response: Response) -> None:
-        """Write the archive to a temporary file; raise InvalidResponseError where it is none."""
+        """Write the archive to a temporary file; raise InvalidResponseError if it is not one."""
         with tempfile.NamedTemporaryFile(delete=False) as file:
             file.write(response.body)
         if not is_archive(Path(file.name)):
             Path(file.name).unlink()
-            raise InvalidResponseError("the response is no archive")
+            raise InvalidResponseError("the response is not an archive")
         request.cb_kwargs["archive"] = Path(file.name)
 
     def parse(self, response: Response, archive: Path) -> Iterator[Records | Loss]:
-        """The records of the downloaded archive."""
+        """Yield the records of the downloaded archive."""
         try:
             yield from self.records(archive)
         finally:
@@ -120,13 +120,13 @@ class PublishedSpider(MuseumSpider):
         Census.of(self.crawler).lost_page(f"the archive {self.source}: {reason}")
 
     def records(self, place: Path) -> Iterator[Records | Loss]:
-        """All records in *place*, a batch at a time, and those that cannot be read."""
+        """Yield all records in *place*, in batches, and losses for those that cannot be read."""
         census = Census.of(self.crawler)
         limit = self.arguments.get("limit")
         census.limit_to(int(limit) if limit else None)
         self.origin = origin_of(place)
         self.prepare(place)
-        # Of files with one name the last stands for all, as in unpacking.
+        # Of several files with one name the last counts, as when unpacking.
         every = self.files(place, self.folder, contents=False)
         last = {file.name: n for n, file in enumerate(every)}
         missing = self.missing(place, last)
@@ -136,21 +136,21 @@ class PublishedSpider(MuseumSpider):
         files = enumerate(self.files(place, self.folder))
         yield from self.batches(file for n, file in files if last.get(file.name, n) == n)
         if not last:
-            census.problem(f"{self.source} holds no {self.folder}")
+            census.problem(f"{self.source} has no {self.folder}")
         for id_ in missing or ():
-            yield Loss(id_, "unreadable", "the data set lists it and has no file for it")
+            yield Loss(id_, "unreadable", "the data set lists it but has no file for it")
 
     def files(self, place: Path, folder: str, *, contents: bool = True) -> Iterator[Member]:
-        """The files of *folder* in *place* that can be reached."""
+        """Yield the files of *folder* in *place* that can be read."""
         try:
             yield from members(place, folder, contents=contents)
         except ArchiveError as error:
             Census.of(self.crawler).problem(f"{self.source} {error}")
 
     def missing(self, place: Path, names: Iterable[str]) -> list[str] | None:
-        """The ids that the data set lists and that none of the files *names* is for.
+        """Return the ids that the data set lists without a file among *names*.
 
-        None where it has no list, and where ``limit`` asks for a part.
+        None if there is no list, or if ``limit`` selects a part.
         """
         census = Census.of(self.crawler)
         try:
@@ -167,7 +167,7 @@ class PublishedSpider(MuseumSpider):
         return missing
 
     def batches(self, files: Iterator[Member]) -> Iterator[Records | Loss]:
-        """The records in *files*, up to ``limit``."""
+        """Yield the records in *files*, up to ``limit``."""
         census = Census.of(self.crawler)
         first = islice(files, census.limit)
         while batch := list(islice(first, _BATCH)):
@@ -188,7 +188,7 @@ class PublishedSpider(MuseumSpider):
         """Read what is needed before the first record."""
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of a record; one that repeats a name, perhaps its id, has the file's id."""
+        """Return the columns of a record; if it repeats a name, its id is that of the file."""
         columns = COLUMNS[self.kind](split_languages(record, self.names), self.credit)
         return {**columns, "id": known_id} if record.repeated else columns
 
@@ -206,7 +206,7 @@ class OpenObjectsSpider(PublishedSpider):
             try:
                 record = _record(member)
             except ValueError:
-                continue  # the spider of constituents reports it
+                continue  # reported by the spider of constituents
             if isinstance(record.get("id"), int):
                 self.names[record["id"]] = name_of(record)
 
@@ -234,30 +234,30 @@ def _place(value: str) -> str:
     if not Path(text(value)).exists():
         raise ValueError("there is no such file or folder")
     if not is_archive(Path(value)):
-        raise ValueError("it is no folder, tar or zip")
+        raise ValueError("it is not a folder, tar or zip")
     return value
 
 
 def _record(member: Member) -> SourceRecord:
-    """The record in *member*; raise ValueError that names the file where it holds none."""
+    """Return the record in *member*; raise ValueError with the file's name if it has none."""
     name = _printable(member.name)
     if member.content is None:
         raise ValueError(f"{name} {member.trouble}")
     try:
         record = parse(member.content)
     except ValueError as error:
-        raise ValueError(f"{name} is no JSON: {error}") from None
+        raise ValueError(f"{name} is not JSON: {error}") from None
     if not isinstance(record, SourceRecord):
-        raise ValueError(f"{name} holds no record")
+        raise ValueError(f"{name} has no record")
     return record
 
 
 def _id(name: str) -> str:
-    """The id that the file *name* stands for."""
+    """Return the id in the file *name*."""
     stem = _printable(Path(name).stem)
     return stem.lstrip("0") or stem
 
 
 def _printable(name: str) -> str:
-    """*name* as UTF-8, which names in folders and archives may not be."""
+    """Return *name* in valid UTF-8; names in folders and archives may have other bytes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

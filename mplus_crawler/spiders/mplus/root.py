@@ -36,11 +36,11 @@ from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual
 
 logger = logging.getLogger(__name__)
 
-# After so many responses without any record, another one is retried with growing pauses. A
-# response that a bad record may have broken, or that may rightly be empty, counts for a part.
+# After this many responses without any record, the next one is retried with growing pauses. One
+# that a bad record may have broken, or that may rightly be empty, counts only in part.
 _EMPTY_RESPONSES = 3
 _PART = 0.02
-# The part before any id is known, since a museum may respond to everything like this.
+# The part that counts before any id is known: all responses may be like this.
 _FIRST_PART = 0.1
 # Failed requests in a row after which the harvest stops. After the first, others are retried
 # once: they are smaller, and a record may be the cause.
@@ -77,7 +77,7 @@ class RootSpider(MplusSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with the planner of its requests."""
+        """Return the spider, with the planner of its requests."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         api = spider.policy.graphql
         assert api is not None, "the policy lacks the table [graphql]"
@@ -97,7 +97,7 @@ class RootSpider(MplusSpider):
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """``limit``."""
+        """Return ``limit``."""
         return {"limit": whole(1)}
 
     async def start(self) -> AsyncIterator[Request | Loss]:
@@ -108,7 +108,7 @@ class RootSpider(MplusSpider):
             yield request
 
     def next_requests(self) -> Iterator[Request | Loss]:
-        """The requests to send now. The first one goes alone, so that it makes the only session."""
+        """Yield the requests to send now; the first one alone, so that there is one session."""
         while self.planner.in_flight < (self.concurrency if self.in_session else 1):
             queries = self.planner.next_queries()
             if not queries:
@@ -118,7 +118,7 @@ class RootSpider(MplusSpider):
             yield from self.conclude()
 
     def request(self, queries: Sequence[Query]) -> Request:
-        """A request with *queries*; the ledger knows it by the first of them."""
+        """Return a request with *queries*; the first one is its key in the ledger."""
         return self.post(
             self.operations(queries),
             callback=self.parse,
@@ -126,13 +126,13 @@ class RootSpider(MplusSpider):
             meta={
                 "queries": queries,
                 "ledger_key": f"{self.root} {queries[0].key}",
-                "skip_ledger": self.planner.lists > 1,  # a list that confirms must be new
+                "skip_ledger": self.planner.lists > 1,  # a confirming list must be new
                 **({"max_retry_times": _RETRIES} if self.failed_in_a_row else {}),
             },
         )
 
     def part_of(self, request: Request) -> Request | None:
-        """The first query of *request*; the others follow one by one.
+        """Return a request with the first query of *request*; the others follow one by one.
 
         A request with ten root fields is the museum's heaviest.
         """
@@ -143,13 +143,13 @@ class RootSpider(MplusSpider):
         return request.replace(meta={**request.meta, "queries": [first]})
 
     def retry_of(self, request: Request) -> Request:
-        """The same queries with other keys in the server's cache."""
+        """Return the same queries with other keys in the server's cache."""
         queries = [query.again() for query in request.meta["queries"]]
         meta = {**request.meta, "queries": queries}
         return request.replace(body=request_body(self.operations(queries)), meta=meta)
 
     def operations(self, queries: Sequence[Query]) -> Iterator[Operation]:
-        """The operations for *queries*."""
+        """Return the operations for *queries*."""
         cache_busters = self.field.cache_busters
         for place, query in enumerate(queries):
             prefix = _prefix(query, place)
@@ -168,8 +168,8 @@ class RootSpider(MplusSpider):
     def accept(self, request: Request, response: Response) -> None:
         """Read the outcome of each query.
 
-        A response without any record is invalid only after others like it: otherwise its queries
-        are sent again with the next request.
+        A response without any record is invalid only after others like it; until then, its
+        queries are sent again with the next request.
         """
         queries = request.meta["queries"]
         results = self.read(request, response, 2 * sum(query.rows for query in queries))
@@ -179,10 +179,11 @@ class RootSpider(MplusSpider):
         ]
         any_ids = any(isinstance(outcome, Listed | Fetched) and outcome.ids for outcome in outcomes)
         if not self.broken_seen and any(isinstance(outcome, Broken) for outcome in outcomes):
-            self.broken_seen, self.empty_responses = True, 0.0  # a record exists that broke it
+            self.broken_seen, self.empty_responses = True, 0.0  # an existing record broke it
         if not any_ids and self.empty_responses >= _EMPTY_RESPONSES:
-            why = next((o.reason for o in outcomes if isinstance(o, Broken | Invalid)), "")
-            raise InvalidResponseError(f"nothing that was requested came{why and f': {why}'}")
+            reasons = [o.reason for o in outcomes if isinstance(o, Broken | Invalid)]
+            nothing = "nothing that was requested is in the response"
+            raise InvalidResponseError(": ".join([nothing, *filter(None, reasons[:1])]))
         self.empty_responses = (
             0 if any_ids else self.empty_responses + self.weight(outcomes, queries)
         )
@@ -191,7 +192,7 @@ class RootSpider(MplusSpider):
         request.cb_kwargs.update(results=results, outcomes=outcomes)
 
     def weight(self, outcomes: Sequence[Outcome], queries: Sequence[Query]) -> float:
-        """What a response without any record counts; less where that may be right."""
+        """Return how much a response without any record counts; less if that may be right."""
         if not any(map(_may_be_empty, queries, outcomes)):
             return 1
         return _PART if self.planner.started else _FIRST_PART if self.broken_seen else 1
@@ -199,7 +200,7 @@ class RootSpider(MplusSpider):
     def parse(
         self, response: Response, results: Results, outcomes: Sequence[Outcome]
     ) -> Iterator[Request | Records | Loss]:
-        """The accepted records, and the next requests."""
+        """Yield the accepted records, and the next requests."""
         replayed = response.meta.get("replayed", False)
         self.in_session |= not replayed
         self.failed_in_a_row = 0
@@ -214,7 +215,7 @@ class RootSpider(MplusSpider):
         yield from self.next_requests()
 
     def request_failed(self, failure: Failure) -> Iterator[Request | Loss]:
-        """Send the queries of a failed request in smaller ones, or stop."""
+        """Yield the queries of a failed request in smaller requests, or stop."""
         if self.census.ended or not self.crawler.crawling:
             return
         self.census.failed_page()
@@ -250,7 +251,7 @@ class RootSpider(MplusSpider):
         for id_, reason in sorted(planner.unreadable.items()):
             yield Loss(str(id_), "unreadable", reason)
         for text in sorted(planner.unusable):
-            yield Loss(text, "unreadable", "the API takes no id of more than 32 bits")
+            yield Loss(text, "unreadable", "the API does not accept ids of more than 32 bits")
         for id_ in sorted(planner.gone):
             yield Loss(str(id_), "vanished", "the museum no longer lists it")
         for note in planner.notes:
@@ -263,12 +264,12 @@ class RootSpider(MplusSpider):
             self.census.reconciled(planner.lists)
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of *record*, which holds both languages."""
+        """Return the columns of *record*, which has both languages."""
         return COLUMNS[self.kind](Bilingual(record["en"], record["zh"]), self.credit)
 
 
 def _is_whole(query: Query, outcome: Outcome) -> bool:
-    """Whether *outcome* is worth saving in the ledger: everything that was requested."""
+    """Whether *outcome* has everything that was requested, so that the ledger may save it."""
     if isinstance(query, IdQuery):
         return isinstance(outcome, Listed) and bool(outcome.ids)
     if not isinstance(outcome, Fetched) or outcome.nested_missing:
@@ -277,12 +278,12 @@ def _is_whole(query: Query, outcome: Outcome) -> bool:
 
 
 def _may_be_empty(query: Query, outcome: Outcome) -> bool:
-    """Whether no record may be right: one broke the response, or there are fewer than reported."""
+    """Whether an empty response may be right: a bad record, or fewer records than reported."""
     if isinstance(query, IdQuery) and (query.ids or query.page):
         return True
     return isinstance(outcome, Broken)
 
 
 def _prefix(query: Query, place: int) -> str:
-    """The prefix of the aliases of *query*; the first of a request needs none."""
+    """Return the prefix of the aliases of *query*; the first of a request needs none."""
     return f"{query.key}_" if place else ""

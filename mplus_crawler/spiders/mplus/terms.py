@@ -20,7 +20,7 @@ from mplus_crawler.spiders.mplus.tms import term_columns
 
 # Each is an operation of the document; its aliases are languages.
 _LISTS = ("areas", "categories", "mediums", "archivalLevels", "fonds", "tags", "makertypes")
-# The server's default is ten thousand. Each retry requests one less, to bypass its cache.
+# As the server's default. Each retry requests one less, to bypass the cache.
 _PER_PAGE = 9_990
 # Maker types have no page size: they are the same in both languages.
 _LANGUAGES = ("en", "zh-hant")
@@ -37,7 +37,7 @@ class MplusTermsSpider(MplusSpider):
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """None."""
+        """Return no arguments."""
         return {}
 
     async def start(self) -> AsyncIterator[Request]:
@@ -47,7 +47,7 @@ class MplusTermsSpider(MplusSpider):
         yield self.request(_LISTS[0])
 
     def request(self, list_: str, tries: int = 0) -> Request:
-        """The request for *list_*."""
+        """Return the request for *list_*."""
         key: dict[str, Any] = {"per_page": _PER_PAGE - tries}
         if list_ == "makertypes":
             key = {"lang": _LANGUAGES[tries % len(_LANGUAGES)]}
@@ -59,13 +59,13 @@ class MplusTermsSpider(MplusSpider):
         )
 
     def retry_of(self, request: Request) -> Request:
-        """The same list with another key in the server's cache."""
+        """Return a request for the same list with another key in the server's cache."""
         tries = request.meta["tries"] + 1
         again = self.request(request.meta["vocabulary"], tries)
         return request.replace(body=again.body, meta={**request.meta, "tries": tries})
 
     def accept(self, request: Request, response: Response) -> None:
-        """Read the list in each language; raise InvalidResponseError where one failed.
+        """Read the list in each language; raise InvalidResponseError if one failed.
 
         An empty list must come twice, since some failures look like it.
         """
@@ -83,7 +83,7 @@ class MplusTermsSpider(MplusSpider):
     def parse(
         self, response: Response, lists: Mapping[str, list[dict[str, Any]]]
     ) -> Iterator[Request | Records]:
-        """The terms of one list, and the next lists."""
+        """Yield the terms of one list, and requests for the next lists."""
         census, name = Census.of(self.crawler), response.meta["vocabulary"]
         census.page(replayed=response.meta.get("replayed", False))
         members: list[tuple[str | None, Any]] = [
@@ -113,5 +113,5 @@ class MplusTermsSpider(MplusSpider):
             Census.of(self.crawler).total(self.terms)
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
-        """The columns of a term."""
+        """Return the columns of a term."""
         return term_columns(record, known_id, self.credit)

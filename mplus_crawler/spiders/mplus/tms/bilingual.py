@@ -1,4 +1,4 @@
-"""A record in English and Chinese, and which language its texts are really in."""
+"""A record in English and Chinese, and the actual language of its texts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 class Bilingual:
     """One record: the same fields in English and in Chinese.
 
-    The API returns the other language's text, without a mark, where a record has none in the
-    requested one. So where *may_fall_back*, a text that is the same in both languages belongs
-    to one of them: Chinese if it has any Chinese character, else English if it has any letter.
+    If a record has no text in the requested language, the API returns the other one's, without
+    a mark. So if *may_fall_back*, a text that is the same in both languages belongs to one of
+    them: Chinese if it has any Chinese character, else English if it has any letter.
     The other language's column stays empty, and its name goes to *fallbacks*.
     """
 
@@ -31,7 +31,7 @@ class Bilingual:
     fallbacks: list[str] = field(default_factory=list)
 
     def texts(self, column: str, *path: str) -> dict[str, str | None]:
-        """The columns ``{column}_en`` and ``{column}_zh`` of the field at *path*."""
+        """Return the columns ``{column}_en`` and ``{column}_zh`` of the field at *path*."""
         en, zh = (text(value) for value in self.values(*path))
         missing = self._missing(column, en, zh)
         return {
@@ -40,7 +40,7 @@ class Bilingual:
         }
 
     def lists(self, column: str, *path: str) -> dict[str, list[str]]:
-        """The same for a field that holds a list of texts."""
+        """Return the same columns for a field that holds a list of texts."""
         en, zh = (texts(value) for value in self.values(*path))
         missing = self._missing(column, " ".join(en), " ".join(zh))
         return {
@@ -49,11 +49,11 @@ class Bilingual:
         }
 
     def values(self, *path: str) -> tuple[Any, Any]:
-        """The values at *path* in both languages, ``None`` where there are none."""
+        """Return the values at *path* in both languages; ``None`` if missing."""
         return at(self.en, *path), at(self.zh, *path)
 
     def entries(self, name: str) -> Iterator[Bilingual]:
-        """The entries of the list *name*, each in both languages."""
+        """Return the entries of the list *name*, each in both languages."""
         en, zh = (nodes(value) for value in self.values(name))
         if [node.get("id") for node in en] != [node.get("id") for node in zh]:
             zh = en
@@ -61,7 +61,7 @@ class Bilingual:
             yield Bilingual(one, other, self.may_fall_back, self.fallbacks)
 
     def _missing(self, column: str, en: str | None, zh: str | None) -> str:
-        """The language, ``en`` or ``zh``, that has no text of its own; empty for neither."""
+        """Return the language without a text, ``en`` or ``zh``; empty if both have one."""
         if not self.may_fall_back or not en or en != zh:
             return ""
         missing = "en" if _HAN.search(en) else "zh" if _LATIN.search(en) else ""
@@ -71,7 +71,7 @@ class Bilingual:
 
 
 def at(face: Any, *path: str) -> Any:
-    """The value at *path* below *face*; ``None`` where there is none."""
+    """Return the value at *path* below *face*; ``None`` if missing."""
     for name in path:
         face = face.get(name) if isinstance(face, dict) else None
     return face
@@ -85,21 +85,21 @@ def text(value: Any) -> str | None:
 
 
 def texts(value: Any) -> list[str]:
-    """The texts in the list *value*."""
+    """Return the texts in the list *value*."""
     return [found for found in map(text, value) if found] if isinstance(value, list) else []
 
 
 def nodes(value: Any) -> list[Face]:
-    """The objects in the list *value*."""
+    """Return the objects in the list *value*."""
     return [node for node in value if isinstance(node, dict)] if isinstance(value, list) else []
 
 
 def whole(value: Any) -> int | None:
-    """*value* if it is a whole number."""
+    """Return *value* if it is a whole number."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def identity(value: Any) -> str | None:
-    """The id *value* as feeds write it."""
+    """Return the id *value* as feeds write it."""
     number = whole(value)
     return None if number is None else str(number)

@@ -1,4 +1,4 @@
-"""Columns of constituents: makers and others who have to do with objects."""
+"""Columns of constituents: makers and others related to objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mplus_crawler.spiders.mplus.tms.dates import year_columns
 
 
 def constituent_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
-    """The columns that ``schemas/mplus_constituent.schema.json`` describes."""
+    """Return the columns of ``schemas/mplus_constituent.schema.json``."""
     face = record.en
     id_ = identity(face.get("id"))
     name_en, name_zh = text(face.get("name")), text(record.zh.get("name"))

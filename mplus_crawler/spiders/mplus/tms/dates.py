@@ -1,6 +1,6 @@
 """The date labels of M+ as EDTF, by the museum's own grammar.
 
-What the museum infers stands in brackets, ``circa`` is said of one date, and a dash joins two:
+Inferred parts are in brackets, ``circa`` qualifies one date, and a dash joins two:
 ``[circa 1990]``, ``1977-[1980s]``, ``22-24 February 2019``. Parts with a comma between, or a slash,
 say what happened next: ``1981-1982, printed 2000``. The first part that agrees with the museum's
 years is the date.
@@ -44,7 +44,7 @@ _SIGN = rf"\s*(?P<sign>{_DASH}|/|\band\b|\bor\b|\bto\b|&)\s*"
 _one = re.compile(_FIRST, re.IGNORECASE).fullmatch
 _two = re.compile(rf"(?P<between>between\s+)?{_FIRST}{_SIGN}{_SECOND}", re.IGNORECASE).fullmatch
 _ongoing = re.compile(rf"{_FIRST}\s*{_DASH}\s*(?:ongoing|present)?", re.IGNORECASE).fullmatch
-# What divides the parts of a label, inside brackets too; the slash of two seasons does not.
+# Separates the parts of a label, also inside brackets; not the slash between two seasons.
 _DIVIDER = re.compile(r"\s*[,;]\s*|(?<=[\ds])\s*/\s*")
 # Invisible characters that stand between a year and a dash.
 _INVISIBLE = dict.fromkeys(map(ord, "\u2060\u200b\ufeff"))
@@ -54,7 +54,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u2060\u200b\ufeff"))
 class _Date:
     """One date of a label: *written* in EDTF, or a *span* of years.
 
-    *vague* is a part of a span that the label doesn't bound: ``late 1980s``.
+    *vague*: the label names an unbounded part of the span, as in ``late 1980s``.
     """
 
     written: str

@@ -1,4 +1,4 @@
-"""The size of an object of M+, in units that can be compared."""
+"""Sizes of M+'s objects in comparable units."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from mplus_crawler.spiders.mplus.tms.bilingual import nodes, text, whole
 
 _CENTIMETRES = {"cm": 1.0, "mm": 0.1, "m": 100.0}
-# What an element measures that is no size of a thing; others are physical parts of it.
+# Elements that do not measure the size of a thing; others are physical parts of it.
 _KINDS = {"digital": "digital", "duration": "duration", "file size": "file size", "pages": "pages"}
 _SIDES = ("height", "width", "depth")
 

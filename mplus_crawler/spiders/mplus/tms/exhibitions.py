@@ -1,4 +1,4 @@
-"""Columns of exhibitions, of which the API tells neither title nor type."""
+"""Columns of exhibitions; the API has neither their titles nor their types."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from mplus_crawler.spiders.mplus.tms.credit import Credit
 
 
 def exhibition_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
-    """The columns that ``schemas/mplus_exhibition.schema.json`` describes."""
+    """Return the columns of ``schemas/mplus_exhibition.schema.json``."""
     face = record.en
-    # An empty Chinese list hides the English one, so that all venues stand in English.
+    # An empty Chinese list hides the English one, so venues are in English only.
     venues = [
         {
             "title": text(venue.get("title")),

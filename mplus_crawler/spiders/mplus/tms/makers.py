@@ -29,8 +29,8 @@ def constituents_of(record: Bilingual) -> list[Person]:
 def makers_of(constituents: list[Person], credit: Credit) -> list[Person]:
     """Return those who made the object.
 
-    The policy says which roles make nobody a maker. Otherwise the museum's own flag counts, and
-    where it gives none, the role: somebody without flag and role is no maker.
+    Roles that the policy excludes do not count. Otherwise the museum's own flag decides, or without
+    a flag the role; a constituent with neither is not a maker.
     """
     return [
         person

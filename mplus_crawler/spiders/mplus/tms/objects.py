@@ -26,7 +26,7 @@ from mplus_crawler.spiders.mplus.tms.makers import (
 
 
 def object_columns(record: Bilingual, credit: Credit) -> dict[str, Any]:
-    """The columns that ``schemas/mplus_object.schema.json`` describes, the envelope's apart."""
+    """Return the columns of ``schemas/mplus_object.schema.json``, except those of every record."""
     face = record.en
     titles = {
         "title_en": text(face.get("title")),

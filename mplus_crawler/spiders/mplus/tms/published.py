@@ -14,7 +14,7 @@ _LANGUAGES = ("en", "zh-hant")
 
 
 def split_languages(record: Face, names: Names) -> Bilingual:
-    """*record*, whose fields hold both languages, as two records in one language each."""
+    """Split *record*, whose fields hold both languages, into a record for each language."""
     en, zh = (_in_language(record, index, names) for index in range(2))
     return Bilingual(en, zh, may_fall_back=False)
 
@@ -45,13 +45,13 @@ def _in_language(record: Face, index: int, names: Names) -> Face:
 
 
 def name_of(record: Face) -> tuple[str | None, str | None]:
-    """A constituent's name in both languages."""
+    """Return a constituent's name in both languages."""
     en, zh = (text(at(record, "name", language)) for language in _LANGUAGES)
     return en, zh
 
 
 def _text_in(value: Any, language: str) -> Any:
-    """The part of *value* in *language*; a value without languages is the same in both."""
+    """Return the part of *value* in *language*; a value without languages is the same in both."""
     return value[language] if isinstance(value, Mapping) and language in value else value
 
 

@@ -1,4 +1,4 @@
-"""Columns of terms: the values that the API's filters know."""
+"""Columns of terms: the values of the API's filters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mplus_crawler.spiders.mplus.tms.credit import Credit
 
 
 def term_columns(record: Mapping[str, Any], known_id: str | None, credit: Credit) -> dict[str, Any]:
-    """The columns of a term that goes by *known_id*, ``LIST/LANGUAGE/TITLE``."""
+    """Return the columns of the term *known_id*, ``LIST/LANGUAGE/TITLE``."""
     list_, language, _ = (known_id or "//").split("/", 2)
     title = text(record.get("title"))
     return {
