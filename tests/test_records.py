@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -347,6 +348,34 @@ def test_a_failing_database_is_no_absence(
     again = scrapy.crawl(kind, *arguments)
     assert again.code == 0, again.err
     assert (again.certificate["unique"], again.certificate["absent"]) == (len(ids), 0)
+
+
+TYPES = {"agent": "crm:E21_Person", "concept": "crm:E55_Type"}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("number", [3, 30])
+def test_a_database_that_recovers_costs_no_record(scrapy: Scrapy, kind: str, number: int) -> None:
+    uris = [f"https://data.designmuseumgent.be/v2/id/{kind}/{n}" for n in range(number)]
+    requested: Counter[str] = Counter()
+
+    def answer(path: str) -> Answer:
+        if path.partition("?")[0].endswith("s"):
+            return 200, [LD_JSON], json.dumps({"hydra:member": [{"@id": uris[0]}]}).encode()
+        requested[path] += 1
+        if max(requested.values()) < 3:  # until a record is requested for the third time
+            return 404, [LD_JSON], b'{"error":"not found"}'
+        uri = f"https://data.designmuseumgent.be{path}"
+        return 200, [LD_JSON], json.dumps({"@id": uri, "@type": TYPES[kind]}).encode()
+
+    with serving(answer) as server:
+        scrapy.environment["DMG_BASE_URL"] = server.base_url
+        crawl = scrapy.policy(UNLIMITED).crawl(
+            kind, "-a", f"pids={','.join(uris)}", "-s", "RETRY_BACKOFF_BASE=0.01"
+        )
+    assert crawl.code == 0, crawl.err
+    found = crawl.certificate
+    assert (found["unique"], found["absent"], found["rejected"]) == (number, 0, 0), crawl.rejected
 
 
 def test_404s_are_confirmed_by_a_record_of_the_same_harvest(scrapy: Scrapy) -> None:

@@ -1,8 +1,8 @@
 """Absent records: a 404 counts only while the museum's database works.
 
 While the database fails, the server responds with 404 for agents, exhibitions and concepts.
-Five 404s in a row, or 404s for more than a tenth of a list, are therefore held back until a health
-check finds a record that exists.
+After five 404s in a row, or 404s for more than a tenth of a list, these records are therefore
+requested a second time only when a health check has found a record that exists.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Absences:
         self._list_url = list_url
         self._record_url = record_url
         self._existing: list[str] = []  # URLs of records that exist
-        self._held: list[Loss] = []
+        self._held: list[Request] = []
         self._in_a_row = 0
         self._unconfirmed = 0
         self._checking = False
@@ -51,9 +51,9 @@ class Absences:
         self._existing = [url]
         self._in_a_row = 0
 
-    def add(self, loss: Loss) -> Iterator[Request | Loss]:
-        """Yield *loss*, which two 404s report, or a health check that must confirm it first."""
-        self._held.append(loss)
+    def doubted(self, again: Request) -> Iterator[Request]:
+        """Yield *again*, the second request for a record not found, or a health check first."""
+        self._held.append(again)
         self._in_a_row += 1
         self._unconfirmed += 1
         if self._checking:
@@ -63,6 +63,13 @@ class Absences:
             yield self._check(0) if self._existing else self._list()
         else:
             yield from self._release()
+
+    def confirmed(self, loss: Loss, again: Request) -> Iterator[Loss]:
+        """Yield *loss*, which two 404s report; during a health check, hold its request *again*."""
+        if self._checking:
+            self._held.append(again)
+        else:
+            yield loss
 
     def _check(self, attempt: int) -> Request:
         url = self._existing[attempt % len(self._existing)]
@@ -80,7 +87,7 @@ class Absences:
 
     def _checked(
         self, response: Response, attempt: int, record: object = None
-    ) -> Iterator[Request | Loss]:
+    ) -> Iterator[Request]:
         """Any status but 404 shows that the database was read."""
         if response.status != 404:
             yield from self._confirm()
@@ -100,7 +107,7 @@ class Absences:
             dont_filter=True,
         )
 
-    def _listed(self, response: Response, record: dict[str, Any]) -> Iterator[Request | Loss]:
+    def _listed(self, response: Response, record: dict[str, Any]) -> Iterator[Request]:
         members = record.get("hydra:member")
         uris = [uri_of(member) for member in members] if isinstance(members, list) else []
         self._existing = [self._record_url(uri) for uri in uris if uri]
@@ -115,12 +122,12 @@ class Absences:
         if self._crawler.crawling and not Census.of(self._crawler).ended:
             self._stop(failure.getErrorMessage())
 
-    def _confirm(self) -> Iterator[Loss]:
+    def _confirm(self) -> Iterator[Request]:
         self._in_a_row = self._unconfirmed = 0
         self._checking = False
         yield from self._release()
 
-    def _release(self) -> Iterator[Loss]:
+    def _release(self) -> Iterator[Request]:
         released, self._held = self._held, []
         yield from released
 

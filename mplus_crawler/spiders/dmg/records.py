@@ -153,10 +153,13 @@ class RecordSpider(GentSpider):
     ) -> Iterator[Request | Records | Loss]:
         """Yield the record, or the reason why there is none."""
         self.lost_in_a_row = 0
-        if is_doubtful(response):
-            yield self.request(id_, via, again=True)
-        elif response.status == 404:
-            yield from self.absences.add(Loss(id_, "not_found", _reason(response, via)))
+        if response.status == 404:
+            again = self.request(id_, via, again=True)
+            if is_doubtful(response):
+                yield from self.absences.doubted(again)
+            else:
+                loss = Loss(id_, "not_found", _reason(response, via))
+                yield from self.absences.confirmed(loss, again)
         elif response.status == 410:
             self.absences.found(response.url)
             yield Loss(id_, "gone", _reason(response, via))
