@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-import orjson
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.protocols.source import parse
 from mplus_crawler.records.reader import JSON_LINES, compression, csv_head, decompressed
 from mplus_crawler.storage.destination import check_s3, destination, locate
 from mplus_crawler.storage.folders import in_s3, local_path, state_folder, try_folder
@@ -225,8 +225,8 @@ def _json_lines_fault(file: IO[bytes]) -> str:
         last = line
     for name, line in (("first", first), ("last", last)):
         try:
-            sound = isinstance(orjson.loads(line), dict)
-        except orjson.JSONDecodeError:
+            sound = isinstance(parse(line), dict)
+        except ValueError:
             sound = False
         if not sound:
             return f"its {name} line is not a JSON object"

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
+from math import isinf
 from typing import Any, Protocol, Self, cast
 
 import msgspec
 import orjson
+
+# A string, which may contain what looks like a number, or a number.
+_STRING_OR_NUMBER = re.compile(
+    rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?', re.DOTALL
+)
 
 
 class SourceRecord(dict[str, Any]):
@@ -77,17 +84,30 @@ class SourceRecord(dict[str, Any]):
 def parse(body: bytes) -> Any:
     """Return the JSON value in *body*; an object is a :class:`SourceRecord`.
 
-    Integers are exact up to 4,300 digits. Raise ValueError if *body* is not JSON, or is nested
-    more deeply than Python's stack allows (about 900 levels).
+    Integers are exact up to 4,300 digits; a number beyond that, or beyond a float, is None. Raise
+    ValueError if *body* is not JSON, or is nested more deeply than Python's stack allows (about
+    900 levels).
     """
     text = body.removeprefix(codecs.BOM_UTF8)
     try:
-        value = msgspec.json.decode(text)
+        value = _value(text)
     except RecursionError:
         raise ValueError("too many nested levels") from None
     # Inside a string a line break is escaped, so these stand between tokens.
     raw = text.replace(b"\n", b" ").replace(b"\r", b" ")
     return SourceRecord(value, raw) if isinstance(value, dict) else value
+
+
+def _value(text: bytes) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:  # valid JSON with a number that is out of range
+        return msgspec.json.decode(_STRING_OR_NUMBER.sub(_in_range, text))
+
+
+def _in_range(token: re.Match[bytes]) -> bytes:
+    huge = not token[0].startswith(b'"') and isinf(float(token[0]))
+    return b"null" if huge else token[0]
 
 
 def fragment(value: Any) -> orjson.Fragment:

@@ -15,9 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-import orjson
-
 from mplus_crawler.errors import UsageError
+from mplus_crawler.protocols.source import parse
 from mplus_crawler.records.batch import SEVERAL
 
 if TYPE_CHECKING:
@@ -125,8 +124,8 @@ def _json_lines(file: IO[bytes]) -> Iterator[Line]:
             yield Line(raw, None)
             continue
         try:
-            row = orjson.loads(text)
-        except orjson.JSONDecodeError:
+            row = parse(text)
+        except ValueError:
             row = None
         is_row = isinstance(row, dict)
         yield Line(
@@ -180,7 +179,7 @@ def _cell(name: str, cell: Any) -> Any:
         return cell.split(SEVERAL) if cell else []
     if name in _JSON and isinstance(cell, str):
         try:
-            return orjson.loads(cell or "[]")
-        except orjson.JSONDecodeError:
+            return parse(cell.encode() or b"[]")
+        except ValueError:
             return None
     return None if cell == "" else cell

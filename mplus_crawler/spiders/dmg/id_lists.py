@@ -16,9 +16,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-import orjson
-
 from mplus_crawler.errors import UsageError
+from mplus_crawler.protocols.source import parse
 from mplus_crawler.records.reader import csv_rows
 
 # Categories of Unicode: control and format characters, such as zero-width spaces, byte order marks
@@ -197,8 +196,8 @@ def _json_lines(lines: Iterator[str], before: int) -> _Found:
         if not _trimmed(line):
             continue
         try:
-            row = orjson.loads(line.strip("\ufeff \t\r\n"))
-        except orjson.JSONDecodeError as error:
+            row = parse(line.strip("\ufeff \t\r\n").encode(errors="surrogateescape"))
+        except ValueError as error:
             raise ValueError(f"line {number} is no JSON ({error})") from None
         row = row if isinstance(row, dict) else {}
         yield number, id_ if isinstance(id_ := row.get(_HEAD), str) else "", {_HEAD: None, **row}
@@ -219,6 +218,6 @@ def _record(cells: Mapping[str, str]) -> dict[str, Any]:
     if "%25" not in cells.get(_HEAD, ""):
         return {}
     try:
-        return {"record": orjson.loads(cells.get("record", ""))}
-    except orjson.JSONDecodeError:
+        return {"record": parse(cells.get("record", "").encode(errors="surrogateescape"))}
+    except ValueError:
         return {}
