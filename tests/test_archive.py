@@ -174,7 +174,7 @@ def test_links_that_lead_to_one_file_are_not_read_for_ever(tmp_path: Path) -> No
 
 
 def test_a_list_of_ids_without_an_end(tmp_path: Path) -> None:
-    (tmp_path / "objects.csv").write_bytes(b'"id","sortNumber"\r\n1,"' + b"x" * MEGABYTE)
+    (tmp_path / "objects.csv").write_bytes(b'"id","sortNumber"\r\n1,"' + b"x" * MEGABYTE + b'"')
     assert listed_ids(tmp_path, FOLDER) == {"1"}
     with (tmp_path / "objects.csv").open("r+b") as file:
         file.truncate(65 * MEGABYTE)

@@ -321,6 +321,19 @@ def test_records_that_the_data_set_lists_and_lacks_are_named(
     assert all(str(id_) in reason for id_ in missing[:10])
 
 
+@pytest.mark.parametrize("content", ["", INDEX + '"1","1",true,"1.1","a title, and', "\ufeff"])
+def test_a_list_that_breaks_off_proves_nothing(
+    scrapy: Scrapy, tmp_path: Path, content: str
+) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(PUBLISHED, folder)
+    (folder / "objects.csv").write_text(content, newline="")
+    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={folder}")
+    assert crawl.code == 10, crawl.err
+    assert "list of ids" in crawl.certificate["reason"]
+    assert len(crawl.lines("mplus_open_objects.incomplete.jsonl")) == len(OBJECTS)
+
+
 def test_half_of_a_data_set_with_its_list_is_no_data_set(scrapy: Scrapy, tmp_path: Path) -> None:
     folder = tmp_path / "set"
     shutil.copytree(PUBLISHED, folder)

@@ -92,9 +92,10 @@ class Census(Counts, Extension):
             )
         rows = self.accounted + self.duplicates
         if self._drifted:
+            why = "rows moved during the harvest, or the museum's total is wrong"
+            lists = "one list" if self._passes == 1 else f"{self._passes} lists"
             return Verdict.COMPLETE_WITH_DRIFT, (
-                f"rows moved during the harvest; {self._passes} lists of all ids show that "
-                f"all {self.accounted} records are accounted for"
+                f"{why}; by {lists} of all ids all {self.accounted} records are accounted for"
             )
         if self._listed not in (None, self.expected) and rows != self.expected:
             return Verdict.COMPLETE_WITH_DRIFT, (

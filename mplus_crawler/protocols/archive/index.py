@@ -39,15 +39,18 @@ def listed_ids(place: Path, folder: str) -> set[str] | None:
 
 def _first_cells(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the first cell of every row; a row ends at a line break outside quotation marks."""
-    quoted, start = False, True
-    first = True
+    quoted, start, empty = False, True, True
     while line := file.readline(_CHUNK):
-        if first:
-            line, first = line.removeprefix(codecs.BOM_UTF8), False
+        if empty:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if start and line.strip():
+            empty = False
             yield line[:_LONGEST_ID].partition(b",")[0].strip().strip(b'"')
         quoted ^= bool(line.count(b'"') & 1)
         start = not quoted and line.endswith(b"\n")
+    if quoted or empty:
+        fault = "is empty" if empty else "breaks off within quotation marks"
+        raise ArchiveError(f"has a list of ids that {fault}")
 
 
 def _id(cell: bytes) -> str:
