@@ -523,7 +523,7 @@ def sends_too_much(number: int, said: dict[str, Any]) -> bytes:
         (at_most_50, nothing, 0, 300, 16, "all 300 records"),
         (nothing, says_more, 10, 300, 60, "lists of all ids did not agree"),
         (nothing, says_less, 10, 300, 60, "lists of all ids did not agree"),
-        (nothing, says_nothing, 10, 300, 20, "no total came"),
+        (nothing, says_nothing, 10, 300, 20, "response has no total"),
         (nothing, repeats_itself, 10, 1, 80, "brought nothing new"),
         (nothing, forgets_an_id, 10, 299, 99, "1 records cannot be read, and have no id"),
         (nothing, gives_one_twice, 0, 300, 12, "all 300 records"),
