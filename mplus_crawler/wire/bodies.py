@@ -1,8 +1,7 @@
 """Bodies: decompressed and checked in full, before any component reads them.
 
-Scrapy's ``HttpCompressionMiddleware`` returns what it can of a damaged body, without a word, and
-what it raises is never retried. Here a damaged body is an error of the download, as a body is
-that breaks off.
+Scrapy's ``HttpCompressionMiddleware`` silently returns the readable part of a damaged body, and its
+exceptions are never retried. Here a damaged body is a download error, like a truncated one.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def decoded(response: Response, max_size: int) -> Response:
 
 
 def _without_mark(body: bytes, content_type: bytes) -> bytes:
-    """The text *body* as UTF-8 without a byte order mark; any other as it is."""
+    """Return the text *body* as UTF-8 without a byte order mark; any other unchanged."""
     if body.startswith(codecs.BOM_UTF8):
         return body.removeprefix(codecs.BOM_UTF8)
     if body.startswith(_UTF_16) and b"json" in content_type.lower():
@@ -65,9 +64,7 @@ def _checked(
     except (zlib.error, brotli.error, zstd.ZstdError, ValueError) as error:
         raise ResponseDataLossError(f"the {coding} body is damaged ({error})") from None
     if len(content) > max_size:
-        raise DownloadCancelledError(
-            f"the body has more than {max_size:,} bytes once it is decompressed"
-        )
+        raise DownloadCancelledError(f"the body has more than {max_size:,} bytes once decompressed")
     return content
 
 
@@ -119,7 +116,7 @@ def _unzstd(body: bytes, max_size: int) -> bytes:
 
 def _check_end(content: bytes, max_size: int, *, ended: bool) -> None:
     if len(content) <= max_size and not ended:
-        raise ValueError("it breaks off, or other bytes follow it")
+        raise ValueError("it is truncated, or other bytes follow it")
 
 
 _DECOMPRESS = {

@@ -1,4 +1,4 @@
-"""Keys: read from the environment, and put on a request next to the wire, nowhere else."""
+"""Keys: read from the environment, and added to a request when it is sent, nowhere else."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mplus_crawler.policies.policy import Policy
 from mplus_crawler.wire.addresses import origin
 from mplus_crawler.wire.spellings import Spellings, spellings_of
 
-# What a header can carry of a key: visible ASCII (RFC 9110 section 5.5).
+# Characters of a key that a header can carry: visible ASCII (RFC 9110 section 5.5).
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
 def secret(policy: Policy) -> str:
-    """The key for the museum's API, from the environment; empty where there is none."""
+    """Return the key for the museum's API from the environment; empty if there is none."""
     wanted = policy.credential
     return os.environ.get(wanted.environment, "").strip() if wanted else ""
 
@@ -34,7 +34,7 @@ def is_sendable(key: str) -> bool:
 def check_key(policy: Policy, spider: str) -> None:
     """Raise :class:`AccessDeniedError` for a missing key, :class:`UsageError` for a malformed one.
 
-    Neither says what the key is.
+    Neither message contains the key.
     """
     wanted, key = policy.credential, secret(policy)
     if wanted is None:
@@ -43,16 +43,16 @@ def check_key(policy: Policy, spider: str) -> None:
         raise AccessDeniedError(f"{spider} needs a key: {wanted.ask}")
     if not is_sendable(key):
         raise UsageError(
-            f"{wanted.environment} holds no key: it has a space, a line break or another "
-            "character that cannot be sent; set it anew"
+            f"{wanted.environment} is not a key: it contains a space, a line break or another "
+            "character that cannot be sent; set it again"
         )
 
 
 def signed(request: Request, policy: Policy, base_url: str) -> Request:
-    """*request* with the key in its header or query, where the policy requires one.
+    """Return *request* with the key in its header or query, if the policy requires one.
 
-    Only on the API's own origin, and only below the policy's paths. The request that Scrapy
-    holds stays without, so that no log, ledger or redirect can carry the key further.
+    The key is added on the API's own origin and below the policy's paths only. The request that
+    Scrapy holds has no key, so that no log, ledger or redirect can contain it.
     """
     wanted, key = policy.credential, secret(policy)
     if not key or not wanted or origin(request.url) != origin(base_url):
@@ -68,30 +68,30 @@ def signed(request: Request, policy: Policy, base_url: str) -> Request:
 
 
 def spellings(policy: Policy) -> Spellings:
-    """Every spelling of the key, to take it out of responses and messages."""
+    """Return every spelling of the key, for removing it from responses and messages."""
     parameter = policy.credential.query if policy.credential else ""
     return spellings_of(secret(policy), parameter)
 
 
 def struck(text: str, policy: Policy) -> str:
-    """*text* without the key."""
+    """Return *text* without the key."""
     return spellings(policy).removed(text.encode(errors="replace")).decode(errors="replace")
 
 
 def strike_error(error: BaseException, policy: Policy) -> None:
-    """Take the key out of the texts of *error*, and of those that caused it."""
+    """Remove the key from the texts of *error* and of its causes."""
     cause: BaseException | None = error
     while cause is not None:
         cause.args = tuple(
             struck(text, policy) if isinstance(text, str) else text for text in cause.args
         )
-        if isinstance(cause, OSError) and cause.strerror:  # it prints that, not its arguments
+        if isinstance(cause, OSError) and cause.strerror:  # OSError prints this, not its arguments
             cause.strerror = struck(cause.strerror, policy)
         cause = cause.__cause__ or cause.__context__
 
 
 class KeyFilter(logging.Filter):
-    """Takes the key out of what a logger says of requests that carry it in their URL."""
+    """Removes the key from log messages about requests that have it in their URL."""
 
     def __init__(self, policy: Policy) -> None:
         super().__init__()
@@ -104,6 +104,6 @@ class KeyFilter(logging.Filter):
 
 
 def fingerprint(policy: Policy) -> str:
-    """A name for the key that tells nothing of it; empty where there is none."""
+    """Return a name for the key that does not reveal it; empty if there is none."""
     key = secret(policy)
     return hashlib.sha256(key.encode()).hexdigest()[:12] if key else ""

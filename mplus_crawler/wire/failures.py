@@ -1,4 +1,4 @@
-"""Failures of a download, named: what happened, and what to look at."""
+"""Download failures in words: what happened, and what to check."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mplus_crawler.errors import one_line
 from mplus_crawler.wire.addresses import is_loopback
 from mplus_crawler.wire.connection import HeaderTooLargeError
 
-# No server can be reached, whatever is requested of it.
+# The server cannot be reached, whatever is requested.
 _UNREACHABLE = (
     CannotResolveHostError,
     DownloadConnectionRefusedError,
@@ -59,12 +59,12 @@ def is_unreachable(error: BaseException) -> bool:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether the server has taken longer to respond than ``DOWNLOAD_TIMEOUT``."""
+    """Whether the server has not responded within ``DOWNLOAD_TIMEOUT``."""
     return any(isinstance(cause, DownloadTimeoutError) for cause in _causes(error))
 
 
 async def describe(error: BaseException, request: Request, seconds: float) -> str:
-    """Say in words why *request* failed with *error*; *seconds* is its time-out."""
+    """Return in words why *request* failed with *error*; *seconds* is its time-out."""
     causes = list(_causes(error))
     if any(isinstance(cause, TlsError | VerificationError) for cause in causes):
         return await _describe_tls(request)
@@ -91,7 +91,7 @@ def _describe(cause: BaseException, request: Request, seconds: float) -> str:
         case HeaderTooLargeError():
             return str(cause)
         case ResponseDataLossError():
-            return str(cause) or "the response breaks off"
+            return str(cause) or "the response is truncated"
         case DownloadCancelledError():
             return _too_large(cause)
         case TunnelError():
@@ -134,9 +134,9 @@ def _advice(request: Request, proxy: str | None) -> str:
 
 
 async def _describe_tls(request: Request) -> str:
-    """Name what is wrong with the server's certificate, which pyOpenSSL does not say.
+    """Return the fault of the server's certificate, which pyOpenSSL does not report.
 
-    A second connection is opened for that; nothing is requested on it.
+    This opens a second connection, on which nothing is requested.
     """
     split = urlsplit(request.url)
     host = split.netloc.rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""Next to the wire: the budget is reserved here, where no request can age in a queue after it."""
+"""The download handler: reserves the budget last, so that no reserved request is queued."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from mplus_crawler.wire.credentials import KeyFilter, signed, strike_error
 from mplus_crawler.wire.redaction import redacted
 from mplus_crawler.wire.throttle import Throttle
 
-# Scrapy does not know the type, and would guess it from each body.
+# Unknown to Scrapy, which would guess the type from each body.
 responsetypes.classes["application/ld+json"] = JsonResponse
 
 # Twisted resends a GET by itself when a kept connection turns out dead: a request that the budget
 # has not counted. Our own retries are counted.
 HTTPConnectionPool.retryAutomatically = False
 
-# It logs URLs of responses that are too large or broken off.
+# It logs the URLs of responses that are too large or truncated.
 _scrapys = logging.getLogger("scrapy.core.downloader.handlers.http11")
 
 # By API: all crawls of the process share the number of requests that may be in flight.
@@ -84,7 +84,7 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
 
 
 def _readable(response: Response, max_size: int) -> Response:
-    """*response* with its body decoded; that of an error may be damaged, and is dropped."""
+    """Return *response* with its body decoded; a damaged body of an error is dropped."""
     try:
         return decoded(response, max_size)
     except (ResponseDataLossError, DownloadCancelledError):

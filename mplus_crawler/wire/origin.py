@@ -23,7 +23,7 @@ class OriginGuard(Component):
         self._census = Census.of(crawler)
 
     def process_request(self, request: Request) -> None:
-        """Drop *request* unless the spider allows its URL, and a redirect to where it began."""
+        """Drop *request* if the spider does not allow its URL, or for a circle of redirects."""
         if request.url in request.meta.get("redirect_urls", ()):
             raise IgnoreRequest(f"the museum redirects in a circle: {request.url}")
         spider, elsewhere = self._museum, request.meta.get("third_party")

@@ -1,4 +1,4 @@
-"""Outages: failures in a row, and how long the server is waited for."""
+"""Outages: failures in a row, and how long to wait for the server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from time import monotonic
 class Outage:
     """The failures since the last success, whatever their causes and requests.
 
-    A server that has responded in this run is waited for during *patience* seconds, with
-    growing pauses; one that has never responded, for an eighth of that. Meanwhile one request
-    probes it, and the others wait. *now* is the clock.
+    The wait lasts *patience* seconds, with growing pauses, for a server that has responded in
+    this run, an eighth of that for another. Meanwhile one request probes the server, and the
+    others wait. *now* is the clock.
     """
 
     def __init__(self, patience: float, now: Callable[[], float] = monotonic) -> None:
@@ -29,19 +29,19 @@ class Outage:
             self._since = self._now()
 
     def over(self) -> None:
-        """The server has responded with something else than a failure."""
+        """End the outage: a response was not a failure."""
         self.failures = 0
         self.probing = False
         self._since = None
 
     @property
     def seconds(self) -> float:
-        """Seconds since the first of the failures."""
+        """Seconds since the first failure."""
         return 0.0 if self._since is None else self._now() - self._since
 
     @property
     def exhausted(self) -> bool:
-        """Whether the server has been waited for long enough."""
+        """Whether the wait has lasted long enough."""
         return self.seconds >= (self._patience if self.responded else self._patience / 8)
 
     @property

@@ -1,4 +1,4 @@
-"""HTTP proxies from the environment: not for this machine, and never around the address guard."""
+"""HTTP proxies from the environment: not for this machine, and never past the address check."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def check_proxies(url: str) -> None:
 class ProxyMiddleware(HttpProxyMiddleware):
     """Scrapy's proxy support, for remote hosts only.
 
-    A proxy resolves names itself, where no resolver of ours can refuse a private address. So the
-    name of a host that a response or a feed has given is resolved here first.
+    A proxy resolves names itself, so our resolver cannot refuse a private address. A host named
+    by a response or a feed is therefore resolved here first.
     """
 
     async def process_request(  # type: ignore[override]  # Scrapy awaits what it gets

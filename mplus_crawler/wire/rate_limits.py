@@ -22,7 +22,7 @@ from scrapy.http.headers import Headers
 from mplus_crawler.protocols.dates import parse_http_date
 from mplus_crawler.wire.budget.budget import Quota, RateLimits
 
-# No server is believed to ask for more than a day, or to allow more requests than this.
+# Longer waits than a day, and counts above this, are clamped.
 LONGEST_WAIT = 86_400.0
 MOST_REQUESTS = 1_000_000_000
 # Characters of a field, all its lines joined; a longer one is ignored.
@@ -107,7 +107,7 @@ def _parse(field: str, kind: str) -> Any:
 
 
 def _field(fields: Headers, name: str) -> str:
-    """A field's value, several lines joined as RFC 9110 section 5.3 says; empty when absent."""
+    """Return a field's value, its lines joined (RFC 9110 section 5.3); empty if absent."""
     value = ", ".join(line.decode("latin-1") for line in fields.getlist(name)).strip()
     return value if len(value) <= LONGEST_FIELD else ""
 
@@ -117,7 +117,7 @@ def _first(field: str) -> str:
 
 
 def _number(value: object) -> float | None:
-    """A number from 0; of a text, one in ASCII digits, however many."""
+    """Return a number from 0; a text must be in ASCII digits, of any number."""
     if isinstance(value, str):
         return float(value) if _NUMBER.fullmatch(value) else None
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
@@ -126,21 +126,21 @@ def _number(value: object) -> float | None:
 
 
 def _count(value: object) -> int | None:
-    """A number of requests, rounded down."""
+    """Return a number of requests, rounded down."""
     if isinstance(value, Decimal) or (number := _number(value)) is None:
         return None
     return int(min(number, MOST_REQUESTS))
 
 
 def _duration(value: object) -> float | None:
-    """Seconds, rounded up to whole ones."""
+    """Return seconds, rounded up."""
     if (number := _number(value)) is None:
         return None
     return _clamped(number)
 
 
 def _reset(value: str, now: Callable[[], float]) -> float | None:
-    """Seconds from now, of a number that is a duration or a point in time."""
+    """Return seconds from now, given a duration or a point in time."""
     if (number := _number(value)) is None:
         return None
     for unit in _UNITS:

@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 # A 203 is a 200 that a proxy has changed (RFC 9110 section 15.3.4): its contents are checked.
 _ACCEPTED = (200, 203)
-# Sent by gateways whose server is away. A record that breaks the server may cause these, too,
-# so that a health check, where there is one, decides.
+# Sent by gateways whose server is away. A record that breaks the server may also cause these;
+# a health check, if there is one, decides.
 _GATEWAY = (502, 503, 521, 522, 523, 530)
-# Sent by gateways whose server takes too long.
+# Sent by gateways whose server is too slow.
 _TOO_SLOW = (504, 524)
-# RETRY_BACKOFF_BASE times this is how long a server is waited for: two minutes.
+# The wait for a server, in units of RETRY_BACKOFF_BASE: two minutes.
 _PATIENCE = 240
-# A request that waits for the server looks this often, in seconds, if it is back.
+# Seconds between checks of a waiting request whether the server is back.
 _LOOK_UP = 0.2
 
 
@@ -61,7 +61,7 @@ class RetriesExhaustedError(IgnoreRequest):
 
     @property
     def on_record(self) -> bool:
-        """Whether the server responds; a record may be the cause, and smaller pages without it."""
+        """Whether the server responds, so that a record may be the cause and smaller pages work."""
         return self.unreadable or self.status is not None
 
 
@@ -109,7 +109,7 @@ class RetryMiddleware(Component):
             await self._throttle.pause(_LOOK_UP)
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
-        """*response* if it is accepted, else the request for its retry."""
+        """Return *response* if it is accepted, else the request for its retry."""
         if request.meta.get("third_party"):  # no other host decides on the harvest
             request.meta.setdefault("retrieved_at", _now())
             return response
@@ -130,17 +130,17 @@ class RetryMiddleware(Component):
             reason = f"the museum responded with {response.status}"
             return await self._failed(request, reason, response.status)
         self._succeeded(request)
-        if response.status == 304:  # a requested one has become the former response by now
+        if response.status == 304:  # RevalidationMiddleware has replaced requested ones
             return self._retry(request, "the museum responded with 304 to an unconditional request")
         if response.status not in _ACCEPTED:
             raise IgnoreRequest(f"the museum responded with {response.status}")
         return self._judge(request, response)
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
-        """The request for a retry, where *exception* may pass."""
+        """Return the request for a retry, if *exception* is transient."""
         timeout = request.meta.get("download_timeout") or self._timeout
         if not isinstance(exception, (*self._exceptions, DownloadCancelledError)):
-            self._outage.over()  # it says nothing of the server
+            self._outage.over()  # this says nothing about the server
             return None
         reason = await describe(exception, request, timeout)
         if isinstance(exception, DownloadCancelledError):
@@ -152,7 +152,7 @@ class RetryMiddleware(Component):
         return await self._failed(request, reason, unreachable=unreachable, timed_out=timed_out)
 
     def _succeeded(self, request: Request) -> None:
-        """The server has responded with something else than an error of its own."""
+        """Note that the server has responded without an error."""
         if request.meta.get("replayed"):
             return
         if not self._is_to_api(request):
@@ -163,7 +163,7 @@ class RetryMiddleware(Component):
             self._checks_in_a_row = 0
 
     def _judge(self, request: Request, response: Response) -> Request | Response:
-        """*response* if the spider accepts it, else the request for its retry."""
+        """Return *response* if the spider accepts it, else the request for its retry."""
         request.meta.setdefault("retrieved_at", _now())
         try:
             self._museum.accept(request, response)
@@ -174,7 +174,7 @@ class RetryMiddleware(Component):
     def _retry_invalid(
         self, request: Request, response: Response, error: InvalidResponseError
     ) -> Request | Response:
-        """The retry of an invalid response; in the end what is readable of it is accepted."""
+        """Return the retry of an invalid response; in the end, its readable part is accepted."""
         request.meta.pop("retrieved_at")
         unreadable = isinstance(error, UnreadableResponseError)
         if unreadable and request.meta.get("parse_error") == str(error):
@@ -200,7 +200,7 @@ class RetryMiddleware(Component):
         unreachable: bool = False,
         timed_out: bool = False,
     ) -> Request:
-        """The retry of a request that the server has failed: at once, or when it is back."""
+        """Return the retry of a request that failed at the server: at once, or when it is back."""
         if request.meta.get("health_check"):
             raise RetriesExhaustedError(reason, status)
         if not self._is_to_api(request):
@@ -225,10 +225,10 @@ class RetryMiddleware(Component):
         return self._retry(request, reason, status)
 
     async def _is_away(self, request: Request, status: int | None) -> bool:
-        """Whether the failures in a row are an outage, rather than records that are bad."""
+        """Whether the failures in a row are an outage, rather than bad records."""
         async with self._one_check:
             if self._outage.probing or not self._outage.failures:
-                return self._outage.probing  # another request has found out meanwhile
+                return self._outage.probing  # meanwhile, another request has decided
             return await self._find_out(request, status)
 
     async def _find_out(self, request: Request, status: int | None) -> bool:
@@ -254,13 +254,13 @@ class RetryMiddleware(Component):
         meta = {**check.meta, "health_check": True, "skip_ledger": True, "max_retry_times": 0}
         try:
             await self._crawler.engine.download_async(check.replace(meta=meta))
-        except Exception as error:  # any failure means that it is not known to be healthy
+        except Exception as error:  # after any failure it does not count as healthy
             logger.info("health check %s: %s", check.url, error)
             return False
         return True
 
     def _wait(self, request: Request, reason: str) -> Request:
-        """*request* once the server is back, without the loss of a retry, until patience ends."""
+        """Return *request* once the server is back, without losing a retry, until patience ends."""
         outage = self._outage
         if outage.probing and not request.meta.get("probe"):
             return self._copy(request, meta={})
@@ -289,7 +289,7 @@ class RetryMiddleware(Component):
         return self._copy(request, meta={"retry_times": tried + 1, "retry_delay": pause})
 
     def _retry_after_back_off(self, request: Request, response: Response) -> Request:
-        """Too many requests: the throttle backs off, and the request loses no retry."""
+        """Return the retry after too many requests: the throttle backs off, no retry is lost."""
         times = request.meta.get("back_off_times", 0)
         if times >= self._back_off_times:
             reason = f"the museum refuses with {response.status}, {times + 1} times"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import quote
 
-# What stands where the key stood.
+# The replacement for the key.
 STRUCK = "key-struck-out"
 # A shorter key may occur by chance.
 SHORTEST = 8
@@ -78,7 +78,7 @@ def spellings_of(key: str, parameter: str = "") -> Spellings:
 
 
 def _layers(text: str) -> Iterator[str]:
-    """*text*, and what is left of it as its escapes are decoded layer by layer."""
+    """Yield *text*, and each stage of decoding its escapes layer by layer."""
     for _ in range(_LAYERS):
         yield text
         decoded = _ESCAPE.sub(_decode, text)
@@ -102,7 +102,7 @@ def _decode_text(escape: str) -> str:
 
 
 def _base64(key: str) -> list[str]:
-    """The characters that the encoding of any text with *key* in it has, by the key's offset."""
+    """Yield the characters that the encoding of a text with *key* contains, by the key's offset."""
     found = []
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + key.encode()).decode()

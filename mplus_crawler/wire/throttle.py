@@ -35,13 +35,13 @@ from mplus_crawler.wire.rate_limits import read_rate_limits
 
 logger = logging.getLogger(__name__)
 
-# A waiting request looks this often, in seconds, if the crawl is stopping or the budget changed.
+# Seconds between checks of a waiting request whether the crawl is stopping or the budget changed.
 _LOOK_UP = 1.0
-# The back-off, in seconds, after a 503 that names none.
+# The back-off, in seconds, after a 503 that states none.
 _MOMENT = 1.0
 # The first delay, in seconds, between requests to an overloaded server; then it doubles.
 _SLOWER = 0.1
-# A budget store that is away is waited for so many seconds.
+# Seconds to wait for a budget store that is away.
 _AWAY = 120.0
 
 
@@ -99,12 +99,12 @@ class Throttle(Extension):
 
     @property
     def peaks(self) -> dict[str, int]:
-        """By tier, the highest number of requests sent in any window of its first limit."""
+        """The highest number of requests in any window of the first limit, by tier."""
         return {name: peak.highest for name, peak in sorted(self._peaks.items())}
 
     @property
     def wait(self) -> float:
-        """Seconds until the next request that waits for its turn may go; 0 if none waits."""
+        """Seconds until the next waiting request may be sent; 0 if none is waiting."""
         return max(0.0, min(self._turns.values(), default=0.0) - monotonic())
 
     async def admit(self, request: Request) -> Admission:
@@ -130,7 +130,7 @@ class Throttle(Extension):
                 waited += await self._sleep(min(grant.wait, _LOOK_UP))
 
     async def _reserve(self, account: Account, who: str) -> Grant:
-        """Reserve a request; wait for a store that is away, and stop the crawl without one."""
+        """Reserve a request; wait for a store that is away, and stop the crawl if it stays away."""
         assert self._budget is not None
         since = monotonic()
         while True:
@@ -158,7 +158,7 @@ class Throttle(Extension):
     async def settle(self, admission: Admission, response: Response | None) -> None:
         """Apply the limits that *response* states (``None``: there was none) to the tier.
 
-        Nothing is raised: a response is never lost to bookkeeping.
+        This raises nothing: a failing budget never costs a response.
         """
         self.statuses["none" if response is None else str(response.status)] += 1
         try:
@@ -197,7 +197,7 @@ class Throttle(Extension):
         """Raise IgnoreRequest once the crawl is stopping, and let queued requests find out."""
         if not self._crawler.crawling or self._census.ended:
             for slot in self._crawler.engine.downloader.slots.values():
-                slot.delay = 0  # an overloaded server has made it long
+                slot.delay = 0  # it may be long for an overloaded server
             raise IgnoreRequest("the crawl is stopping")
 
     def _stop(self, verdict: Verdict, reason: str) -> None:
@@ -218,7 +218,7 @@ class Throttle(Extension):
 
 
 def _default_back_off(response: Response, admission: Admission) -> float:
-    """Seconds to back off where the server names none: a window after 429, a moment after 503."""
+    """Return seconds to back off if the server states none: a window after 429, few after 503."""
     if response.status == 429:
         return min(limit.seconds for limit in admission.account.limits)
     return _MOMENT
@@ -257,7 +257,7 @@ class ThrottleMiddleware(Component):
 
     def process_response(self, request: Request, response: Response) -> Response:
         """Slow the slot down for an overloaded server, which AutoThrottle does not notice."""
-        # A retry has been delayed already, and its failure says nothing new of the server's load.
+        # A retry has been delayed already; its failure says nothing new about the server's load.
         again = request.meta.get("retry_times") or "max_error_retries" in request.meta
         if response.status == 429 or (response.status >= 500 and not again):
             slot = self._crawler.engine.downloader.slots.get(request.meta["download_slot"])

@@ -27,10 +27,10 @@ _SKIP = 1.0
 
 
 class BackgroundBudget:
-    """Calls *store* in one thread: another process or a network may keep it waiting for seconds.
+    """Calls *store* in a thread, since another process or the network may block it for seconds.
 
-    Every method may raise :class:`.BudgetUnavailableError`. What a response stated while the
-    store was away is settled before the next request is reserved.
+    Every method may raise :class:`.BudgetUnavailableError`. The limits of responses that came
+    while the store was away are settled before the next request is reserved.
     """
 
     def __init__(self, store: Budget) -> None:
@@ -40,7 +40,7 @@ class BackgroundBudget:
         self._unsettled: deque[tuple[Account, int, RateLimits]] = deque()
 
     async def reserve(self, account: Account, who: str = "") -> Grant:
-        """See :meth:`.Budget.reserve`; raise :class:`.BudgetAwayError` if it pays to try again."""
+        """See :meth:`.Budget.reserve`; raise :class:`.BudgetAwayError` if a retry may help."""
         return await self._run(lambda: self._reserve(account, who))
 
     async def hold(self, account: Account, ticket: int) -> None:
@@ -60,7 +60,7 @@ class BackgroundBudget:
         self._thread.shutdown(wait=False)
 
     def _hold(self, account: Account, ticket: int) -> None:
-        # Each call to a silent store takes its whole timeout, and a reservation waits behind it.
+        # Each call to a silent store takes the whole timeout, and reservations queue behind it.
         if monotonic() - self._away_at > _SKIP:
             self._store.hold(account, ticket)
 

@@ -79,7 +79,7 @@ class Quota:
     window: float | None = None
 
     def __post_init__(self) -> None:
-        # No store holds larger integers, and no limit is that high.
+        # The largest integer that every store can hold; no limit is that high.
         object.__setattr__(self, "remaining", min(self.remaining, _MOST))
 
     def window_among(self, windows: Sequence[float]) -> float:
