@@ -44,7 +44,8 @@ class Spellings:
         lower = (re.sub("%..", lambda octet: octet[0].lower(), one) for one in percent)
         usual = {key, in_json, in_json.replace("/", "\\/"), *percent, *lower}
         self._plain = tuple(sorted(usual, key=len, reverse=True))
-        self._needles = frozenset((*_layers(key), *_base64(key), *_base64(escaped)))
+        encoded = [one for text in (*usual, html.escape(key)) for one in _base64(text)]
+        self._needles = frozenset((*_layers(key), *encoded))
 
     def removed(self, content: bytes) -> bytes:
         """Return *content* without the key.
