@@ -122,10 +122,10 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], l
     if process.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise SystemExit(f"{' '.join(command)}: exit {process.returncode}\n{tail}")
-    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss * MAXRSS_UNIT)
+    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss * _MAXRSS_UNIT)
 
 
-MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def environment(**more: str) -> dict[str, str]:

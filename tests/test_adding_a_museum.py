@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, quote, quote_plus, urlsplit
 import pytest
 
 from mplus_crawler.protocols.pagers import with_parameter
+from tests import canary
 from tests.conftest import ROOT
 
 TUTORIAL = ROOT / "docs" / "adding-a-museum.md"
@@ -228,6 +229,33 @@ def test_the_whole_museum_is_complete_and_the_key_is_nowhere(
     verified = scrapy(checkout, place, "verify", f"{place}/data/herbarium_specimens.jsonl")
     assert verified.returncode == 0, tail(verified)
     check_no_key(place)
+
+
+def repeat_the_key(server: Herbarium, number: int, reply: Reply) -> bool:
+    """Every spelling of the key stands in the rows and in the headers; each page fails once."""
+    light, texts = server.pages[-1][1], canary.spellings(KEY)
+    body = json.dumps(reply.page(number, SIZE, light=light))
+    body = re.sub(r"Ophrys (\d+)", lambda row: texts[int(row[1]) % len(texts)], body)
+    first_time = server.pages.count((number, light)) == 1
+    reply.send_response(500 if first_time else 200)
+    for name, value in canary.in_headers(KEY):
+        reply.send_header(name, value)
+    reply.send_header("Content-Type", "application/json")
+    reply.send_header("Content-Length", str(len(body)))
+    reply.end_headers()
+    reply.wfile.write(body.encode())
+    return True
+
+
+def test_no_spelling_of_the_key_is_left(checkout: Path, tmp_path: Path) -> None:
+    place = tmp_path / "canary"
+    with herbarium(repeat_the_key) as server:
+        base = f"http://127.0.0.1:{server.server_address[1]}/v1/"
+        done = scrapy(checkout, place, "crawl", "herbarium_specimens", *LOUD, HERBARIUM_URL=base)
+    assert done.returncode == 0, tail(done)
+    assert ids(place) == [*range(1, ROWS + 1)]
+    assert b"key-struck-out" in (place / "data" / "herbarium_specimens.jsonl").read_bytes()
+    assert canary.holding(KEY, canary.places(place)) == []
 
 
 def delete_a_row(server: Herbarium, number: int, reply: Reply) -> bool:
