@@ -90,10 +90,11 @@ def holding(key: str, contents: Mapping[str, bytes]) -> list[str]:
 
 def _holds(key: str, text: str) -> bool:
     return any(key in decoded for decoded in _decoded(text)) or any(
-        key in _unbase64(run[0], offset)
+        key in step(_unbase64(run[0], offset))
         for decoded in _decoded(text)
         for run in _BASE64.finditer(decoded)
         for offset in range(4)
+        for step in (str, unquote, html.unescape)
     )
 
 
@@ -113,4 +114,5 @@ def _unjson(text: str) -> str:
 
 def _unbase64(run: str, offset: int) -> str:
     run = run[offset:].replace("-", "+").replace("_", "/")
-    return base64.b64decode(run[: len(run) // 4 * 4]).decode("latin-1")
+    run = run[:-1] if len(run) % 4 == 1 else run
+    return base64.b64decode(run + "=" * (-len(run) % 4)).decode("latin-1")

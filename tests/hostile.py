@@ -167,7 +167,7 @@ def second_of(**places: str) -> Callable[[Scrapy], Crawl]:
 
         def wait(path: str) -> Answer:
             begun.set()
-            over.wait(30)
+            over.wait(100)
             return 200, [LD_JSON], of_rows(b"")
 
         with serving(wait) as server:
