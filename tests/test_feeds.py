@@ -205,7 +205,15 @@ def test_excel_s_byte_order_mark_stands_once(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("-O", "x.xml"), ("-O", "x.csv", "-s", "FEED_EXPORT_ENCODING=latin-1"), ("-a", "type=\udcff")],
+    [
+        ("-O", "x.xml"),
+        ("-s", "FEED_URI=x", "-s", "FEED_FORMAT=xml"),
+        ("-O", "%(nothing)s.jsonl"),
+        ("-O", "%(time)q.jsonl"),
+        ("-O", "x.csv", "-s", "FEED_EXPORT_ENCODING=latin-1"),
+        ("-a", "type=\udcff"),
+        ("-s", "BUDGET_URL=sqlite:///~nobody-here/x.db"),
+    ],
 )
 def test_what_is_refused_asks_the_museum_for_nothing(
     museum: Callable[..., Sandbox], scrapy: Scrapy, arguments: tuple[str, ...]

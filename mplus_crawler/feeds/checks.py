@@ -26,6 +26,10 @@ _LONGEST_ENDING = ".incomplete.certificate.json"
 _NAME_MAX = 255  # bytes, where the file system does not say
 
 
+# What Scrapy fills in when a feed is opened, besides the spider's name.
+_PLACEHOLDERS = ("time", "batch_time", "batch_id")
+
+
 @dataclass(frozen=True, slots=True)
 class FeedTarget:
     """A feed of ``-o``, ``-O`` or ``FEEDS``: its *uri*, and its *path* if it is local."""
@@ -48,7 +52,7 @@ def feed_targets(settings: BaseSettings, spider: str) -> Iterator[FeedTarget]:
     schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
     for template, options in settings.getdict("FEEDS").items():
         check_text("the feed", str(template))
-        uri = str(template).replace("%(name)s", spider)
+        uri = _with_name(str(template), spider)
         if (scheme := urlsplit(uri).scheme) not in schemes:
             raise UsageError(f"the feed {uri} has the unknown scheme {scheme!r}")
         try:
@@ -58,12 +62,25 @@ def feed_targets(settings: BaseSettings, spider: str) -> Iterator[FeedTarget]:
         yield FeedTarget(uri, options, path)
 
 
+def _with_name(template: str, spider: str) -> str:
+    uri = template.replace("%(name)s", spider)
+    if "%(" in uri:
+        try:
+            _ = uri % dict.fromkeys(_PLACEHOLDERS, 0)
+        except (KeyError, TypeError, ValueError):
+            known = ", ".join(f"%({name})s" for name in ("name", *_PLACEHOLDERS))
+            raise UsageError(f"the feed {template} has other placeholders than {known}") from None
+    return uri
+
+
 def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> None:
     """Raise :class:`UsageError` for a feed of *spider* that cannot be written as it should.
 
     *columns* are those of the spider's records.
     """
     files: set[Path] = set()
+    if settings.get("FEED_URI"):
+        raise UsageError("FEED_URI and FEED_FORMAT are not supported; use -O FILE or FEEDS")
     for feed in feed_targets(settings, spider):
         _check_format(feed, settings)
         if in_s3(feed.uri):

@@ -27,7 +27,10 @@ def open_budget(url: str | None) -> Budget:
         raise UsageError(f"BUDGET_URL is not a URL: {error}") from None
     if url.lower().startswith("sqlite:///") and len(parts.path) > 1:
         # As in SQLAlchemy: three slashes before a relative path, four with an absolute one.
-        return SqliteBudget(Path(unquote(parts.path[1:])).expanduser())
+        try:
+            return SqliteBudget(Path(unquote(parts.path[1:])).expanduser())
+        except RuntimeError:
+            raise UsageError(f"BUDGET_URL={url}: no such user; write sqlite:///./~…") from None
     if parts.scheme in ("redis", "rediss") and parts.hostname:
         return RedisBudget(url)
     raise UsageError(
