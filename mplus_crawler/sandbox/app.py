@@ -34,10 +34,10 @@ class Museums:
         if options.mplus_data or options.mplus_faults:
             _ = self.mplus.museum  # fail at the start if they are wrong
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         """Pass the request to the museum that has its path."""
         museum = self.mplus if is_here(request.path) else self.gent
-        return await museum.answer(request)
+        return await museum.respond(request)
 
     async def control(self, request: web.Request) -> web.Response:
         """Respond to a control endpoint; rate limits ignore them. ``?museum=mplus`` selects M+."""
@@ -100,7 +100,7 @@ def create_app(options: Options) -> web.Application:
     app.on_response_prepare.append(_forget_server)
     app[MUSEUMS] = museums = Museums(options)
     app.router.add_route("*", "/__{control}", museums.control)
-    app.router.add_route("*", "/{path:.*}", museums.answer)
+    app.router.add_route("*", "/{path:.*}", museums.respond)
     return app
 
 

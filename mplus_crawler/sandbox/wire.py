@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from mplus_crawler.sandbox.answers import Answer
 from mplus_crawler.sandbox.faults import Due, Fault
+from mplus_crawler.sandbox.responses import Response
 
 _SLOW_STEPS = 20
 
@@ -23,16 +23,16 @@ class Delivery:
         self.status = 0
         self.response: web.StreamResponse = web.Response()
 
-    async def send(self, answer: Answer, due: Due) -> None:
-        """Send *answer* with the network faults that are due."""
-        headers = answer.headers
+    async def send(self, message: Response, due: Due) -> None:
+        """Send *message* with the network faults that are due."""
+        headers = message.headers
         damage = {fault.kind: fault for fault in due if fault.kind in _DAMAGING}
         if damage:
             if not await self._break_off(damage):
-                broken = web.StreamResponse(status=answer.status, headers=headers)
-                await self._send_damaged(broken, answer.body, damage)
+                broken = web.StreamResponse(status=message.status, headers=headers)
+                await self._send_damaged(broken, message.body, damage)
             return
-        response = web.Response(status=answer.status, headers=headers, body=answer.body)
+        response = web.Response(status=message.status, headers=headers, body=message.body)
         await self._start(response)
         await response.write_eof()
 

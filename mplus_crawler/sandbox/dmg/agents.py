@@ -114,7 +114,7 @@ def _relation(rows: Collection, row: AgentRow, dice: Random) -> Json:
     other = (row.key + dice.randrange(1, rows.sizes.agents)) % rows.sizes.agents
     kind = dice.choice(("member_of", "spouse_of"))
     return {
-        "@id": iri("agent", rows.shelves["agents"].pid(other)),
+        "@id": iri("agent", rows.listings["agents"].pid(other)),
         "@type": AGENT_TYPES[agent_type(other)],
         "crm:P2_has_type": {
             "@id": f"{BASE}id/type/relation/{kind}",

@@ -10,6 +10,7 @@ from random import Random
 from typing import TypeVar
 from zlib import crc32
 
+from mplus_crawler.sandbox.dmg.listing import Listing
 from mplus_crawler.sandbox.dmg.names import (
     AgentNumbers,
     ExhibitionNumbers,
@@ -20,7 +21,6 @@ from mplus_crawler.sandbox.dmg.names import (
     concept_number,
     exhibition_titles,
 )
-from mplus_crawler.sandbox.dmg.shelf import Shelf
 from mplus_crawler.sandbox.facts.dmg import FACTS, WORDS
 from mplus_crawler.sandbox.options import Options
 
@@ -111,11 +111,11 @@ class Collection:
         self.seed = seed = options.seed
         self.rights = options.rights
         self.base = ""  # where images are, if not at the museum's own hosts
-        self.shelves = _shelves(sizes, seed)
-        for name, shelf in self.shelves.items():
+        self.listings = _listings(sizes, seed)
+        for name, listing in self.listings.items():
             dice = Random(f"{seed}:{name}")
-            shelf.make_odd(FACTS["collection"][name], dice, options.invalid, options.unlinked)
-        self.shelves["exhibitions"].make_twins(options.twins)
+            listing.make_odd(FACTS["collection"][name], dice, options.invalid, options.unlinked)
+        self.listings["exhibitions"].make_twins(options.twins)
         self.object = lru_cache(ROWS_KEPT)(self._object)
         self.agent = lru_cache(ROWS_KEPT)(self._agent)
         self.exhibition = lru_cache(ROWS_KEPT)(self._exhibition)
@@ -138,7 +138,7 @@ class Collection:
 
     def fate(self, key: int) -> str | None:
         """Return why an object is not listed (removed, unhealthy or unresolved), or None."""
-        numbered, listed = self.shelves["objects"].numbered, self.sizes.objects
+        numbered, listed = self.listings["objects"].numbered, self.sizes.objects
         if key >= numbered or -(-key * listed // numbered) * numbered // listed == key:
             return None
         return _FATES[crc32(b"%d" % key) % len(_FATES)]
@@ -150,7 +150,7 @@ class Collection:
         images = dice.choice((0, 1, 1, 1, 1, 2, 3))
         return ObjectRow(
             key,
-            self.shelves["objects"].pid(key),
+            self.listings["objects"].pid(key),
             _modified(dice),
             _object_titles(dice, types[0]),
             types=types,
@@ -168,7 +168,7 @@ class Collection:
         dice = self.random("agent", key)
         return AgentRow(
             key,
-            self.shelves["agents"].pid(key),
+            self.listings["agents"].pid(key),
             _modified(dice),
             {} if key % 401 == 200 else {"NLD": agent_name(key)},
             type=agent_type(key),
@@ -181,12 +181,12 @@ class Collection:
     def _exhibition(self, key: int) -> Row:
         titles = {} if key % 97 == 48 else exhibition_titles(key)
         modified = _modified(self.random("exhibition", key))
-        return Row(key, self.shelves["exhibitions"].pid(key), modified, titles)
+        return Row(key, self.listings["exhibitions"].pid(key), modified, titles)
 
     def _concept(self, key: int) -> Row:
         titles = {} if key % 503 == 250 else concept_labels(key)
         modified = _modified(self.random("concept", key))
-        return Row(key, self.shelves["concepts"].pid(key), modified, titles)
+        return Row(key, self.listings["concepts"].pid(key), modified, titles)
 
 
 def some(dice: Random, pool: Sequence[T], counts: Sequence[int]) -> tuple[T, ...]:
@@ -194,23 +194,23 @@ def some(dice: Random, pool: Sequence[T], counts: Sequence[int]) -> tuple[T, ...
     return tuple(dice.sample(pool, min(dice.choice(counts), len(pool))))
 
 
-def _shelves(sizes: Sizes, seed: int) -> dict[str, Shelf]:
+def _listings(sizes: Sizes, seed: int) -> dict[str, Listing]:
     """Return the collections; the public objects are a part of the private ones."""
     numbered = max(sizes.objects, round(sizes.objects * FACTS["private_share"]))
     listed = [rank * numbered // sizes.objects for rank in range(sizes.objects)]
     number, everything = ObjectNumbers(numbered, seed), list(range(numbered))
     agents, exhibitions = AgentNumbers(sizes.agents), ExhibitionNumbers(sizes.exhibitions)
-    shelves = {
-        "objects": Shelf("object", listed, number, numbered),
-        "agents": Shelf("agent", list(range(sizes.agents)), agents, sizes.agents),
-        "exhibitions": Shelf(
+    listings = {
+        "objects": Listing("object", listed, number, numbered),
+        "agents": Listing("agent", list(range(sizes.agents)), agents, sizes.agents),
+        "exhibitions": Listing(
             "exhibition", list(range(sizes.exhibitions)), exhibitions, sizes.exhibitions
         ),
-        "concepts": Shelf("concept", list(range(sizes.concepts)), concept_number, sizes.concepts),
-        "private_objects": Shelf("object", everything, number, numbered),
+        "concepts": Listing("concept", list(range(sizes.concepts)), concept_number, sizes.concepts),
+        "private_objects": Listing("object", everything, number, numbered),
     }
-    shelves["private_objects"].inserted = shelves["objects"].inserted
-    return shelves
+    listings["private_objects"].inserted = listings["objects"].inserted
+    return listings
 
 
 def _object_titles(dice: Random, kind: str) -> dict[str, str]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from mplus_crawler.sandbox.dmg.limits import UNLIMITED
+from mplus_crawler.sandbox.dmg.listing import Listing
 from mplus_crawler.sandbox.dmg.museum import Museum
 from mplus_crawler.sandbox.dmg.query import leading_int
 from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, NAMES, Place
-from mplus_crawler.sandbox.dmg.shelf import Shelf
 from mplus_crawler.sandbox.facts.dmg import FACTS
 from mplus_crawler.sandbox.faults import (
     STATUS,
@@ -71,18 +71,18 @@ class Faults:
         faults = _DIALECT.read_all(specs, self._seed, len(self._faults))
         for fault in faults:
             if fault.kind in _ROWS:
-                self._shelf(fault)
+                self._listing(fault)
         for fault in faults:
             if fault.kind == "poison":
-                shelf = self._shelf(fault)
-                shelf.poison.add(shelf.keys[fault.options["row"] - 1])
+                listing = self._listing(fault)
+                listing.poison.add(listing.keys[fault.options["row"] - 1])
         self._faults += faults
 
     def clear(self) -> None:
         """Deactivate all faults; rows that were added or removed stay so."""
         self._faults.clear()
         for name in COLLECTIONS:
-            self._museum.shelf(name).poison.clear()
+            self._museum.listing(name).poison.clear()
 
     def due(self, place: Place, tier: str) -> Due:
         """Return the faults of this request, in the order of their activation."""
@@ -92,19 +92,19 @@ class Faults:
         """Add and remove rows, after the response to the request that triggers these faults."""
         for fault in due:
             if fault.kind in ("insert", "delete"):
-                shelf, at = self._shelf(fault), fault.options["at"]
-                shelf.insert(at) if fault.kind == "insert" else shelf.delete(at)
+                listing, at = self._listing(fault), fault.options["at"]
+                listing.insert(at) if fault.kind == "insert" else listing.delete(at)
                 self._museum.forget()
 
-    def _shelf(self, fault: Fault) -> Shelf:
+    def _listing(self, fault: Fault) -> Listing:
         name = fault.selectors["path"]
         if name not in COLLECTIONS:
             raise ValueError(f"fault: {fault.kind} knows no collection {name!r}")
-        shelf = self._museum.shelf(name)
+        listing = self._museum.listing(name)
         row = fault.options.get("row")
-        if row is not None and not 0 < row <= len(shelf.keys):
+        if row is not None and not 0 < row <= len(listing.keys):
             raise ValueError(f"fault: {name} has no row {row} to {fault.kind}")
-        return shelf
+        return listing
 
 
 def _concerns(fault: Fault, place: Place, tier: str) -> bool:

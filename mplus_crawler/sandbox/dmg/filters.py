@@ -27,7 +27,7 @@ class Selector:
         """Return the keys of the selected rows in the requested order."""
         asked = {k: v for k, v in query.values.items() if k not in ("fullRecord", "colors")}
         if not asked:
-            return self._rows.shelves[name].keys
+            return self._rows.listings[name].keys
         question = (name, *(f"{k}={v}" for k, v in asked.items()))
         if question not in self._kept:
             while len(self._kept) >= SELECTIONS_KEPT:
@@ -36,8 +36,8 @@ class Selector:
         return self._kept[question]
 
     def _select(self, name: str, query: Query) -> Sequence[int]:
-        shelf = self._rows.shelves[name]
-        rows = [self._rows.row(shelf.kind, key) for key in shelf.keys]
+        listing = self._rows.listings[name]
+        rows = [self._rows.row(listing.kind, key) for key in listing.keys]
         if name == "objects" and (agent := query.values.get("agent")):
             return [row.key for row in rows if isinstance(row, ObjectRow) and self._by(row, agent)]
         tests = [
@@ -52,7 +52,7 @@ class Selector:
 
     def _by(self, row: ObjectRow, agent: str) -> bool:
         pid = agent.rpartition("/")[2]
-        return any(self._rows.shelves["agents"].pid(maker) == pid for maker in row.makers)
+        return any(self._rows.listings["agents"].pid(maker) == pid for maker in row.makers)
 
 
 def _in_order(rows: list[Row], query: Query) -> list[Row]:

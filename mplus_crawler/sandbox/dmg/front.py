@@ -8,17 +8,17 @@ from time import monotonic, time
 
 from aiohttp import web
 
-from mplus_crawler.sandbox.answers import Answer, unless_fresh
-from mplus_crawler.sandbox.dmg import spoilt
-from mplus_crawler.sandbox.dmg.answers import page_of_html, plain_json
+from mplus_crawler.sandbox.dmg import effects
 from mplus_crawler.sandbox.dmg.data import Collection, Sizes
 from mplus_crawler.sandbox.dmg.faults import Faults
 from mplus_crawler.sandbox.dmg.limits import UNLIMITED, Statistics, Tier, read_tiers
 from mplus_crawler.sandbox.dmg.museum import Museum
+from mplus_crawler.sandbox.dmg.responses import page_of_html, plain_json
 from mplus_crawler.sandbox.dmg.routes import Place, locate
 from mplus_crawler.sandbox.facts.dmg import FACTS
 from mplus_crawler.sandbox.faults import Due, delay
 from mplus_crawler.sandbox.options import Options
+from mplus_crawler.sandbox.responses import Response, unless_fresh
 from mplus_crawler.sandbox.wire import Delivery
 
 _CORS = {"Access-Control-Allow-Origin": "*"}
@@ -44,7 +44,7 @@ class Front:
         if self._links_are_local:
             self.museum.base = self._rows.base = base_url
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         """Respond to one request."""
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_CORS | _METHODS)
@@ -55,9 +55,9 @@ class Front:
         try:
             await self._exchange(place, tier, delivery)
         except ConnectionError:
-            pass  # the client left before the end of its answer
+            pass  # the client left before the end of its response
         finally:
-            self.statistics.answered(tally, place.target, arrival, delivery.status)
+            self.statistics.responded(tally, place.target, arrival, delivery.status)
         return delivery.response
 
     def _tier(self, place: Place) -> Tier | None:
@@ -74,8 +74,8 @@ class Front:
         due = self.faults.due(place, tier.name if tier else UNLIMITED)
         if wait := self._latency + delay(due):
             await asyncio.sleep(wait)
-        answer = spoilt.instead(due) or self._answer(place, delivery.request, due)
-        await delivery.send(_with(rate, answer), due)
+        response = effects.instead(due) or self._respond(place, delivery.request, due)
+        await delivery.send(_with(rate, response), due)
         self.faults.move_rows(due)
 
     def _admit(self, tier: Tier | None, request: web.Request) -> tuple[bool, Mapping[str, str]]:
@@ -85,20 +85,20 @@ class Front:
         allowed = meter.hit(now)
         return allowed, meter.headers(now, allowed)
 
-    def _answer(self, place: Place, request: web.Request, due: Due) -> Answer:
+    def _respond(self, place: Place, request: web.Request, due: Due) -> Response:
         if request.method not in ("GET", "HEAD"):
             path = place.target.partition("?")[0]
             return page_of_html(404, f"Cannot {request.method} {path}")
         if any(fault.kind == "database" for fault in due):
             return self.museum.failing(place)
         asked = request.headers
-        answer = self.museum.answer(place, asked, lambda page: spoilt.change(page, due))
-        return unless_fresh(answer, asked)
+        response = self.museum.respond(place, asked, lambda page: effects.change(page, due))
+        return unless_fresh(response, asked)
 
 
-def _with(rate: Mapping[str, str], answer: Answer) -> Answer:
-    answer.headers = {**_COMMON, **rate, **answer.headers}
-    return answer
+def _with(rate: Mapping[str, str], response: Response) -> Response:
+    response.headers = {**_COMMON, **rate, **response.headers}
+    return response
 
 
 def _client(request: web.Request) -> str:

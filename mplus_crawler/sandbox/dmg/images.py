@@ -5,11 +5,11 @@ from __future__ import annotations
 from urllib.parse import urljoin
 from zlib import compress, crc32
 
-from mplus_crawler.sandbox.answers import Answer
-from mplus_crawler.sandbox.dmg.answers import page_of_html
 from mplus_crawler.sandbox.dmg.data import Collection, ObjectRow
+from mplus_crawler.sandbox.dmg.responses import page_of_html
 from mplus_crawler.sandbox.dmg.routes import IMAGES
 from mplus_crawler.sandbox.facts.dmg import FACTS, URI, WORDS, Json
+from mplus_crawler.sandbox.responses import Response
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # One grey point: width and height 1, eight bits, greyscale.
@@ -41,7 +41,7 @@ def has_rights(rows: Collection, row: ObjectRow, number: int) -> bool:
     return crc32(f"{row.pid}/{number}".encode()) < rows.rights * 2**32
 
 
-def picture(rows: Collection, path: str) -> Answer:
+def picture(rows: Collection, path: str) -> Response:
     """Return the picture at *path*; each image and size has different bytes."""
     name, _, size = path.partition("/")
     stem = name.removesuffix(".jpg")
@@ -49,12 +49,12 @@ def picture(rows: Collection, path: str) -> Answer:
         pid, number = bytes.fromhex(stem[:-1]).decode(), int(stem[-1:])
     except ValueError:
         pid, number = "", 0
-    key = rows.shelves["private_objects"].find(pid)
+    key = rows.listings["private_objects"].find(pid)
     if key is None or number >= rows.object(key).images or size.count("/") != 3:
         return page_of_html(404, "Image not found")
     body = _chunk(b"IHDR", _HEAD) + _chunk(b"tEXt", b"Comment\0" + path.encode())
     body += _chunk(b"IDAT", compress(b"\0\x80")) + _chunk(b"IEND", b"")
-    return Answer(200, _SIGNATURE + body, {"Content-Type": "image/png"})
+    return Response(200, _SIGNATURE + body, {"Content-Type": "image/png"})
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -30,7 +30,7 @@ class Indexes:
         """Drop the counts, because rows were added or removed."""
         self._kept.clear()
 
-    def answer(self, name: str, query_string: str, base: str) -> Json:
+    def respond(self, name: str, query_string: str, base: str) -> Json:
         """Return the index *name*."""
         query = {key: values[-1] for key, values in parse_qs(query_string).items()}
         if name == "dominant":
@@ -43,11 +43,11 @@ class Indexes:
         return self._kept[question]
 
     def _objects(self, on_display: bool = False) -> Iterable[ObjectRow]:
-        rows = (self._rows.object(key) for key in self._rows.shelves["objects"].keys)
+        rows = (self._rows.object(key) for key in self._rows.listings["objects"].keys)
         return (row for row in rows if row.on_display or not on_display)
 
     def _agents(self) -> Iterable[AgentRow]:
-        return (self._rows.agent(key) for key in self._rows.shelves["agents"].keys)
+        return (self._rows.agent(key) for key in self._rows.listings["agents"].keys)
 
     def _types(self, base: str, on_display: bool) -> Json:
         counts = Counter(label for row in self._objects(on_display) for label in row.types)

@@ -162,7 +162,7 @@ class Statistics:
         return self._meters[key]
 
     def arrived(self, tier: Tier | None, path: str, time: float) -> Tally:
-        """Count a request; pass the tally to :meth:`answered` after the response."""
+        """Count a request; pass the tally to :meth:`responded` after the response."""
         tally = self._tallies[tier.name if tier else UNLIMITED]
         tally.requests += 1
         tally.in_flight += 1
@@ -171,7 +171,7 @@ class Statistics:
         self._paths[path] += 1
         return tally
 
-    def answered(self, tally: Tally, target: str, arrival: float, status: int) -> None:
+    def responded(self, tally: Tally, target: str, arrival: float, status: int) -> None:
         """Count the response; status 0 is a connection that broke before it."""
         tally.in_flight -= 1
         tally.statuses[status] += 1

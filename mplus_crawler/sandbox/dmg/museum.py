@@ -8,24 +8,24 @@ from urllib.parse import parse_qs, quote
 
 import orjson
 
-from mplus_crawler.sandbox.answers import Answer
-from mplus_crawler.sandbox.dmg.answers import (
+from mplus_crawler.sandbox.dmg.data import AgentRow, Collection, ObjectRow
+from mplus_crawler.sandbox.dmg.filters import Selector
+from mplus_crawler.sandbox.dmg.images import picture
+from mplus_crawler.sandbox.dmg.indexes import Indexes, catalogue, description
+from mplus_crawler.sandbox.dmg.listing import Listing
+from mplus_crawler.sandbox.dmg.query import Query, RefusedError, read_query
+from mplus_crawler.sandbox.dmg.records import Records
+from mplus_crawler.sandbox.dmg.responses import (
     linked_data,
     page_of_html,
     plain_json,
     validators,
 )
-from mplus_crawler.sandbox.dmg.data import AgentRow, Collection, ObjectRow
-from mplus_crawler.sandbox.dmg.filters import Selector
-from mplus_crawler.sandbox.dmg.images import picture
-from mplus_crawler.sandbox.dmg.indexes import Indexes, catalogue, description
-from mplus_crawler.sandbox.dmg.query import Query, RefusedError, read_query
-from mplus_crawler.sandbox.dmg.records import Records
 from mplus_crawler.sandbox.dmg.retired import retired
 from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place
-from mplus_crawler.sandbox.dmg.shelf import Shelf
 from mplus_crawler.sandbox.dmg.version1 import Version1
 from mplus_crawler.sandbox.facts.dmg import BASE, FACTS, Json, context, iri
+from mplus_crawler.sandbox.responses import Response
 
 _SERVER_ERROR = {"error": "Internal Server Error"}
 
@@ -45,7 +45,7 @@ class Page:
         """Return the URL of another page of the same query."""
         return f"{self.head['@id']}?{self.query.link(number)}"
 
-    def answer(self) -> Answer:
+    def respond(self) -> Response:
         """Return the page as a response."""
         view = {"@id": self.view["@id"], "@type": "hydra:PartialCollectionView", **self.view}
         head = orjson.dumps({**self.head, "hydra:totalItems": self.total, "hydra:view": view})
@@ -67,20 +67,20 @@ class Museum:
         self._v1 = v1
         self._version1 = Version1(rows)
 
-    def answer(
+    def respond(
         self, place: Place, asked: Mapping[str, str], change: Callable[[Page], None]
-    ) -> Answer:
+    ) -> Response:
         """Return the response; *change* is applied to a page of a collection."""
         try:
             if place.name in COLLECTIONS:
                 page = self._page(place, asked)
                 change(page)
-                return page.answer()
+                return page.respond()
             return self._other(place, asked)
         except RefusedError as refusal:
             return linked_data(refusal.status, refusal.body, refusal.headers)
 
-    def failing(self, place: Place) -> Answer:
+    def failing(self, place: Place) -> Response:
         """Return the response while the database is down: a 404 for most single records."""
         if place.name == PRIVATE:
             return linked_data(401, {"error": FACTS["message"]["unauthorised"]})
@@ -88,9 +88,9 @@ class Museum:
             return linked_data(404, {"error": f"{place.name.capitalize()} not found"})
         return linked_data(500, _SERVER_ERROR)
 
-    def shelf(self, name: str) -> Shelf:
+    def listing(self, name: str) -> Listing:
         """Return the rows of a collection; call :meth:`forget` after changing them."""
-        return self._rows.shelves[name]
+        return self._rows.listings[name]
 
     def forget(self) -> None:
         """Drop selections and counts, because rows were added or removed."""
@@ -99,8 +99,8 @@ class Museum:
 
     def truth(self) -> Json:
         """Return the content of a perfect harvest of each collection, by canonical id."""
-        truth = {name: _truth(shelf) for name, shelf in self._rows.shelves.items()}
-        objects = self._rows.shelves["objects"]
+        truth = {name: _truth(listing) for name, listing in self._rows.listings.items()}
+        objects = self._rows.listings["objects"]
         fates = {key: self._rows.fate(key) for key in range(objects.numbered)}
         removed = [objects.pid(key) for key, fate in fates.items() if fate == "removed"]
         truth["objects"]["removed"] = [iri("object", quote(pid, safe="")) for pid in removed]
@@ -124,7 +124,7 @@ class Museum:
     def _members(self, name: str, query: Query, keys: Sequence[int]) -> list[bytes]:
         if not query.is_true("fullRecord"):
             return [orjson.dumps(self._records.stub(name, key, self.base)) for key in keys]
-        if not self._rows.shelves[name].poison.isdisjoint(keys):
+        if not self._rows.listings[name].poison.isdisjoint(keys):
             raise RefusedError(500, _SERVER_ERROR)
         colours = query.is_true("colors")
         return [self._records.full(name, key, colours) for key in keys]
@@ -151,7 +151,7 @@ class Museum:
         page.links = {} if unknown else links
         return page
 
-    def _other(self, place: Place, asked: Mapping[str, str]) -> Answer:
+    def _other(self, place: Place, asked: Mapping[str, str]) -> Response:
         match place.name:
             case "catalogue":
                 return linked_data(200, catalogue(self.base))
@@ -160,42 +160,42 @@ class Museum:
             case "v1" if self._v1 == "gone":
                 return retired(asked.get("Accept", "*/*"))
             case "v1" if self._v1 == "live":
-                return self._version1.answer(place)
+                return self._version1.respond(place)
             case "image":
                 return picture(self._rows, place.path)
             case "undecodable":
                 return page_of_html(400, f"URIError: Failed to decode param '{place.pid}'")
             case name if name in INDEXES:
-                return linked_data(200, self._indexes.answer(name, place.query, self.base))
+                return linked_data(200, self._indexes.respond(name, place.query, self.base))
             case name if name in KINDS:
                 return self._record(place)
         return page_of_html(404, f"Cannot GET {place.target.partition('?')[0]}")
 
-    def _record(self, place: Place) -> Answer:
+    def _record(self, place: Place) -> Response:
         name = f"{place.name}s"
-        shelf = self._rows.shelves[name]
-        key = shelf.find(place.pid)
+        listing = self._rows.listings[name]
+        key = listing.find(place.pid)
         if name == "objects":
-            self._check_fate(shelf, place.pid, key)
+            self._check_fate(listing, place.pid, key)
         if key is None:
             raise RefusedError(404, {"error": f"{place.name.capitalize()} not found"})
-        if key in shelf.poison or (name == "exhibitions" and key in shelf.bare):
+        if key in listing.poison or (name == "exhibitions" and key in listing.bare):
             error = {"error": f"Error fetching {place.name} data"}
             raise RefusedError(500, _SERVER_ERROR if name == "objects" else error)
-        row = self._rows.row(shelf.kind, key)
+        row = self._rows.row(listing.kind, key)
         dated = isinstance(row, ObjectRow | AgentRow)
         headers = validators(row.pid, row.modified) if dated else {}
         colours = _last(place.query, "colors") == "true"
         return linked_data(200, self._records.full(name, key, colours), headers)
 
-    def _check_fate(self, shelf: Shelf, pid: str, key: int | None) -> None:
+    def _check_fate(self, listing: Listing, pid: str, key: int | None) -> None:
         fate = None if key is None else self._rows.fate(key)
         if pid == "REMOVED" or fate == "removed":
             raise RefusedError(410, {"error": FACTS["message"]["removed"]})
         if fate == "unhealthy":
             raise self._moved("UNHEALTHY")
-        if key in shelf.merged:
-            raise self._moved(shelf.pid(shelf.merged[key]))
+        if key in listing.merged:
+            raise self._moved(listing.pid(listing.merged[key]))
 
     def _moved(self, pid: str) -> RefusedError:
         address = iri("object", pid, self.base)
@@ -208,18 +208,18 @@ def _last(query_string: str, name: str) -> str:
     return parse_qs(query_string).get(name, [""])[-1]
 
 
-def _truth(shelf: Shelf) -> Json:
+def _truth(listing: Listing) -> Json:
     def ids(keys: Iterable[int]) -> list[str]:
-        return sorted(iri(shelf.kind, quote(shelf.pid(key), safe="")) for key in keys)
+        return sorted(iri(listing.kind, quote(listing.pid(key), safe="")) for key in keys)
 
-    listed = set(shelf.keys)
+    listed = set(listing.keys)
     return {
-        "total": len(shelf.keys),
-        "ids": ids(shelf.keys),
-        "invalid": ids(listed & shelf.invalid.keys()),
+        "total": len(listing.keys),
+        "ids": ids(listing.keys),
+        "invalid": ids(listed & listing.invalid.keys()),
         # Rows without linked data have no @id; exhibitions have one, and no @type.
-        "null": ids(listed & shelf.bare if shelf.kind != "exhibition" else ()),
-        "untyped": ids(listed & shelf.bare if shelf.kind == "exhibition" else ()),
-        "poison": ids(listed & shelf.poison),
-        "merged": ids(listed & shelf.merged.keys()),
+        "null": ids(listed & listing.bare if listing.kind != "exhibition" else ()),
+        "untyped": ids(listed & listing.bare if listing.kind == "exhibition" else ()),
+        "poison": ids(listed & listing.poison),
+        "merged": ids(listed & listing.merged.keys()),
     }

@@ -187,7 +187,7 @@ def _creation(rows: Collection, me: str, row: ObjectRow) -> Json:
 
 def _maker(rows: Collection, key: int) -> Json:
     return {
-        "@id": iri("agent", rows.shelves["agents"].pid(key)),
+        "@id": iri("agent", rows.listings["agents"].pid(key)),
         "@type": "crm:E39_Actor",
         "rdfs:label": agent_name(key),
     }
@@ -228,7 +228,7 @@ def _add_links(rows: Collection, row: ObjectRow, record: Json, dice: Random) -> 
 
 def _exhibition(rows: Collection, key: int) -> Json:
     return {
-        "@id": iri("exhibition", rows.shelves["exhibitions"].pid(key)),
+        "@id": iri("exhibition", rows.listings["exhibitions"].pid(key)),
         "@type": "crm:E7_Activity",
         "rdfs:label": exhibition_titles(key)["NLD"],
     }

@@ -33,12 +33,12 @@ class Records:
     def __init__(self, rows: Collection) -> None:
         self._rows = rows
         self._written = {
-            name: lru_cache(ROWS_KEPT)(partial(self._write, name)) for name in rows.shelves
+            name: lru_cache(ROWS_KEPT)(partial(self._write, name)) for name in rows.listings
         }
 
     def stub(self, name: str, key: int, base: str) -> Json:
         """Return a member of a collection without ``fullRecord=true``."""
-        kind = self._rows.shelves[name].kind
+        kind = self._rows.listings[name].kind
         row = self._rows.row(kind, key)
         if isinstance(row, ObjectRow):
             # Observed on the wire: the private collection doubles a slash in its ids.
@@ -56,9 +56,9 @@ class Records:
         return self._written[name](key, colours)
 
     def _write(self, name: str, key: int, colours: bool) -> bytes:
-        shelf = self._rows.shelves[name]
-        row = self._rows.row(shelf.kind, key)
-        record = {} if key in shelf.bare else self._stored(shelf.kind, row)
+        listing = self._rows.listings[name]
+        row = self._rows.row(listing.kind, key)
+        record = {} if key in listing.bare else self._stored(listing.kind, row)
         if isinstance(row, AgentRow):
             add_to_agent(self._rows, row, record)
         elif isinstance(row, ObjectRow):
@@ -66,10 +66,10 @@ class Records:
                 add_to_object(self._rows, row, record)
             if colours and row.palette:
                 record["crm:P65_shows_visual_item"] = visual_item(self._rows, row)
-        elif key in shelf.bare:
-            record |= _unlinked(shelf.kind, row)
-        if key in shelf.invalid:
-            _spoil(record, shelf.invalid[key])
+        elif key in listing.bare:
+            record |= _unlinked(listing.kind, row)
+        if key in listing.invalid:
+            _spoil(record, listing.invalid[key])
         return orjson.dumps(record)
 
     def _stored(self, kind: str, row: Row) -> Json:
@@ -96,8 +96,8 @@ def _exhibition_record(rows: Collection, row: Row) -> Json:
         "crm:P1_is_identified_by": [internal_number(me, row.pid), *appellations(row.titles)],
         "crm:P4_has_time-span": span(f"{year}-03-01/{year}-06-30"),
         "crm:P16_used_specific_object": [
-            {"@id": iri("object", rows.shelves["objects"].pid(key)), "@type": OBJECT}
-            for key in some(dice, range(rows.shelves["objects"].numbered), (0, 0, 1, 3))
+            {"@id": iri("object", rows.listings["objects"].pid(key)), "@type": OBJECT}
+            for key in some(dice, range(rows.listings["objects"].numbered), (0, 0, 1, 3))
         ],
     }
     if dice.random() < 0.3:

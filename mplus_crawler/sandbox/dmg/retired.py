@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 
-from mplus_crawler.sandbox.answers import HTML, Answer
-from mplus_crawler.sandbox.dmg.answers import plain_json
+from mplus_crawler.sandbox.dmg.responses import plain_json
 from mplus_crawler.sandbox.facts.dmg import BASE, FACTS
+from mplus_crawler.sandbox.responses import HTML, Response
 
 _HTML_PAGE = b"<!doctype html><title>Retired</title><p>API v1 has been retired.</p>"
 
 
-def retired(accept: str) -> Answer:
+def retired(accept: str) -> Response:
     """Return 410 with the headers of RFC 9745 and RFC 8594, as JSON or HTML by *accept*."""
     facts = FACTS["v1"]
-    answer = plain_json(
+    response = plain_json(
         410,
         {
             "status": 410,
@@ -25,14 +25,14 @@ def retired(accept: str) -> Answer:
         },
     )
     if _weight(accept, "text/html") > _weight(accept, "application/json"):
-        answer = Answer(410, _HTML_PAGE, {"Content-Type": HTML})
-    answer.headers |= {
+        response = Response(410, _HTML_PAGE, {"Content-Type": HTML})
+    response.headers |= {
         "Link": f'<{BASE}>; rel="successor-version"',
         "Deprecation": "true",
         "Sunset": facts["sunset"],
         "Cache-Control": f"public, max-age={facts['max_age']}",
     }
-    return answer
+    return response
 
 
 def _weight(accept: str, kind: str) -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote, urlencode, urljoin
 
-from mplus_crawler.sandbox.answers import Answer
-from mplus_crawler.sandbox.dmg.answers import linked_data, page_of_html
 from mplus_crawler.sandbox.dmg.data import AgentRow, Collection, ObjectRow, Row
 from mplus_crawler.sandbox.dmg.query import leading_int
+from mplus_crawler.sandbox.dmg.responses import linked_data, page_of_html
 from mplus_crawler.sandbox.dmg.routes import Place
 from mplus_crawler.sandbox.dmg.shapes import SHORT_LANGUAGES, in_languages, sentence
 from mplus_crawler.sandbox.facts.dmg import BASE, FACTS, URI, WORDS, Json, iri
+from mplus_crawler.sandbox.responses import Response
 
 _FACTS = FACTS["v1"]
 _ROOT = urljoin(BASE, _FACTS["root"])
@@ -25,25 +25,25 @@ class Version1:
     def __init__(self, rows: Collection) -> None:
         self._rows = rows
 
-    def answer(self, place: Place) -> Answer:
+    def respond(self, place: Place) -> Response:
         """Return a page of a collection, a single record, or a 404."""
         below = place.path[len(_FACTS["root"]) :].strip("/")
         folder, _, pid = below.rpartition("/")
         query = dict(parse_qsl(place.query))
         if below in _FACTS["collection"]:
-            answer = self._page(below, query)
+            response = self._page(below, query)
         elif f"{folder}s" in _FACTS["collection"]:
-            answer = self._single(f"{folder}s", unquote(pid).removesuffix(".json"))
+            response = self._single(f"{folder}s", unquote(pid).removesuffix(".json"))
         else:
-            answer = page_of_html(404, f"Cannot GET {place.target.partition('?')[0]}")
-        answer.headers |= {
+            response = page_of_html(404, f"Cannot GET {place.target.partition('?')[0]}")
+        response.headers |= {
             "Deprecation": "true",
             "Sunset": _FACTS["announced"],
             "Link": f'<{BASE}>; rel="successor-version"',
         }
-        return answer
+        return response
 
-    def _page(self, path: str, query: Mapping[str, str]) -> Answer:
+    def _page(self, path: str, query: Mapping[str, str]) -> Response:
         facts = _FACTS["collection"][path]
         asked = {**facts["defaults"], **query}
         number = max(1, leading_int(asked.pop("pageNumber", "1")))
@@ -82,19 +82,19 @@ class Version1:
         return linked_data(200, document)
 
     def _keys(self, path: str, asked: Mapping[str, str]) -> list[int]:
-        keys = self._rows.shelves[_name(path)].keys
+        keys = self._rows.listings[_name(path)].keys
         if asked.get("hasImages") != "true":
             return keys
         return [key for key in keys if self._rows.object(key).manifest]
 
-    def _single(self, path: str, pid: str) -> Answer:
-        key = self._rows.shelves[_name(path)].find(pid)
+    def _single(self, path: str, pid: str) -> Response:
+        key = self._rows.listings[_name(path)].find(pid)
         if key is None:
             return linked_data(404, {"error": "No data found."})
         return linked_data(200, self._record(path, key))
 
     def _row(self, path: str, key: int) -> Row:
-        return self._rows.row(self._rows.shelves[_name(path)].kind, key)
+        return self._rows.row(self._rows.listings[_name(path)].kind, key)
 
     def _stub(self, path: str, key: int) -> Json:
         facts, pid = _FACTS["collection"][path], self._row(path, key).pid

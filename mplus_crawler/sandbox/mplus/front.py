@@ -11,7 +11,6 @@ from typing import Any
 
 from aiohttp import web
 
-from mplus_crawler.sandbox.answers import HTML, Answer, tagged, unless_fresh
 from mplus_crawler.sandbox.facts.mplus import FACTS, MESSAGE
 from mplus_crawler.sandbox.faults import Due, delay
 from mplus_crawler.sandbox.mplus.calls import CallRequest
@@ -22,6 +21,7 @@ from mplus_crawler.sandbox.mplus.museum import Museum, refused
 from mplus_crawler.sandbox.mplus.roots import Call
 from mplus_crawler.sandbox.mplus.statistics import Statistics
 from mplus_crawler.sandbox.options import Options
+from mplus_crawler.sandbox.responses import HTML, Response, tagged, unless_fresh
 from mplus_crawler.sandbox.wire import Delivery
 
 _COOKIE = "connect.sid"
@@ -58,7 +58,7 @@ class Front:
         if "museum" in self.__dict__:
             self.museum.cache.clear()
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         """Respond to one call."""
         arrival, delivery = monotonic(), Delivery(request)
         self.statistics.arrived(arrival)
@@ -68,7 +68,7 @@ class Front:
         except ConnectionError:
             pass  # the client left before the end of the response
         finally:
-            self.statistics.answered(arrival, asked, delivery.status)
+            self.statistics.responded(arrival, asked, delivery.status)
         return delivery.response
 
     async def _exchange(
@@ -79,42 +79,44 @@ class Front:
             roots += [(step.name, operation.arguments(step)) for step in operation.roots]
         due = self.faults.of_call([(name, given.get("page", 0)) for name, given in roots])
         call = Call(next(self._numbers))
-        answer = self._refusal(request, due) or self._answer(request, operation, call, delivery)
+        response = self._refusal(request, due) or self._respond(request, operation, call, delivery)
         if wait := self._options.latency + delay(due) + call.wait:
             await asyncio.sleep(wait)
-        await delivery.send(answer, due)
+        await delivery.send(response, due)
         if self.faults.move_records(due):
             self.museum.forget()
 
-    def _refusal(self, request: CallRequest, due: Due) -> Answer | None:
+    def _refusal(self, request: CallRequest, due: Due) -> Response | None:
         """The response of a gate in front of the API, if any."""
         if self._options.mplus_key and request.key != self._options.mplus_key:
             return refused(401, MESSAGE["key"])
         return instead(due)
 
-    def _answer(
-        self, request: CallRequest, operation: Operation | Answer, call: Call, delivery: Delivery
-    ) -> Answer:
+    def _respond(
+        self, request: CallRequest, operation: Operation | Response, call: Call, delivery: Delivery
+    ) -> Response:
         if request.method == "OPTIONS":
-            answer = tagged(Answer(200, b"OK", dict(_PREFLIGHT)))
-        elif isinstance(operation, Answer):
-            answer = operation
+            response = tagged(Response(200, b"OK", dict(_PREFLIGHT)))
+        elif isinstance(operation, Response):
+            response = operation
         else:
-            answer = self.museum.execute(operation, call)
+            response = self.museum.execute(operation, call)
             self.statistics.writes += call.writes
-        if answer.headers["Content-Type"] == HTML and answer.status != 200:
-            return answer  # sent before sessions are handled
-        self._keep_session(answer, delivery.request)
-        return unless_fresh(answer, delivery.request.headers) if request.method == "GET" else answer
+        if response.headers["Content-Type"] == HTML and response.status != 200:
+            return response  # sent before sessions are handled
+        self._keep_session(response, delivery.request)
+        if request.method != "GET":
+            return response
+        return unless_fresh(response, delivery.request.headers)
 
-    def _keep_session(self, answer: Answer, request: web.Request) -> None:
+    def _keep_session(self, response: Response, request: web.Request) -> None:
         """Start a session for every call without the cookie of one."""
         if request.cookies.get(_COOKIE) in self._sessions:
             return
         session = f"s%3A{token_urlsafe(24)}.{token_urlsafe(32)}"
         self._sessions.add(session)
         self.statistics.sessions += 1
-        answer.headers["Set-Cookie"] = f"{_COOKIE}={session}; Path=/; HttpOnly"
+        response.headers["Set-Cookie"] = f"{_COOKIE}={session}; Path=/; HttpOnly"
 
 
 async def _asked(request: web.Request) -> CallRequest:

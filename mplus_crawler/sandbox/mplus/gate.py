@@ -6,38 +6,38 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from mplus_crawler.sandbox.answers import HTML, Answer
 from mplus_crawler.sandbox.facts.mplus import FACTS
 from mplus_crawler.sandbox.faults import Due
 from mplus_crawler.sandbox.mplus.museum import refused
+from mplus_crawler.sandbox.responses import HTML, Response
 
 
-def instead(due: Due) -> Answer | None:
+def instead(due: Due) -> Response | None:
     """The response that replaces the API's, if a fault has one."""
-    answers = (_INSTEAD[fault.kind](fault.options) for fault in due if fault.kind in _INSTEAD)
-    return next(answers, None)
+    responses = (_INSTEAD[fault.kind](fault.options) for fault in due if fault.kind in _INSTEAD)
+    return next(responses, None)
 
 
-def _status(options: Mapping[str, Any]) -> Answer:
+def _status(options: Mapping[str, Any]) -> Response:
     code: HTTPStatus = options["code"]
     message = FACTS["gate"].get(str(int(code)), code.phrase)
-    answer = _page(code, code.phrase) if options["html"] else refused(code, message)
+    response = _page(code, code.phrase) if options["html"] else refused(code, message)
     if options["retry_after"] is not None:
-        answer.headers["Retry-After"] = str(options["retry_after"])
-    return answer
+        response.headers["Retry-After"] = str(options["retry_after"])
+    return response
 
 
-def _redirect(options: Mapping[str, Any]) -> Answer:
+def _redirect(options: Mapping[str, Any]) -> Response:
     url = options["url"] or FACTS["gate"]["redirect"]
-    return Answer(options["code"], b"", {"Location": url, "Content-Type": HTML})
+    return Response(options["code"], b"", {"Location": url, "Content-Type": HTML})
 
 
-def _page(status: int, title: str) -> Answer:
+def _page(status: int, title: str) -> Response:
     page = f"<!DOCTYPE html><html><title>{title}</title><h1>{title}</h1></html>"
-    return Answer(status, page.encode(), {"Content-Type": HTML})
+    return Response(status, page.encode(), {"Content-Type": HTML})
 
 
-_INSTEAD: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
+_INSTEAD: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
     "status": _status,
     "html": lambda _: _page(HTTPStatus.OK, FACTS["gate"]["dashboard"]),
     "redirect": _redirect,

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from mplus_crawler.sandbox.answers import JSON, Answer, error_page, tagged
 from mplus_crawler.sandbox.facts.mplus import CHINESE, ENGLISH, FACTS, MESSAGE, Json
 from mplus_crawler.sandbox.mplus.aggregates import Aggregates
 from mplus_crawler.sandbox.mplus.cache import Cache
@@ -19,6 +18,7 @@ from mplus_crawler.sandbox.mplus.roots import Call, Roots
 from mplus_crawler.sandbox.mplus.schema import RefusedError
 from mplus_crawler.sandbox.mplus.search import Backend
 from mplus_crawler.sandbox.options import Options
+from mplus_crawler.sandbox.responses import JSON, Response, error_page, tagged
 
 _HEADERS: dict[str, str] = FACTS["headers"]
 _MAY_FALL_BACK = {
@@ -38,12 +38,12 @@ class Museum:
         counts = Aggregates(self.collection)
         self._roots = Roots(self._backend, counts, self.cache, self.faults)
 
-    def operation(self, asked: CallRequest) -> Operation | Answer:
+    def operation(self, asked: CallRequest) -> Operation | Response:
         """The operation of a request, or the error response."""
         if asked.method not in ("GET", "HEAD", "POST"):
-            answer = _errors(405, [{"message": MESSAGE["method"]}])
-            answer.headers["Allow"] = "GET, POST"
-            return answer
+            response = _errors(405, [{"message": MESSAGE["method"]}])
+            response.headers["Allow"] = "GET, POST"
+            return response
         try:
             return Operation(*read_call(asked))
         except UnreadableCallError as problem:
@@ -51,7 +51,7 @@ class Museum:
         except RefusedError as refusal:
             return _errors(refusal.status, refusal.errors)
 
-    def execute(self, operation: Operation, call: Call) -> Answer:
+    def execute(self, operation: Operation, call: Call) -> Response:
         """The API's response; errors of resolvers don't change its status."""
         body = operation.execute(lambda name, given: self._roots.resolve(name, given, call))
         return _json(200, body)
@@ -77,7 +77,7 @@ class Museum:
         }
 
 
-def refused(status: int, message: str) -> Answer:
+def refused(status: int, message: str) -> Response:
     """An error response from in front of the API."""
     return _errors(status, [{"message": message}])
 
@@ -98,10 +98,10 @@ def _ids(documents: Iterable[Document]) -> list[int]:
     return [document.id for document in documents]
 
 
-def _errors(status: int, errors: list[Any]) -> Answer:
+def _errors(status: int, errors: list[Any]) -> Response:
     return _json(status, {"errors": errors})
 
 
-def _json(status: int, body: Json) -> Answer:
+def _json(status: int, body: Json) -> Response:
     content = orjson.dumps(body)
-    return tagged(Answer(status, content, {"Content-Type": JSON, **_HEADERS}))
+    return tagged(Response(status, content, {"Content-Type": JSON, **_HEADERS}))

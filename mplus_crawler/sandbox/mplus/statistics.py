@@ -51,7 +51,7 @@ class Statistics:
         for peak in self._peaks.values():
             peak.hit(now)
 
-    def answered(self, at: float, roots: Iterable[tuple[str, Any]], status: int) -> None:
+    def responded(self, at: float, roots: Iterable[tuple[str, Any]], status: int) -> None:
         """Count the response and its roots; status 0 is a connection that broke before it."""
         self.in_flight -= 1
         self._statuses[status] += 1

@@ -8,27 +8,27 @@ from email.utils import format_datetime
 
 import orjson
 
-from mplus_crawler.sandbox.answers import JSON, Answer, error_page, tagged
 from mplus_crawler.sandbox.facts.dmg import FACTS, Json
+from mplus_crawler.sandbox.responses import JSON, Response, error_page, tagged
 
 LD_JSON = "application/ld+json; charset=utf-8"
 
 
 def linked_data(
     status: int, body: Json | bytes, headers: Mapping[str, str] | None = None
-) -> Answer:
+) -> Response:
     """Return JSON-LD, which the museum also sends for errors."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     fields = {"Content-Type": LD_JSON, "Content-Disposition": "inline", **(headers or {})}
-    return tagged(Answer(status, content, fields))
+    return tagged(Response(status, content, fields))
 
 
-def plain_json(status: int, body: Json) -> Answer:
+def plain_json(status: int, body: Json) -> Response:
     """Return plain JSON, which the rate limiter and the API's description use."""
-    return tagged(Answer(status, orjson.dumps(body), {"Content-Type": JSON}))
+    return tagged(Response(status, orjson.dumps(body), {"Content-Type": JSON}))
 
 
-def page_of_html(status: int, text: str) -> Answer:
+def page_of_html(status: int, text: str) -> Response:
     """Return the web server's error page."""
     return error_page(status, text, "default-src 'none'")
 

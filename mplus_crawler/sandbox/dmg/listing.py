@@ -10,7 +10,7 @@ from random import Random
 
 
 @dataclass
-class Shelf:
+class Listing:
     """One collection's rows by key, sorted by number; a key may have a number and not be listed."""
 
     kind: str

@@ -15,7 +15,7 @@ HTML = "text/html; charset=utf-8"
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """A response before it is sent."""
 
     status: int
@@ -23,30 +23,32 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def tagged(answer: Answer) -> Answer:
-    """Return *answer* with the weak ETag that Express computes, unless it has one."""
-    if "ETag" not in answer.headers:
-        digest = b64encode(sha1(answer.body, usedforsecurity=False).digest()).decode()[:27]
-        answer.headers["ETag"] = f'W/"{len(answer.body):x}-{digest}"'
-    return answer
+def tagged(response: Response) -> Response:
+    """Return *response* with the weak ETag that Express computes, unless it has one."""
+    if "ETag" not in response.headers:
+        digest = b64encode(sha1(response.body, usedforsecurity=False).digest()).decode()[:27]
+        response.headers["ETag"] = f'W/"{len(response.body):x}-{digest}"'
+    return response
 
 
-def error_page(status: int, text: str, policy: str) -> Answer:
+def error_page(status: int, text: str, policy: str) -> Response:
     """Return the error page of Express, with its content security policy."""
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n'
         f"</head>\n<body>\n<pre>{escape(text)}</pre>\n</body>\n</html>\n"
     )
-    return Answer(status, page.encode(), {"Content-Type": HTML, "Content-Security-Policy": policy})
+    return Response(
+        status, page.encode(), {"Content-Type": HTML, "Content-Security-Policy": policy}
+    )
 
 
-def unless_fresh(answer: Answer, asked: Mapping[str, str]) -> Answer:
-    """Return a 304 instead of *answer* if the request's conditions allow (RFC 9110)."""
-    if answer.status // 100 != 2 or not _is_fresh(answer.headers, asked):
-        return answer
+def unless_fresh(response: Response, asked: Mapping[str, str]) -> Response:
+    """Return a 304 instead of *response* if the request's conditions allow (RFC 9110)."""
+    if response.status // 100 != 2 or not _is_fresh(response.headers, asked):
+        return response
     dropped = ("Content-Type", "Content-Length")
-    kept = {name: value for name, value in answer.headers.items() if name not in dropped}
-    return Answer(304, b"", kept)
+    kept = {name: value for name, value in response.headers.items() if name not in dropped}
+    return Response(304, b"", kept)
 
 
 def _is_fresh(sent: Mapping[str, str], asked: Mapping[str, str]) -> bool:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from mplus_crawler.sandbox.answers import HTML, Answer
-from mplus_crawler.sandbox.dmg.answers import linked_data
 from mplus_crawler.sandbox.dmg.museum import Page
+from mplus_crawler.sandbox.dmg.responses import linked_data
 from mplus_crawler.sandbox.faults import Due
+from mplus_crawler.sandbox.responses import HTML, Response
 
 
-def instead(due: Due) -> Answer | None:
+def instead(due: Due) -> Response | None:
     """Return the response of a fault that replaces the museum's, if any."""
-    answers = (_INSTEAD[fault.kind](fault.options) for fault in due if fault.kind in _INSTEAD)
-    return next(answers, None)
+    responses = (_INSTEAD[fault.kind](fault.options) for fault in due if fault.kind in _INSTEAD)
+    return next(responses, None)
 
 
 def change(page: Page, due: Due) -> None:
@@ -25,20 +25,20 @@ def change(page: Page, due: Due) -> None:
             _CHANGES[fault.kind](page, fault.options)
 
 
-def _status(options: Mapping[str, Any]) -> Answer:
+def _status(options: Mapping[str, Any]) -> Response:
     status: HTTPStatus = options["code"]
-    answer = _html(status) if options["html"] else linked_data(status, {"error": status.phrase})
+    response = _html(status) if options["html"] else linked_data(status, {"error": status.phrase})
     if options["retry_after"] is not None:
-        answer.headers["Retry-After"] = str(options["retry_after"])
-    return answer
+        response.headers["Retry-After"] = str(options["retry_after"])
+    return response
 
 
-def _html(status: HTTPStatus) -> Answer:
+def _html(status: HTTPStatus) -> Response:
     page = f"<!DOCTYPE html><html><title>{status.phrase}</title><h1>{status.phrase}</h1></html>"
-    return Answer(status, page.encode(), {"Content-Type": HTML})
+    return Response(status, page.encode(), {"Content-Type": HTML})
 
 
-_INSTEAD: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
+_INSTEAD: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
     "status": _status,
     "empty": lambda _: linked_data(200, {}),
     "html": lambda _: _html(HTTPStatus.OK),
