@@ -209,7 +209,7 @@ def test_every_place_is_listed_and_emptied_when_it_is_due(keeper: Keeper) -> Non
     assert (marker(0) in there, marker(3) in there, marker(4) in there) == (False, False, True)
     last = keeper.retention("--purge", day=18.1)
     assert last.code == 0, last.err
-    assert "delete what was made of it" in last.out
+    assert "delete any copies" in last.out
     assert marker(4) not in keeper.there()
     assert (elsewhere / "copy.csv").read_text() == "mine\n"
     assert keeper.retention("--purge", day=19).out == "nothing is kept that has a date\n"
@@ -262,7 +262,7 @@ def test_nothing_of_others_is_touched_and_what_cannot_be_reached_is_told(keeper:
         "linked": "no longer a file",
         "unmounted": "cannot be reached",
         "blurred": "delete or move it",
-        "shared": "take the museum's out",
+        "shared": "remove this museum's",
     }.items():
         assert any(name in line and words in line for line in told.err.splitlines()), told.err
     assert feeds["replaced"].exists()

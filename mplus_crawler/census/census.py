@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 # Verdicts of harvests that ended before all records could be counted.
 _CUT_SHORT = (Verdict.STOPPED, Verdict.REFUSED, Verdict.FAILED)
-_LONGEST_REASON = 280  # characters, but for the number of those left out
+_LONGEST_REASON = 280  # characters, without the note on omitted reasons
 
 
 class Census(Counts, Extension):
@@ -99,7 +99,7 @@ class Census(Counts, Extension):
             )
         if self._listed not in (None, self.expected) and rows != self.expected:
             return Verdict.COMPLETE_WITH_DRIFT, (
-                f"the museum counts {self.expected} records, and its one answer lists "
+                f"the museum reports {self.expected} records, and its response lists "
                 f"{self._listed} different ones: all of these are accounted for"
             )
         more = f"; {self.duplicates} more rows have the id of another" if self.duplicates else ""

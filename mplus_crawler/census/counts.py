@@ -150,7 +150,7 @@ class Counts:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether counts and totals leave it open if every record has been received."""
+        """Whether counts and totals do not show that every record has been received."""
         if self.limit is not None:
             return False
         return bool(self.doubts) or len(self._totals) > 1 or self.accounted != self.expected
@@ -174,7 +174,7 @@ class Counts:
         self._drifted = drift
 
     def listed(self, records: int) -> None:
-        """Record that the museum's one response lists *records* distinct ones."""
+        """Record that the museum's single response lists *records* distinct ones."""
         self._listed = records
 
     def read_at_once(self) -> None:

@@ -21,7 +21,7 @@ from mplus_crawler.storage.folders import in_s3, local_path, state_folder, try_f
 
 FORMATS = (".jsonl", ".csv", ".json")
 _ENCODINGS = ("utf-8", "utf-8-sig")
-# The longest that is added to a name: for the certificate of an incomplete harvest.
+# The longest suffix that is added to a name: an incomplete harvest's certificate.
 _LONGEST_ENDING = ".incomplete.certificate.json"
 _NAME_MAX = 255  # bytes, where the file system does not say
 
@@ -40,14 +40,14 @@ class FeedTarget:
 
     @property
     def appends(self) -> bool:
-        """Whether the feed is added to what is there; in S3 only if that is asked for."""
+        """Whether the feed is appended to existing content; in S3 only on request."""
         return not self.options.get("overwrite", self.path is None)
 
 
 def feed_targets(settings: BaseSettings, spider: str) -> Iterator[FeedTarget]:
-    """The feeds of *spider*; those whose names hold a time have no path yet.
+    """The feeds of *spider*; those with a time in the name have no path yet.
 
-    Raises :class:`UsageError` for a URI that is none of ours.
+    Raises :class:`UsageError` for an unsupported URI.
     """
     schemes = {n for n, storage in settings.getwithbase("FEED_STORAGES").items() if storage}
     for template, options in settings.getdict("FEEDS").items():
@@ -131,14 +131,14 @@ def check_places(settings: BaseSettings, spider: str) -> None:
 
 
 def check_text(what: str, text: str) -> None:
-    """Raise :class:`UsageError` where *text* holds bytes that are no UTF-8, or a NUL."""
+    """Raise :class:`UsageError` if *text* contains a NUL, or bytes that are not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
         shown = os.fsencode(text).decode(errors="backslashreplace")
         raise UsageError(f"{what} {shown} is not UTF-8; use another name") from None
     if "\0" in text:
-        raise UsageError(f"{what} {text!r} holds a NUL character")
+        raise UsageError(f"{what} {text!r} contains a NUL character")
 
 
 def _check_format(feed: FeedTarget, settings: BaseSettings) -> None:
@@ -155,13 +155,13 @@ def _check_format(feed: FeedTarget, settings: BaseSettings) -> None:
         known = False
     if not known:
         raise UsageError(
-            f"the encoding {encoding} cannot hold every text; feeds are utf-8, "
+            f"the encoding {encoding} cannot represent every text; use utf-8, "
             "or utf-8-sig (CSV for Excel)"
         )
 
 
 def _check_file(path: Path) -> Path:
-    """The file that *path* leads to, through links. Raises OSError, RuntimeError, UsageError."""
+    """Return the file at *path*, links followed. Raises OSError, RuntimeError, UsageError."""
     file = path.resolve()
     if file.exists() and not file.is_file():
         raise UsageError(f"the feed {path} is not a file; for standard output, use -o -:jsonl")
@@ -194,7 +194,7 @@ def _columns(feed: FeedTarget, settings: BaseSettings, columns: Sequence[str]) -
 
 
 def _check_append(feed: FeedTarget, file: IO[bytes], columns: list[str]) -> None:
-    """Raise :class:`UsageError` where rows cannot follow what is in *file*."""
+    """Raise :class:`UsageError` if rows cannot be appended to *file*."""
 
     def refuse(reason: str) -> UsageError:
         return UsageError(f"cannot append to {feed.path}: {reason}; use -O to replace it")
@@ -251,7 +251,7 @@ def _json_lines_fault(file: IO[bytes]) -> str:
 
 
 def _check_object(feed: FeedTarget, settings: BaseSettings) -> None:
-    """Raise :class:`UsageError` where an object would be appended to."""
+    """Raise :class:`UsageError` if the feed would append to an object."""
     if in_s3(feed.uri) and feed.appends:
         place, name = locate(feed.uri, state_folder(settings))
         if place.look(name):

@@ -1,4 +1,4 @@
-"""The files of a harvest, kept to its process until it ends."""
+"""Locks on the output files of a harvest, until it ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mplus_crawler.storage.staging import claim, hidden, release, sweep
 
 
 def claim_outputs(settings: BaseSettings, spider: str) -> None:
-    """Keep the files of *spider* to this process, and remove what killed ones have left.
+    """Lock the output files of *spider* for this process; remove leftovers of killed ones.
 
     Raises :class:`UsageError` where another process is writing one of them. A lock on this
     machine stands for an object in S3; harvests of other users and machines do not see it.
@@ -43,13 +43,13 @@ def claim_outputs(settings: BaseSettings, spider: str) -> None:
 
 
 def release_outputs(settings: BaseSettings, spider: str) -> None:
-    """Let go of the files of *spider*."""
+    """Release the output files of *spider*."""
     for _, target in _targets(settings, spider):
         release(hidden(target))
 
 
 def _targets(settings: BaseSettings, spider: str) -> Iterator[tuple[str, Path]]:
-    """Each file by its URI, and the local path whose lock keeps it."""
+    """Yield the URI of each file, and the local path of its lock."""
     uris = [f"{settings['HARVEST_DIR'].rstrip('/')}/{spider}.rejected.jsonl"]
     for feed in feed_targets(settings, spider):
         if feed.path is not None:

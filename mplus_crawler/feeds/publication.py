@@ -165,7 +165,7 @@ class Publication(Extension):
         self.interrupted = False
 
     def abandon(self) -> None:
-        """Let go of all files: they are published or kept, or there is nothing to publish."""
+        """Release all files: they are published or kept, or there is nothing to publish."""
         for file in self._staged:
             file.discard()
         self._staged.clear()

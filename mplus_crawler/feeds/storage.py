@@ -1,4 +1,4 @@
-"""Scrapy's way to a local feed, through the publication."""
+"""Scrapy's feed storages, which write through the publication."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking vanished records out of a feed that is written and not yet published."""
+"""Removes vanished records from a feed that is written but not yet published."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COMPRESSORS: dict[Any, Any] = {
 
 
 def without(gone: Collection[str], format_: str, file: IO[bytes], former: int) -> Iterator[bytes]:
-    """What *file*, in *format_*, holds after its first *former* bytes, without the ids *gone*.
+    """Yield *file*, in *format_*, after its first *former* bytes, without the ids *gone*.
 
     One row is in memory at a time. Raises ValueError or LookupError where rows do not name
     their ids.

@@ -98,7 +98,7 @@ def _print(holdings: Sequence[Holding], at: datetime) -> None:
     from rich.text import Text
 
     if not holdings:
-        print_line("nothing is kept that has a date")
+        print_line("no content with a retention date")
         return
     table = make_table(("due", "", "age", "spider", "what"), (), "place")
     for holding in holdings:

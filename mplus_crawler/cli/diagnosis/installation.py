@@ -76,7 +76,7 @@ def keys(settings: BaseSettings, museums: Sequence[str], *, required: bool) -> I
 def contact(settings: BaseSettings) -> Iterator[Check]:
     """Warn if museums cannot reach the user: ``CONTACT_URL`` is still an example."""
     address = settings["CONTACT_URL"] or "none"
-    fix = "set CONTACT_URL to a page or address of yours" if _PLACEHOLDER.search(address) else ""
+    fix = "set CONTACT_URL to your own page or address" if _PLACEHOLDER.search(address) else ""
     yield Check("contact", address, fix, warning=True)
 
 

@@ -1,4 +1,4 @@
-"""Enters the files of a harvest into the register, each before it gets its name."""
+"""Registers the files of a harvest, each before it gets its name."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from mplus_crawler.responses.ledger import Ledger
 from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.staging import StagedFile
 
-_CLOCKS_DIFFER = timedelta(days=1)  # a record of the day after tomorrow has no known age
+_CLOCKS_DIFFER = timedelta(days=1)  # the age of a record dated later than this is unknown
 
 
 class Booking:
-    """Books the files of one harvest; does nothing where the museum sets no term.
+    """Registers the files of one harvest; does nothing if the museum sets no term.
 
-    Every method raises OSError when the register cannot be written.
+    Every method raises OSError if the register cannot be written.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -40,19 +40,19 @@ class Booking:
         self._oldest: str | None = None
 
     def hold(self, retrieved_at: str) -> None:
-        """Note that the harvest has records of that moment."""
+        """Note that the harvest has records retrieved at that time."""
         self._oldest = min(retrieved_at, self._oldest or retrieved_at)
 
     @property
     def overdue(self) -> bool:
-        """Whether records of this harvest are past their date before they are published."""
+        """Whether records of this harvest are overdue before they are published."""
         if self._oldest is None or (term := self._term()) is None:
             return False
         age = datetime.now(UTC) - datetime.fromisoformat(self._oldest)
         return not -_CLOCKS_DIFFER < age < term.keep
 
     def staged(self, file: StagedFile) -> None:
-        """Book the hidden file of *file*, and its hidden object in S3."""
+        """Register the hidden file of *file*, and its hidden object in S3."""
         if (term := self._term()) is None:
             return
         with self._register().opened() as register:
@@ -62,7 +62,7 @@ class Booking:
 
     @contextmanager
     def naming(self, file: StagedFile, target: Path) -> Iterator[None]:
-        """Book *file* as *target*, the name that it gets inside the block."""
+        """Register *file* as *target*, the name that it gets inside the block."""
         if (term := self._term()) is None:
             yield
             return
@@ -71,11 +71,11 @@ class Booking:
             entry = replace(
                 self._entry(uri, self._since(file, register, term)),
                 bytes=file.bytes,
-                # Not all of its content may be the museum's.
+                # It may also have content of other museums.
                 sha256="" if file.former else file.sha256,
             )
             former = register.entries.get(uri, entry)
-            # Until it is renamed, the former file stands there, with its age.
+            # Until the renaming, the former file is there, with its age.
             older = min(entry, former, key=lambda one: one.since)
             register.add(replace(entry, retrieved_at=older.retrieved_at))
             register.save()
@@ -85,7 +85,7 @@ class Booking:
                 register.strike(part)
 
     def kept(self, file: StagedFile) -> None:
-        """Book what could not be delivered, where it is kept."""
+        """Register undelivered content where it is kept."""
         if (term := self._term()) is None:
             return
         with self._register().opened() as register:
@@ -95,7 +95,7 @@ class Booking:
                 register.strike(part)
 
     def streamed(self, run: str) -> None:
-        """Book what *run* has written to standard output, which cannot be deleted from here."""
+        """Register that *run* has written to standard output, which cannot be deleted from here."""
         if self._term() is not None:
             with self._register().opened() as register:
                 register.add(self._entry(f"{STREAM} {run}"))
@@ -124,12 +124,12 @@ class Booking:
         return min(since, stamp(oldest)) if oldest else since
 
     def _began(self) -> str:
-        """When the harvest began: nothing in it is older."""
+        """Return the start of the harvest: nothing in it is older."""
         return Ledger.of(self._crawler).recall("started_at", stamp(datetime.now(UTC)))
 
 
 def book_certificate(settings: BaseSettings, uri: str, certificate: Mapping[str, Any]) -> None:
-    """Book *certificate*, which will be at *uri*: it may name ids. Raises OSError."""
+    """Register *certificate*, which will be at *uri* and may name ids. Raises OSError."""
     if certificate.get("policy", {}).get("retention_days"):
         with Register(state_folder(settings)).opened() as register:
             uri = absolute(uri)

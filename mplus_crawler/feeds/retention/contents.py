@@ -1,4 +1,4 @@
-"""Whose records a file holds, and of when: what its rows themselves say."""
+"""Which museum a file's records are from, and when they were retrieved, by its rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Contents:
 def examine(file: IO[bytes], term: Term, *, rejected: bool = False) -> Contents:
     """The contents of *file*, in any of our formats; of a rejected file every row is the museum's.
 
-    What cannot be read is not counted.
+    Unreadable rows are not counted.
     """
     contents = Contents()
     try:

@@ -1,4 +1,4 @@
-"""Content with a term: where it is, and when each piece of it is due."""
+"""Content with a term: where each file is, and when it is due."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mplus_crawler.storage.folders import in_s3, state_folder
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _CLOCKS_DIFFER = timedelta(days=1)
-# Other files may have these names; what is in them says whose they are.
+# Other files may have these names; their rows show which museum they are from.
 _BY_ROWS = ("snapshot", "feed")
 
 
@@ -46,19 +46,19 @@ class Holding:
 
     @property
     def due(self) -> datetime:
-        """When it must be refreshed or gone."""
+        """When it must be refreshed or deleted."""
         return self.since + self.term.keep if self.since > _LONG_AGO else self.since
 
     @property
     def by_name(self) -> bool:
-        """Whether its name alone shows that it is a harvest's."""
+        """Whether its name alone shows that it belongs to a harvest."""
         return self.kind not in _BY_ROWS
 
 
 class Search:
     """Finds holdings in the *register*, in ``HARVEST_DIR`` and in the state folder.
 
-    A file that is no longer where the register says is struck from it. A time later than *at*
+    A file that has left its place is removed from the register. A time later than *at*
     and now is no age: such content is overdue. :attr:`blind` says why ``HARVEST_DIR`` could not
     be listed, if it could not.
     """
@@ -75,7 +75,7 @@ class Search:
         self.blind = ""
 
     def holdings(self) -> list[Holding]:
-        """All there are, the first due first."""
+        """Return all holdings, the first due first."""
         listed = [*self._in_folders(), *self._in_bucket()]
         for uri in listed:
             if uri.endswith(CERTIFICATE):
@@ -114,7 +114,7 @@ class Search:
             return replace(holding, fault=self._failed(entry.uri, error))
 
     def _unregistered(self, uri: str) -> Holding | None:
-        """A file that has the name of a harvest's, and rows of the museum's where it needs them."""
+        """Return the holding of a file by its name and, where that is ambiguous, its rows."""
         base = uri.rpartition("/")[2]
         name = read_name(base, self._terms)
         if base.endswith(CERTIFICATE):
@@ -139,7 +139,7 @@ class Search:
         return None
 
     def _register_feeds(self, uri: str) -> None:
-        """Enter the feeds of a certificate that the register does not have."""
+        """Register the feeds of a certificate that are missing from the register."""
         certificate = self._certificate(uri)
         if certificate.get("spider") not in self._terms:
             return
@@ -177,7 +177,7 @@ class Search:
             return []
 
     def _locate(self, uri: str) -> tuple[Destination, str]:
-        """The place and the name of *uri*; an unreachable bucket is tried once."""
+        """Return the place and the name of *uri*; an unreachable bucket is tried once."""
         if fault := self._unreachable.get(_bucket(uri)):
             raise OSError(fault)
         return locate(uri, self._state)
@@ -194,7 +194,7 @@ def _bucket(uri: str) -> str:
 
 
 def _since(place: Destination, base: str, name: Name, term: Term) -> datetime | None:
-    """When the oldest content of the file was retrieved, by what is in it (OSError)."""
+    """Return when the oldest content was retrieved, by the file's rows; may raise OSError."""
     if name.kind == "ledger":
         return _ledger_since(Path(place.uri(base)))
     if name.kind == "certificate":
@@ -208,7 +208,7 @@ def _since(place: Destination, base: str, name: Name, term: Term) -> datetime | 
 def _ledger_since(path: Path) -> datetime:
     """When the harvest of a ledger, or of SQLite's files beside one, began.
 
-    Without that it is due at once: it is of no use to a harvest either.
+    Without that it is due at once, since no harvest can use it.
     """
     main = str(path).removesuffix("-wal").removesuffix("-shm")
     how = "mode=ro" if Path(f"{main}-wal").exists() else "mode=ro&immutable=1"

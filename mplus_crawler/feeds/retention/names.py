@@ -1,4 +1,4 @@
-"""How the files of harvests are named, so that they are found without a register."""
+"""Names of harvests' files, by which they are found without a register."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _LEDGER = re.compile(r"(?P<harvest>.+?-[0-9a-f]{12})\.ledger")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a name tells: the *spider*, the *kind* of file, and the *lock* of what may use it.
+    """The parts of a name: the *spider*, the *kind* of file, and the *lock* of its harvest.
 
-    The spider of an unfinished file of any name is empty: its rows say whose it is.
+    An unfinished file of another name has no spider; its rows show the museum.
     """
 
     spider: str
@@ -32,7 +32,7 @@ class Name:
 
 
 def read_name(name: str, spiders: Iterable[str]) -> Name | None:
-    """What *name* is among the files of *spiders*; ``None`` if it is none of theirs."""
+    """Parse *name* as that of a file of *spiders*; ``None`` if it is not."""
     if part := _PART.fullmatch(name):
         inner = read_name(part["name"], spiders)
         return Name(inner.spider if inner else "", UNFINISHED, name)

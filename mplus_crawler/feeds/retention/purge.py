@@ -1,4 +1,4 @@
-"""Removing content that is past its date, and nothing else."""
+"""Deletes overdue content, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from mplus_crawler.storage.locks import try_lock
 
 
 class NotPurgedError(Exception):
-    """Content that is past its date and could not be removed, and why."""
+    """Overdue content that could not be deleted; the message says why."""
 
 
 class NotOursError(Exception):
-    """A file that has taken the place of ours; it is left alone."""
+    """A file of other origin in a registered place; it is left alone."""
 
 
 def purge(holding: Holding, register: Register, state: Path) -> str:
-    """Remove *holding*, and return what to report of that.
+    """Delete *holding*, and return the message to report.
 
     Raises :class:`NotPurgedError` and :class:`NotOursError`.
     """
     if holding.uri.startswith(STREAM):
         register.strike(holding.uri)
-        return "went to standard output: delete what was made of it; this is reported once"
+        return "went to standard output: delete any copies; this is reported once"
     if holding.fault:
         raise NotPurgedError(f"cannot be reached: {holding.fault}")
     try:
@@ -48,18 +48,18 @@ def purge(holding: Holding, register: Register, state: Path) -> str:
 
 
 def _check(holding: Holding, place: Destination, name: str) -> None:
-    """Return if all of the file is the museum's."""
+    """Return if all content of the file is the museum's, else raise."""
     if holding.by_name or _as_written(holding, place, name):
         return
     with place.open(name) as file:
         contents = examine(file, holding.term)
     if contents.ours and contents.others:
-        raise NotPurgedError("also holds records of others: take the museum's out of it")
+        raise NotPurgedError("also contains other museums' records: remove this museum's from it")
     if contents.others:
-        raise NotOursError("holds nothing of the museum's any more: left alone")
+        raise NotOursError("no longer has content of the museum: left alone")
     if not contents.ours:
         raise NotPurgedError(
-            "is not as it was written, and its rows do not name their museum: delete or move it"
+            "was changed, and its rows do not name their museum: delete or move it"
         )
 
 
@@ -72,7 +72,7 @@ def _as_written(holding: Holding, place: Destination, name: str) -> bool:
 
 @contextmanager
 def _unused(holding: Holding, state: Path) -> Iterator[None]:
-    """No harvest uses it; raises :class:`NotPurgedError` where one does."""
+    """Hold the lock of its harvest; raise :class:`NotPurgedError` if one is running."""
     path = state / holding.lock if holding.lock.endswith(".lock") else Path(holding.uri)
     if not holding.lock or not path.exists():
         yield

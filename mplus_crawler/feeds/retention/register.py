@@ -1,7 +1,7 @@
-"""The register: where content with a term went, kept with the state of harvests.
+"""The register of content with a term, in the state folder.
 
-It is written before a file gets its name, so that a kill leaves nothing behind that it does
-not know. It holds places and dates, and nothing of the content.
+A file is registered before it gets its name, so that a killed harvest leaves no unknown file.
+The register contains places and dates, but no content.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mplus_crawler.storage.folders import in_s3
 from mplus_crawler.storage.locks import try_lock
 from mplus_crawler.storage.staging import write_whole
 
-# Begins the URI of what went to standard output, where it cannot be found again.
+# Begins the URI of content written to standard output.
 STREAM = "stdout:"
 
 
@@ -39,7 +39,7 @@ class Entry:
 
     @property
     def since(self) -> datetime:
-        """When the oldest of its content was retrieved."""
+        """When its oldest content was retrieved."""
         since = moment(self.retrieved_at)
         assert since is not None, "an entry has a moment"
         return since
@@ -55,7 +55,7 @@ class Register:
 
     @contextmanager
     def opened(self) -> Iterator[Register]:
-        """The register, read; what is changed within is saved. Raises OSError."""
+        """Read the register, and save changes made in the block. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("a") as lock:
             try_lock(lock, wait=True)
@@ -68,15 +68,15 @@ class Register:
                     self.save()
 
     def add(self, entry: Entry) -> None:
-        """Put *entry* in the place of a former one."""
+        """Add *entry*, or replace the one of its URI."""
         self.entries[entry.uri] = entry
 
     def strike(self, uri: str) -> None:
-        """Forget *uri*."""
+        """Remove the entry of *uri*."""
         self.entries.pop(uri, None)
 
     def save(self) -> None:
-        """Put the entries on the disk."""
+        """Write the entries to disk."""
         entries = [asdict(entry) for entry in self.entries.values()]
         write_whole(self.path, json.dumps(entries, indent=1).encode())
 

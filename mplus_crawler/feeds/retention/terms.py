@@ -13,14 +13,14 @@ from mplus_crawler.museum.contract import Museum
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """For how long content of the museum *source* may be kept."""
+    """How long content of the museum *source* may be kept."""
 
     source: str
     keep: timedelta
 
 
 def terms(settings: BaseSettings) -> dict[str, Term]:
-    """The terms by spider, of those whose museum sets one; raises :class:`UsageError`."""
+    """Return the terms by spider, if its museum sets one; raises :class:`UsageError`."""
     loader = get_spider_loader(settings)
     found = {}
     for name in loader.list():
