@@ -28,7 +28,7 @@ from tests.readme_tables import (
 )
 
 PAGES = (
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
 )
 # Where the README's sandbox listens; the one that stands in for it takes a free port.

@@ -15,6 +15,8 @@ from mplus_crawler.protocols.source import SourceRecord, parse
 # parsing takes 3 to 6 times the size of the body. Many short ones would take 30 times as much.
 _MANY_VALUES = 10_000
 _LEAST_BYTES_PER_VALUE = 16
+# Rows of a page: so many times the requested number, and so many more.
+_MOST_ROWS, _MORE_ROWS = 10, 100
 
 
 def read_document(body: bytes) -> SourceRecord:
@@ -39,7 +41,7 @@ def check_rows(body: bytes, pointer: str, requested: int) -> None:
     The list at *pointer* is counted before any of its rows is parsed.
     """
     _check_density(body)
-    most = 10 * requested + 100
+    most = _MOST_ROWS * requested + _MORE_ROWS
     if body.count(b",") < most:
         return
     try:
