@@ -25,7 +25,7 @@ types: $(VENV)/.ready
 	mypy
 
 tests: $(VENV)/.ready
-	python -m pytest --numprocesses 2 --dist loadgroup --quiet
+	python -m pytest --numprocesses 4 --quiet
 
 readme: $(VENV)/.ready
 	python -m tests.readme_tables

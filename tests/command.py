@@ -6,6 +6,9 @@ imports them once, and forks for every command. The fork is a process of its own
 id, signals, exit code, pipes, environment and folder. It runs what ``python -m scrapy`` runs,
 and makes its settings, its reactor and all of its state itself.
 
+``RUN_FIRST`` in the environment names a Python file that the fork runs before the command, as an
+interpreter runs ``sitecustomize``: for another clock, another disk, other addresses.
+
 What a fork cannot show is how the interpreter starts: flags, ``PYTHON*`` variables, the
 process's title, the order of imports, another hash seed. :class:`tests.conftest.Scrapy` starts
 an interpreter where that counts, and the commands of the documentation are all run by a shell.
@@ -110,5 +113,7 @@ def _run(
     with out, err:
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
+    if "RUN_FIRST" in env:
+        runpy.run_path(env["RUN_FIRST"])
     sys.argv = ["", *arguments]
     runpy.run_module("scrapy", run_name="__main__", alter_sys=True)

@@ -31,6 +31,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONWARNINGS"] = "error,ignore:Accessing jsonschema:DeprecationWarning"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put all that reads the one harvest of every kind together, so that one process makes it."""
+    items.sort(key=lambda item: "feeds" not in getattr(item, "fixturenames", ()))
+
+
 @dataclass
 class Crawl:
     """A finished ``scrapy crawl``: its exit code, what it said, what it left in *folder*."""

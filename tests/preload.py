@@ -13,12 +13,21 @@ from pkgutil import walk_packages
 OF_OTHERS = (
     "boto3",
     "scrapy.cmdline",
+    "encodings.idna",
     "scrapy.core.downloader.handlers.http11",
     "scrapy.core.scheduler",
-    "scrapy.downloadermiddlewares.httpcompression",
+    "scrapy.dupefilters",
+    "scrapy.extensions.closespider",
+    "scrapy.extensions.corestats",
     "scrapy.extensions.feedexport",
-    "scrapy.spidermiddlewares.referer",
+    "scrapy.extensions.logcount",
+    "scrapy.extensions.memusage",
+    "scrapy.extensions.throttle",
+    "scrapy.logformatter",
+    "scrapy.pqueues",
     "scrapy.squeues",
+    "scrapy.statscollectors",
+    "scrapy.utils.engine",
     "twisted.internet.asyncioreactor",
 )
 
@@ -29,7 +38,13 @@ def modules(package: str) -> Iterator[str]:
         yield module.name
 
 
-for name in (*OF_OTHERS, *modules("scrapy.commands"), *modules("mplus_crawler")):
+PACKAGES = (
+    "scrapy.commands",
+    "scrapy.downloadermiddlewares",
+    "scrapy.spidermiddlewares",
+    "mplus_crawler",
+)
+for name in (*OF_OTHERS, *(name for package in PACKAGES for name in modules(package))):
     if name != "mplus_crawler.settings":
         import_module(name)
 assert "twisted.internet.reactor" not in sys.modules

@@ -94,7 +94,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(steps=st.lists(STEP, max_size=60))
 def test_no_window_at_the_server_ever_has_too_many(
     opened: Path, steps: list[tuple[float, str, float]]

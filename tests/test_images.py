@@ -218,7 +218,7 @@ def _allows(word: object) -> bool:
 
 
 def test_no_denied_image_is_ever_requested(scrapy: Scrapy) -> None:
-    """Thousands of records with every mix of licence fields; what counts is the server's log."""
+    """A thousand records with every mix of licence fields; what counts is the server's log."""
     dice = random.Random(20261125)
     anything = [*_WORDS, *_ODD]
     allowed: set[str] = set()
@@ -230,7 +230,7 @@ def test_no_denied_image_is_ever_requested(scrapy: Scrapy) -> None:
         return dice.choice(PD) if dice.random() < chance else dice.choice(anything)
 
     with serving(host) as server:
-        for number in range(4000):
+        for number in range(1000):
             views = [
                 f"{server.base_url}{number}/{view}.jpg/full/full/0/default.jpg"
                 for view in range(dice.choice((1, 1, 2, 3)))
@@ -281,8 +281,8 @@ def test_no_denied_image_is_ever_requested(scrapy: Scrapy) -> None:
         asked = Counter(server.asked)
         place = server.base_url.removesuffix("/v2/")
     wanted = {view.removeprefix(place) for view in allowed - denied}
-    assert 100 < len(wanted) < 1500
-    assert len(denied) > 2000
+    assert 25 < len(wanted) < 375
+    assert len(denied) > 500
     assert set(asked) == wanted
     assert max(asked.values()) == 1
     assert crawl.code == 0, crawl.err

@@ -13,8 +13,6 @@ from tests.tables import column_types, load
 
 __all__ = ["feeds"]
 
-pytestmark = pytest.mark.xdist_group("every kind")
-
 
 @pytest.mark.parametrize("kind", ITEM_CLASSES)
 def test_a_schema_says_the_type_of_every_column(kind: str) -> None:

@@ -18,8 +18,6 @@ from tests.tables import load
 
 __all__ = ["feeds"]
 
-pytestmark = pytest.mark.xdist_group("every kind")
-
 RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
 QUERIES = {
     int(number): query

@@ -25,7 +25,7 @@ from tests.wire import Answer, serving
 
 DAY = 86_400
 TITLE = "a title to be dated "
-SHIFTED = ROOT / "tests" / "fixtures" / "shifted"
+SHIFTED = ROOT / "tests" / "fixtures" / "shifted_clock.py"
 # Four calls a second, so that a harvest can be killed before it is over.
 SLOW = SMALL.replace("requests = 1000, seconds = 1", "requests = 4, seconds = 1")
 
@@ -91,7 +91,7 @@ class Keeper:
         return {
             "MPLUS_URL": self.museum.url,
             "MPLUS_API_KEY": KEY,
-            "PYTHONPATH": str(SHIFTED),
+            "RUN_FIRST": str(SHIFTED),
             "CLOCK_AHEAD": str(self.began + day * DAY - time.time()),
             # The budget's clock cannot be shifted, which is as it should be.
             "XDG_STATE_HOME": str(self.scrapy.folder / f"day-{day:g}"),

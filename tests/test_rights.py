@@ -366,7 +366,7 @@ def test_what_is_owed_stands_beside_the_snapshots(
     texts = agents.certificate["licences"]["texts"]["CC BY-SA 4.0"]
     assert f"| quoted texts | CC BY-SA 4.0 | {texts} |" in text
 
-    once = ("-s", "RETRY_TIMES=0")
+    once = ("-s", "RETRY_TIMES=0", "-s", "RETRY_BACKOFF_BASE=0.01")
     stopped = scrapy.crawl("exhibitions", *once, DMG_BASE_URL="http://127.0.0.1:9/v2/")
     assert stopped.code != 0
     assert file.read_text() == text

@@ -20,7 +20,7 @@ from tests.s3 import S3Server
 
 UNLIMITED = limit(1_000_000, 1)
 SLOW = limit(1, 100)
-ODD = ROOT / "tests" / "fixtures" / "odd_disk"
+ODD = ROOT / "tests" / "fixtures" / "odd_disk.py"
 
 
 @contextmanager
@@ -134,14 +134,14 @@ def test_what_is_killed_at_the_very_end_is_appended_once(
         file.write_bytes(former)
     kept = len(former.splitlines())
     command = ("objects", "-o", str(file))
-    dead = scrapy.crawl(*command, PYTHONPATH=str(ODD), KILL_AT=call)
+    dead = scrapy.crawl(*command, RUN_FIRST=str(ODD), KILL_AT=call)
     assert dead.code == -signal.SIGKILL, dead.err
     assert len(file.read_bytes().splitlines()) == kept + 5
     appended(scrapy.crawl(*command), file, kept + 5)
     assert file.read_bytes().startswith(former)
     # One that has ended is not replaced, and others' lines stay.
     appended(scrapy.crawl(*command), file, kept + 10)
-    scrapy.crawl(*command, PYTHONPATH=str(ODD), KILL_AT=call)
+    scrapy.crawl(*command, RUN_FIRST=str(ODD), KILL_AT=call)
     with file.open("ab") as end:
         end.write(b'{"id":"after"}\n')
     appended(scrapy.crawl(*command), file, kept + 21)
@@ -152,7 +152,7 @@ def test_a_disk_without_locks_is_reported_once_and_used(
     museum: Callable[..., Sandbox], scrapy: Scrapy, number: str
 ) -> None:
     scrapy.at(museum(objects=5, invalid=0)).policy(UNLIMITED)
-    odd = {"PYTHONPATH": str(ODD), "NO_LOCKS": number, "NO_SYNC": "EINVAL"}
+    odd = {"RUN_FIRST": str(ODD), "NO_LOCKS": number, "NO_SYNC": "EINVAL"}
     crawl = scrapy.crawl("objects", "-O", f"{scrapy.folder}/x.csv", **odd)
     assert crawl.code == 0, crawl.err
     assert crawl.err.count("has no locks") == 1

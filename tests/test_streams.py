@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
+from tests.command import Command
 from tests.conftest import ROOT, Crawl, Scrapy, limit
 
 UNLIMITED = limit(1_000_000, 1)
@@ -176,10 +177,9 @@ def test_a_terminal_of_few_letters_shows_all_lines(
     assert (shown.returncode, shown.stderr) == (0, "")
 
 
-def started(scrapy: Scrapy, sandbox: Sandbox, *arguments: str) -> subprocess.Popen[str]:
-    """A crawl that has sent some requests and waits for a response."""
-    process = subprocess.Popen(
-        [*arguments, sys.executable, "-m", "scrapy", "crawl", "objects"],
+def under_nohup(scrapy: Scrapy) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["nohup", sys.executable, "-m", "scrapy", "crawl", "objects"],
         cwd=scrapy.folder,
         env={**scrapy.environment, "PYTHONPATH": str(ROOT)}
         | {"SCRAPY_SETTINGS_MODULE": "mplus_crawler.settings"},
@@ -187,11 +187,14 @@ def started(scrapy: Scrapy, sandbox: Sandbox, *arguments: str) -> subprocess.Pop
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def wait_until_it_hangs(process: Command | subprocess.Popen[str], sandbox: Sandbox) -> None:
+    """Wait until a crawl has sent some requests and waits for a response."""
     while sandbox.stats()["tiers"].get("collections", {"requests": 0})["requests"] < 5:
         assert process.poll() is None
         time.sleep(0.02)
     time.sleep(0.3)
-    return process
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,8 @@ def test_a_signal_leaves_a_verdict_and_a_certificate(
     hang = 3 if times == 1 else 60
     fault = f"hang:path=objects,page=5,seconds={hang}"
     sandbox = museum(objects=900, invalid=0, faults=[fault])
-    process = started(scrapy.at(sandbox).policy(UNLIMITED), sandbox)
+    process = scrapy.at(sandbox).policy(UNLIMITED).start("crawl", "objects")
+    wait_until_it_hangs(process, sandbox)
     for _ in range(times):
         process.send_signal(how)
         time.sleep(0.5)
@@ -222,7 +226,8 @@ def test_a_crawl_under_nohup_outlives_its_terminal(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     sandbox = museum(objects=600, invalid=0, faults=["hang:path=objects,page=5,seconds=2"])
-    process = started(scrapy.at(sandbox).policy(UNLIMITED), sandbox, "nohup")
+    process = under_nohup(scrapy.at(sandbox).policy(UNLIMITED))
+    wait_until_it_hangs(process, sandbox)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
     assert process.returncode == 0

@@ -139,7 +139,8 @@ def test_a_budget_that_cannot_be_opened_stops_before_any_request(
 
 
 def test_an_unreachable_host_is_incomplete(scrapy: Scrapy) -> None:
-    crawl = scrapy.crawl("objects", "-s", "RETRY_TIMES=1", DMG_BASE_URL="http://127.0.0.1:9/v2/")
+    once = ("-s", "RETRY_TIMES=1", "-s", "RETRY_BACKOFF_BASE=0.01")
+    crawl = scrapy.crawl("objects", *once, DMG_BASE_URL="http://127.0.0.1:9/v2/")
     assert crawl.code == 10
     assert "Traceback" not in crawl.err
     assert crawl.certificate["verdict"] == "incomplete"
