@@ -150,6 +150,14 @@ def scrapy(tmp_path: Path) -> Scrapy:
     return Scrapy(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def feeds(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The snapshot of each spider, by its name."""
+    from tests.every_kind import harvest
+
+    return harvest(Scrapy(tmp_path_factory.mktemp("every_kind")))
+
+
 @pytest.fixture
 def museum() -> Iterator[Callable[..., Sandbox]]:
     """Opens sandboxes; they close with the test."""

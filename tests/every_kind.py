@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
@@ -35,10 +34,8 @@ _IMAGES = (
 Feeds = Mapping[str, Path]
 
 
-@pytest.fixture(scope="session")
-def feeds(tmp_path_factory: pytest.TempPathFactory) -> Feeds:
-    """The snapshot of each spider, by its name."""
-    scrapy = Scrapy(tmp_path_factory.mktemp("every_kind"))
+def harvest(scrapy: Scrapy) -> Feeds:
+    """Harvest every kind; return the snapshot of each spider by the spider's name."""
     folder = scrapy.folder / "data"
     scrapy.policy(_CALLS, "mplus")
     scrapy.policy(_IMAGES)

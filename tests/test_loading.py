@@ -8,10 +8,8 @@ import duckdb
 import pytest
 
 from mplus_crawler.records.items import ITEM_CLASSES
-from tests.every_kind import Feeds, feeds, rows, spider_kind
+from tests.every_kind import Feeds, rows, spider_kind
 from tests.tables import column_types, load
-
-__all__ = ["feeds"]
 
 
 @pytest.mark.parametrize("kind", ITEM_CLASSES)

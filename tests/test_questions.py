@@ -13,10 +13,8 @@ import duckdb
 import pytest
 
 from tests.conftest import ROOT
-from tests.every_kind import Feeds, feeds, rows, spider_kind
+from tests.every_kind import Feeds, rows, spider_kind
 from tests.tables import load
-
-__all__ = ["feeds"]
 
 RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
 QUERIES = {
