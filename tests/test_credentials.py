@@ -10,7 +10,7 @@ from scrapy import Request
 
 from mplus_crawler.policies.policy import Policy
 from mplus_crawler.policies.reading import load_policy
-from mplus_crawler.wire.credentials import KeyFilter, signed, strike_error
+from mplus_crawler.wire.credentials import KeyFilter, remove_key, signed
 
 BASE = "http://127.0.0.1:1/v2/"
 KEY = "canary+7f3a/9c&e=%41"
@@ -66,7 +66,7 @@ def test_it_is_taken_out_of_errors_and_logs(
         except OSError as cause:
             raise ValueError(f"Getting {url} took longer than 1 s", url) from cause
     except ValueError as error:
-        strike_error(error, policy)
+        remove_key(error, policy)
         said = f"{error} {error.__cause__}"
     logger = logging.getLogger("test_credentials")
     hide = KeyFilter(policy)

@@ -89,7 +89,7 @@ class Quoted:
 class RootField:
     """A root field of a GraphQL API.
 
-    A request asks for *per_page* records, or for *ids_per_page* ids. *cache_busters* are filters
+    A page has *per_page* records, or *ids_per_page* ids. *cache_busters* are filters
     that change the key in the server's cache and not the result.
     """
 
@@ -197,20 +197,20 @@ class Policy:
 
     def named_tier(self, url: str, base_url: str) -> Tier | None:
         """Return the tier whose paths include that of *url*, if there is one."""
-        asked = _segments(urlsplit(url).path)
+        segments = _segments(urlsplit(url).path)
         matches = [
             (len(named), tier)
             for tier in self.tiers
             for named in (_below(base_url, path) for path in tier.paths)
-            if asked[: len(named)] == named
+            if segments[: len(named)] == named
         ]
         return max(matches, key=lambda match: match[0])[1] if matches else None
 
     def is_below(self, url: str, base_url: str, paths: tuple[str, ...]) -> bool:
         """Whether *url* is below one of *paths*, by whole segments."""
-        asked = _segments(urlsplit(url).path)
+        segments = _segments(urlsplit(url).path)
         places = (_below(base_url, path) for path in paths)
-        return ".." not in asked and any(asked[: len(place)] == place for place in places)
+        return ".." not in segments and any(segments[: len(place)] == place for place in places)
 
     def version(self, name: str) -> Version:
         """The version of that name; raise :class:`UsageError` if the policy has none."""

@@ -39,7 +39,7 @@ DAMAGE = (EOFError, zlib.error, lzma.LZMAError)
 class Line(NamedTuple):
     """A piece of a feed: its bytes, and the row in them; ``None`` for a head, a bracket, a blank.
 
-    *fault* says what is wrong with it; a row with a fault is what could be read all the same.
+    *fault* describes an error; a row with a fault is the readable part.
     """
 
     raw: bytes
@@ -58,7 +58,7 @@ def check_feed(path: Path) -> None:
 
 
 def read_feed(path: Path) -> Iterator[dict[str, Any] | str]:
-    """The records of the feed *path*; for a line that is none, what is wrong with it.
+    """Yield the records of the feed *path*; for an invalid line, its fault.
 
     One record at a time is in memory. Raises OSError where the file cannot be opened.
     """

@@ -21,7 +21,7 @@ from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.items import item_class
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
 from mplus_crawler.wire.addresses import is_loopback, is_public, origin
-from mplus_crawler.wire.credentials import check_key, fingerprint, struck
+from mplus_crawler.wire.credentials import check_key, fingerprint, without_key
 from mplus_crawler.wire.resolver import trust
 
 
@@ -137,7 +137,7 @@ class MuseumSpider(Museum):
         """Return the API's base URL, from the setting or the policy, with a final slash."""
         setting, value = cls.base_setting(settings)
         url = value or policy.base_url
-        if struck(url, policy) != url:
+        if without_key(url, policy) != url:
             raise UsageError(f"{setting} holds the key: leave it out, it is sent from its variable")
         if "@" in url.partition("://")[2].partition("/")[0]:
             raise UsageError(f"{setting} must not contain a user or password: write https://…/")

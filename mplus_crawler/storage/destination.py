@@ -38,7 +38,7 @@ class Destination(Protocol):
         """Take *name* away, if it is there."""
 
     def names(self) -> list[str]:
-        """The names of what is there."""
+        """Return the names of the files there."""
 
     def look(self, name: str) -> Stored | None:
         """Size and time of *name*; ``None`` where there is no such file."""

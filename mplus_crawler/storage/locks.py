@@ -12,9 +12,9 @@ from typing import IO
 
 logger = logging.getLogger(__name__)
 
-# What NFS without its lock daemon and some FUSE file systems answer.
+# What NFS without its lock daemon and some FUSE file systems return.
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-# What CIFS and some FUSE file systems answer for a folder; folders may be unreadable, too.
+# What CIFS and some FUSE file systems return for a folder; folders may be unreadable, too.
 _NO_SYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES)
 
 

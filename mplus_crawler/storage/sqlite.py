@@ -73,7 +73,7 @@ def _connect(path: Path, schema: str) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path, isolation_level=None)
     try:
-        db.execute("PRAGMA page_size=65536")  # answers are large: half the work of 4096
+        db.execute("PRAGMA page_size=65536")  # responses are large: half the work of 4096
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.executescript(schema)

@@ -73,20 +73,20 @@ def spellings(policy: Policy) -> Spellings:
     return spellings_of(secret(policy), parameter)
 
 
-def struck(text: str, policy: Policy) -> str:
+def without_key(text: str, policy: Policy) -> str:
     """Return *text* without the key."""
     return spellings(policy).removed(text.encode(errors="replace")).decode(errors="replace")
 
 
-def strike_error(error: BaseException, policy: Policy) -> None:
+def remove_key(error: BaseException, policy: Policy) -> None:
     """Remove the key from the texts of *error* and of its causes."""
     cause: BaseException | None = error
     while cause is not None:
         cause.args = tuple(
-            struck(text, policy) if isinstance(text, str) else text for text in cause.args
+            without_key(text, policy) if isinstance(text, str) else text for text in cause.args
         )
         if isinstance(cause, OSError) and cause.strerror:  # OSError prints this, not its arguments
-            cause.strerror = struck(cause.strerror, policy)
+            cause.strerror = without_key(cause.strerror, policy)
         cause = cause.__cause__ or cause.__context__
 
 
@@ -99,7 +99,7 @@ class KeyFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, without the key."""
-        record.msg, record.args = struck(record.getMessage(), self._policy), ()
+        record.msg, record.args = without_key(record.getMessage(), self._policy), ()
         return True
 
 

@@ -16,7 +16,7 @@ from twisted.web.client import HTTPConnectionPool
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.wire.bodies import decoded
 from mplus_crawler.wire.connection import BoundedFactory
-from mplus_crawler.wire.credentials import KeyFilter, signed, strike_error
+from mplus_crawler.wire.credentials import KeyFilter, remove_key, signed
 from mplus_crawler.wire.redaction import redacted
 from mplus_crawler.wire.throttle import Throttle
 
@@ -76,7 +76,7 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
         try:
             response = await super().download_request(sent)
         except Exception as error:
-            strike_error(error, spider.policy)
+            remove_key(error, spider.policy)
             raise
         finally:
             _scrapys.removeFilter(hide)

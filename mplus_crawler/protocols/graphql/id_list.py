@@ -182,7 +182,7 @@ class IdList:
             self._gaps_queried = True
             if lists := self._gaps():
                 return lists
-        if self.total is None:  # all pages were replaced by ranges, each with a total of its own
+        if self.total is None:  # ranges have replaced all pages; each has a separate total
             self.total = self.counted
             self.moved |= self.total != self._former
         return [] if self.failed else self._above_highest()

@@ -40,7 +40,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """The response holds nothing, or not what the query asks for."""
+    """The response is empty, or does not match the query."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Reads responses: what a query has brought, and whether it is what the query asks for."""
+"""Reads responses: the outcome of a query, and whether it matches the query."""
 
 from __future__ import annotations
 
