@@ -155,6 +155,7 @@ _LINK_PIECES = (
 _JSON_PIECES = (
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u", b"\\ud800", b"null", b"true"),
     *(b"NaN", b"1e400", b"-", b"9" * 20, b"9" * 4400, b"\0", b"\xff", b"\xef\xbb\xbf", b"[]"),
+    *(b'\\"', b'{"a":1e400,"b":"'),
     *(b"{}", b'""', b"0,", b"[[", b'{"a":', b"<", b'"id":', b'"@id":', b"1,", b"\xed\xa0\x80"),
     *(b'"hydra:next":', b'"http://["', b'"?page=' + b"9" * 40 + b'"', b'"errors":', b'"total":'),
 )
@@ -210,7 +211,21 @@ def _read_words(data: bytes, folder: Path) -> None:
 
 
 _KEY_PIECES = (
-    *(b"&#107;", b"&amp;", b"&lt;", b"%26", b"%2526", b"\\u002b", b"\\", b'"', b"&", b"%", b";"),
+    *(
+        b'\\"',
+        b'&#107;+e/y=%&41-Canary~<9>"',
+        b"&#107;",
+        b"&amp;",
+        b"&lt;",
+        b"%26",
+        b"%2526",
+        b"\\u002b",
+        b"\\",
+        b'"',
+        b"&",
+        b"%",
+        b";",
+    ),
     *(b"&#x3d;", b"&amp;#61;", b"aytlL3k9", b"Canary", b"k", b"\\u", b"&#", b"\x1b[", b"\x85"),
 )
 

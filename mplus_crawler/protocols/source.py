@@ -17,9 +17,10 @@ from typing import Any, Protocol, Self, cast
 import msgspec
 import orjson
 
-# A string, which may contain what looks like a number, or a number.
+# A string, which may contain what looks like a number, or a number. One without an end is matched
+# too, and quantifiers are possessive, so that no byte is read twice.
 _STRING_OR_NUMBER = re.compile(
-    rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?', re.DOTALL
+    rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?[0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?', re.DOTALL
 )
 
 

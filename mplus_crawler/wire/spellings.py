@@ -25,7 +25,8 @@ _ESCAPE = re.compile(
 )
 # JSON once, HTML twice and percent-encoding twice.
 _LAYERS = 5
-_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# One without an end is matched too, so that no byte is read twice.
+_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 class Spellings:
