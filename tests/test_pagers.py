@@ -160,12 +160,10 @@ UNREADABLE = {
     "half a surrogate": rb'"\ud800"',
     "NaN": b"NaN",
     "Infinity": b"-Infinity",
-    "1e400": b"1e400",
     "a control character": b'"a\x01"',
     "NUL": b'"\x00"',
     "1,000 levels": b"[" * 1000 + b"]" * 1000,
     "100,000 levels": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
-    "5,000 digits": b"9" * 5000,
     "Latin-1": b'"\xe9"',
     "a comma too many": b"[1,]",
 }

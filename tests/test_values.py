@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.edtf import certainty, is_edtf, years
 from mplus_crawler.records.text import line_breaks
 from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual, Credit
-from mplus_crawler.spiders.mplus.tms.dates import edtf_of
+from mplus_crawler.spiders.mplus.tms.dates import edtf_columns, edtf_of
 from mplus_crawler.spiders.mplus.tms.dimensions import dimension_columns
 
 LABELS = Path(__file__).parent / "fixtures" / "mplus" / "dates.jsonl.xz"
@@ -269,3 +270,15 @@ def test_a_line_break_is_one_character(written: str, read: str) -> None:
     for column in ("title_en", "dimensions_en", "credit_line_en"):
         assert row[column] == read
     assert (row["alt_texts_en"], row["areas_en"]) == ([read], [read])
+
+
+@pytest.mark.parametrize("piece", [" ", "diameter", "1 x ", "circa ", "1990, ", "duration "])
+def test_a_long_text_costs_linear_time(piece: str) -> None:
+    def seconds(times: int) -> float:
+        began = process_time()
+        text = f"1{piece * times}!"
+        dimension_columns(None, text)
+        edtf_columns(text, 1990, 1990)
+        return process_time() - began
+
+    assert min(seconds(6_000) for _ in range(3)) < 40 * min(seconds(600) for _ in range(3)) + 0.01

@@ -12,7 +12,7 @@ from mplus_crawler.protocols.uris import normalized
 _canonical_tail = re.compile(r"id/[a-z]+/(?!\.{1,2}$)[A-Za-z0-9_.~-]+").fullmatch
 _record = re.compile(r"(?i:id/)++([a-zA-Z]+)/++(.*[^/])/*", re.DOTALL).fullmatch
 # Parts of a record and events in its life have URIs below the record's, as in …/0012/part/1.
-_below = re.compile(r"(?:/[a-z]{4,}/[0-9]+)+$").search
+_below = re.compile(r"(?:/[a-z]{4,}/[0-9]+){1,9}$").search
 
 
 def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:

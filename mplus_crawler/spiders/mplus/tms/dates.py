@@ -44,8 +44,9 @@ _SIGN = rf"\s*(?P<sign>{_DASH}|/|\band\b|\bor\b|\bto\b|&)\s*"
 _one = re.compile(_FIRST, re.IGNORECASE).fullmatch
 _two = re.compile(rf"(?P<between>between\s+)?{_FIRST}{_SIGN}{_SECOND}", re.IGNORECASE).fullmatch
 _ongoing = re.compile(rf"{_FIRST}\s*{_DASH}\s*(?:ongoing|present)?", re.IGNORECASE).fullmatch
-# Separates the parts of a label, also inside brackets; not the slash between two seasons.
-_DIVIDER = re.compile(r"\s*[,;]\s*|(?<=[\ds])\s*/\s*")
+# Separates the parts of a label, also inside brackets; not the slash between two seasons. Blanks
+# are read from the first on only, or a long run of them would cost quadratic time.
+_DIVIDER = re.compile(r"(?:(?<!\s)\s++)?[,;]\s*|(?<=[\ds])\s*/\s*")
 # Invisible characters that stand between a year and a dash.
 _INVISIBLE = dict.fromkeys(map(ord, "\u2060\u200b\ufeff"))
 

@@ -23,17 +23,17 @@ _size = re.compile(
     rf"{_NUMBER}{_TIMES}{_NUMBER}(?:{_TIMES}{_NUMBER})?\s*{_UNIT}"
 )
 _diameter = re.compile(
-    rf"(?:diamet(?:er|re)[^\d\n;]*|\u00d8\s*){_NUMBER}\s*{_UNIT}"
+    rf"(?:diamet(?:er|re)[^\d\n;]{{0,100}}|\u00d8\s*){_NUMBER}\s*{_UNIT}"
     rf"|{_NUMBER}\s*{_UNIT} +(?:in +)?diamet(?:er|re)",
     re.IGNORECASE,
 )
 _duration = re.compile(
-    r"duration[^:\n]*:\s*(?:(\d+)\s*h(?:ou)?rs?\b\.?\s*)?(?:(\d+)\s*min\b\.?\s*)?"
+    r"duration[^:\n]{0,100}:\s*(?:(\d+)\s*h(?:ou)?rs?\b\.?\s*)?(?:(\d+)\s*min\b\.?\s*)?"
     r"(?:(\d+)\s*sec\b\.?\s*)?(?![\s.]*[\u2013\d:-])",
     re.IGNORECASE,
 )
 _clock = re.compile(
-    r"duration[^:\n]*:\s*(?:(\d+):)?(\d+):(\d\d)(?![\s.]*[\u2013\d:-])", re.IGNORECASE
+    r"duration[^:\n]{0,100}:\s*(?:(\d+):)?(\d+):(\d\d)(?![\s.]*[\u2013\d:-])", re.IGNORECASE
 )
 
 
