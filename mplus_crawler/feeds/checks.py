@@ -145,8 +145,8 @@ def _check_format(feed: FeedTarget, settings: BaseSettings) -> None:
     formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
     if feed.options.get("format") not in formats:
         raise UsageError(
-            f"the feed {feed.uri} has no format that can be written; "
-            f"let its name end in one of {', '.join(FORMATS)}"
+            f"the feed {feed.uri} has an unsupported format; "
+            f"its name must end in one of {', '.join(FORMATS)}"
         )
     encoding = feed.options.get("encoding") or settings.get("FEED_EXPORT_ENCODING") or "utf-8"
     try:

@@ -159,7 +159,7 @@ def _csv_lines(file: IO[bytes], head: list[str] | None) -> Iterator[Line]:
 
 
 def _decoded(file: IO[bytes], taken: list[bytes], faults: list[str]) -> Iterator[str]:
-    """The lines of *file* as text; each is put into *taken*, what is wrong into *faults*."""
+    """Yield the lines of *file* as text; collect them in *taken*, and errors in *faults*."""
     for number, raw in enumerate(file):
         taken.append(raw)
         text = raw if number else raw.removeprefix(codecs.BOM_UTF8)

@@ -1,4 +1,4 @@
-"""A collection of any museum, page by page, and around the records that break their pages."""
+"""The base class of collections in pages; it reads around records that break their pages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class PagedSpider(MuseumSpider):
     full_query: ClassVar[Mapping[str, str]] = {}
     ids_query: ClassVar[Mapping[str, str]] = {}
     filters: ClassVar[Mapping[str, Parser]] = {}
-    # Arguments of which the museum knows nothing.
+    # Arguments that are not parameters of the museum's.
     ours: ClassVar[Mapping[str, Parser]] = {}
 
     census: Census
@@ -70,7 +70,7 @@ class PagedSpider(MuseumSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """The spider, with the chain of pages that it is to follow."""
+        """Return the spider, with its chain of pages."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         limit = spider.arguments.get("limit")
         spider.place = ApiBase(spider.base_url, spider.policy.base_url)
@@ -80,36 +80,36 @@ class PagedSpider(MuseumSpider):
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """``limit``, ``page_size`` and the collection's filters."""
+        """Return ``limit``, ``page_size`` and the collection's filters."""
         most = cls.load_policy(settings).page_size
         return {"limit": whole(1), "page_size": whole(1, most), **cls.ours, **cls.filters}
 
-    # What a museum offers.
+    # The collection: override these where the museum differs.
 
     def query(self, *, full: bool) -> dict[str, str]:
-        """The query of a page, but for its number and size: whole records, or their ids."""
+        """Return the query of a page, without number and size: whole records, or their ids."""
         ours = ("limit", "page_size", *self.ours)
         asked = {name: value for name, value in self.arguments.items() if name not in ours}
         return {**(self.full_query if full else self.ids_query), **asked}
 
     def url(self, number: int, size: int, *, full: bool = True) -> str:
-        """The page *number* of *size* rows: whole records, or a list of their ids."""
+        """Return the URL of page *number* of *size* rows: whole records, or a list of their ids."""
         query = {**self.pager.query(number, size), **self.query(full=full)}
         return urljoin(self.base_url, f"{self.path}?{urlencode(query)}")
 
     def record_url(self, id_: str) -> str | None:
-        """Where the record *id_* is; ``None`` where records have no page of their own."""
+        """Return the URL of the record *id_*; ``None`` if records have no separate page."""
         if not self.record_path:
             return None
         return urljoin(self.base_url, self.record_path.format(id=quote(id_, safe="")))
 
     def id_of(self, member: Any) -> str | None:
-        """The id of *member*, a row of any list or a single record, where it has one."""
+        """Return the id of *member*, a row of any list or a single record, if it has one."""
         found = self.columns(member, None).get("id") if isinstance(member, dict) else None
         return found if isinstance(found, str) else None
 
     def records(self, response: Response, page: Page) -> Iterator[Request | Records]:
-        """The records of *page*, and requests for what they lack."""
+        """Yield the records of *page*, or requests for what they lack."""
         yield self.batch(response.meta["retrieved_at"], page, enumerate(self.wanted(page)))
 
     def batch(
@@ -119,7 +119,7 @@ class PagedSpider(MuseumSpider):
         members: Iterable[tuple[int, Any]],
         ids: Mapping[int, str] | None = None,
     ) -> Records:
-        """The *members* of *page*, each with its index there; *ids* has those of some of them."""
+        """Return *members* of *page*, each with its index there; *ids* has some of their ids."""
         members = list(members)
         return Records(
             retrieved_at,
@@ -127,10 +127,10 @@ class PagedSpider(MuseumSpider):
             places=[self.position(page.first_row + index + 1) for index, _ in members],
         )
 
-    # How a collection is read.
+    # How the collection is read.
 
     def chain_from(self, first: str, rows: int | None = None) -> Chain:
-        """The chain of pages that begins at the URL *first*, and has *rows* rows at most."""
+        """Return the chain of pages that begins at the URL *first* and has at most *rows* rows."""
         return Chain(
             first=first,
             parameter=self.pager.number,
@@ -141,7 +141,7 @@ class PagedSpider(MuseumSpider):
         )
 
     def carry(self, url: str) -> str:
-        """*url*, which a response names, where the API is, and without a key in its query."""
+        """Return *url*, a link in a response, on the configured API and without a key."""
         url, credential = self.place.carry(url), self.policy.credential
         if credential and credential.query:
             url = url_query_cleaner(url, (credential.query,), remove=True)
@@ -154,7 +154,7 @@ class PagedSpider(MuseumSpider):
         yield self.page_request(*self.chain.start())
 
     def accept(self, request: Request, response: Response) -> None:
-        """Read the page, or the single record, and hand it to the callback."""
+        """Read the page, or the single record, and pass it to the callback."""
         if request.meta.get("single_record"):
             record = value_at(read_document(response.body), self.record_pointer)
             if not isinstance(record, dict):
@@ -166,11 +166,11 @@ class PagedSpider(MuseumSpider):
         request.cb_kwargs["page"] = self.pager.read(response.body, links, requested)
 
     def health_check(self) -> Request:
-        """The first row's id: no stored record can break it where a list of ids is lighter."""
+        """Return a request for the id of the first row, which a bad record does not break."""
         return Request(self.url(1, 1, full=False), meta={"page": 1, "size": 1}, dont_filter=True)
 
     def parse(self, response: Response, page: Page) -> Iterator[Request | Records]:
-        """The next pages, and the page's records."""
+        """Yield requests for the next pages, and the page's records."""
         replayed = response.meta.get("replayed", False)
         self.census.page(replayed=replayed)
         if replayed and (self.replayed is None or page.number > self.replayed.number):
@@ -180,7 +180,7 @@ class PagedSpider(MuseumSpider):
         yield from self.parse_part(response, page)
 
     def parse_part(self, response: Response, page: Page) -> Iterator[Request | Records]:
-        """The records of a page, or of a part of one."""
+        """Yield the records of a page, or of a part of one."""
         self.census.total(page.total)
         if self.pager.number is not None:
             for number, url in self.chain.begin(self.url(2, self.size), page.total, self.size):
@@ -188,7 +188,7 @@ class PagedSpider(MuseumSpider):
         yield from self.records(response, page)
 
     def following(self, page: Page) -> Iterator[Request]:
-        """Requests for the pages after *page*."""
+        """Yield requests for the pages after *page*."""
         try:
             pages = self.chain.arrived(page)
         except NextLinkError as bad:
@@ -199,7 +199,7 @@ class PagedSpider(MuseumSpider):
             yield self.page_request(number, url)
 
     def lost(self, failure: Failure) -> Iterator[Request | Loss]:
-        """A page that failed: read around a record that breaks it, else report it; continue."""
+        """Read a failed page around the record that breaks it, or report it; then continue."""
         request = request_of(failure)
         self.census.failed_page()
         yield from self.smaller(failure)
@@ -207,7 +207,7 @@ class PagedSpider(MuseumSpider):
             yield self.page_request(number, url)
 
     def smaller(self, failure: Failure) -> Iterator[Request | Loss]:
-        """The rows of a page on which the server fails every time, in smaller pages."""
+        """Request the rows of a page that always fails in smaller pages."""
         request = request_of(failure)
         number, size = request.meta["page"], request.meta["size"]
         if not fails_on_record(failure) or self.pager.number is None:
@@ -219,14 +219,14 @@ class PagedSpider(MuseumSpider):
             yield self.row_request(number, failure.getErrorMessage())
 
     def parse_unreadable(self, response: Response, page: Page, message: str) -> Iterator[Loss]:
-        """The one record that the server never delivers, by its id in the list of ids."""
+        """Report the one record that the server never delivers, by its id in the list of ids."""
         self.census.total(page.total)
         if page.members:
             id_ = self.id_of(page.members[0])
             yield Loss(id_, "unreadable", message, self.position(page.number))
 
     def lost_row(self, failure: Failure) -> Iterator[Loss]:
-        """A row of which not even the id can be read: named by its position, or missing."""
+        """Report a row whose id cannot be read either: by its position, or as missing."""
         row, reason = request_of(failure).meta["page"], failure.getErrorMessage()
         if is_unreadable(failure):
             yield Loss(None, "unreadable", reason, self.position(row))
@@ -234,17 +234,17 @@ class PagedSpider(MuseumSpider):
             self.census.lost_page(f"row {row}: {reason}")
 
     def position(self, row: int) -> tuple[int, int]:
-        """The page that has *row*, counted from 1, and its position there."""
+        """Return the page of *row*, counted from 1, and the position there."""
         page, before = divmod(row - 1, self.size)
         return page + 1, before + 1
 
     def page_request(self, number: int, url: str) -> Request:
-        """A page of whole records, of the chain."""
+        """Return the request for a page of the chain."""
         meta = {"page": number, "size": self.size}
         return Request(url, self.parse, errback=self.lost, meta=meta, dont_filter=True)
 
     def part_request(self, number: int, size: int) -> Request:
-        """A part of a page that cannot be read whole."""
+        """Return the request for a part of a page that cannot be read whole."""
         return Request(
             self.url(number, size),
             self.parse_part,
@@ -254,7 +254,7 @@ class PagedSpider(MuseumSpider):
         )
 
     def row_request(self, number: int, message: str) -> Request:
-        """The id of row *number*, the whole record of which cannot be read."""
+        """Return the request for the id of row *number*, whose record cannot be read."""
         return Request(
             self.url(number, 1, full=False),
             self.parse_unreadable,
@@ -265,25 +265,25 @@ class PagedSpider(MuseumSpider):
         )
 
     def wanted(self, page: Page) -> list[Any]:
-        """The records of *page* within ``limit``."""
+        """Return the records of *page* within ``limit``."""
         if self.chain.rows is None:
             return page.members
         return page.members[: max(0, self.chain.rows - page.first_row)]
 
 
 def fails_on_record(failure: Failure) -> bool:
-    """Whether the server responds, and smaller pages may be without what it fails on."""
+    """Whether the server responds, so that smaller pages may exclude the bad record."""
     return isinstance(failure.value, RetriesExhaustedError) and failure.value.on_record
 
 
 def is_unreadable(failure: Failure) -> bool:
-    """Whether the server responds, with something that cannot be parsed."""
+    """Whether the server responds, but the response cannot be parsed."""
     gave_up = failure.value
     return isinstance(gave_up, RetriesExhaustedError) and gave_up.unreadable
 
 
 def halves(number: int, size: int) -> list[tuple[int, int]]:
-    """The page *number* of *size* rows, as (number, size) of smaller pages: 100, 50, 25, 5, 1."""
+    """Split page *number* of *size* rows; return (number, size) of its parts: 100, 50, 25, 5, 1."""
     smaller = max(part for part in range(1, size) if size % part == 0)
     first = (number - 1) * (size // smaller) + 1
     return [(first + part, smaller) for part in range(size // smaller)]

@@ -1,8 +1,8 @@
 """Reconciliation: when rows have moved while paging, proves that every id is accounted for.
 
-Counting proves nothing here: a row that is deleted and one that is added leave the total as it
-was. A pass over the lists of ids shows which are missing; these are requested one by one, and
-passes are repeated until two of them agree.
+Counting proves nothing here: a deleted row and an added one leave the total unchanged. A pass
+over the lists of ids shows which are missing; these are requested one by one, and passes are
+repeated until two of them agree.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _MOST_PASSES = 5
 
 
 class Reconciliation(Component):
-    """Extension: takes over when all pages are read, and the census has doubts.
+    """Extension: compares ids if the census has doubts after the last page.
 
     A :class:`.PagedSpider` offers what it needs: lists of ids (``url`` and ``id_of``), and one
-    record (``record_url``), or else its page.
+    record (``record_url``), or its page.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -75,7 +75,7 @@ class Reconciliation(Component):
             raise DontCloseSpider
 
     def _step(self) -> Iterable[Request]:
-        """What to request while nothing is in flight: records, another pass, or nothing."""
+        """Return what to request next: records, another pass, or nothing."""
         census = self._census
         if self._done or not isinstance(self._crawler.spider, PagedSpider):
             return []
@@ -102,7 +102,7 @@ class Reconciliation(Component):
         return self._another()
 
     def _fetch(self, missing: list[str]) -> Iterable[Request]:
-        """The records *missing*: one by one, else the pages that they stand on."""
+        """Yield requests for the records *missing*, or for their pages."""
         if self._single_records:
             return [*map(self._single, missing)]
         self._requested.update(missing)
@@ -117,7 +117,7 @@ class Reconciliation(Component):
         return self._request(self._spider.url(number, size), self._take, number, size)
 
     def _take(self, response: Response, page: Page) -> Iterator[Records]:
-        """The records of *page* that are new."""
+        """Yield the records of *page* that are new."""
         new = [member for member in page.members if self._is_new(self._spider.id_of(member))]
         yield Records(response.meta["retrieved_at"], [(None, member) for member in new])
 
@@ -131,10 +131,10 @@ class Reconciliation(Component):
         return self._request(url, self._withdraw, 1, 1, gone=gone)
 
     def _withdraw(self, response: Response, page: Page, gone: list[str]) -> Iterator[Loss]:
-        yield from (Loss(id_, "vanished", "the museum lists it no more") for id_ in gone)
+        yield from (Loss(id_, "vanished", "the museum no longer lists it") for id_ in gone)
 
     def _page_again(self, page: Page) -> Request:
-        """The page where a former crawl ended, once more: rows may have moved since then."""
+        """Request the page where a former crawl ended again: rows may have moved since."""
         url = self._spider.url(page.number, page.size)
         request = self._request(url, self._compare, page.number, page.size, former=page)
         return request.replace(errback=self._unseen)
@@ -142,7 +142,7 @@ class Reconciliation(Component):
     def _compare(self, response: Response, page: Page, former: Page) -> None:
         id_of = self._spider.id_of
         if [*map(id_of, page.members)] != [*map(id_of, former.members)]:
-            self._census.doubt("rows have moved since the harvest was begun")
+            self._census.doubt("rows have moved since the harvest began")
 
     def _unseen(self, failure: Failure) -> None:
         self._census.doubt(f"where the harvest was resumed: {failure.getErrorMessage()}")
@@ -158,7 +158,7 @@ class Reconciliation(Component):
         return self._pass()
 
     def _finish(self) -> Iterable[Request]:
-        """Two passes agree; what was harvested beyond them is gone, if its own page confirms it."""
+        """Settle the result of two equal passes; others are gone if their own pages say so."""
         gone = sorted(set(self._census.ids()) - self._listed.keys() - self._requested)
         if gone:
             return [*map(self._single, gone)] if self._single_records else [self._withdrawal(gone)]
@@ -202,7 +202,7 @@ class Reconciliation(Component):
     def _request(
         self, url: str, callback: object, number: int, size: int, **carried: object
     ) -> Request:
-        """A page that must be requested anew."""
+        """Return a request for a page, never served from the ledger."""
         return Request(
             url,
             callback,  # type: ignore[arg-type]  # each takes the page, and what is carried
@@ -224,7 +224,7 @@ class Reconciliation(Component):
     def _record(
         self, response: Response, id_: str, record: object = None
     ) -> Iterator[Request | Records | Loss]:
-        """A response to the request for one record: the record, another one, or none."""
+        """Handle the response for one record: the record, another one, or none."""
         found = self._spider.id_of(record)
         if response.status == 200 and found and found != id_:
             yield self._loss(id_, f"the museum responds with another record, {found}")
@@ -237,7 +237,7 @@ class Reconciliation(Component):
             yield self._loss(id_, described(response))
 
     def _loss(self, id_: str, message: str) -> Loss:
-        """Gone, if it was harvested; else something that the museum lists and never delivers."""
+        """Return a loss: vanished if it was harvested, else listed but never delivered."""
         return Loss(id_, "vanished" if self._census.knows(id_) else "unreadable", message)
 
     def _unreadable(self, failure: Failure) -> Iterator[Loss]:
