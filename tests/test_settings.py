@@ -23,6 +23,7 @@ from tests.wire import serving
         (("crawl", "objects"), ("-s", "max_reject_share=1"), {}, "MAX_REJECT_SHARE"),
         (("harvest", "dmg"), ("-s", "RATE_SHARES=1"), {}, "RATE_SHARE"),
         (("crawl", "objects"), (), {"HARVESTDIR": "x"}, "HARVEST_DIR"),
+        (("crawl", "objects"), (), {"harvest_dir": "x"}, "HARVEST_DIR"),
         (("crawl", "objects"), (), {"DMG_APIKEY": "canary"}, "DMG_API_KEY"),
         (("doctor", "dmg", "--offline"), (), {"CONTACT_ULR": "x"}, "CONTACT_URL"),
         (("budget",), ("-s", "BUDGETURL=x"), {}, "BUDGET_URL"),
