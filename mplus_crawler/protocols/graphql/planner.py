@@ -182,7 +182,8 @@ class Planner:
         if isinstance(outcome, Listed):
             self._plan(outcome.ids)  # they exist, whatever the total is
             self.unusable.update(outcome.unusable)
-        self.size = min(self.size, self._lister.largest_page or self.size)
+        largest = self._lister.largest_page or self.size
+        self.size = min(self.size, largest, self._lister.window)
         if self._lister.current.done:
             self._request(self._partial_page)
             self._partial_page = []

@@ -42,6 +42,9 @@ _EMPTY_RESPONSES = 3
 _PART = 0.02
 # The part that counts before any id is known: all responses may be like this.
 _FIRST_PART = 0.1
+# A longer page that is empty may reach past the server's window: shorter ones are tried, too.
+_LONG_PAGE = 100
+_LONG_PART = 0.5
 # Failed requests in a row after which the harvest stops. After the first, others are retried
 # once: they are smaller, and a record may be the cause.
 _FAILED_REQUESTS = 8
@@ -156,7 +159,7 @@ class RootSpider(MplusSpider):
             filters = cache_filters(query, cache_busters)
             if isinstance(query, RecordQuery):
                 ids = [*cache_ids(query, cache_busters), *query.extra_ids]
-                size = self.field.per_page
+                size = self.planner.size  # the policy's, unless the window is smaller
                 yield self.operation("Records", prefix, per_page=size, ids=ids, **filters)
                 continue
             if query.ids:
@@ -194,7 +197,8 @@ class RootSpider(MplusSpider):
     def weight(self, outcomes: Sequence[Outcome], queries: Sequence[Query]) -> float:
         """Return how much a response without any record counts; less if that may be right."""
         if not any(map(_may_be_empty, queries, outcomes)):
-            return 1
+            long = all(isinstance(query, IdQuery) and query.size > _LONG_PAGE for query in queries)
+            return _LONG_PART if long else 1
         return _PART if self.planner.started else _FIRST_PART if self.broken_seen else 1
 
     def parse(
