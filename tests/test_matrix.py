@@ -5,13 +5,22 @@ A passing fault heals, a lasting one is told; in no row is a record lost or doub
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gzip
+import json
+import shutil
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
-from tests.test_faults import QUICK
+from tests.fixtures.mplus import PUBLISHED
+from tests.test_faults import BASE, QUICK
+from tests.wire import Answer, serving
 
 ALWAYS = "times=always"
 PATIENCE = ("-s", "RETRY_TIMES=3", "-s", "RETRY_BACK_OFF_TIMES=3")
@@ -100,3 +109,272 @@ def check_nothing_is_lost_unmentioned(crawl: Crawl, sandbox: Sandbox) -> None:
     else:
         assert crawl.certificate["resume"].startswith("scrapy crawl objects")
         assert not (crawl.folder / "objects.jsonl").exists()
+
+
+TYPE = "crm:E22_Human-Made_Object"
+COUNT = 120
+Rows = list[Any]
+Change = Callable[[Rows], object]
+Reply = Callable[[bool, int, bytes], Answer | None]
+
+
+def row(number: int, **more: object) -> dict[str, object]:
+    return {"@id": f"{BASE}id/object/{number:04}", "@type": TYPE, "rdfs:label": "a chair", **more}
+
+
+def renamed(rows: Rows, at: int, uri: str) -> None:
+    rows[at] = {**rows[at], "@id": uri}
+
+
+def encoded(coding: str, body: bytes) -> Answer:
+    return 200, [("Content-Type", "application/ld+json"), ("Content-Encoding", coding)], body
+
+
+def twin(rows: Rows, **more: object) -> None:
+    rows[110] = {**rows[3], **more}
+
+
+def flipped(body: bytes) -> bytes:
+    return body[:-6] + bytes([body[-6] ^ 1]) + body[-5:]
+
+
+def as_is(_: object) -> None:
+    """Change nothing."""
+
+
+def usual(full: bool, times: int, body: bytes) -> None:
+    """Leave the response as it is."""
+
+
+PORT = f"{BASE}id/object/0004".replace(".be/", ".be:443/")
+CASE = f"{BASE}id/object/%30004".replace("data.", "DATA.")
+NO_STUBS = (404, [("Content-Type", "text/html")], b"Cannot GET")
+
+# a kind of fault, how the rows differ, how the second page is sent (full or not, the how many-th
+# time, its body), verdict, exit code, records, rejected by reason, words
+KINDS: list[tuple[str, Change, Reply, str, int, int, dict[str, int], str]] = [
+    (
+        *("ids: no stub page", lambda rows: rows.__setitem__(110, {})),
+        *(lambda full, n, body: None if full else NO_STUBS, "incomplete", 10, 119, {}, "404"),
+    ),
+    (
+        *("ids: stubs are HTML", lambda rows: rows.__setitem__(110, {})),
+        lambda full, n, body: None if full else (200, [], b"<html>"),
+        *("incomplete", 10, 119, {}, "HTML"),
+    ),
+    (
+        *("gzip: wrong CRC, once", as_is),
+        lambda full, n, body: encoded("gzip", flipped(gzip.compress(body))) if n == 1 else None,
+        *("complete", 0, 120, {}, ""),
+    ),
+    (
+        *("deflate: wrong sum, always", as_is),
+        lambda full, n, body: encoded("deflate", flipped(zlib.compress(body))),
+        *("incomplete", 10, 100, {}, "the deflate body is damaged"),
+    ),
+    (
+        *("spelling: port", lambda rows: renamed(rows, 110, PORT), usual),
+        *("complete", 0, 119, {"duplicate": 1}, "the id of another"),
+    ),
+    (
+        *("spelling: case, escape", lambda rows: renamed(rows, 110, CASE), usual),
+        *("complete", 0, 119, {"duplicate": 1}, "the id of another"),
+    ),
+    (
+        *("number out of range", lambda rows: rows.__setitem__(5, row(6, x="HUGE")), usual),
+        *("complete", 0, 120, {}, ""),
+    ),
+    (
+        *("repeated name", lambda rows: rows.__setitem__(5, row(6, x="TWICE")), usual),
+        *("complete", 0, 119, {"repeated_name": 1}, ""),
+    ),
+    (
+        *("twin: other content", lambda rows: twin(rows, x=1), usual),
+        *("complete", 0, 119, {"duplicate": 1}, "the id of another"),
+    ),
+    ("twin: equal", twin, usual, "complete", 0, 119, {"duplicate": 0}, "the id of another"),
+    (
+        *("no type", lambda rows: rows[7].pop("@type"), usual),
+        *("complete", 0, 119, {"schema": 1}, ""),
+    ),
+    (
+        *("label: unknown", lambda rows: rows[7].update({"rdfs:label": "unknown"}), usual),
+        *("complete", 0, 120, {}, ""),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "reply", "verdict", "code", "records", "rejected", "words"),
+    [kind[1:] for kind in KINDS],
+    ids=[kind[0] for kind in KINDS],
+)
+def test_kind(
+    scrapy: Scrapy,
+    change: Change,
+    reply: Reply,
+    verdict: str,
+    code: int,
+    records: int,
+    rejected: dict[str, int],
+    words: str,
+) -> None:
+    rows: Rows = [row(number) for number in range(1, COUNT + 1)]
+    change(rows)
+    seen: list[str] = []
+
+    def answer(path: str) -> Answer:
+        query = dict(parse_qsl(urlsplit(path).query))
+        number, full = int(query["page"]), "fullRecord" in query
+        size = int(query["itemsPerPage"])
+        part = rows[(number - 1) * size : number * size]
+        if not full:
+            part = [one or row(111) for one in part]
+        body = json.dumps(
+            {
+                "hydra:totalItems": COUNT,
+                "hydra:view": {"hydra:next": path.replace(f"page={number}", f"page={number + 1}")}
+                if number * size < COUNT
+                else {},
+                "hydra:member": part,
+            }
+        )
+        body = body.replace('"HUGE"', "-1e999").replace('"x": "TWICE"', '"x": 1, "x": 2')
+        seen.append(path)
+        changed = reply(full, seen.count(path), body.encode()) if number == 2 else None
+        return changed or (200, [("Content-Type", "application/ld+json")], body.encode())
+
+    with serving(answer) as server:
+        scrapy.environment["DMG_BASE_URL"] = server.base_url
+        crawl = scrapy.policy(POLICY).crawl("objects", *QUICK, *PATIENCE)
+    found = crawl.certificate
+    assert (found["verdict"], crawl.code) == (verdict, code), crawl.err
+    assert (found["unique"], found["rejected_by"]) == (records, rejected)
+    assert words in found["reason"]
+    check_reason(crawl)
+    assert all(line["id"] for line in crawl.rejected)
+    kept = sum(count for reason, count in rejected.items())
+    assert len(crawl.rejected) == kept
+    if kept:
+        assert f"{kept} {next(iter(rejected))}" in crawl.err
+
+
+def check_reason(crawl: Crawl) -> None:
+    reason = crawl.certificate["reason"]
+    assert 0 < len(reason) <= 300
+    assert reason.isprintable()
+    assert reason in crawl.err
+    assert "Traceback" not in crawl.err
+
+
+@pytest.mark.parametrize(
+    ("pids", "absent"),
+    [("1,gone,2,none", {"gone": 1, "not_found": 1}), ("gone,gone-2", {"gone": 2})],
+)
+def test_absent_records(scrapy: Scrapy, pids: str, absent: dict[str, int]) -> None:
+    def answer(path: str) -> Answer:
+        name = path.rpartition("/")[2]
+        status = 410 if "gone" in name else 404 if name == "none" else 200
+        record: dict[str, object] = row(1) | {"@id": f"{BASE}id/object/{name}"}
+        if "objects" in path:
+            record = {"hydra:member": [row(1) | {"@id": f"{BASE}id/object/1"}]}
+        return status, [("Content-Type", "application/ld+json")], json.dumps(record).encode()
+
+    with serving(answer) as server:
+        scrapy.environment["DMG_BASE_URL"] = server.base_url
+        crawl = scrapy.policy(POLICY).crawl("object", "-a", f"pids={pids}", *QUICK)
+    assert (crawl.certificate["verdict"], crawl.code) == ("complete", 0), crawl.err
+    assert crawl.certificate["rejected_by"] == absent
+    assert {line["reason"] for line in crawl.rejected} == set(absent)
+    counts = ", ".join(f"{count} {reason}" for reason, count in absent.items())
+    assert f"absent {sum(absent.values())}: {counts}" in crawl.err
+    check_reason(crawl)
+
+
+def listed(folder: Path, *lines: str) -> None:
+    (folder / "objects.csv").write_text('"id","sortNumber"\n' + "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda folder: listed(folder, '"777",""\n'), "1 listed records have no file"),
+        (lambda folder: listed(folder, '"1","a title,'), "breaks off"),
+        (lambda folder: shutil.rmtree(folder / "objects_JSON"), " no objects_JSON"),
+    ],
+)
+def test_part_of_a_source(
+    scrapy: Scrapy, tmp_path: Path, change: Callable[[Path], object], words: str
+) -> None:
+    shutil.copytree(PUBLISHED, tmp_path / "set")
+    change(tmp_path / "set")
+    crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={tmp_path / 'set'}")
+    assert (crawl.certificate["verdict"], crawl.code) == ("incomplete", 10), crawl.err
+    assert words in crawl.certificate["reason"]
+    check_reason(crawl)
+
+
+# arguments, variables, exit code, words on standard error
+COMMANDS: list[tuple[Sequence[str], dict[str, str], int, str]] = [
+    (("-s", "HTTPCACHE_ENABLED=1"), {}, 0, "HTTPCACHE_ENABLED is ignored"),
+    (("-s", "JOBDIR=x"), {}, 0, "JOBDIR is ignored"),
+    (("-O", "x.xml"), {}, 2, "Unrecognized output format 'xml'"),
+    (("-s", "FEED_URI=x", "-s", "FEED_FORMAT=xml"), {}, 2, "use -O FILE or FEEDS"),
+    (("-o", "FOLDER/open.jsonl"), {}, 2, "last line is open"),
+    (("-o", "FOLDER/mark.jsonl"), {}, 2, "byte order mark"),
+    (("-O", "x.csv", "-s", "FEED_EXPORT_ENCODING=ascii"), {}, 2, "cannot hold every text"),
+    (("-O", "x.jsonl", "-s", "FEED_EXPORT_ENCODING=big5"), {}, 2, "cannot hold every text"),
+    (("-O", "%(nothing)s.csv"), {}, 2, "placeholders"),
+    (("-O", "caf\udce9.csv"), {}, 2, "is not UTF-8"),
+    ((), {"BUDGET_URL": "sqlite:///~nobody-here/x"}, 2, "no such user"),
+    (("-O", "s3://bucket/x.csv"), {}, 14, "cannot write to S3"),
+    ((), {"HARVEST_DIR": "s3://bucket/x"}, 14, "cannot write to S3"),
+    (("-s", "LOOKAHED=2"), {}, 2, "did you mean LOOKAHEAD?"),
+    ((), {"HARVSET_DIR": "x"}, 2, "did you mean HARVEST_DIR?"),
+]
+NO_CREDENTIALS = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    **dict.fromkeys(["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"], "/nowhere"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "environment", "code", "words"), COMMANDS)
+def test_command(
+    museum: Callable[..., Sandbox],
+    scrapy: Scrapy,
+    tmp_path: Path,
+    arguments: Sequence[str],
+    environment: dict[str, str],
+    code: int,
+    words: str,
+) -> None:
+    (tmp_path / "open.jsonl").write_text('{"id": 1}')
+    (tmp_path / "mark.jsonl").write_text('\ufeff{"id": 1}\n')
+    sandbox = museum(objects=5, invalid=0)
+    given = [argument.replace("FOLDER", str(tmp_path)) for argument in arguments]
+    done = scrapy.at(sandbox).run("crawl", "objects", *given, **NO_CREDENTIALS, **environment)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert bool(code) != bool(sandbox.stats()["tiers"]["collections"]["requests"])
+
+
+@pytest.mark.parametrize("spider", ["objects", "mplus_objects", "types"])
+def test_a_server_that_is_gone(scrapy: Scrapy, spider: str) -> None:
+    with serving(lambda path: NO_STUBS) as server:
+        base = server.base_url
+    crawl = scrapy.crawl(
+        *(spider, *QUICK), DMG_BASE_URL=base, MPLUS_URL=base, MPLUS_API_KEY="k" * 32
+    )
+    assert (crawl.certificate["verdict"], crawl.code) == ("incomplete", 10), crawl.err
+    assert "connection refused" in crawl.certificate["reason"]
+    check_reason(crawl)
+
+
+@pytest.mark.parametrize("window", [330, 90])
+def test_a_small_window(museum: Callable[..., Sandbox], scrapy: Scrapy, window: int) -> None:
+    sandbox = museum(mplus_window=window)
+    crawl = scrapy.crawl(
+        *("mplus_constituents", *QUICK), MPLUS_URL=sandbox.mplus_url, MPLUS_API_KEY="k" * 32
+    )
+    assert (crawl.certificate["verdict"], crawl.code) == ("complete", 0), crawl.err

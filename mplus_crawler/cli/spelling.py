@@ -30,7 +30,11 @@ def check_spelling(given: Iterable[str], settings: BaseSettings) -> None:
             _refuse(name, ours, "-s")
     for name in os.environ:
         if name not in (*ours, *scrapys):
-            _refuse(name, [own for own in ours if own[:_PREFIX] == name[:_PREFIX].upper()], "environment")
+            _refuse(
+                name,
+                [own for own in ours if own[:_PREFIX] == name[:_PREFIX].upper()],
+                "environment",
+            )
 
 
 def _refuse(name: str, ours: Sequence[str], where: str) -> None:
