@@ -172,7 +172,7 @@ def second_of(**places: str) -> Callable[[Scrapy], Crawl]:
 
         with serving(wait) as server:
             base = {"DMG_BASE_URL": server.base_url}
-            first = scrapy.policy(FREE).start("crawl", "objects", *QUICK, **base)
+            first = scrapy.policy(FREE).start("crawl", "objects", **base)
             try:
                 assert begun.wait(30)
                 there = {name: str(scrapy.folder / place) for name, place in places.items()}

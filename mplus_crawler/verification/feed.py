@@ -121,6 +121,9 @@ class Reading:
 
     def _rows(self, rows: Any) -> Iterator[str]:
         columns = next(rows, ["id"])
+        if not columns:
+            yield "has no headings"
+            return
         self._has_ids = "id" in columns
         for number, row in enumerate(rows, 1):
             self._records = number
