@@ -125,7 +125,7 @@ def test_what_is_no_record_is_named(scrapy: Scrapy, tmp_path: Path) -> None:
     told = {line["id"]: line for line in crawl.rejected}
     assert sorted(told) == ["777", "778", "779"]
     assert told["777"]["reason"] == "unreadable"
-    assert "objects_JSON/0/00777.json is no JSON" in told["777"]["errors"][0]["message"]
+    assert "objects_JSON/0/00777.json is not JSON" in told["777"]["errors"][0]["message"]
     assert told["778"]["reason"] == "schema"
     assert "record.objectNumber" in {error["path"] for error in told["778"]["errors"]}
     assert not (tmp_path.parent / "objects_JSON").exists()

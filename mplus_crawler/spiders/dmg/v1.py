@@ -237,7 +237,7 @@ class V1Spider(GentSpider):
         if day is None:
             return f"{self.version.name} was retired, {instead}"
         if day > datetime.now(UTC).date():
-            return f"{self.version.name} was to be retired on {day}, and is already gone: {instead}"
+            return f"{self.version.name} was to be retired on {day}, {instead}: it is already gone"
         return f"{self.version.name} was retired on {day}, {instead}"
 
 
