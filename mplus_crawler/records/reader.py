@@ -119,6 +119,9 @@ def csv_rows(lines: Iterable[str], **options: Any) -> CsvReader:
 def _json_lines(file: IO[bytes]) -> Iterator[Line]:
     """JSON lines; of a JSON list as it is written here, which has a row a line, its rows."""
     for number, raw in enumerate(file, 1):
+        if raw.isspace():
+            yield Line(raw, None)
+            continue
         text = raw.removeprefix(codecs.BOM_UTF8).strip().removesuffix(b",")
         if text in (b"", b"[", b"]", b"[]"):
             yield Line(raw, None)
