@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -36,16 +37,22 @@ APART = {"sandbox": {"protocols"}, "verification": {"errors"}, "settings": set[s
 Graph = dict[str, set[str]]
 
 
+@cache
+def nodes(text: str) -> list[ast.AST]:
+    """All nodes of a module's syntax tree; a text is parsed once for all tests."""
+    return list(ast.walk(ast.parse(text)))
+
+
 def imports(sources: Mapping[str, str]) -> Graph:
     """By module, the modules of *sources* that it imports, wherever in the file it does."""
     return {
-        module: {name for name in _imported(ast.parse(text), sources) if name in sources} - {module}
+        module: {name for name in _imported(nodes(text), sources) if name in sources} - {module}
         for module, text in sources.items()
     }
 
 
-def _imported(tree: ast.AST, sources: Mapping[str, str]) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imported(tree: Iterable[ast.AST], sources: Mapping[str, str]) -> Iterator[str]:
+    for node in tree:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -154,7 +161,7 @@ def classes(sources: Mapping[str, str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for module, text in sorted(sources.items()):
         if _room(module) != "sandbox":
-            for node in ast.walk(ast.parse(text)):
+            for node in nodes(text):
                 if isinstance(node, ast.ClassDef) and node.name != "Command":
                     found.setdefault(node.name, []).append(module)
     return found
@@ -175,7 +182,7 @@ def test_names_of_exceptions_end_in_error(sources: dict[str, str]) -> None:
     wrong = [
         f"{module}.{node.name}"
         for module, text in sources.items()
-        for node in ast.walk(ast.parse(text))
+        for node in nodes(text)
         if isinstance(node, ast.ClassDef)
         and any(isinstance(base, ast.Name) and _raises(base.id) for base in node.bases)
         and not node.name.endswith("Error")
@@ -192,10 +199,10 @@ def test_the_top_level_fits_on_a_screen() -> None:
     assert len(entries) <= 15, sorted(entries)
 
 
-def meddling(tree: ast.AST) -> list[int]:
+def meddling(tree: Iterable[ast.AST]) -> list[int]:
     """The lines that assign to a field of the census, or call a method of one of its fields."""
     lines = []
-    for node in ast.walk(tree):
+    for node in tree:
         match node:
             case ast.Attribute(value=owner, ctx=ast.Store() | ast.Del()):
                 found = _in_census(owner)
@@ -226,7 +233,7 @@ def test_only_the_census_changes_its_fields(sources: dict[str, str]) -> None:
     wrong = {
         name: lines
         for name, text in sources.items()
-        if not name.startswith(f"{PACKAGE}.census") and (lines := meddling(ast.parse(text)))
+        if not name.startswith(f"{PACKAGE}.census") and (lines := meddling(nodes(text)))
     }
     assert wrong == {}
 
@@ -243,7 +250,7 @@ def test_only_the_census_changes_its_fields(sources: dict[str, str]) -> None:
     ],
 )
 def test_a_line_that_changes_the_census_is_found(line: str) -> None:
-    assert meddling(ast.parse(line))
+    assert meddling(nodes(line))
 
 
 # https://docs.scrapy.org/en/2.19/topics/request-response.html#topics-request-meta
@@ -260,9 +267,9 @@ SCRAPY_META = {
 }
 
 
-def meta_keys(tree: ast.AST) -> Iterator[str]:
+def meta_keys(tree: Iterable[ast.AST]) -> Iterator[str]:
     """Every key of ``Request.meta`` that *tree* reads or sets; ``?`` for one that is computed."""
-    for node in ast.walk(tree):
+    for node in tree:
         match node:
             case ast.Subscript(ast.Attribute(attr="meta"), key):
                 yield _constant(key)
@@ -292,7 +299,7 @@ def test_every_meta_key_is_scrapys_or_declared(sources: dict[str, str]) -> None:
         key
         for module, text in sources.items()
         if _room(module) != "sandbox"
-        for key in meta_keys(ast.parse(text))
+        for key in meta_keys(nodes(text))
     }
     declared = set(Meta.__annotations__)
     assert used - declared == SCRAPY_META
@@ -313,4 +320,4 @@ def test_every_meta_key_is_scrapys_or_declared(sources: dict[str, str]) -> None:
     ],
 )
 def test_a_key_of_meta_is_found_however_it_is_used(line: str) -> None:
-    assert "typo" in set(meta_keys(ast.parse(line)))
+    assert "typo" in set(meta_keys(nodes(line)))

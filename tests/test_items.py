@@ -397,7 +397,7 @@ odd: st.SearchStrategy[Any] = st.sampled_from(
 ).map(deepcopy)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.sampled_from(RECORDS), st.data())
 def test_stock_jsonschema_agrees(
     kind_and_record: tuple[str, dict[str, Any]], data: st.DataObject
