@@ -14,6 +14,7 @@ import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.mplus.cache import Cache
+from mplus_crawler.sandbox.mplus.schema import RefusedError, read
 from tests.conftest import Scrapy
 from tests.fixtures.mplus import PUBLISHED
 from tests.sandbox import wire
@@ -491,3 +492,17 @@ def test_the_crawler_finds_all_there_is(scrapy: Scrapy) -> None:
     assert found == set(truth["ids"])
     assert (stats["writes"], stats["sessions"]) == (0, 1)
     assert stats["peak_second"] <= 2
+
+
+def test_documents_that_differ_in_a_tag_are_each_validated() -> None:
+    one, two, three = "0123456789ab", "ba9876543210", "0123456789ac"
+    document = (
+        "query ($p_{0}: Int, $p_{1}: Int)"
+        " {{ a: objects(page: $p_{2}) {{ id }} b: objects(page: $p_{1}) {{ id }} }}"
+    )
+    for tags in ((one, two, one), (two, one, two), (three, two, three)):
+        assert read(document.format(*tags)).definitions
+    for wrong in ((one, two, three), (one, one, one), (one, two, two)):
+        with pytest.raises(RefusedError) as refused:
+            read(document.format(*wrong))
+        assert refused.value.status == 400
