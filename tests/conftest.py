@@ -48,20 +48,28 @@ class Crawl:
 
     @property
     def certificate(self) -> dict[str, Any]:
-        file = self.folder / f"{self.spider}.certificate.json"
-        certificate: dict[str, Any] = json.loads(file.read_text())
-        return certificate
+        return last_certificate(self.folder, self.spider)
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return self.lines(f"{self.spider}.jsonl")
+        """The records of its complete run: a snapshot, or a selection."""
+        (feed,) = self.certificate["feeds"]
+        return self.lines(Path(feed["uri"]).name)
 
     @property
     def rejected(self) -> list[dict[str, Any]]:
-        return self.lines(f"{self.spider}.rejected.jsonl")
+        return self.lines(Path(self.certificate["rejects"]["uri"]).name)
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / name).read_bytes().splitlines()]
+
+
+def last_certificate(folder: Path, spider: str) -> dict[str, Any]:
+    """The newest certificate of *spider*'s runs, with *folder* for HARVEST_DIR."""
+    runs = (folder / "runs").glob(f"*-{spider}-2*.certificate.json")
+    file = max(runs, key=lambda run: (run.stat().st_mtime_ns, run.name))
+    certificate: dict[str, Any] = json.loads(file.read_text())
+    return certificate
 
 
 class Scrapy:

@@ -21,7 +21,7 @@ import pytest
 
 from mplus_crawler.protocols.pagers import with_parameter
 from tests import canary
-from tests.conftest import ROOT
+from tests.conftest import ROOT, last_certificate
 
 TUTORIAL = ROOT / "docs" / "adding-a-museum.md"
 BLOCK = re.compile(r"^`(\S+/\S+)`\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -152,9 +152,7 @@ def tail(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 def certificate(place: Path, spider: str = "herbarium_specimens") -> dict[str, Any]:
-    file = place / "data" / f"{spider}.certificate.json"
-    read: dict[str, Any] = json.loads(file.read_bytes())
-    return read
+    return last_certificate(place / "data", spider)
 
 
 def ids(place: Path, spider: str = "herbarium_specimens") -> list[int]:

@@ -79,8 +79,11 @@ def test_a_snapshot_keeps_its_certificate_when_a_later_harvest_fails(
     certificate = (whole.folder / "objects.certificate.json").read_bytes()
     sandbox.fault("status:code=404,path=objects,page=2,times=always")
     assert scrapy.crawl("objects").code == 10
-    kept = whole.folder / "objects.complete.certificate.json"
-    assert kept.read_bytes() == certificate
+    assert (whole.folder / "objects.certificate.json").read_bytes() == certificate
+    incomplete = {file.name for file in whole.folder.glob("*.incomplete.*")}
+    assert incomplete == {
+        f"objects.incomplete.{ending}" for ending in ("jsonl", "certificate.json", "rejected.jsonl")
+    }
     sandbox.clear()
     assert scrapy.crawl("objects").code == 0
-    assert not kept.exists()
+    assert not list(whole.folder.glob("*.incomplete.*"))

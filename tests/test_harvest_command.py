@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mplus_crawler.sandbox.app import Sandbox
-from tests.conftest import Scrapy, limit
+from tests.conftest import Scrapy, last_certificate, limit
 
 SIZES = {"objects": 430, "agents": 150, "exhibitions": 30, "concepts": 240}
 MUSEUM = {**SIZES, "invalid": 0}
@@ -24,9 +24,7 @@ def rows(err: str) -> dict[str, list[str]]:
 
 
 def certified(scrapy: Scrapy, spider: str) -> dict[str, Any]:
-    file = scrapy.folder / "data" / f"{spider}.certificate.json"
-    certificate: dict[str, Any] = json.loads(file.read_text())
-    return certificate
+    return last_certificate(scrapy.folder / "data", spider)
 
 
 def test_a_whole_museum_comes_out_under_one_budget(

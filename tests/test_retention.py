@@ -196,7 +196,7 @@ def test_every_place_is_listed_and_emptied_when_it_is_due(keeper: Keeper) -> Non
     told = keeper.retention("--check", day=13.9)
     assert told.code == 0, told.out
     listed = {Path(place).name for place in told.places}
-    assert {"mplus_objects.certificate.json", "mplus_objects.rejected.jsonl"} <= listed
+    assert {"all.certificate.json", "all.rejected.jsonl"} <= listed
     assert any(name.startswith(".cut.json.") for name in listed), told.out
     assert any(name.endswith(".ledger") for name in listed)
     assert {"all.csv", "stdout:"} <= {*listed, told.out.split("stdout:")[0] and "stdout:"}

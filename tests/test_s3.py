@@ -39,9 +39,9 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-def certified(folder: Path) -> dict[str, Any]:
-    """The certificate, after its snapshot has been held against it."""
-    certificate: dict[str, Any] = json.loads((folder / "objects.certificate.json").read_bytes())
+def certified(folder: Path, stem: str = "objects") -> dict[str, Any]:
+    """The certificate, after its feed has been held against it."""
+    certificate: dict[str, Any] = json.loads((folder / f"{stem}.certificate.json").read_bytes())
     (feed,) = certificate["feeds"]
     content = (folder / Path(feed["uri"]).name).read_bytes()
     assert hashlib.sha256(content).hexdigest() == feed["sha256"]
@@ -114,17 +114,15 @@ def test_a_whole_harvest_goes_there_and_an_incomplete_one_leaves_the_snapshot(
     broken = scrapy.crawl("objects", HARVEST_DIR=GENT)
     assert broken.code == 10, broken.err
     assert (bucket / "gent" / "objects.jsonl").read_bytes() == snapshot
-    assert certified(bucket / "gent")["verdict"] == "incomplete"
-    former = json.loads((bucket / "gent" / "objects.complete.certificate.json").read_bytes())
-    assert former == complete
+    assert certified(bucket / "gent", "objects.incomplete")["verdict"] == "incomplete"
+    assert certified(bucket / "gent") == complete
 
     sandbox.clear()
     again = scrapy.crawl("objects", HARVEST_DIR=GENT)
     assert again.code == 0, again.err
     assert certified(bucket / "gent")["pages"]["replayed"] > 0
-    left = names(bucket / "gent")
-    assert "objects.incomplete.jsonl" not in left
-    assert "objects.complete.certificate.json" not in left
+    assert not [name for name in names(bucket / "gent") if ".incomplete." in name]
+    assert len(names(bucket / "gent" / "runs")) == 2  # a resumed run is the same run
     state = scrapy.folder / "state"
     assert not [*state.rglob("*.part"), *state.rglob("*.ledger")]
 
@@ -199,7 +197,7 @@ def test_what_cannot_be_delivered_is_kept_and_named(
     assert crawl.code == 14, crawl.err
     assert "Traceback" not in crawl.err
     assert SECRET not in crawl.err
-    certificate = json.loads((state / "objects.certificate.json").read_bytes())
+    certificate = json.loads((state / "objects.incomplete.certificate.json").read_bytes())
     assert certificate["verdict"] == "undelivered"
     job = json.loads((state / "jobs" / "nightly.certificate.json").read_bytes())
     assert (job["verdict"], job["exit_code"]) == ("undelivered", 14)
@@ -231,23 +229,24 @@ def test_what_breaks_off_is_kept_and_the_same_command_delivers_it(
         (feed,) = former["feeds"]
         content = (bucket / "gent" / file).read_bytes()
         assert hashlib.sha256(content).hexdigest() == feed["sha256"]
-        stayed = (bucket / "gent" / "objects.complete.certificate.json").read_bytes()
-        assert json.loads(stayed) == former
-        certificate = json.loads((bucket / "gent" / "objects.certificate.json").read_bytes())
-        assert [Path(feed["uri"]) for feed in certificate["feeds"]] == kept(certificate)[-1:]
-    else:
-        certificate = json.loads((scrapy.folder / file).read_bytes())
-        # The snapshot is another one: nothing there may say that it is the former.
-        assert not [*(bucket / "gent").glob("*.certificate.json")]
+    incomplete = bucket / "gent" / "objects.incomplete.certificate.json"
+    certificate = json.loads(incomplete.read_bytes())
+    stayed = json.loads((bucket / "gent" / "objects.certificate.json").read_bytes())
+    assert stayed == former
+    (feed,) = certificate["feeds"]
+    if file == "objects.jsonl":
+        assert [Path(feed["uri"])] == kept(certificate)[-1:]
+    else:  # the feed is there already, and the run's certificate says so
+        content = (bucket / "gent" / "objects.jsonl").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == feed["sha256"]
     assert (certificate["verdict"], certificate["exit_code"]) == ("undelivered", 14)
     assert certificate["resume"] == "scrapy crawl objects"
-    records = kept(certificate)[-1].read_bytes()
-    assert len(records.splitlines()) == certificate["unique"]
     assert all(str(path) in crawl.err for path in kept(certificate))
     asked = sandbox.stats()["tiers"]["collections"]["requests"]
     assert scrapy.crawl("objects").code == 0
     assert sandbox.stats()["tiers"]["collections"]["requests"] == asked
     assert certified(bucket / "gent")["verdict"] == "complete"
+    assert not incomplete.exists()
     assert not [*scrapy.folder.glob("*.certificate.json"), *scrapy.folder.glob(".*.part")]
 
 
@@ -291,7 +290,8 @@ def test_what_is_not_seen_to_be_there_replaces_nothing(
     assert former in certificates
     assert all(one == former for one in certificates if one["verdict"] == "complete")
     assert scrapy.crawl(*command, HARVEST_DIR=GENT).code == 0
-    assert certified(bucket / "gent")["unique"] == 5
+    assert certified(bucket / "gent", "objects.selection")["unique"] == 5
+    assert certified(bucket / "gent") == former
     assert not [name for name in names(bucket / "gent") if name.endswith(".part")]
 
 

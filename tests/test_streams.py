@@ -16,7 +16,7 @@ import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from tests.command import Command
-from tests.conftest import ROOT, Crawl, Scrapy, limit
+from tests.conftest import ROOT, Crawl, Scrapy, last_certificate, limit
 
 UNLIMITED = limit(1_000_000, 1)
 
@@ -60,9 +60,7 @@ def without_reader(
 
 
 def certificate(scrapy: Scrapy, spider: str = "objects") -> dict[str, object]:
-    file = scrapy.folder / "data" / f"{spider}.certificate.json"
-    found: dict[str, object] = json.loads(file.read_bytes())
-    return found
+    return last_certificate(scrapy.folder / "data", spider)
 
 
 def check_lost_output(done: subprocess.CompletedProcess[str]) -> None:

@@ -40,13 +40,19 @@ class Harvest:
         certificate: dict[str, Any] = json.loads(self.path("objects.certificate.json").read_text())
         return certificate
 
-    def certify(self, change: Callable[[dict[str, Any]], None], *, reseal: bool = True) -> None:
-        """Edit the certificate; with *reseal*, so that its seal does not give it away."""
-        document = self.certificate
+    def certify(
+        self,
+        change: Callable[[dict[str, Any]], None],
+        *,
+        reseal: bool = True,
+        name: str = "objects.certificate.json",
+    ) -> None:
+        """Edit the certificate *name*; with *reseal*, so that its seal does not give it away."""
+        document: dict[str, Any] = json.loads(self.path(name).read_text())
         change(document)
         if reseal:
             document["seal"] = sealed(document)
-        self.path("objects.certificate.json").write_text(json.dumps(document))
+        self.path(name).write_text(json.dumps(document))
 
     def rewrite(self, name: str, change: Callable[[bytes], bytes]) -> None:
         path = self.path(name)
@@ -102,7 +108,7 @@ def harvests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Sandbox(limits="off", objects=150) as museum:
         scrapy = Scrapy(folder).at(museum).policy(UNLIMITED)
         feeds = [f"-O{folder / 'written' / name}" for name in ("objects.jsonl", "o.csv", "o.json")]
-        crawl = scrapy.crawl("objects", *feeds, HARVEST_DIR=str(folder / "written"))
+        crawl = scrapy.crawl("objects", *feeds, HARVEST_DIR=str(folder / "data"))
         assert crawl.code == 0, crawl.err
         assert crawl.certificate["rejected"] == 1
     # Moved: where the certificate says that its feeds are, there is nothing any more.
@@ -177,7 +183,7 @@ def test_a_certificate_can_be_named(
 ) -> None:
     renamed = tmp_path / "renamed.jsonl"
     shutil.copy(incomplete.path("objects.incomplete.jsonl"), renamed)
-    certificate = incomplete.path("objects.certificate.json")
+    certificate = incomplete.path("objects.incomplete.certificate.json")
     code, lines = run(scrapy, "--certificate", certificate, renamed)
     assert code == 0
     assert lines[0].endswith(" as certified (incomplete)")
@@ -404,33 +410,42 @@ def test_an_edited_certificate_is_disproved_even_when_it_is_sealed_again(
 
 def test_a_harvest_cannot_be_made_complete_by_saying_so(incomplete: Harvest) -> None:
     edit = setting(verdict="complete", exit_code=0, resume=None, problems={})
-    incomplete.certify(edit)
+    incomplete.certify(edit, name="objects.incomplete.certificate.json")
     (line,) = incomplete.findings("objects.incomplete.jsonl")
     assert "complete, but unique + rejected + unreadable are " in line
     assert line.endswith(", and 150 expected")
 
 
-def test_a_snapshot_keeps_its_certificate_after_later_harvests(incomplete: Harvest) -> None:
+def test_the_certificate_with_the_files_checksum_counts(incomplete: Harvest) -> None:
+    name, run = "objects.certificate.json", incomplete.folder / "runs" / "20261101.certificate.json"
     agrees = ["objects.jsonl: 149 records, as certified (complete)"]
-    # The rejected file is the later harvest's, and so is a feed that never came to be.
-    incomplete.path("objects.rejected.jsonl").write_bytes(b"")
-    uri = str(incomplete.path("objects.jsonl"))
-    incomplete.certify(setting(feeds=[{"uri": uri, "format": "jsonl", "items": 0}]))
-    assert incomplete.findings() != agrees
-    kept = json.loads(incomplete.path("objects.complete.certificate.json").read_text())
-    kept["feeds"][0]["uri"] = uri
-    kept["seal"] = sealed(kept)
-    incomplete.path("objects.complete.certificate.json").write_text(json.dumps(kept))
+    incomplete.certify(setting(finished_at="2026-01-01T00:00:00Z"))
+    shutil.copy(incomplete.path(name), run)
+    # Between two renames the certificate beside the feed is another run's.
+    incomplete.certify(feed(sha256="0" * 64))
+    incomplete.certify(setting(finished_at="2999-01-01T00:00:00Z", run="another"))
     assert incomplete.findings() == agrees
+    run.unlink()
+    assert any("sha256 is" in line for line in incomplete.findings())
 
 
-def test_of_two_certificates_the_later_one_counts(complete: Harvest) -> None:
-    name = "objects.certificate.json"
-    shutil.copy(complete.path(name), complete.path("another.certificate.json"))
-    complete.certify(setting(finished_at="2026-01-01T00:00:00Z", unique=7))
-    assert complete.findings() == ["objects.jsonl: 149 records, as certified (complete)"]
-    complete.certify(setting(finished_at="2999-01-01T00:00:00Z"))
-    assert any(line.startswith(name) for line in complete.findings())
+def test_a_rejected_file_that_a_later_run_replaced_is_no_difference(
+    complete: Harvest, incomplete: Harvest
+) -> None:
+    assert complete.findings("objects.rejected.jsonl") == [
+        "objects.rejected.jsonl: 1 rejected records, as certified (complete)"
+    ]
+    later = incomplete.path("objects.incomplete.rejected.jsonl")
+    for harvest in (complete, incomplete):
+        shutil.copy(later, harvest.path("objects.rejected.jsonl"))
+
+    def renamed(document: dict[str, Any]) -> None:
+        document["rejects"]["uri"] = "objects.rejected.jsonl"
+
+    incomplete.certify(renamed, name="objects.incomplete.certificate.json")
+    assert incomplete.findings() == ["objects.jsonl: 149 records, as certified (complete)"]
+    (line,) = complete.findings()
+    assert line.startswith("objects.rejected.jsonl: ")
 
 
 def test_the_rejected_file_must_be_there(complete: Harvest) -> None:

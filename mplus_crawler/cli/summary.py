@@ -17,10 +17,8 @@ _FOLDERS = ("HARVEST_DIR", "HARVEST_STATE_DIR")
 _ABSENT = ("gone", "not_found")
 
 
-def print_summary(
-    certificate: Mapping[str, Any], folder: str, base_settings: Collection[str]
-) -> None:
-    """Print the outcome of a harvest into *folder*; *base_settings* name its API's address."""
+def print_summary(certificate: Mapping[str, Any], base_settings: Collection[str]) -> None:
+    """Print the outcome of a harvest; *base_settings* name its API's address."""
     expected = certificate["expected"]["last"]
     lines = [
         f"{certificate['spider']}: {certificate['verdict']} (exit {certificate['exit_code']})",
@@ -29,7 +27,7 @@ def print_summary(
         f"  started {certificate['started_at']}, took {_seconds(certificate):,.0f} s",
         f"  expected {'unknown' if expected is None else f'{expected:,}'}, "
         f"unique {certificate['unique']:,}, duplicates {certificate['duplicates']:,}",
-        *_rejected(certificate, folder),
+        *_rejected(certificate),
         f"  requests {certificate['requests']['sent']:,}",
         *(f"  note: {note} ({times}x)" for note, times in certificate["notes"].items()),
         *(f"  feed: {feed['uri']}, {feed['items']:,} records" for feed in certificate["feeds"]),
@@ -39,14 +37,14 @@ def print_summary(
     print_error("\n".join(f"{line[:2]}{printable(line[2:])}" for line in lines))
 
 
-def _rejected(certificate: Mapping[str, Any], folder: str) -> list[str]:
+def _rejected(certificate: Mapping[str, Any]) -> list[str]:
     """Return a line for records that were rejected, and one for those that do not exist."""
     reasons = dict(certificate["rejected_by"])
     absent = {name: reasons.pop(name) for name in _ABSENT if name in reasons}
     lines = []
     if reasons:
-        file = f"{folder.rstrip('/')}/{certificate['spider']}.rejected.jsonl"
-        lines.append(f"{_counted('rejected', reasons)}, see {file}")
+        where = f", see {file['uri']}" if (file := certificate["rejects"]) else ""
+        lines.append(f"{_counted('rejected', reasons)}{where}")
     if absent:
         lines.append(_counted("absent", absent))
     return lines

@@ -11,12 +11,11 @@ from typing import Any
 import orjson
 
 from mplus_crawler.errors import ExitCode, printable
+from mplus_crawler.feeds.names import CERTIFICATE
 from mplus_crawler.storage.destination import Destination
 from mplus_crawler.verification import seal
 
 Certificate = Mapping[str, Any]
-
-_NAME = "ATTRIBUTION.md"
 
 _HEAD = """# Attribution
 
@@ -27,23 +26,25 @@ _NO_PERMISSION = "Images and texts without a known licence: no permission."
 _WHAT = {"records": "data", "images": "images", "texts": "quoted texts"}
 
 
-def attribute(destination: Destination, certificate: Certificate) -> None:
-    """Write ``ATTRIBUTION.md`` for *certificate* and the other complete harvests beside it.
+def attribution_with(certificate: Certificate, destination: Destination) -> str:
+    """Return the text for the snapshot with this *certificate* and those at *destination*.
 
     Raises OSError.
     """
     snapshots = {certificate["spider"]: certificate}
     for name in destination.names():
-        if name.endswith(".certificate.json") and (found := _complete(destination.read(name))):
+        found = _snapshot_of(destination.read(name)) if name.endswith(CERTIFICATE) else None
+        if found and name == f"{found['spider']}{CERTIFICATE}":
             snapshots.setdefault(found["spider"], found)
-    destination.write(_NAME, attribution(snapshots.values()).encode())
+    return attribution(snapshots.values())
 
 
-def _complete(content: bytes | None) -> Certificate | None:
-    """The certificate in *content*, if its seal is right and its harvest is complete."""
+def _snapshot_of(content: bytes | None) -> Certificate | None:
+    """Return the certificate in *content*, if its seal is right and it is a snapshot's."""
     try:
         found = orjson.loads(content or b"")
         whole = found["seal"] == seal(found) and found["exit_code"] == ExitCode.COMPLETE
+        whole = whole and found.get("snapshot", True)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return found if whole else None

@@ -14,15 +14,17 @@ from urllib.parse import urlsplit
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.feeds.names import CERTIFICATE, INCOMPLETE, check_names, in_state
 from mplus_crawler.protocols.source import parse
 from mplus_crawler.records.reader import JSON_LINES, compression, csv_head, decompressed
 from mplus_crawler.storage.destination import check_s3, destination, locate
 from mplus_crawler.storage.folders import in_s3, local_path, state_folder, try_folder
+from mplus_crawler.storage.staging import hidden
 
 FORMATS = (".jsonl", ".csv", ".json")
 _ENCODINGS = ("utf-8", "utf-8-sig")
 # The longest suffix that is added to a name: an incomplete harvest's certificate.
-_LONGEST_ENDING = ".incomplete.certificate.json"
+_LONGEST_ENDING = in_state(CERTIFICATE, INCOMPLETE)
 _NAME_MAX = 255  # bytes, where the file system does not say
 
 
@@ -100,6 +102,7 @@ def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> 
         if file in files:
             raise UsageError(f"the feed {feed.uri} is the same file as another")
         files.add(file)
+    check_names(settings, spider)
 
 
 def check_places(settings: BaseSettings, spider: str) -> None:
@@ -167,8 +170,12 @@ def _check_file(path: Path) -> Path:
         raise UsageError(f"the feed {path} is not a file; for standard output, use -o -:jsonl")
     for name in {path.name, file.name}:
         # The ending may be given up for a longer one; the name itself is hidden at first.
+        stem = Path(name).stem
         longest = max(
-            f"{Path(name).stem}{_LONGEST_ENDING}", f".{name}.harvest-rewrite.part", key=len
+            f"{stem}{_LONGEST_ENDING}",
+            hidden(Path(f"{stem}{CERTIFICATE}")).name,
+            hidden(Path(name), "-rewrite").name,
+            key=len,
         )
         if len(os.fsencode(longest)) > _longest_name(file):
             raise UsageError(

@@ -88,10 +88,10 @@ class ValidatePipeline(Component):
         self._census = Census.of(crawler)
 
     def open_spider(self) -> None:
-        """Open the rejected file."""
+        """Find the schema of the spider's records."""
         self._kind = Museum.of(self._crawler).kind
         self._item_class = ITEM_CLASSES[self._kind]
-        self._rejected = Publication.of(self._crawler).rejected()
+        self._publication = Publication.of(self._crawler)
 
     def process_item(self, item: Records | Loss) -> Records:
         """Return *item* with its valid and new rows; drop a loss into the rejected file."""
@@ -154,7 +154,7 @@ class ValidatePipeline(Component):
             "retrieved_at": retrieved_at,
             "record": record,
         }
-        self._rejected.write(json_line(line))
+        self._publication.reject(json_line(line))
 
 
 def _repeats(name: str) -> dict[str, str]:

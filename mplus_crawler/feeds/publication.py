@@ -1,12 +1,11 @@
-"""Publication: names the files of a harvest once its verdict is known, the certificate last."""
+"""Publication: names the files of a harvest together, once its verdict is known."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,24 +18,35 @@ from scrapy.extensions.postprocessing import PostProcessingManager
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.feeds.appending import Appends
+from mplus_crawler.feeds.attribution import attribution_with
 from mplus_crawler.feeds.certificate import (
-    Certificates,
-    Feed,
+    Runs,
     certificate_of,
     is_over,
     judgement,
 )
 from mplus_crawler.feeds.exporters import Unpacking
-from mplus_crawler.feeds.outputs import release_outputs
+from mplus_crawler.feeds.feed import Feed, compare, file_entry, target_of, withdraw
+from mplus_crawler.feeds.names import (
+    ATTRIBUTION,
+    CERTIFICATE,
+    INCOMPLETE,
+    REJECTED,
+    UNPUBLISHED,
+    RunFiles,
+    in_state,
+)
+from mplus_crawler.feeds.outputs import publishing, release_outputs, spider_lock
 from mplus_crawler.feeds.retention.booking import Booking
-from mplus_crawler.feeds.withdrawal import without
+from mplus_crawler.feeds.transaction import Step, Transaction
 from mplus_crawler.museum.components import Extension
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.responses.ledger import Ledger
-from mplus_crawler.storage.destination import destination
+from mplus_crawler.storage.destination import Folder
 from mplus_crawler.storage.folders import state_folder
-from mplus_crawler.storage.staging import StagedFile, beside
+from mplus_crawler.storage.staging import StagedFile
+from mplus_crawler.verification import sealed
 
 _OVERDUE = (
     "its first records reached the date by which the museum wants them refreshed before the "
@@ -47,8 +57,8 @@ _OVERDUE = (
 class Publication(Extension):
     """Stages a harvest's files and publishes them once the verdict is known.
 
-    A complete harvest replaces the snapshot; any other keeps it, and writes its records beside
-    it as ``<name>.incomplete.<ext>``. Rejected file and certificate are always the last run's.
+    The run's certificate is in ``runs/`` before any file gets its name, so that every published
+    file has its certificate at any moment. :mod:`.names` says which names files get.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -56,11 +66,10 @@ class Publication(Extension):
         self.certificate: dict[str, Any] | None = None
         self.interrupted = False  # whether the crawl has begun and nothing is published
         self.booking = Booking(crawler)
-        self._destination = destination(crawler.settings)
         self._staged: list[StagedFile] = []
+        self._written: list[StagedFile] = []
         self._feeds: list[Feed] = []
         self._rejected: StagedFile | None = None
-        self._lossy: set[str] = set()
         self._appended: list[StagedFile] = []
         self._over = False
 
@@ -87,7 +96,13 @@ class Publication(Extension):
         now, ledger = datetime.now(UTC), Ledger.of(self._crawler)
         self._started = ledger.recall("started_at", stamp(now))
         self._run = ledger.recall("run", f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}")
-        self._certificates = Certificates(self._crawler, self._destination, self._started)
+        settings = self._crawler.settings
+        self._runs = Runs(settings, self._name, self._started, self._run)
+        self._files = RunFiles.of(settings, Museum.of(self._crawler), self._runs.stem)
+        self._incomplete = in_state(f"{self._files.stem}{CERTIFICATE}", INCOMPLETE)
+        self._state_copy = Folder(state_folder(settings))
+        name = f"{self._files.stem}{REJECTED}"
+        self._rejected = self._staged_file(partial(self._files.folder.stage, name), name)
         self._appends = Appends(ledger.harvest.ledger.with_suffix(".appended"))
 
     def _start(self) -> None:
@@ -95,6 +110,7 @@ class Publication(Extension):
 
     def stage(self, path: Path, *, append: bool = False) -> StagedFile:
         """Return a file that will be *path*; with *append*, it begins with what is there."""
+        path = path.with_name(self._files.feed(path.name))
         former = self._appends.former(path) if append else 0
         file = self._staged_file(partial(StagedFile, path, former=former), str(path))
         if append:
@@ -106,6 +122,7 @@ class Publication(Extension):
         from mplus_crawler.storage.s3 import Bucket
 
         prefix, _, name = uri.rpartition("/")
+        name = self._files.feed(name)
         # A folder for each prefix: feeds of one name may go to several.
         folder = f"s3-{hashlib.sha256(prefix.encode()).hexdigest()[:12]}"
         bucket = Bucket(prefix, state_folder(self._crawler.settings) / folder)
@@ -126,47 +143,131 @@ class Publication(Extension):
             failed(error)
         return file
 
-    def rejected(self) -> StagedFile:
-        """Return the file of rejected records."""
-        if self._rejected is None:
-            name = f"{self._name}.rejected.jsonl"
-            self._rejected = self._staged_file(partial(self._destination.stage, name), name)
-        return self._rejected
+    def reject(self, line: bytes) -> None:
+        """Write a *line* to the file of rejected records."""
+        assert self._rejected is not None, "the spider is open"
+        self._rejected.write(line)
 
     def publish(self) -> None:
-        """Name the files by the verdict, write the certificate, close the ledger."""
-        self._check_feeds()
-        self._withdraw_vanished()
-        if overdue := self.booking.overdue:
+        """Name the files by the verdict, with their certificate, and close the ledger."""
+        compare(self._feeds, self._crawler)
+        withdraw(self._feeds, self._census)
+        if self._rejected is not None:
+            self._rejected.finish()
+        overdue = self.booking.overdue
+        if overdue:
             self._census.end(Verdict.STOPPED, _OVERDUE)
-        whole = self._census.complete and not overdue
-        verdict, reason = self._census.verdict()
+            self.abandon()
+            self._feeds.clear()
+            self._rejected = None
+        certificate = self._certified()
         try:
-            if overdue:
-                self.abandon()
-                self._feeds.clear()
-            else:
-                self._name_files(whole)
+            self._deliver(certificate)
         except OSError as error:
-            whole = False
-            verdict, reason = self._undelivered(error)
-        judged = judgement(self._crawler, verdict, reason)
-        certificate = certificate_of(self._crawler, self._run, self._started, self._feeds, judged)
-        try:
-            self._certificates.write(certificate, snapshot=whole)
-        except OSError as error:
-            verdict, reason = self._undelivered(error)
-            certificate |= judgement(self._crawler, verdict, reason)
-            self._certificates.keep(certificate)
+            self._undelivered(error)
+            certificate = self._certified()
+            self._certify_failure(certificate)
         self.abandon()
-        self._over = overdue or is_over(verdict)
+        self._over = overdue or is_over(self._census.verdict()[0])
         Ledger.of(self._crawler).close(over=self._over)
         self.certificate = certificate
         self.interrupted = False
 
+    def _certified(self) -> dict[str, Any]:
+        verdict, reason = self._census.verdict()
+        judged = judgement(self._crawler, verdict, reason)
+        state, rejected = self._state, self._rejected
+        return {
+            **certificate_of(self._crawler, self._run, self._started, judged),
+            "snapshot": self._files.makes_snapshot and verdict.complete,
+            "feeds": [feed.entry(state) for feed in self._feeds],
+            "rejects": file_entry(rejected, state) or None,
+        }
+
+    @property
+    def _state(self) -> str:
+        """What is added to the names of this run's files; empty if it is complete."""
+        return "" if self._census.verdict()[0].complete else INCOMPLETE
+
+    def _deliver(self, certificate: dict[str, Any]) -> None:
+        """Publish everything, or raise OSError; in S3, all uploads come before any name."""
+        files = [file for file in self._staged if file.whole]
+        # First: a certificate in runs/ names it, too.
+        files.sort(key=lambda file: file is not self._rejected)
+        for file in files:
+            self.booking.staged(file)
+            file.prepare()
+        self._runs.write(certificate)
+        with publishing(self._crawler.settings):
+            if self._files.stem != self._runs.stem:
+                name = f"{self._files.stem}{CERTIFICATE}"
+                files.append(self._write(name, sealed(certificate)))
+            steps = [Step(file, target_of(file, self._state)) for file in files]
+            if certificate["snapshot"]:
+                text = attribution_with(certificate, self._files.folder)
+                file = self._write(ATTRIBUTION, text.encode())
+                steps.append(Step(file, file.target))
+            self._commit(steps)
+
+    def _write(self, name: str, content: bytes) -> StagedFile:
+        """Stage *content*, whole, as *name* beside the rejected file; raises OSError."""
+        errors: list[OSError] = []
+        file = self._files.folder.stage(name, errors.append)
+        file.private = True  # a file of our own: the process decides who may read it
+        self._written.append(file)
+        file.write(content)
+        file.finish()
+        if errors:
+            raise errors[0]
+        file.prepare()
+        return file
+
+    def _commit(self, steps: list[Step]) -> None:
+        former: list[str] = []
+        if not self._state:
+            for file in self._appended:
+                self._appends.record(file)
+            former = [
+                step.file.uri(target_of(step.file, state))
+                for step in steps
+                if step.file.target.name != ATTRIBUTION
+                for state in UNPUBLISHED
+            ]
+        settings = self._crawler.settings
+        lock = spider_lock(settings, self._name)
+        Transaction(state_folder(settings), self._name, lock).commit(steps, former, self._naming)
+        if self._state_copy.path != getattr(self._files.folder, "path", None):
+            # A certificate that could not be delivered before is out of date.
+            self._state_copy.remove(self._incomplete)
+
+    def _naming(self, file: StagedFile, target: Path) -> AbstractContextManager[None]:
+        named = file.target.name == ATTRIBUTION  # no content of the museum's
+        return nullcontext() if named else self.booking.naming(file, target)
+
+    def _undelivered(self, error: OSError) -> None:
+        """Keep what was not published, and end the harvest with that *error*."""
+        left = [file for file in self._staged if file.whole and file.part.exists()]
+        for each in left:
+            with suppress(OSError):
+                self._keep(each)
+        kept = [file.place for file in left]
+        # The long message of S3 comes last, since a reason is cut.
+        where = f"; the records are in {', '.join(kept)}" if kept else ""
+        self._census.end(Verdict.UNDELIVERED, f"a file could not be stored{where} ({error})")
+
+    def _certify_failure(self, certificate: dict[str, Any]) -> None:
+        """Write the *certificate* of files that could not be delivered where that is possible."""
+        with suppress(OSError):
+            self._runs.write(certificate)
+        for folder in (self._files.folder, self._state_copy):
+            with suppress(OSError):
+                self._runs.book(folder.uri(self._incomplete), certificate)
+                folder.write(self._incomplete, sealed(certificate))
+                return
+
     def abandon(self) -> None:
         """Release all files: they are published or kept, or there is nothing to publish."""
-        for file in self._staged:
+        for file in (*self._staged, *self._written):
             file.discard()
         self._staged.clear()
         release_outputs(self._crawler.settings, self._name)
@@ -177,76 +278,9 @@ class Publication(Extension):
             with suppress(OSError):
                 self._appends.forget()
 
-    def _undelivered(self, error: OSError) -> tuple[Verdict, str]:
-        left = [file for file in self._staged if file.whole and file.part.exists()]
-        _each(left, self._keep)
-        kept = [file.place for file in left]
-        # The long message of S3 comes last, since a reason is cut.
-        where = f"; the records are in {', '.join(kept)}" if kept else ""
-        self._census.end(Verdict.UNDELIVERED, f"a file could not be stored{where} ({error})")
-        return self._census.verdict()
-
     def _keep(self, file: StagedFile) -> None:
         file.keep()
         self.booking.kept(file)
-
-    def _check_feeds(self) -> None:
-        """Compare each feed with what was delivered: Scrapy or a pipe may have dropped rows."""
-        delivered: Counter[str] = Counter()
-        for feed in self._feeds:
-            delivered[feed.template] += feed.items
-        for template in self._crawler.settings.getdict("FEEDS"):
-            if delivered[str(template)] != self._census.delivered:
-                self._lossy.add(str(template))
-                self._census.end(
-                    Verdict.UNDELIVERED,
-                    f"the feed {template} has {delivered[str(template)]} of "
-                    f"{self._census.delivered} records",
-                )
-        failed = self._crawler.stats.get_stats()
-        if any(name.startswith("feedexport/failed_count") for name in failed):
-            self._census.end(Verdict.UNDELIVERED, "a feed could not be stored; see the log")
-
-    def _withdraw_vanished(self) -> None:
-        """Take records that the museum no longer has out of the feeds."""
-        gone = self._census.vanished
-        for feed in self._feeds if gone else []:
-            try:
-                if feed.file is None or not feed.file.whole:
-                    raise KeyError(feed.format)
-                feed.file.rewrite(partial(without, gone, feed.format))
-                feed.items = self._census.unique
-            except (LookupError, ValueError):
-                self._census.note(f"records that have vanished are still in {feed.uri}")
-
-    def _name_files(self, complete: bool) -> None:
-        """Name all files; in S3 all or none, since uploads come before renaming."""
-        if self._rejected is not None:
-            self._rejected.finish()
-        lossy = [feed.file for feed in self._feeds if feed.template in self._lossy]
-        whole = [file for file in self._staged if file.whole]
-        errors = _each(whole, self._prepare)
-        if errors:
-            whole = [file for file in whole if not file.remote]
-        elif complete:
-            self._certificates.make_way()
-        errors += _each(whole, lambda file: self._name_file(file, complete and file not in lossy))
-        if errors:
-            raise errors[0]
-
-    def _prepare(self, file: StagedFile) -> None:
-        self.booking.staged(file)
-        file.prepare()
-
-    def _name_file(self, file: StagedFile, complete: bool) -> None:
-        incomplete = beside(file.target, "incomplete")
-        target = file.target if complete or file is self._rejected else incomplete
-        with self.booking.naming(file, target):
-            if file in self._appended and target == file.target:
-                self._appends.record(file)
-            file.publish(target)
-        if complete and file is not self._rejected:
-            file.remove(incomplete)
 
     def _feed_closed(self, slot: FeedSlot) -> None:
         # A compressed feed is written through Scrapy's PostProcessingManager.
@@ -262,14 +296,3 @@ class Publication(Extension):
             self.booking.streamed(self._run)
         except OSError as error:
             self._census.end(Verdict.UNDELIVERED, f"the register cannot be written: {error}")
-
-
-def _each(files: Sequence[StagedFile], act: Callable[[StagedFile], None]) -> list[OSError]:
-    """Call *act* with each of *files*, whether or not it fails before; return the errors."""
-    errors = []
-    for file in files:
-        try:
-            act(file)
-        except OSError as error:
-            errors.append(error)
-    return errors

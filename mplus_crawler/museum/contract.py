@@ -16,6 +16,8 @@ from mplus_crawler.protocols.validators import StoredResponse
 
 # No request will succeed after one of these: the key is refused, or the API is gone.
 _REFUSED = (401, 403, 410)
+# The option of the feed that a harvest writes where the user names none.
+OWN_FEED = "own_feed"
 
 
 class Museum(Spider):
@@ -46,6 +48,9 @@ class Museum(Spider):
     museum: ClassVar[str]  # the policy: policies/MUSEUM.toml
     kind: ClassVar[str]  # the item's schema: schemas/KIND.schema.json
     keyed: ClassVar[bool] = False  # the API needs a key
+    has_snapshot: ClassVar[bool] = True  # a run without arguments harvests all there is
+    # Arguments that say how or where records are requested, not which.
+    selects_nothing: ClassVar[frozenset[str]] = frozenset({"page_size"})
     private: bool = False  # the output must be readable by its owner only
     session: ClassVar[bool] = False  # the API's cookies are sent back to it
     revalidates: ClassVar[bool] = False  # requests are conditional on the last harvest's responses

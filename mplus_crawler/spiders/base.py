@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from mplus_crawler import __version__
 from mplus_crawler.errors import UsageError
-from mplus_crawler.museum.contract import Museum
+from mplus_crawler.museum.contract import OWN_FEED, Museum
 from mplus_crawler.policies.policy import Policy, Tier, base_settings
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.items import item_class
@@ -74,7 +74,7 @@ class MuseumSpider(Museum):
         settings.set("USER_AGENT", agent, priority="spider")
         if not settings.getdict("FEEDS"):
             snapshot = f"{settings['HARVEST_DIR']}/{cls.name}.jsonl"
-            options = {"format": "jsonlines", "overwrite": True}
+            options = {"format": "jsonlines", "overwrite": True, OWN_FEED: True}
             settings.set("FEEDS", {snapshot: options}, priority="spider")
 
     @classmethod

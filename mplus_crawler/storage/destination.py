@@ -14,6 +14,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import UsageError
 from mplus_crawler.storage.folders import Stored, bucket_and_prefix, in_s3, state_folder, try_folder
+from mplus_crawler.storage.locks import sync_folder
 from mplus_crawler.storage.staging import StagedFile, write_whole
 
 Failed = Callable[[OSError], None]
@@ -48,6 +49,12 @@ class Destination(Protocol):
 
     def probe(self) -> None:
         """Write a file and remove it again."""
+
+    def rename(self, name: str, new: str) -> None:
+        """Rename the file *name*; one with the *new* name is replaced."""
+
+    def below(self, folder: str) -> Destination:
+        """The *folder* in this one; it is made by the first file that is written there."""
 
     def keeps_versions(self) -> bool:
         """Whether what is removed stays there as an old version."""
@@ -143,6 +150,15 @@ class Folder:
     def probe(self) -> None:
         """Make the folder, and write to it."""
         try_folder(self.path)
+
+    def rename(self, name: str, new: str) -> None:
+        """Rename it, within one file system."""
+        (self.path / name).replace(self.path / new)
+        sync_folder(self.path)
+
+    def below(self, folder: str) -> Folder:
+        """A folder in this one."""
+        return Folder(self.path / folder)
 
     def keeps_versions(self) -> bool:
         """Never."""

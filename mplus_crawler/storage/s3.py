@@ -145,6 +145,10 @@ class Bucket:
         self.write(name, b"probe")
         self.remove(name)
 
+    def below(self, folder: str) -> Bucket:
+        """The prefix *folder* below this one."""
+        return Bucket(self.uri(folder), self.folder / folder)
+
     def keeps_versions(self) -> bool:
         """Whether the bucket keeps versions of deleted objects."""
         with suppress(OSError), self._errors_of("") as s3:
@@ -217,10 +221,6 @@ class StagedObject(StagedFile):
         self._bucket.rename(self._name(self.part), self._name(target))
         self.place = self.uri(target)
         beside(self.target, "undelivered").unlink(missing_ok=True)
-
-    def remove(self, target: Path) -> None:
-        """Remove what a former harvest left under that name."""
-        self._bucket.remove(self._name(target))
 
     def _name(self, target: Path) -> str:
         return target.relative_to(self.target.parent).as_posix()

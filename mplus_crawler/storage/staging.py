@@ -43,20 +43,21 @@ def beside(target: Path, state: str) -> Path:
     return target.with_name(f"{target.stem}.{state}{target.suffix}")
 
 
-def claim(part: Path) -> None:
+def claim(part: Path) -> bool:
     """Keep the hidden file *part* to this process until :func:`release`.
 
-    Raises BlockingIOError where another process has it, and OSError.
+    Return whether it was free; False where this process has it already. Raises BlockingIOError
+    where another process has it, and OSError.
     """
     if part in _claims:
-        return
+        return False
     part.parent.mkdir(parents=True, exist_ok=True)
     for _ in range(_TRIES):
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         # It may have been swept away between opening and locking.
         if try_lock(descriptor) is not False and _is_named(descriptor, part):
             _claims[part] = descriptor
-            return
+            return True
         os.close(descriptor)
         time.sleep(_PAUSE)
     raise BlockingIOError(errno.EAGAIN, "another process is writing it")
@@ -77,7 +78,7 @@ class StagedFile(io.BufferedIOBase):
 
     It begins with the first *former* bytes of what *target* holds already. The first write that
     fails is reported to *failed*; what is written after it is dropped, and nothing is published.
-    :attr:`place` says where its content is now, :attr:`remote` whether that will be elsewhere.
+    :attr:`place` says where it is once it has a name, :attr:`remote` whether that is elsewhere.
     A published file has mode and owner of the one that it replaces, unless it is
     :attr:`private`.
     """
@@ -90,7 +91,7 @@ class StagedFile(io.BufferedIOBase):
     ) -> None:
         self.target = target
         self.part = hidden(target, tag)
-        self.place = str(self.part)
+        self.place = ""
         self.former = former
         self.bytes = 0
         self.whole = False
@@ -162,10 +163,6 @@ class StagedFile(io.BufferedIOBase):
     def uri(self, target: Path) -> str:
         """Where *target* is, once it is published."""
         return str(target)
-
-    def remove(self, target: Path) -> None:
-        """Remove what a former harvest left under that name."""
-        target.unlink(missing_ok=True)
 
     def prepare(self) -> None:
         """Bring the content to where it needs nothing but its name; raises OSError."""

@@ -10,37 +10,45 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mplus_crawler.verification.certificate import (
-    CERTIFICATE,
-    Certificate,
-    Finding,
-    find_certificate,
-)
+from mplus_crawler.verification.certificate import CERTIFICATE, Certificate, Finding
 from mplus_crawler.verification.feed import Reading
+from mplus_crawler.verification.lookup import certificate_by_checksum, find_certificate
+from mplus_crawler.verification.rejects import Rejects
 from mplus_crawler.verification.seal import seal, sealed
 
 __all__ = ["Finding", "seal", "sealed", "verify"]
 
 
 def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Finding]:
-    """Check *file*, a feed or a certificate with all its feeds.
+    """Check *file*: a feed, a rejected file, or a certificate with all its files.
 
-    The feed's certificate is *certificate*; without one, it is searched beside the feed and in
+    The file's certificate is *certificate*; without one, it is searched beside the file and in
     *folder*. Raises :class:`~mplus_crawler.errors.HarvestError` if none is found or readable.
     """
     if file.name.endswith(CERTIFICATE):
-        yield from _verify_certificate(Certificate.read(file))
+        yield from _verify_certificate(Certificate.read(file), folder)
         return
-    found = Certificate.read(certificate) if certificate else find_certificate(file, folder)
+    if certificate:
+        found, entry = Certificate.read(certificate), None
+    else:
+        found, entry = find_certificate(file, folder)
     differences = list(found.differences())
     yield from differences
-    if found.well_formed:
-        feed = found.feed_of(file, alone=certificate is not None)
-        yield from _verify_feed(found, file, feed, trusted=not differences)
+    if not found.well_formed:
+        return
+    if Rejects.is_one(file):
+        yield from _verify_rejects(found, file, trusted=not differences)
+        return
+    beside = list(_rejects_beside(found, folder))
+    yield from beside
+    feed = entry or found.feed_of(file)
+    yield from _verify_feed(found, file, feed, trusted=not differences and not beside)
 
 
-def _verify_certificate(certificate: Certificate) -> Iterator[Finding]:
+def _verify_certificate(certificate: Certificate, folder: Path) -> Iterator[Finding]:
     differences = list(certificate.differences())
+    if certificate.well_formed:
+        differences += _rejects_beside(certificate, folder)
     yield from differences
     if not certificate.well_formed:
         return
@@ -62,3 +70,23 @@ def _verify_feed(
         yield Finding(file, difference)
     if agrees:
         yield Finding(file, reading.summary(), agrees=True)
+
+
+def _verify_rejects(certificate: Certificate, file: Path, *, trusted: bool) -> Iterator[Finding]:
+    rejects = Rejects(certificate, file)
+    differences = [Finding(file, difference) for difference in rejects.differences()]
+    yield from differences
+    if trusted and not differences:
+        yield Finding(file, rejects.summary(), agrees=True)
+
+
+def _rejects_beside(certificate: Certificate, folder: Path) -> Iterator[Finding]:
+    """Check the rejected file of *certificate*, unless it is a later run's by now."""
+    file = certificate.place(certificate.rejects) if certificate.rejects else None
+    kept = certificate["verdict"] in ("undelivered", "failed") or "job" in certificate.document
+    if file is None or kept:
+        return
+    differences = [Finding(file, text) for text in Rejects(certificate, file).differences()]
+    later = certificate_by_checksum(file, folder) if differences else None
+    if later is None or later[0].document.get("run") == certificate["run"]:
+        yield from differences

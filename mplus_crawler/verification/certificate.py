@@ -13,10 +13,9 @@ from urllib.parse import unquote, urlsplit
 from mplus_crawler.errors import HarvestError, UsageError
 from mplus_crawler.verification.records import worded
 from mplus_crawler.verification.seal import seal
-from mplus_crawler.verification.strict_json import is_object, lines, parse, without_doubles
+from mplus_crawler.verification.strict_json import parse, without_doubles
 
 CERTIFICATE = ".certificate.json"
-KEPT = f".complete{CERTIFICATE}"  # the snapshot's, after a later harvest that is not complete
 _EXIT_CODES = {
     "complete": 0,
     "complete_with_drift": 0,
@@ -37,6 +36,10 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
+_FILE = {
+    "required": ["uri", "bytes", "sha256"],
+    "properties": {"uri": _TEXT, "bytes": _COUNT, "sha256": _SHA256},
+}
 _FEED = _object(uri=_TEXT, format=_TEXT, items=_COUNT)
 _FEED["properties"] |= {"bytes": _COUNT, "sha256": _SHA256}
 _SHAPE = _object(
@@ -66,7 +69,11 @@ _SHAPE = _object(
     policy={"type": "object"},
     resume={"type": ["string", "null"]},
 )
-_SHAPE["properties"] |= {"problems": {"type": "object"}, "absent": _COUNT}
+_SHAPE["properties"] |= {
+    "problems": {"type": "object"},
+    "absent": _COUNT,
+    "rejects": {"type": ["object", "null"], **_FILE},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,34 +140,53 @@ class Certificate:
             feed for feed in feeds if isinstance(feed, dict) and isinstance(feed.get("uri"), str)
         ]
 
+    @property
+    def rejects(self) -> dict[str, Any] | None:
+        """The rejected file it names, if it names one."""
+        rejects = self.document.get("rejects")
+        return rejects if isinstance(rejects, dict) and "uri" in rejects else None
+
+    @property
+    def named(self) -> int:
+        """The number of records that the rejected file must name at least."""
+        return int(self["rejected"] + self["unreadable"] + self.document.get("absent", 0))
+
+    def entry(self, file: Path, sha256: str) -> dict[str, Any] | None:
+        """Return the entry of a file with the name of *file* and that checksum."""
+        for entry in (*self.feeds, *filter(None, [self.rejects])):
+            if entry.get("sha256") == sha256 and Path(str(entry["uri"])).name == file.name:
+                return entry
+        return None
+
     def place(self, feed: dict[str, Any]) -> Path | None:
         """Return the path of *feed*: as certified, or beside a certificate that was moved."""
-        path = _local(feed["uri"])
-        if path is None or not path.name or _exists(path):
+        path = local(feed["uri"])
+        if path is None or not path.name or exists(path):
             return path
-        beside = self.path.with_name(path.name)
-        return beside if _exists(beside) else path
+        folders = self.path.absolute().parents[:2]  # of a certificate in runs/, the one above
+        moved = (folder / path.name for folder in folders)
+        return next(filter(exists, moved), path)
 
     def names(self, file: Path, *, beside: bool = False) -> dict[str, Any] | None:
         """Return the entry of *file*; with *beside*, compare only its name and folder."""
-        beside = beside and _same(self.path.parent, file.parent)
+        beside = beside and same(self.path.parent, file.parent)
         for feed in self.feeds:
-            path = _local(feed["uri"])
-            if path and (_same(path, file) or (beside and path.name == file.name)):
+            path = local(feed["uri"])
+            if path and (same(path, file) or (beside and path.name == file.name)):
                 return feed
         return None
 
-    def feed_of(self, file: Path, *, alone: bool) -> dict[str, Any]:
-        """Return the entry of *file*: by its path or name, or the only one if *alone*."""
+    def feed_of(self, file: Path) -> dict[str, Any]:
+        """Return the entry of *file*: by its path or name, or the only one."""
         feed = self.names(file) or self.names(file, beside=True)
-        if feed is None and alone and len(self.feeds) == 1:
+        if feed is None and len(self.feeds) == 1:
             feed = self.feeds[0]
         if feed is None:
             raise UsageError(f"{self.path} does not name {file}")
         return feed
 
     def differences(self) -> Iterator[Finding]:
-        """Check the certificate itself: seal, fields, contradictions, rejected file."""
+        """Check the certificate itself: seal, fields, contradictions."""
         if "seal" not in self.document:
             yield self._finding("has no seal: it may have been changed")
         elif self.document["seal"] != self._found_seal:
@@ -169,7 +195,6 @@ class Certificate:
             yield self._finding(fault)
         if self.well_formed:
             yield from map(self._finding, self._contradictions())
-            yield from self._rejected()
 
     def _contradictions(self) -> Iterator[str]:
         verdict, code = self["verdict"], self["exit_code"]
@@ -209,65 +234,11 @@ class Certificate:
             if unique and items % unique:
                 yield f"complete, but its {form} feeds hold {items:,} of {unique:,} records"
 
-    def _rejected(self) -> Iterator[Finding]:
-        """Compare the rejected file with the counts, unless it is a later harvest's."""
-        named = self["rejected"] + self["unreadable"] + self.document.get("absent", 0)
-        kept = self.path.name.endswith(KEPT) or "job" in self.document
-        if not named or kept or self["verdict"] in ("undelivered", "failed"):
-            return
-        path = self.path.with_name(f"{self['spider']}.rejected.jsonl")
-        try:
-            with path.open("rb") as file:
-                found = sum(map(is_object, lines(file)))
-        except OSError as error:
-            yield Finding(path, f"cannot be read: {error.strerror or error}")
-            return
-        if found < named:
-            yield Finding(path, f"{found:,} records, {named:,} certified")
-
     def _finding(self, text: str) -> Finding:
         return Finding(self.path, text)
 
 
-def find_certificate(file: Path, folder: Path) -> Certificate:
-    """Return the certificate of *file*, beside it or in *folder*; raises :class:`HarvestError`.
-
-    Of several that name its path, the latest with a checksum is used. If none does, the file
-    may have been moved together with its certificate: then the name is enough.
-    """
-    stem = file.name.rpartition(".")[0].removesuffix(".incomplete") or file.name
-    likely = [file.with_name(stem + ending) for ending in (CERTIFICATE, KEPT)]
-    others = {*file.parent.glob(f"*{CERTIFICATE}"), *folder.glob(f"*{CERTIFICATE}")}
-    certificates, faults = _read_all([*likely, *sorted(others - {*likely})])
-    for beside in (False, True):
-        named = [(found, found.names(file, beside=beside)) for found in certificates]
-        if naming := [(_rank(found, feed), found) for found, feed in named if feed]:
-            return max(naming, key=lambda entry: entry[0])[1]
-    for path in likely:
-        if path in faults:
-            raise faults[path]
-    missing = "" if _exists(file) else "no such file, and "
-    raise UsageError(f"{file}: {missing}no certificate found for it; pass one with --certificate")
-
-
-def _read_all(paths: list[Path]) -> tuple[list[Certificate], dict[Path, HarvestError]]:
-    certificates: list[Certificate] = []
-    faults: dict[Path, HarvestError] = {}
-    for path in paths:
-        try:
-            certificates.append(Certificate.read(path))
-        except UsageError:
-            continue
-        except HarvestError as fault:
-            faults[path] = fault
-    return certificates, faults
-
-
-def _rank(certificate: Certificate, feed: dict[str, Any]) -> tuple[bool, str]:
-    return "sha256" in feed, str(certificate.document.get("finished_at"))
-
-
-def _local(uri: str) -> Path | None:
+def local(uri: str) -> Path | None:
     """Return the path that *uri* names; None if it names no local file."""
     try:
         path = unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
@@ -279,14 +250,14 @@ def _local(uri: str) -> Path | None:
     return Path(path)
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError:
         return False
 
 
-def _same(one: Path, other: Path) -> bool:
+def same(one: Path, other: Path) -> bool:
     # Path.resolve raises RuntimeError for circular links.
     return os.path.realpath(one) == os.path.realpath(other)
 

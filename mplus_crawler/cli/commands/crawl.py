@@ -77,6 +77,6 @@ class Command(ScrapyCrawl):
         code, certificate = process.outcome(crawler)
         if certificate:
             names = base_settings(getattr(crawler.spidercls, "museum", ""))
-            print_summary(certificate, crawler.settings["HARVEST_DIR"], names)
+            print_summary(certificate, names)
             process.acknowledge(crawler)
         return code, certificate

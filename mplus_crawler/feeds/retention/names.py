@@ -10,11 +10,13 @@ CERTIFICATE = ".certificate.json"
 UNFINISHED = "unfinished file"
 
 _FORMATS = r"jsonl|jsonlines|jl|json|csv"
+_STATES = r"(\.selection)?(\.incomplete|\.held)?"
 _KINDS = {
     "ledger": r"-[0-9a-f]{12}\.(ledger|known)(\.damaged-\d+)?(-wal|-shm)?",
-    "rejected": r"\.rejected(\.undelivered)?\.jsonl",
-    "snapshot": rf"(\.incomplete|\.undelivered)?\.({_FORMATS})",
+    "rejected": rf"(-\d{{8}}T\d{{6}}Z-\d+)?{_STATES}\.rejected(\.undelivered)?\.jsonl",
+    "snapshot": rf"{_STATES}(\.undelivered)?\.({_FORMATS})",
 }
+_RUN = re.compile(r"^\d{8}T\d{6}Z-")  # of files in runs/
 _PART = re.compile(r"\.(?P<name>.+)\.harvest(-[^/]+)?\.part")
 _LEDGER = re.compile(r"(?P<harvest>.+?-[0-9a-f]{12})\.ledger")
 
@@ -33,6 +35,7 @@ class Name:
 
 def read_name(name: str, spiders: Iterable[str]) -> Name | None:
     """Parse *name* as that of a file of *spiders*; ``None`` if it is not."""
+    name = _RUN.sub("", name)
     if part := _PART.fullmatch(name):
         inner = read_name(part["name"], spiders)
         return Name(inner.spider if inner else "", UNFINISHED, name)

@@ -47,6 +47,7 @@ class RecordSpider(GentSpider):
     """
 
     revalidates = True
+    has_snapshot = False
     path: ClassVar[str]
     options: ClassVar[Mapping[str, Parser]] = {}
     dated: ClassVar[bool] = False

@@ -59,6 +59,7 @@ class ImagesSpider(GentSpider):
 
     name = "images"
     kind = "image"
+    has_snapshot = False
 
     feed: Path
     queue: ImageQueue

@@ -46,6 +46,7 @@ class PublishedSpider(MuseumSpider):
     """
 
     museum = "mplus_open"
+    selects_nothing = frozenset({"source"})
     folder: ClassVar[str]
     source: str
     credit: Credit

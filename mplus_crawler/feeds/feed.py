@@ -1,0 +1,78 @@
+"""Feeds that Scrapy has closed, until they are published."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from scrapy.crawler import Crawler
+
+from mplus_crawler.census import Census, Verdict
+from mplus_crawler.feeds.names import in_state
+from mplus_crawler.feeds.withdrawal import without
+from mplus_crawler.storage.staging import StagedFile
+
+
+@dataclass(slots=True)
+class Feed:
+    """A feed that Scrapy has closed."""
+
+    uri: str
+    format: str
+    items: int
+    template: str
+    file: StagedFile | None
+
+    def entry(self, state: str) -> dict[str, Any]:
+        """Return its entry in the certificate of a run that ended in *state*."""
+        entry = {"uri": self.uri, "format": self.format, "items": self.items}
+        return entry | file_entry(self.file, state)
+
+
+def file_entry(file: StagedFile | None, state: str) -> dict[str, Any]:
+    """Return where *file* is or will be, its size and its checksum; nothing of one that broke."""
+    if file is None or not file.whole:
+        return {}
+    return {
+        "uri": file.place or file.uri(target_of(file, state)),
+        "bytes": file.bytes,
+        "sha256": file.sha256,
+    }
+
+
+def target_of(file: StagedFile, state: str) -> Path:
+    """Return the name that *file* gets from a run that ended in *state*."""
+    return file.target.with_name(in_state(file.target.name, state))
+
+
+def compare(feeds: Sequence[Feed], crawler: Crawler) -> None:
+    """End the harvest where a feed lacks records: Scrapy or a pipe may have dropped rows."""
+    census = Census.of(crawler)
+    delivered: Counter[str] = Counter()
+    for feed in feeds:
+        delivered[feed.template] += feed.items
+    for template in crawler.settings.getdict("FEEDS"):
+        if delivered[str(template)] != census.delivered:
+            census.end(
+                Verdict.UNDELIVERED,
+                f"the feed {template} has {delivered[str(template)]} of {census.delivered} records",
+            )
+    if any(name.startswith("feedexport/failed_count") for name in crawler.stats.get_stats()):
+        census.end(Verdict.UNDELIVERED, "a feed could not be stored; see the log")
+
+
+def withdraw(feeds: Sequence[Feed], census: Census) -> None:
+    """Take records that the museum no longer has out of the *feeds*."""
+    gone = census.vanished
+    for feed in feeds if gone else []:
+        try:
+            if feed.file is None or not feed.file.whole:
+                raise KeyError(feed.format)
+            feed.file.rewrite(partial(without, gone, feed.format))
+            feed.items = census.unique
+        except (LookupError, ValueError):
+            census.note(f"records that have vanished are still in {feed.uri}")
