@@ -212,7 +212,7 @@ def test_every_place_is_listed_and_emptied_when_it_is_due(keeper: Keeper) -> Non
     assert "delete any copies" in last.out
     assert marker(4) not in keeper.there()
     assert (elsewhere / "copy.csv").read_text() == "mine\n"
-    assert keeper.retention("--purge", day=19).out == "nothing is kept that has a date\n"
+    assert keeper.retention("--purge", day=19).out == "no content with a retention date\n"
 
 
 GENT = b'{"id":"https://id/1","source":"Design Museum Gent","expires_at":null}\n'

@@ -14,8 +14,9 @@ from typing import Any
 import orjson
 from scrapy.settings import BaseSettings
 
+from mplus_crawler.feeds.names import CERTIFICATE, REJECTED
 from mplus_crawler.feeds.retention.contents import examine, moment
-from mplus_crawler.feeds.retention.names import CERTIFICATE, Name, read_name
+from mplus_crawler.feeds.retention.names import Name, read_name
 from mplus_crawler.feeds.retention.register import STREAM, Entry, Register, absolute
 from mplus_crawler.feeds.retention.terms import Term
 from mplus_crawler.storage.destination import Destination, destination, locate
@@ -144,12 +145,20 @@ class Search:
         if certificate.get("spider") not in self._terms:
             return
         with suppress(KeyError, TypeError, ValueError):
-            for feed in certificate["feeds"]:
-                place, size, digest = absolute(feed["uri"]), int(feed["bytes"]), feed["sha256"]
-                if place not in self._register.entries and moment(certificate["started_at"]):
-                    self._register.add(
-                        Entry(place, certificate["spider"], certificate["started_at"], size, digest)
-                    )
+            spider, since = certificate["spider"], certificate["started_at"]
+            if moment(since) is None:
+                return
+            files = [*certificate["feeds"], *filter(None, [certificate.get("rejects")])]
+            for file in files:
+                place, size = absolute(file["uri"]), int(file["bytes"])
+                self._add(Entry(place, spider, since, size, file["sha256"]))
+                if place.endswith(REJECTED):  # a certificate stands beside it
+                    self._add(Entry(place.removesuffix(REJECTED) + CERTIFICATE, spider, since))
+
+    def _add(self, entry: Entry) -> None:
+        """Enter *entry* unless the register has one of that place."""
+        if entry.uri not in self._register.entries:
+            self._register.add(entry)
 
     def _certificate(self, uri: str) -> dict[str, Any]:
         with suppress(ValueError, OSError):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-CERTIFICATE = ".certificate.json"
 UNFINISHED = "unfinished file"
 
 _FORMATS = r"jsonl|jsonlines|jl|json|csv"
