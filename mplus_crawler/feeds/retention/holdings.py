@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.feeds.names import CERTIFICATE, REJECTED
+from mplus_crawler.feeds.names import CERTIFICATE, REJECTED, RUNS
 from mplus_crawler.feeds.retention.contents import examine, moment
 from mplus_crawler.feeds.retention.names import Name, read_name
 from mplus_crawler.feeds.retention.register import STREAM, Entry, Register, absolute
@@ -180,7 +180,8 @@ class Search:
             return []
         try:
             bucket = destination(self._settings)
-            return [bucket.uri(name) for name in bucket.names()]
+            folders = (bucket, bucket.below(RUNS))
+            return [folder.uri(name) for folder in folders for name in folder.names()]
         except OSError as error:
             self.blind = f"cannot be listed: {self._failed(self._settings['HARVEST_DIR'], error)}"
             return []
