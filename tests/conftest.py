@@ -54,11 +54,11 @@ class Crawl:
     def records(self) -> list[dict[str, Any]]:
         """The records of its complete run: a snapshot, or a selection."""
         (feed,) = self.certificate["feeds"]
-        return self.lines(Path(feed["uri"]).name)
+        return self.lines(feed["uri"])
 
     @property
     def rejected(self) -> list[dict[str, Any]]:
-        return self.lines(Path(self.certificate["rejects"]["uri"]).name)
+        return self.lines(self.certificate["rejects"]["uri"])
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / name).read_bytes().splitlines()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def test_every_feed_holds_the_bytes_and_a_repeated_name_is_a_reject(scrapy: Scra
     with feeds["csv"].open(encoding="utf-8", newline="") as file:
         cells = {row["record"].encode() for row in csv.DictReader(file)}
     assert cells == {*map(one_line, good)}
-    rejected = (crawl.folder / "objects.rejected.jsonl").read_bytes()
+    rejected = Path(crawl.certificate["rejects"]["uri"]).read_bytes()
     for number, raw in enumerate(map(one_line, bad)):
         assert b'"record":%s' % raw in rejected
         line = crawl.rejected[number]
