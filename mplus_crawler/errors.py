@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     REFUSED = 12
     CONTRACT_BROKEN = 13
     UNDELIVERED = 14
+    HELD_BACK = 15
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:

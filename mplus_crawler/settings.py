@@ -24,6 +24,7 @@ LOOKAHEAD = os.environ.get("LOOKAHEAD", "4")
 RESUME_MAX_AGE = os.environ.get("RESUME_MAX_AGE", "86400")
 HARVEST_STATE_DIR = os.environ.get("HARVEST_STATE_DIR")
 MAX_REJECT_SHARE = os.environ.get("MAX_REJECT_SHARE", "0.01")
+MAX_DELETE_SHARE = os.environ.get("MAX_DELETE_SHARE", "0.02")
 CONTACT_URL = os.environ.get("CONTACT_URL", "https://example.org/mplus_crawler")
 
 # Lets museums see who sends the requests. Spiders rebuild it from CONTACT_URL, which -s may set.

@@ -81,9 +81,11 @@ ARGUMENTS = {
     "fresh": "`true`: drop the saved responses of an unfinished harvest and start with the first "
     "page; "
     "single records: request them even if they have not changed",
+    "accept": "the run that was held back (exit 15), as its certificate names it: publish exactly "
+    "that run, without a request",
 }
 # Accepted by every spider (MuseumSpider.check).
-ALWAYS = "fresh"
+ALWAYS = ("fresh", "accept")
 
 # Settings without a default value state what is used instead.
 SETTINGS: dict[str, tuple[str, str | None]] = {
@@ -120,6 +122,11 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     ),
     "LOOKAHEAD": ("maximum number of pages requested at the same time", None),
     "MAX_REJECT_SHARE": ("share of records that may be rejected or unreadable, 0 to 1", None),
+    "MAX_DELETE_SHARE": (
+        "share of a snapshot's records that may be gone from the next one; beyond it, the new one "
+        "is held back (exit 15)",
+        None,
+    ),
     "CONTACT_URL": ("part of the User-Agent, so that the museum can contact you", None),
     "LOGSTATS_INTERVAL": ("seconds between progress lines; 0 for none", None),
 }
@@ -154,6 +161,12 @@ EXIT_CODES: dict[ExitCode, tuple[tuple[Verdict, ...], str]] = {
         (Verdict.UNDELIVERED,),
         "a file could not be written; a folder that cannot be written is reported before any "
         "request",
+    ),
+    ExitCode.HELD_BACK: (
+        (Verdict.HELD_BACK,),
+        "complete, but so much smaller than the snapshot that it was not published "
+        "(`MAX_DELETE_SHARE`); it is beside it as `<spider>.held.jsonl`, and `-a accept=RUN` "
+        "publishes it",
     ),
 }
 
@@ -334,7 +347,7 @@ def rewritten(text: str) -> str:
 
 def arguments_of(cls: type[MuseumSpider]) -> list[str]:
     """The names of the arguments that a spider takes."""
-    return [*cls.allowed_arguments(Settings()), ALWAYS]
+    return [*cls.allowed_arguments(Settings()), *ALWAYS]
 
 
 def policies() -> Iterator[Policy]:

@@ -17,6 +17,7 @@ class Verdict(StrEnum):
     REFUSED = "refused"
     CONTRACT_BROKEN = "contract_broken"
     UNDELIVERED = "undelivered"
+    HELD_BACK = "held_back"
     FAILED = "failed"
 
     @property
@@ -38,5 +39,6 @@ _EXIT_CODES = {
     Verdict.REFUSED: ExitCode.REFUSED,
     Verdict.CONTRACT_BROKEN: ExitCode.CONTRACT_BROKEN,
     Verdict.UNDELIVERED: ExitCode.UNDELIVERED,
+    Verdict.HELD_BACK: ExitCode.HELD_BACK,
     Verdict.FAILED: ExitCode.FAILED,
 }

@@ -16,6 +16,7 @@ from mplus_crawler.feeds.outputs import claim_outputs
 from mplus_crawler.policies.reading import key_names
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.responses.harvest import Harvest, lock_harvest
+from mplus_crawler.responses.ledger import check_held
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.storage.destination import check_s3
 from mplus_crawler.storage.folders import in_s3, state_folder
@@ -33,6 +34,7 @@ _NUMBERS = {
     "THROTTLE_MAX_WAIT": (0.0, float("inf")),
     "LOOKAHEAD": (1, 64),
     "MAX_REJECT_SHARE": (0.0, 1.0),
+    "MAX_DELETE_SHARE": (0.0, 1.0),
     "RESUME_MAX_AGE": (0.0, float("inf")),
     "LOGSTATS_INTERVAL": (0.0, float("inf")),
     "DOWNLOAD_TIMEOUT": (0.001, float("inf")),
@@ -71,6 +73,7 @@ def check_launch(
     if issubclass(spidercls, MuseumSpider):
         identity = spidercls.check(settings, arguments)
         identity.pop("fresh", None)
+        accepted = identity.pop("accept", "")
         base = spidercls.base(settings, spidercls.load_policy(settings))
         check_proxies(base)
         if spidercls.is_private(identity):
@@ -80,6 +83,8 @@ def check_launch(
     if issubclass(spidercls, MuseumSpider):
         harvest = Harvest(spidercls.name, base, identity, state_folder(settings))
         lock_harvest(harvest, job_id(arguments))
+        if accepted:
+            check_held(harvest, accepted)
         claim_outputs(settings, spidercls.name)
 
 

@@ -23,7 +23,7 @@ from mplus_crawler.wire.throttle import Throttle
 
 _KEPT_RUNS = 200
 # Options of one crawl, not of the one that resumes it.
-_ONCE = ("-a fresh=", "-a _", "-s LOG_FILE=")
+_ONCE = ("-a fresh=", "-a accept=", "-a _", "-s LOG_FILE=")
 
 
 class Runs:

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+import orjson
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedSlot
@@ -30,6 +31,7 @@ from mplus_crawler.feeds.feed import Feed, compare, file_entry, target_of, withd
 from mplus_crawler.feeds.names import (
     ATTRIBUTION,
     CERTIFICATE,
+    HELD,
     INCOMPLETE,
     REJECTED,
     UNPUBLISHED,
@@ -160,6 +162,7 @@ class Publication(Extension):
             self.abandon()
             self._feeds.clear()
             self._rejected = None
+        self._hold_back()
         certificate = self._certified()
         try:
             self._deliver(certificate)
@@ -173,9 +176,37 @@ class Publication(Extension):
         self.certificate = certificate
         self.interrupted = False
 
+    def _hold_back(self) -> None:
+        """Withhold a snapshot that is much smaller than the one that it would replace."""
+        if not (self._files.makes_snapshot and self._census.verdict()[0].complete):
+            return
+        museum, share = Museum.of(self._crawler), self._crawler.settings["MAX_DELETE_SHARE"]
+        former = self._former_records(museum.base_url)
+        smaller = self._census.unique < former * (1 - float(share))
+        if smaller and museum.accepted_run != self._run:
+            self._census.end(
+                Verdict.HELD_BACK,
+                f"{self._census.unique} records came and the snapshot has {former}: more than "
+                f"MAX_DELETE_SHARE ({share}) are gone; if that is right, publish this run with "
+                f"-a accept={self._run}",
+            )
+            Ledger.of(self._crawler).hold_back(self._run)
+
+    def _former_records(self, base_url: str) -> int:
+        """The number of records in the snapshot of the same API; 0 where there is none."""
+        try:
+            content = self._files.folder.read(f"{self._files.stem}{CERTIFICATE}")
+            former = orjson.loads(content or b"null")
+            same = former["base_url"] == base_url and former["snapshot"]
+            return int(former["unique"]) if same else 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+
     def _certified(self) -> dict[str, Any]:
         verdict, reason = self._census.verdict()
         judged = judgement(self._crawler, verdict, reason)
+        if verdict is Verdict.HELD_BACK:
+            judged["resume"] += f" -a accept={self._run}"
         state, rejected = self._state, self._rejected
         return {
             **certificate_of(self._crawler, self._run, self._started, judged),
@@ -187,7 +218,10 @@ class Publication(Extension):
     @property
     def _state(self) -> str:
         """What is added to the names of this run's files; empty if it is complete."""
-        return "" if self._census.verdict()[0].complete else INCOMPLETE
+        verdict = self._census.verdict()[0]
+        if verdict is Verdict.HELD_BACK:
+            return HELD
+        return "" if verdict.complete else INCOMPLETE
 
     def _deliver(self, certificate: dict[str, Any]) -> None:
         """Publish everything, or raise OSError; in S3, all uploads come before any name."""

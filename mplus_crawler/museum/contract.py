@@ -58,6 +58,7 @@ class Museum(Spider):
     base_url: str  # ends with a slash
     arguments: dict[str, str]  # checked, in the museum's spelling
     fresh: bool  # do not resume an unfinished harvest
+    accepted_run: str  # publish this run, which was held back; empty: none
 
     @classmethod
     def of(cls, crawler: Crawler) -> Self:

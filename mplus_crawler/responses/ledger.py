@@ -20,13 +20,16 @@ from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.errors import HarvestError
+from mplus_crawler.errors import HarvestError, UsageError
 from mplus_crawler.museum.components import Component, Extension
 from mplus_crawler.responses.harvest import Harvest, lock_harvest
 from mplus_crawler.responses.store import DamagedError, ResponseStore, SavedResponse
 from mplus_crawler.storage.sqlite import remove
 
 logger = logging.getLogger(__name__)
+
+# The run that is complete, but held back.
+_HELD = "held"
 
 
 class Ledger(Extension):
@@ -96,6 +99,14 @@ class Ledger(Extension):
             self._fail(error)
             return value
 
+    def hold_back(self, run: str) -> None:
+        """Record that *run* is complete but not published; only accepting it will resume it."""
+        if self._store is not None:
+            try:
+                self._store.remember(_HELD, run)
+            except (OSError, sqlite3.Error) as error:
+                self._fail(error)
+
     def close(self, *, over: bool) -> None:
         """Close the ledger; delete it if the harvest is *over*."""
         if self._store is not None:
@@ -109,6 +120,10 @@ class Ledger(Extension):
         if self._museum.fresh:
             remove(path)
         store = self._store = ResponseStore(path)
+        if self._museum.accepted_run:
+            return
+        if store.recall(_HELD, ""):
+            store.clear()
         began = self._began(store)  # first: a new harvest begins now
         age = time.time() - began
         if not 0 <= age <= self._max_age():
@@ -145,6 +160,18 @@ class Ledger(Extension):
         Census.of(self._crawler).stop(
             Verdict.UNDELIVERED, f"the ledger {self.harvest.ledger} cannot be used: {error}"
         )
+
+
+def check_held(harvest: Harvest, run: str) -> None:
+    """Raise :class:`UsageError` unless *run* of *harvest* is held back, its responses saved."""
+    held = ""
+    if harvest.ledger.exists():
+        store = ResponseStore(harvest.ledger)
+        held = store.recall(_HELD, "")
+        store.close()
+    if held != run:
+        there = f"the run held back is {held}" if held else "no run of this harvest is held back"
+        raise UsageError(f"accept={run}: {there}")
 
 
 class LedgerMiddleware(Component):

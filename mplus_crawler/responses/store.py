@@ -124,6 +124,11 @@ class ResponseStore:
             self._facts[name] = self._recall(name, value)
         return self._facts[name]
 
+    def remember(self, name: str, value: str) -> None:
+        """Replace the value of *name*."""
+        self._remember(name, value)
+        self._facts[name] = value
+
     def clear(self) -> None:
         """Start again with an empty file."""
         self.close()

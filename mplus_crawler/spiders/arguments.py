@@ -77,6 +77,13 @@ def yes(value: str) -> str:
     return "true"
 
 
+def run_id(value: str) -> str:
+    """Return the name of a run, as certificates have it."""
+    if not re.fullmatch(r"\d{8}T\d{6}Z-\d+", value.strip()):
+        raise ValueError("write the run as its certificate does, such as 20261128T120000Z-4711")
+    return value.strip()
+
+
 def flag(value: str) -> str:
     """Return ``true`` or ``false`` in lower case, as the museum requires."""
     word = value.strip().lower()

@@ -19,7 +19,7 @@ from mplus_crawler.museum.contract import OWN_FEED, Museum
 from mplus_crawler.policies.policy import Policy, Tier, base_settings
 from mplus_crawler.policies.reading import load_policy
 from mplus_crawler.records.items import item_class
-from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments
+from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments, run_id
 from mplus_crawler.wire.addresses import is_loopback, is_public, origin
 from mplus_crawler.wire.credentials import check_key, fingerprint, without_key
 from mplus_crawler.wire.resolver import trust
@@ -83,6 +83,7 @@ class MuseumSpider(Museum):
         spider = super().from_crawler(crawler, *args)
         spider.arguments = cls.check(crawler.settings, kwargs)
         spider.fresh = spider.arguments.pop("fresh", "false") == "true"
+        spider.accepted_run = spider.arguments.pop("accept", "")
         spider.policy = cls.load_policy(crawler.settings)
         spider.base_url = cls.base(crawler.settings, spider.policy)
         spider.private = cls.is_private(spider.arguments)
@@ -101,7 +102,7 @@ class MuseumSpider(Museum):
         cls.base(settings, policy)
         if cls.keyed:
             check_key(policy, cls.name)
-        allowed = {**cls.allowed_arguments(settings), "fresh": flag}
+        allowed = {**cls.allowed_arguments(settings), "fresh": flag, "accept": run_id}
         return parse_arguments(cls.name, allowed, given)
 
     @classmethod

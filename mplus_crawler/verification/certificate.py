@@ -25,6 +25,7 @@ _EXIT_CODES = {
     "refused": 12,
     "contract_broken": 13,
     "undelivered": 14,
+    "held_back": 15,
 }
 _COUNT = {"type": "integer", "minimum": 0}
 _COUNT_OR_NULL = {"type": ["integer", "null"], "minimum": 0}
