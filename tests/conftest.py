@@ -53,7 +53,7 @@ class Crawl:
     @property
     def records(self) -> list[dict[str, Any]]:
         """The records of its complete run: a snapshot, or a selection."""
-        (feed,) = self.certificate["feeds"]
+        feed = next(one for one in self.certificate["feeds"] if one["format"] != "csv")
         return self.lines(feed["uri"])
 
     @property

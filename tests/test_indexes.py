@@ -144,7 +144,7 @@ def test_going_on_asks_only_for_the_colours_that_are_left(small: Sandbox, scrapy
     assert replayed >= 9
     assert small.stats()["tiers"]["aggregations"]["requests"] <= len(crawl.records) + 1 + 8
     assert all(record["dominant_objects"] for record in crawl.records)
-    assert scrapy.run("verify", str(crawl.folder / "colors.jsonl")).returncode == 0
+    assert scrapy.run("verify", str(crawl.folder / "colors.selection.jsonl")).returncode == 0
 
 
 # What the museum has answered
@@ -282,7 +282,7 @@ FAULTS: dict[str, tuple[list[bytes], str, int, int, str]] = {
     "no total": ([b'{"hydra:member":[]}'], "incomplete", 10, 0, "no total"),
     "short, once": ([index(3, "glas", "hout"), WHOLE], "complete", 0, 3, ""),
     "short": ([index(3, "glas", "hout")], "incomplete", 10, 2, "2 of 3 members"),
-    "a total too low": ([index(2, "a", "b", "c")], "complete_with_drift", 0, 3, "counts 2"),
+    "a total too low": ([index(2, "a", "b", "c")], "complete_with_drift", 0, 3, "reports 2"),
     "an id twice": ([index(3, "a", "b", "a")], "complete", 0, 2, "1 more row"),
     "nothing, and a total that says so": ([index(0)], "complete", 0, 0, ""),
 }
@@ -340,7 +340,7 @@ def test_a_colour_whose_dominant_objects_cannot_be_had_is_named(scrapy: Scrapy) 
     assert (crawl.code, again.code) == (10, 10), crawl.err
     pink = f"{BASE}id/objects?color=pink"
     assert pink in crawl.certificate["reason"]
-    records = {record["id"]: record for record in crawl.lines("colors.incomplete.jsonl")}
+    records = {record["id"]: record for record in crawl.lines("colors.selection.incomplete.jsonl")}
     assert records[pink]["dominant_objects"] is None
     for other in (f"{BASE}id/objects?color=beige", f"{BASE}id/objects?cssColor=Pink"):
         assert [thing["id"] for thing in records[other]["dominant_objects"]] == [

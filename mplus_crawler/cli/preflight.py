@@ -12,6 +12,7 @@ from mplus_crawler.cli.enforced import enforce
 from mplus_crawler.cli.jobs import job_id
 from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.feeds.checks import check_feeds, check_places, check_text
+from mplus_crawler.feeds.names import check_names
 from mplus_crawler.feeds.outputs import claim_outputs
 from mplus_crawler.policies.reading import key_names
 from mplus_crawler.records.items import ITEM_CLASSES
@@ -71,6 +72,7 @@ def check_launch(
     if output_is_closed() and any(str(uri)[:7] == "stdout:" for uri in settings.getdict("FEEDS")):
         raise DeliveryError("standard output is closed; write the records to a file with -O")
     if issubclass(spidercls, MuseumSpider):
+        check_names(settings, spidercls)
         identity = spidercls.check(settings, arguments)
         identity.pop("fresh", None)
         accepted = identity.pop("accept", "")

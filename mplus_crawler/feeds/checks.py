@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import DeliveryError, UsageError
-from mplus_crawler.feeds.names import CERTIFICATE, INCOMPLETE, check_names, in_state
+from mplus_crawler.feeds.names import CERTIFICATE, INCOMPLETE, in_state
 from mplus_crawler.protocols.source import parse
 from mplus_crawler.records.reader import JSON_LINES, compression, csv_head, decompressed
 from mplus_crawler.storage.destination import check_s3, destination, locate
@@ -102,7 +102,6 @@ def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> 
         if file in files:
             raise UsageError(f"the feed {feed.uri} is the same file as another")
         files.add(file)
-    check_names(settings, spider)
 
 
 def check_places(settings: BaseSettings, spider: str) -> None:

@@ -59,7 +59,7 @@ class RunFiles:
         place = destination(settings)
         if not own_feed(settings):
             feed = first_local(settings, museum.name)
-            if feed is None or shares_snapshot(settings, museum.name, feed):
+            if feed is None or shares_snapshot(settings, museum, feed):
                 return cls(place.below(RUNS), run)
             return cls(Folder(feed.parent), feed.stem)
         if not museum.has_snapshot:
@@ -92,13 +92,13 @@ def local_feeds(settings: BaseSettings, spider: str) -> Iterator[tuple[str, Path
             yield uri, local_path(uri)
 
 
-def shares_snapshot(settings: BaseSettings, spider: str, feed: Path) -> bool:
+def shares_snapshot(settings: BaseSettings, museum: Museum | type[Museum], feed: Path) -> bool:
     """Whether the certificate of *feed* would have the name of a snapshot's."""
     place = settings["HARVEST_DIR"]
     if in_s3(place) or feed.resolve().parent != Path(place).resolve():
         return False
-    if feed.stem == spider:
-        return True
+    if feed.stem == museum.name:
+        return museum.has_snapshot
     try:
         found = orjson.loads((Path(place) / f"{feed.stem}{CERTIFICATE}").read_bytes())
         return bool(found["spider"] == feed.stem)
@@ -106,12 +106,12 @@ def shares_snapshot(settings: BaseSettings, spider: str, feed: Path) -> bool:
         return False
 
 
-def check_names(settings: BaseSettings, spider: str) -> None:
+def check_names(settings: BaseSettings, museum: type[Museum]) -> None:
     """Raise :class:`UsageError` for a feed that would replace a snapshot or a certificate."""
-    for uri, path in () if own_feed(settings) else local_feeds(settings, spider):
+    for uri, path in () if own_feed(settings) else local_feeds(settings, museum.name):
         if path.name.endswith((CERTIFICATE, REJECTED)):
             raise UsageError(f"the feed {uri} has the name of a certificate or a rejected file")
-        if path.suffix == ".jsonl" and shares_snapshot(settings, spider, path):
+        if path.suffix == ".jsonl" and shares_snapshot(settings, museum, path):
             raise UsageError(
                 f"the feed {uri} has the name of a snapshot, which only a harvest without "
                 "-o and -O writes; use another name"

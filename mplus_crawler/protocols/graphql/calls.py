@@ -18,7 +18,9 @@ from mplus_crawler.protocols.source import SourceRecord, parse
 _VALUES_PER_ROW = 500
 _VALUES = 10_000
 # Python parses no integer of more than 4,300 digits: such an id is read as a text.
-_long_number = re.compile(rb'(?<![\d."eE+-])-?\d{4300,}(?![\d.eE])')
+_LONG_NUMBER = re.compile(rb'(?<![\d."eE+-])-?\d{4300,}(?![\d.eE])')
+_LONG_DIGITS = b"0" * 4300
+_DIGITS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 
 
 def request_body(operations: Iterable[Operation]) -> bytes:
@@ -72,12 +74,11 @@ def read_results(body: bytes, rows: int) -> Results:
 
 
 def _parsed(body: bytes) -> Any:
+    if _LONG_DIGITS in body.translate(_DIGITS):
+        body = _LONG_NUMBER.sub(rb'"\g<0>"', body)
     try:
         return parse(body)
     except ValueError as error:
-        readable = _long_number.sub(rb'"\g<0>"', body)
-        if readable != body:
-            return _parsed(readable)
         text = body.strip()
         if text[:1] == b"{" and text[-1:] == b"}":
             raise UnreadableResponseError(f"the response is not valid JSON ({error})") from None
