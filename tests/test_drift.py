@@ -255,7 +255,8 @@ def test_two_rows_with_one_id_are_no_drift(museum: Callable[..., Sandbox], scrap
     assert scrapy.run("verify", str(crawl.folder / "exhibitions.jsonl")).returncode == 0
     # Beside real drift they are told apart, and counted against no share of rejects.
     sandbox.fault("delete:path=exhibitions,at=12,nth=2")
-    given = ("-a", "page_size=5", "-s", "LOOKAHEAD=1", "-s", "MAX_REJECT_SHARE=0")
+    shares = ("-s", "MAX_REJECT_SHARE=0", "-s", "MAX_DELETE_SHARE=0.1")
+    given = ("-a", "page_size=5", "-s", "LOOKAHEAD=1", *shares)
     drifted = scrapy.policy(UNLIMITED + limit(1_000_000, 1, "single")).crawl("exhibitions", *given)
     assert drifted.code == 0, drifted.err
     assert drifted.certificate["verdict"] == "complete_with_drift"

@@ -237,6 +237,11 @@ def test_each_recorded_answer_becomes_the_right_item(scrapy: Scrapy) -> None:
     }
 
     def answer(path: str) -> Answer:
+        if "s?" in path:  # a collection: the first of its records confirms a 404
+            kind = path.removeprefix("/v2/id/").partition("s?")[0]
+            first = next(record for record in answers if record.startswith(kind))
+            page = {"hydra:member": [{"@id": f"{BASE}id/{first}"}]}
+            return 200, [LD_JSON], json.dumps(page).encode()
         status, headers, body = recorded(answers[path.removeprefix("/v2/id/")])
         if path.endswith("2017-0914_7-7"):
             body = body.replace(b"1987-1105", b"2017-0914_7-7")
@@ -282,9 +287,9 @@ def test_each_recorded_answer_becomes_the_right_item(scrapy: Scrapy) -> None:
                 assert (certificate["rejected"], certificate["unreadable"]) == (0, 0)
                 assert certificate["absent"] == 3
                 assert certificate["rejected_by"] == {"gone": 1, "not_found": 2}
-    # A 404 counts after the second, a 410 at once.
+    # A 404 counts after the second, a 410 at once; the health check may request it again.
     assert server.asked.count("/v2/id/object/nope") == 2
-    assert server.asked.count("/v2/id/object/0168") == 1
+    assert server.asked.count("/v2/id/object/0168") in (1, 2)
     assert not any("ark" in path for path in server.asked)
 
 
