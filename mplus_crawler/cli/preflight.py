@@ -91,7 +91,8 @@ def check_launch(
 
 
 def _refuse_secrets(names: Sequence[str], secrets: Collection[str]) -> None:
-    for name in {name.strip().upper() for name in names} & {name.upper() for name in secrets}:
+    given = {name.strip().upper() for name in names}
+    for name in sorted(given & {name.upper() for name in secrets}):
         raise UsageError(f"{name} is a secret: set it in the environment, not on the command line")
 
 
