@@ -25,7 +25,7 @@ import orjson
 from scrapy.http import Response
 
 from mplus_crawler.errors import HarvestError, InvalidResponseError, UsageError, one_line
-from mplus_crawler.policies.policy import Limit
+from mplus_crawler.museum.policies.policy import Limit
 from mplus_crawler.protocols.archive import ArchiveError, is_archive, listed_ids, members
 from mplus_crawler.protocols.graphql.calls import read_results
 from mplus_crawler.protocols.graphql.outcomes import Fetched

@@ -13,8 +13,8 @@ from scrapy.spiderloader import SpiderLoader
 
 from mplus_crawler.census import Verdict
 from mplus_crawler.errors import ExitCode
-from mplus_crawler.policies.policy import Limit, Policy, Tier, base_settings
-from mplus_crawler.policies.reading import load_policy, policy_keys
+from mplus_crawler.museum.policies.policy import Limit, Policy, Tier, base_settings
+from mplus_crawler.museum.policies.reading import load_policy, policy_keys
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.settings import SPIDER_MODULES
 from mplus_crawler.spiders.base import MuseumSpider

@@ -180,7 +180,7 @@ LOUD = ("-s", "LOG_LEVEL=DEBUG", "-s", "RETRY_BACKOFF_BASE=0.01", "-s", "LOOKAHE
 
 def test_the_tutorial_writes_three_files() -> None:
     policy, spider, schema = blocks()
-    assert policy.startswith("mplus_crawler/policies/")
+    assert policy.startswith("mplus_crawler/museum/policies/")
     assert spider.startswith("mplus_crawler/spiders/")
     assert schema.startswith("schemas/")
     assert len(blocks()[spider].splitlines()) <= 45

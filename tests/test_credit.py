@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.protocols.provenance import UNKNOWN, origin_of
 from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual, Credit, split_languages
 from tests.conftest import Scrapy

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scrapy.settings import Settings
 
 from mplus_crawler.errors import UsageError
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.base import MuseumSpider

@@ -21,7 +21,7 @@ from scrapy.utils.test import get_crawler
 from scrapy_jsonschema import JsonSchemaValidatePipeline
 
 from mplus_crawler.errors import UsageError
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.records.items import (
     ITEM_CLASSES,
     Validator,

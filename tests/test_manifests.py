@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.spiders.dmg.manifests import fill_in, read_manifest
 from tests.conftest import Scrapy
 from tests.wire import Answer, serving

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mplus_crawler.errors import UsageError
-from mplus_crawler.policies.policy import Limit
-from mplus_crawler.policies.reading import key_names, load_policy, policy_keys
+from mplus_crawler.museum.policies.policy import Limit
+from mplus_crawler.museum.policies.reading import key_names, load_policy, policy_keys
 from tests.conftest import ROOT, limit
 
 LOCAL = "http://127.0.0.1:8000/v2/"

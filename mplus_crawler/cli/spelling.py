@@ -9,8 +9,8 @@ from scrapy.settings import BaseSettings, default_settings
 from scrapy.utils.project import get_project_settings
 
 from mplus_crawler.errors import UsageError
-from mplus_crawler.policies.policy import base_settings
-from mplus_crawler.policies.reading import key_names, policy_keys
+from mplus_crawler.museum.policies.policy import base_settings
+from mplus_crawler.museum.policies.reading import key_names, policy_keys
 
 _MAX_EDITS = 2
 _PREFIX = 3  # letters that a variable of the environment must share with the right name

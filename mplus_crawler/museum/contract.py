@@ -11,7 +11,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.policies.policy import Policy, Tier
+from mplus_crawler.museum.policies.policy import Policy, Tier
 from mplus_crawler.protocols.validators import StoredResponse
 
 # No request will succeed after one of these: the key is refused, or the API is gone.
@@ -45,7 +45,7 @@ class Museum(Spider):
                 return {"id": record["id"], "label": record["title"]}
     """
 
-    museum: ClassVar[str]  # the policy: policies/MUSEUM.toml
+    museum: ClassVar[str]  # the policy: museum/policies/MUSEUM.toml
     kind: ClassVar[str]  # the item's schema: schemas/KIND.schema.json
     keyed: ClassVar[bool] = False  # the API needs a key
     has_snapshot: ClassVar[bool] = True  # a run without arguments harvests all there is

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from mplus_crawler.policies.policy import Tier
+from mplus_crawler.museum.policies.policy import Tier
 
 
 class Meta(TypedDict, total=False):

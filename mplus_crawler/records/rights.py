@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from mplus_crawler.errors import printable
-from mplus_crawler.policies.policy import ImageLicence, Policy, Quoted
+from mplus_crawler.museum.policies.policy import ImageLicence, Policy, Quoted
 from mplus_crawler.records.batch import SEVERAL, Row
 
 UNKNOWN = "unknown"

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from mplus_crawler import __version__
 from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.contract import OWN_FEED, Museum
-from mplus_crawler.policies.policy import Policy, Tier, base_settings
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.policy import Policy, Tier, base_settings
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.records.items import item_class
 from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments, run_id
 from mplus_crawler.wire.addresses import is_loopback, is_public, origin

@@ -12,7 +12,7 @@ from scrapy import Request
 from w3lib.url import url_query_cleaner
 
 from mplus_crawler.errors import AccessDeniedError, UsageError
-from mplus_crawler.policies.policy import Policy
+from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.wire.addresses import origin
 from mplus_crawler.wire.spellings import Spellings, spellings_of
 

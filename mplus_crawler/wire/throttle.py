@@ -20,7 +20,7 @@ from scrapy.http import Response
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import HarvestError
 from mplus_crawler.museum.components import Component, Extension
-from mplus_crawler.policies.policy import Tier
+from mplus_crawler.museum.policies.policy import Tier
 from mplus_crawler.wire.budget.background import BackgroundBudget
 from mplus_crawler.wire.budget.budget import (
     HOLD,

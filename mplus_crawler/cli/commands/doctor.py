@@ -6,7 +6,7 @@ import argparse
 
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.errors import ExitCode, HarvestError, UsageError
-from mplus_crawler.policies.reading import policy_keys
+from mplus_crawler.museum.policies.reading import policy_keys
 
 
 class Command(ProjectCommand):

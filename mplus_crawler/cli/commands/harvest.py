@@ -17,7 +17,7 @@ from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.cli.summary import SpiderResult, print_results
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError, worst
-from mplus_crawler.policies.policy import base_settings
+from mplus_crawler.museum.policies.policy import base_settings
 from mplus_crawler.spiders.base import MuseumSpider
 
 

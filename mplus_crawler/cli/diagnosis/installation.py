@@ -14,8 +14,8 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.cli.diagnosis.check import Check
 from mplus_crawler.cli.preflight import check_values
 from mplus_crawler.errors import HarvestError
-from mplus_crawler.policies.policy import Policy
-from mplus_crawler.policies.reading import load_policy
+from mplus_crawler.museum.policies.policy import Policy
+from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.wire.credentials import is_sendable, secret
 
 # The packages that a harvest needs most; pyproject.toml lists all.

@@ -16,7 +16,7 @@ from scrapy.spiderloader import get_spider_loader
 
 from mplus_crawler.cli.diagnosis.check import Check
 from mplus_crawler.errors import HarvestError
-from mplus_crawler.policies.policy import Policy
+from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.wire.addresses import is_loopback
 from mplus_crawler.wire.budget.budget import Account, BudgetUnavailableError, RateLimits

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from scrapy.crawler import Crawler
 
-from mplus_crawler.policies.policy import Policy
+from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.spiders.dmg.cidoc import Flatten, canonical_id
 

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import UsageError
-from mplus_crawler.policies.policy import Policy
+from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.protocols.documents import read_document
 from mplus_crawler.protocols.validators import StoredResponse
 from mplus_crawler.records.batch import Loss, Records, json_line

@@ -18,7 +18,7 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
-from mplus_crawler.policies.policy import Version
+from mplus_crawler.museum.policies.policy import Version
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.responses.lifecycle import read_lifecycle
 from mplus_crawler.spiders.arguments import Parser, whole

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mplus_crawler.policies.policy import ImageLicence
+from mplus_crawler.museum.policies.policy import ImageLicence
 from mplus_crawler.protocols.iiif import image_key
 from mplus_crawler.records.rights import UNKNOWN, Rights
 

@@ -15,7 +15,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import UsageError
-from mplus_crawler.policies.policy import ImageLicence, Images, Tier
+from mplus_crawler.museum.policies.policy import ImageLicence, Images, Tier
 from mplus_crawler.protocols.iiif import read_size, resized
 from mplus_crawler.records.batch import Loss
 from mplus_crawler.records.reader import check_feed, read_feed

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.policies.policy import Policy
+from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.protocols.archive import ArchiveError, Member, is_archive, listed_ids, members
 from mplus_crawler.protocols.provenance import UNKNOWN, Origin, origin_of
 from mplus_crawler.protocols.source import SourceRecord, parse

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.policies.policy import RootField
+from mplus_crawler.museum.policies.policy import RootField
 from mplus_crawler.protocols.graphql.calls import Results, request_body
 from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Invalid, Listed, Outcome
 from mplus_crawler.protocols.graphql.planner import Planner

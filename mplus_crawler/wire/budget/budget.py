@@ -15,7 +15,7 @@ from math import ceil
 from typing import Protocol
 
 from mplus_crawler.errors import ExitCode, HarvestError
-from mplus_crawler.policies.policy import Limit, Tier
+from mplus_crawler.museum.policies.policy import Limit, Tier
 
 # The server counts a request within 15 % of a window after its last hold.
 STRETCH = 1.15

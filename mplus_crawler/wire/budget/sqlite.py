@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mplus_crawler.policies.policy import Limit
+from mplus_crawler.museum.policies.policy import Limit
 from mplus_crawler.wire.budget.budget import (
     PROBE_SECONDS,
     STRETCH,

@@ -19,7 +19,7 @@ import jsonschema_rs
 import orjson
 
 from mplus_crawler.errors import UsageError
-from mplus_crawler.policies.policy import (
+from mplus_crawler.museum.policies.policy import (
     Credential,
     Dataset,
     GraphQL,
@@ -39,7 +39,7 @@ def load_policy(key: str, overlay: str | Path | None = None) -> Policy:
 
     Raise :class:`UsageError` with file and field if one is missing or wrong.
     """
-    shipped = resources.files("mplus_crawler.policies") / f"{key}.toml"
+    shipped = resources.files("mplus_crawler.museum.policies") / f"{key}.toml"
     document = _read(shipped.read_text("utf-8"), f"{key}.toml") if shipped.is_file() else {}
     source = f"policy {key}.toml"
     if overlay:
@@ -55,7 +55,7 @@ def load_policy(key: str, overlay: str | Path | None = None) -> Policy:
 
 def policy_keys(overlay: str | Path | None = None) -> list[str]:
     """The museums that have a policy, shipped or in ``POLICY_DIR``."""
-    names = {entry.name for entry in resources.files("mplus_crawler.policies").iterdir()}
+    names = {entry.name for entry in resources.files("mplus_crawler.museum.policies").iterdir()}
     if overlay and Path(overlay).is_dir():
         names |= {entry.name for entry in Path(overlay).iterdir()}
     return sorted(name[: -len(".toml")] for name in names if name.endswith(".toml"))
@@ -66,7 +66,7 @@ def key_names(overlay: str | Path | None = None) -> set[str]:
 
     Files that cannot be read, or are not policies, are skipped.
     """
-    shipped = resources.files("mplus_crawler.policies")
+    shipped = resources.files("mplus_crawler.museum.policies")
     places = [shipped, *([Path(overlay)] if overlay and Path(overlay).is_dir() else [])]
     names = set()
     for place in places:
