@@ -1,0 +1,124 @@
+"""Writes tables of an SQLite database: one for the records, one for each list that they have."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from mplus_crawler.records.tables.columns import Column
+from mplus_crawler.records.tables.rows import Cells
+
+KEY = "id"
+_TYPES = {
+    "text": "TEXT",
+    "integer": "INTEGER",
+    "number": "REAL",
+    "boolean": "BOOLEAN",
+    "json": "TEXT",
+}
+_BLOCK = 1 << 20  # bytes
+
+
+def write_sqlite(
+    columns: Sequence[Column], batches: Iterable[Sequence[Cells]], scratch: Path
+) -> Iterator[bytes]:
+    """Yield the bytes of a database with the table ``records``; *scratch* is an empty folder.
+
+    *columns* include ``id``, the key. Raises OSError, also where the database has no space.
+    """
+    path = scratch / "records.sqlite"
+    try:
+        with closing(open_database(path)) as database:
+            table = SqlTable("records", columns)
+            table.create(database)
+            for batch in batches:
+                table.insert(database, batch)
+            database.commit()
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Return a new database in *path*, which no other process reads and no crash must spare."""
+    database = sqlite3.connect(path)
+    for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
+        database.execute(f"PRAGMA {setting}")
+    return database
+
+
+class SqlTable:
+    """A table *name* for rows with *columns*, and a link table for each column that repeats.
+
+    A link table has the column's name after *prefix*, and the columns ``record_id``, ``position``
+    (from 1) and ``value``; of a list of objects, their fields instead of ``value``.
+    """
+
+    def __init__(self, name: str, columns: Sequence[Column], prefix: str = "") -> None:
+        self.name = name
+        self.links = {column.name: f"{prefix}{column.name}" for column in columns if column.repeats}
+        places = list(enumerate(columns))
+        self._plain = [(place, column) for place, column in places if not column.repeats]
+        self._lists = [(place, column) for place, column in places if column.repeats]
+        self._key = next(place for place, column in places if column.name == KEY)
+
+    def create(self, database: sqlite3.Connection) -> None:
+        """Create the tables in *database*."""
+        _create(database, self.name, [_definition(column) for _, column in self._plain])
+        for _, column in self._lists:
+            definitions = (
+                f"record_id TEXT NOT NULL REFERENCES {_quoted(self.name)}",
+                "position INTEGER NOT NULL",
+                *(f"{_quoted(field.name)} {_TYPES[field.kind]}" for field in _members(column)),
+                "PRIMARY KEY (record_id, position)",
+            )
+            _create(database, self.links[column.name], definitions, "WITHOUT ROWID")
+
+    def insert(self, database: sqlite3.Connection, rows: Sequence[Cells]) -> None:
+        """Insert *rows*, whose values are in the order of the columns."""
+        places = [place for place, _ in self._plain]
+        _insert(database, self.name, [[row[place] for place in places] for row in rows])
+        for place, column in self._lists:
+            links = [
+                (row[self._key], position, *_values(column, value))
+                for row in rows
+                for position, value in enumerate(row[place] or (), 1)
+            ]
+            _insert(database, self.links[column.name], links)
+
+
+def _members(column: Column) -> Sequence[Column]:
+    return column.fields or (Column("value", column.kind),)
+
+
+def _values(column: Column, value: Any) -> Sequence[Any]:
+    if not column.fields:
+        return (value,)
+    return [(value or {}).get(field.name) for field in column.fields]
+
+
+def _definition(column: Column) -> str:
+    suffix = " PRIMARY KEY NOT NULL" if column.name == KEY else ""
+    return f"{_quoted(column.name)} {_TYPES[column.kind]}{suffix}"
+
+
+def _create(
+    database: sqlite3.Connection, name: str, definitions: Sequence[str], options: str = ""
+) -> None:
+    database.execute(f"CREATE TABLE {_quoted(name)} ({', '.join(definitions)}) {options}")
+
+
+def _insert(database: sqlite3.Connection, name: str, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        values = ", ".join("?" * len(rows[0]))
+        database.executemany(f"INSERT INTO {_quoted(name)} VALUES ({values})", rows)
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'

@@ -1,0 +1,55 @@
+"""Describes the columns of a CSV file: Table Schema, as in Data Package 2.
+
+https://datapackage.org/standard/table-schema/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from mplus_crawler.records.batch import SEVERAL
+from mplus_crawler.records.tables.columns import Column
+
+_TYPES = {
+    "text": "string",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "boolean",
+    "json": "any",
+}
+
+
+def table_schema(columns: Sequence[Column], key: str = "id") -> dict[str, Any]:
+    """Return the Table Schema of a CSV feed with *columns*; *key* is its primary key."""
+    schema: dict[str, Any] = {
+        "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
+        "fields": [_field(column) for column in columns],
+        "missingValues": [""],
+    }
+    if any(column.name == key for column in columns):
+        schema["primaryKey"] = [key]
+    return schema
+
+
+def table_schema_json(columns: Sequence[Column]) -> bytes:
+    """Return the Table Schema as the content of a file."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(table_schema(columns), option=options)
+
+
+def _field(column: Column) -> dict[str, Any]:
+    field: dict[str, Any] = {"name": column.name, "type": _TYPES.get(column.kind, "any")}
+    if column.kind == "object":
+        field["type"] = "array"  # as JSON
+    elif column.repeats:
+        field |= {"type": "list", "delimiter": SEVERAL}
+        if column.kind != "text":
+            field["itemType"] = column.kind
+    if column.description:
+        field["description"] = column.description
+    if column.required:
+        field["constraints"] = {"required": True}
+    return field
