@@ -15,6 +15,7 @@ from mplus_crawler.sandbox.dmg.front import Front as Gent
 from mplus_crawler.sandbox.dmg.routes import ROOT
 from mplus_crawler.sandbox.facts.dmg import Json
 from mplus_crawler.sandbox.facts.mplus import FACTS
+from mplus_crawler.sandbox.history import truth_on
 from mplus_crawler.sandbox.mplus.calls import is_here
 from mplus_crawler.sandbox.mplus.front import Front as Mplus
 from mplus_crawler.sandbox.options import Options
@@ -55,9 +56,23 @@ class Museums:
         gent = self.gent.statistics.report(log)
         return gent | {"mplus": self.mplus.statistics.report(log)}
 
-    def truth(self, museum: str) -> Json:
-        """Return what a complete harvest of a museum contains."""
-        return (self.mplus if museum == "mplus" else self.gent).museum.truth()
+    def truth(self, museum: str, day: int | None, since: int) -> Json:
+        """Return what a complete harvest of a museum contains, now or on a day without faults.
+
+        With *day*: and what changed on that day, and since the end of day *since*.
+        """
+        front = self.mplus if museum == "mplus" else self.gent
+        if day is None:
+            return front.museum.truth()
+        return truth_on(front.museum_of, day, since)
+
+    def move_to(self, day: int) -> Json:
+        """Let it be another day in both museums."""
+        if day < 0:
+            raise ValueError(f"day: {day} is not 0 or more")
+        self.gent.move_to(day)
+        self.mplus.move_to(day)
+        return {"day": day}
 
     def change_faults(self, museum: str, specs: object) -> Json:
         """Add faults to a museum."""
@@ -82,7 +97,12 @@ class Museums:
 _Query = Mapping[str, str]
 _CONTROLS: Mapping[tuple[str, str], Callable[[Museums, _Query, bytes], Json]] = {
     ("GET", "stats"): lambda museums, query, _: museums.stats(query.get("log") == "1"),
-    ("GET", "truth"): lambda museums, query, _: museums.truth(query.get("museum", "")),
+    ("GET", "truth"): lambda museums, query, _: museums.truth(
+        query.get("museum", ""),
+        int(query["day"]) if "day" in query else None,
+        int(query.get("since", 0)),
+    ),
+    ("POST", "day"): lambda museums, query, _: museums.move_to(int(query.get("day", ""))),
     ("POST", "faults"): lambda museums, query, body: museums.change_faults(
         query.get("museum", ""), json.loads(body)
     ),
@@ -166,9 +186,13 @@ class Sandbox:
         """Return what ``GET /__stats`` returns."""
         return self._call(lambda: self._museums.stats(log))
 
-    def truth(self, museum: str = "") -> Json:
+    def truth(self, museum: str = "", day: int | None = None, since: int = 0) -> Json:
         """Return what ``GET /__truth`` returns; of M+ if *museum* is ``mplus``."""
-        return self._call(lambda: self._museums.truth(museum))
+        return self._call(lambda: self._museums.truth(museum, day, since))
+
+    def move_to(self, day: int) -> None:
+        """Let it be another day; statistics and the faults in force stay."""
+        self._call(lambda: self._museums.move_to(day))
 
     def fault(self, spec: str, museum: str = "") -> None:
         """Add a fault; to M+ if *museum* is ``mplus``."""

@@ -106,11 +106,16 @@ def delay(due: Due) -> float:
 
 @dataclass(frozen=True)
 class Dialect:
-    """The faults of a museum: kinds, selectors, and each kind's default selectors."""
+    """The faults of a museum: kinds, selectors, and each kind's default selectors.
+
+    Another *word* for them, and another *schedule*, make it the language of something else.
+    """
 
     kinds: Kinds
     selectors: Mapping[str, Reader]
     usual: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    schedule: Mapping[str, Reader] = field(default_factory=lambda: _SCHEDULE)
+    word: str = "fault"
 
     def read_all(self, specs: Iterable[str], seed: int, first: int) -> list[Fault]:
         """Read all specs; *first* is the number of faults read before them."""
@@ -123,31 +128,30 @@ class Dialect:
         """Read ``kind[:key=value,…]``; raises ValueError with a readable message."""
         kind, _, rest = spec.partition(":")
         if kind not in self.kinds:
-            raise ValueError(f"fault: {kind!r} is not one of {', '.join(self.kinds)}")
+            raise ValueError(f"{self.word}: {kind!r} is not one of {', '.join(self.kinds)}")
         known = self.kinds[kind]
         readers = {
             **self.selectors,
-            **_SCHEDULE,
+            **self.schedule,
             **{name: read for name, (read, _) in known.items()},
         }
-        given = dict(_read(kind, part, readers) for part in rest.split(",") if part)
+        given = dict(self._option(kind, part, readers) for part in rest.split(",") if part)
         options = {name: given.pop(name, default) for name, (_, default) in known.items()}
         if missing := [name for name, value in options.items() if value is ...]:
-            raise ValueError(f"fault: {kind} needs {missing[0]}=")
+            raise ValueError(f"{self.word}: {kind} needs {missing[0]}=")
         usual = _usual_schedule(kind, given)
         selectors = {**usual, **self.usual.get(kind, {}), **given}
         return Fault(kind, selectors, options, dice)
 
-
-def _read(kind: str, part: str, readers: Mapping[str, Reader]) -> tuple[str, Any]:
-    name, _, text = part.partition("=")
-    try:
-        return name, readers[name](text)
-    except (KeyError, ValueError):
-        known = ", ".join(readers)
-        raise ValueError(
-            f"fault: {kind} does not accept {part!r}; its options are {known}"
-        ) from None
+    def _option(self, kind: str, part: str, readers: Mapping[str, Reader]) -> tuple[str, Any]:
+        name, _, text = part.partition("=")
+        try:
+            return name, readers[name](text)
+        except (KeyError, ValueError):
+            known = ", ".join(readers)
+            raise ValueError(
+                f"{self.word}: {kind} does not accept {part!r}; its options are {known}"
+            ) from None
 
 
 def _usual_schedule(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Options:
     api_key: str = FACTS["private_key"]
     latency: float = 0.0
     faults: Sequence[str] = ()
+    day: int = 0
+    schema_changes: Sequence[str] = ()
     mplus_data: str = ""
     mplus_window: int = LIMIT["window"]
     mplus_cache: float = LIMIT["cache_seconds"]
@@ -58,6 +60,7 @@ class Options:
             "twins",
             "rights",
             "latency",
+            "day",
             "mplus_window",
             "mplus_cache",
         ):

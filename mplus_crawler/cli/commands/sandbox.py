@@ -31,6 +31,7 @@ _HELP = {
     "v1": ("STATE", "state of version 1, missing (404), gone (410) or live"),
     "api_key": ("KEY", "key that opens id/private/"),
     "latency": ("SECONDS", "delay of every response"),
+    "day": ("N", "the museums as they are on day N, with what changed since day 0"),
     "mplus_data": (
         "PLACE",
         "M+'s published data set, folder or archive (default a sample)",
@@ -39,6 +40,7 @@ _HELP = {
     "mplus_cache": ("SECONDS", "how long M+ caches results, empty ones included"),
     "mplus_key": ("KEY", "the only key that M+ accepts (default any, and none)"),
 }
+_REPEATABLE = ("faults", "mplus_faults", "schema_changes")
 
 
 class Command(ProjectCommand):
@@ -49,6 +51,7 @@ class Command(ProjectCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add a flag for every option of the sandbox."""
         super().add_options(parser)
+        from mplus_crawler.sandbox import schema_changes
         from mplus_crawler.sandbox.dmg import faults as gent
         from mplus_crawler.sandbox.mplus import faults as mplus
 
@@ -65,6 +68,7 @@ class Command(ProjectCommand):
         for name, kinds, example in (
             ("fault", gent.KINDS, "status:code=503,path=objects,page=3"),
             ("mplus-fault", mplus.KINDS, "backend:root=objects,every=20"),
+            ("schema-change", schema_changes.KINDS, "drop:field=crm:P46_has_component"),
         ):
             group.add_argument(
                 f"--{name}",
@@ -72,7 +76,7 @@ class Command(ProjectCommand):
                 action="append",
                 default=[],
                 dest=f"{name.replace('-', '_')}s",
-                help=f"a fault and when it strikes, for example {example}; "
+                help=f"a {name.replace('-', ' ')}, for example {example}; "
                 f"kinds are {', '.join(kinds)} (repeatable)",
             )
 
@@ -81,9 +85,7 @@ class Command(ProjectCommand):
         if args:
             raise UsageError(f"scrapy sandbox takes options only, not {args[0]!r}")
         try:
-            options = Options(
-                **{name: getattr(opts, name) for name in (*_HELP, "faults", "mplus_faults")}
-            )
+            options = Options(**{name: getattr(opts, name) for name in (*_HELP, *_REPEATABLE)})
             asyncio.run(_serve(options))
         except ValueError as error:
             raise UsageError(str(error)) from None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 from zlib import crc32
 
 from mplus_crawler.sandbox.dmg.listing import Listing
@@ -33,6 +33,7 @@ ROWS_KEPT = 12_000
 
 _FIRST_HARVEST = datetime(2026, 2, 1, tzinfo=UTC)
 _HARVEST_SECONDS = 150 * 86_400
+LAST_HARVEST = _FIRST_HARVEST + timedelta(seconds=_HARVEST_SECONDS)  # before day 1
 _COLOURS = tuple(WORDS["palette"])
 _NATIONALITIES = tuple(WORDS["nationalities"])
 _FATES = ("removed", "unhealthy", "unresolved")
@@ -46,6 +47,9 @@ class Row:
     pid: str
     modified: datetime | None
     titles: Mapping[str, str]
+
+
+R = TypeVar("R", bound=Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +115,16 @@ class Collection:
         self.seed = seed = options.seed
         self.rights = options.rights
         self.base = ""  # where images are, if not at the museum's own hosts
+        self.changes: dict[tuple[str, int], list[Callable[[Any], Row]]] = {}  # since day 0
         self.listings = _listings(sizes, seed)
         for name, listing in self.listings.items():
             dice = Random(f"{seed}:{name}")
             listing.make_odd(FACTS["collection"][name], dice, options.invalid, options.unlinked)
         self.listings["exhibitions"].make_twins(options.twins)
-        self.object = lru_cache(ROWS_KEPT)(self._object)
-        self.agent = lru_cache(ROWS_KEPT)(self._agent)
-        self.exhibition = lru_cache(ROWS_KEPT)(self._exhibition)
-        self.concept = lru_cache(ROWS_KEPT)(self._concept)
+        self.object = self._kept("object", self._object)
+        self.agent = self._kept("agent", self._agent)
+        self.exhibition = self._kept("exhibition", self._exhibition)
+        self.concept = self._kept("concept", self._concept)
 
     def row(self, kind: str, key: int) -> Row:
         """Return a row of any kind."""
@@ -131,6 +136,17 @@ class Collection:
             case "exhibition":
                 return self.exhibition(key)
         return self.concept(key)
+
+    def _kept(self, kind: str, make: Callable[[int], R]) -> Callable[[int], R]:
+        """Return a function that makes rows, changes them, and keeps the last ones."""
+
+        def made(key: int) -> R:
+            row: Any = make(key)
+            for change in self.changes.get((kind, key), ()):
+                row = change(row)
+            return row  # type: ignore[no-any-return]  # a change keeps the type
+
+        return lru_cache(ROWS_KEPT)(made)
 
     def random(self, what: str, key: int) -> Random:
         """Return the random numbers of one row, the same whenever the row is generated."""
@@ -209,7 +225,8 @@ def _listings(sizes: Sizes, seed: int) -> dict[str, Listing]:
         "concepts": Listing("concept", list(range(sizes.concepts)), concept_number, sizes.concepts),
         "private_objects": Listing("object", everything, number, numbered),
     }
-    listings["private_objects"].inserted = listings["objects"].inserted
+    for name in ("inserted", "renumbered", "former"):
+        setattr(listings["private_objects"], name, getattr(listings["objects"], name))
     return listings
 
 

@@ -68,7 +68,9 @@ class Faults:
 
     def add(self, *specs: str) -> None:
         """Activate more faults: all of them, or none if one is invalid."""
-        faults = _DIALECT.read_all(specs, self._seed, len(self._faults))
+        self._activate(_DIALECT.read_all(specs, self._seed, len(self._faults)))
+
+    def _activate(self, faults: list[Fault]) -> None:
         for fault in faults:
             if fault.kind in _ROWS:
                 self._listing(fault)
@@ -77,6 +79,11 @@ class Faults:
                 listing = self._listing(fault)
                 listing.poison.add(listing.keys[fault.options["row"] - 1])
         self._faults += faults
+
+    def follow(self, museum: Museum) -> None:
+        """Apply the faults in force to the museum of another day."""
+        self._museum, faults, self._faults = museum, self._faults, []
+        self._activate(faults)
 
     def clear(self) -> None:
         """Deactivate all faults; rows that were added or removed stay so."""

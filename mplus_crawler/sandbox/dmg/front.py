@@ -10,6 +10,7 @@ from aiohttp import web
 
 from mplus_crawler.sandbox.dmg import effects
 from mplus_crawler.sandbox.dmg.data import Collection, Sizes
+from mplus_crawler.sandbox.dmg.days import age
 from mplus_crawler.sandbox.dmg.faults import Faults
 from mplus_crawler.sandbox.dmg.limits import UNLIMITED, Statistics, Tier, read_tiers
 from mplus_crawler.sandbox.dmg.museum import Museum
@@ -19,6 +20,7 @@ from mplus_crawler.sandbox.facts.dmg import FACTS
 from mplus_crawler.sandbox.faults import Due, delay
 from mplus_crawler.sandbox.options import Options
 from mplus_crawler.sandbox.responses import Response, unless_fresh
+from mplus_crawler.sandbox.schema_changes import SchemaChanges
 from mplus_crawler.sandbox.wire import Delivery
 
 _CORS = {"Access-Control-Allow-Origin": "*"}
@@ -30,9 +32,9 @@ class Front:
     """Handles every request: applies limits, gets the museum's response, applies faults."""
 
     def __init__(self, options: Options) -> None:
-        sizes = Sizes(options.objects, options.agents, options.exhibitions, options.concepts)
-        self._rows = Collection(sizes, options)
-        self.museum = Museum(self._rows, options.api_key, options.v1)
+        self._options = options
+        self._local_base = ""
+        self.museum = self.museum_of(options.day)
         self.statistics = Statistics(read_tiers(options.limits, options.window_scale))
         self.faults = Faults(self.museum, options.seed, options.faults)
         self._links_are_local = options.links == "local"
@@ -42,7 +44,25 @@ class Front:
     def bound_to(self, base_url: str) -> None:
         """Set the server's address, for local links."""
         if self._links_are_local:
-            self.museum.base = self._rows.base = base_url
+            self._local_base = base_url
+            self.move_to(self._options.day)
+
+    def move_to(self, day: int) -> None:
+        """Let it be another day; statistics and the faults in force stay."""
+        self.museum = self.museum_of(day)
+        self.faults.follow(self.museum)
+
+    def museum_of(self, day: int) -> Museum:
+        """Return the museum as it is on a day."""
+        options = self._options
+        sizes = Sizes(options.objects, options.agents, options.exhibitions, options.concepts)
+        rows = Collection(sizes, options)
+        age(rows, day)
+        schema = SchemaChanges(options.schema_changes, day)
+        museum = Museum(rows, schema, options.api_key, options.v1)
+        if self._local_base:
+            museum.base = rows.base = self._local_base
+        return museum
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Respond to one request."""

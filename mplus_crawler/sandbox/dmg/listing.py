@@ -11,7 +11,10 @@ from random import Random
 
 @dataclass
 class Listing:
-    """One collection's rows by key, sorted by number; a key may have a number and not be listed."""
+    """One collection's rows by key, sorted by number; a key may have a number and not be listed.
+
+    ``gone`` are removed rows that the museum says are gone; ``former`` numbers redirect to rows.
+    """
 
     kind: str
     keys: list[int]
@@ -24,25 +27,33 @@ class Listing:
     inserted: dict[int, str] = field(default_factory=dict)
     twins: dict[int, str] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+    renumbered: dict[int, str] = field(default_factory=dict)
+    former: dict[str, int] = field(default_factory=dict)
 
     def pid(self, key: int) -> str:
         """Return the number of a row."""
-        return self.inserted.get(key) or self.twins.get(key) or self.number(key)
+        given = self.renumbered.get(key) or self.inserted.get(key) or self.twins.get(key)
+        return given or self.number(key)
 
     def find(self, pid: str) -> int | None:
         """Return the row with this number, listed or not, unless it was deleted."""
-        inserted = {number: key for key, number in self.inserted.items()}
-        key = inserted.get(pid, bisect_left(range(self.numbered), pid, key=self.number))
-        known = key in self.inserted or (key < self.numbered and self.number(key) == pid)
-        return key if known and key not in self.deleted else None
+        given = {number: key for key, number in (self.inserted | self.renumbered).items()}
+        key = given.get(pid, bisect_left(range(self.numbered), pid, key=self.number))
+        known = pid in given or (key < self.numbered and self.number(key) == pid)
+        return key if known and pid not in self.former and key not in self.deleted else None
 
     def insert(self, at: int) -> None:
         """Insert a new row at a position, from 1."""
-        key = self.numbered + len(self.inserted)
         at = min(max(at, 1), len(self.keys) + 1)
-        before = self.pid(self.keys[at - 2]) if at > 1 else "+"
-        self.inserted[key] = f"{before}_new{len(self.inserted) + 1}"
-        self.keys.insert(at - 1, key)
+        self.keys.insert(at - 1, self.new_row(self.keys[at - 2] if at > 1 else None))
+
+    def new_row(self, before: int | None) -> int:
+        """Return the key of a new row, which is not listed yet; its number follows *before*'s."""
+        key = self.numbered + len(self.inserted)
+        number = "+" if before is None else self.pid(before)
+        self.inserted[key] = f"{number}_new{len(self.inserted) + 1}"
+        return key
 
     def delete(self, at: int) -> None:
         """Delete the row at a position, from 1."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import orjson
 
@@ -22,10 +22,19 @@ from mplus_crawler.sandbox.dmg.responses import (
     validators,
 )
 from mplus_crawler.sandbox.dmg.retired import retired
-from mplus_crawler.sandbox.dmg.routes import COLLECTIONS, INDEXES, KINDS, PRIVATE, Place
+from mplus_crawler.sandbox.dmg.routes import (
+    COLLECTIONS,
+    INDEXES,
+    KINDS,
+    PRIVATE,
+    ROOT,
+    Place,
+    locate,
+)
 from mplus_crawler.sandbox.dmg.version1 import Version1
 from mplus_crawler.sandbox.facts.dmg import BASE, FACTS, Json, context, iri
 from mplus_crawler.sandbox.responses import Response
+from mplus_crawler.sandbox.schema_changes import SchemaChanges
 
 _SERVER_ERROR = {"error": "Internal Server Error"}
 
@@ -57,10 +66,12 @@ class Page:
 class Museum:
     """All responses of the API, for a path and the request's headers."""
 
-    def __init__(self, rows: Collection, private_key: str, v1: str) -> None:
+    stamp = "prov:generatedAtTime"
+
+    def __init__(self, rows: Collection, schema: SchemaChanges, private_key: str, v1: str) -> None:
         self.base = BASE
         self._rows = rows
-        self._records = Records(rows)
+        self._records = Records(rows, schema)
         self._selector = Selector(rows)
         self._indexes = Indexes(rows)
         self._private_key = private_key
@@ -102,9 +113,29 @@ class Museum:
         truth = {name: _truth(listing) for name, listing in self._rows.listings.items()}
         objects = self._rows.listings["objects"]
         fates = {key: self._rows.fate(key) for key in range(objects.numbered)}
-        removed = [objects.pid(key) for key, fate in fates.items() if fate == "removed"]
-        truth["objects"]["removed"] = [iri("object", quote(pid, safe="")) for pid in removed]
+        removed = [key for key, fate in fates.items() if fate == "removed"]
+        removed += sorted(objects.gone.difference(removed))
+        truth["objects"]["removed"] = [_id(objects, key) for key in removed]
         return truth
+
+    def contents(self, name: str) -> dict[str, bytes]:
+        """Return the listed records by canonical id."""
+        listing = self._rows.listings[name]
+        return {_id(listing, key): self._records.full(name, key, True) for key in listing.keys}
+
+    def single(self, name: str, id_: str) -> tuple[int, str | None]:
+        """Return the status of a single record, and the canonical id that it redirects to."""
+        kind = self._rows.listings[name].kind
+        path = f"{FACTS['record'][kind][0]}/{id_.rpartition('/')[2]}"
+        response = self.respond(locate(f"{ROOT}{path}"), {}, lambda _: None)
+        if response.status != 301:
+            return response.status, None
+        target = locate(urlsplit(response.headers["Location"]).path)
+        return 301, iri(kind, quote(target.pid, safe=""))
+
+    def knows(self, name: str, id_: str) -> bool:
+        """Return whether there is such a record, listed or not."""
+        return self.single(name, id_)[0] == 200
 
     def _page(self, place: Place, asked: Mapping[str, str]) -> Page:
         if place.name == PRIVATE:
@@ -189,8 +220,10 @@ class Museum:
         return linked_data(200, self._records.full(name, key, colours), headers)
 
     def _check_fate(self, listing: Listing, pid: str, key: int | None) -> None:
+        if pid in listing.former:
+            raise self._moved(listing.pid(listing.former[pid]))
         fate = None if key is None else self._rows.fate(key)
-        if pid == "REMOVED" or fate == "removed":
+        if pid == "REMOVED" or fate == "removed" or key in listing.gone:
             raise RefusedError(410, {"error": FACTS["message"]["removed"]})
         if fate == "unhealthy":
             raise self._moved("UNHEALTHY")
@@ -208,9 +241,13 @@ def _last(query_string: str, name: str) -> str:
     return parse_qs(query_string).get(name, [""])[-1]
 
 
+def _id(listing: Listing, key: int) -> str:
+    return iri(listing.kind, quote(listing.pid(key), safe=""))
+
+
 def _truth(listing: Listing) -> Json:
     def ids(keys: Iterable[int]) -> list[str]:
-        return sorted(iri(listing.kind, quote(listing.pid(key), safe="")) for key in keys)
+        return sorted(_id(listing, key) for key in keys)
 
     listed = set(listing.keys)
     return {

@@ -25,13 +25,15 @@ from mplus_crawler.sandbox.dmg.shapes import (
     text,
 )
 from mplus_crawler.sandbox.facts.dmg import URI, Json, context, iri
+from mplus_crawler.sandbox.schema_changes import SchemaChanges
 
 
 class Records:
     """Writes any row as the museum sends it."""
 
-    def __init__(self, rows: Collection) -> None:
+    def __init__(self, rows: Collection, schema: SchemaChanges) -> None:
         self._rows = rows
+        self._schema = schema
         self._written = {
             name: lru_cache(ROWS_KEPT)(partial(self._write, name)) for name in rows.listings
         }
@@ -70,6 +72,7 @@ class Records:
             record |= _unlinked(listing.kind, row)
         if key in listing.invalid:
             _spoil(record, listing.invalid[key])
+        self._schema.apply(name, record)
         return orjson.dumps(record)
 
     def _stored(self, kind: str, row: Row) -> Json:

@@ -6,8 +6,9 @@ import lzma
 import re
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib.resources import files
 from operator import attrgetter
 from pathlib import Path
@@ -33,6 +34,7 @@ class Document:
     record: Json
     public: bool = True
     poison: bool = False
+    successor: int | None = None  # the id that has its number now
     made_up: Json = field(default_factory=dict)
     views: dict[tuple[str, str], Json] = field(default_factory=dict)
 
@@ -53,8 +55,8 @@ class Collection:
 
     def __init__(self, place: str = "") -> None:
         self.indexes: dict[str, list[Document]] = {"objects": [], "constituents": []}
-        for index, record in _published(Path(place)) if place else _sample():
-            self.indexes[index].append(Document(index, record["id"], record))
+        for index, record in _records(place):
+            self.indexes[index].append(Document(index, record["id"], dict(record)))
         if not self.indexes["objects"]:
             raise ValueError(f"mplus-data: {place} holds no objects_JSON")
         for documents in self.indexes.values():
@@ -83,10 +85,13 @@ class Collection:
     def insert(self, index: str, at: int) -> None:
         """Insert a new record after the public record at a position, 1 being the first."""
         rows = self.public(index)
-        model = rows[min(max(at, 1), len(rows)) - 1]
-        taken = {document.id for document in self.indexes[index]}
+        self.add_like(rows[min(max(at, 1), len(rows)) - 1])
+
+    def add_like(self, model: Document) -> Document:
+        """Add a public copy of a record under the next free id."""
+        taken = {document.id for document in self.indexes[model.index]}
         new = next(id_ for id_ in range(model.id + 1, max(taken) + 2) if id_ not in taken)
-        self._add(model, new, public=True)
+        return self._add(model, new, public=True)
 
     def withdraw(self, index: str, at: int) -> None:
         """Make the public record at a position non-public."""
@@ -95,7 +100,7 @@ class Collection:
             rows[at - 1].public = False
             self.count_objects()
 
-    def _add(self, model: Document, id_: int, *, public: bool) -> None:
+    def _add(self, model: Document, id_: int, *, public: bool) -> Document:
         record = {**model.record, "id": id_, "publicAccess": public}
         if "objectNumber" in record:
             record["objectNumber"] = f"{record['objectNumber']}.{id_}"
@@ -103,6 +108,7 @@ class Collection:
         insort(self.indexes[model.index], new, key=_ID)
         if public:
             self.count_objects()
+        return new
 
     def _hide_some(self) -> None:
         """Insert non-public objects between the public ones."""
@@ -110,6 +116,12 @@ class Collection:
         for model in self.indexes["objects"][:: _MADE_UP["hidden"]]:
             if model.id + 1 not in taken:
                 self._add(model, model.id + 1, public=False)
+
+
+@lru_cache(1)
+def _records(place: str) -> Sequence[tuple[str, Json]]:
+    """Return all records with their indexes; kept, since each day starts from them."""
+    return tuple(_published(Path(place)) if place else _sample())
 
 
 def _sample() -> Iterator[tuple[str, Json]]:

@@ -60,7 +60,14 @@ class Faults:
 
     def add(self, *specs: str) -> None:
         """Add faults: all of them, or none if one is malformed."""
-        faults = _DIALECT.read_all(specs, self._seed, len(self._faults))
+        self._activate(_DIALECT.read_all(specs, self._seed, len(self._faults)))
+
+    def follow(self, collection: Collection) -> None:
+        """Apply the faults in force to the collection of another day."""
+        self._collection, faults, self._faults = collection, self._faults, []
+        self._activate(faults)
+
+    def _activate(self, faults: list[Fault]) -> None:
         for fault in faults:
             if fault.kind in _MOVES and fault.selectors["root"] not in self._collection.indexes:
                 raise ValueError(f"fault: {fault.selectors['root']} has no records to {fault.kind}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from secrets import token_urlsafe
@@ -46,6 +47,16 @@ class Front:
     def faults(self) -> Faults:
         """The faults in force."""
         return self.museum.faults
+
+    def move_to(self, day: int) -> None:
+        """Let it be another day: the cache is empty; statistics and the faults in force stay."""
+        self._options = replace(self._options, day=day)
+        if "museum" in self.__dict__:
+            self.museum = Museum(self._options, self.museum.faults)
+
+    def museum_of(self, day: int) -> Museum:
+        """Return the museum as it is on a day, without faults."""
+        return Museum(replace(self._options, day=day, mplus_faults=()))
 
     def clear(self) -> None:
         """Remove all faults."""

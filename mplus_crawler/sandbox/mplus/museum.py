@@ -7,11 +7,19 @@ from typing import Any
 
 import orjson
 
-from mplus_crawler.sandbox.facts.mplus import CHINESE, ENGLISH, FACTS, MESSAGE, Json
+from mplus_crawler.sandbox.facts.mplus import (
+    CHINESE,
+    ENGLISH,
+    FACTS,
+    LANGUAGES,
+    MESSAGE,
+    Json,
+)
 from mplus_crawler.sandbox.mplus.aggregates import Aggregates
 from mplus_crawler.sandbox.mplus.cache import Cache
 from mplus_crawler.sandbox.mplus.calls import CallRequest, UnreadableCallError, read_call
 from mplus_crawler.sandbox.mplus.data import Collection, Document
+from mplus_crawler.sandbox.mplus.days import age
 from mplus_crawler.sandbox.mplus.execution import Operation
 from mplus_crawler.sandbox.mplus.faults import Faults
 from mplus_crawler.sandbox.mplus.roots import Call, Roots
@@ -19,6 +27,7 @@ from mplus_crawler.sandbox.mplus.schema import RefusedError
 from mplus_crawler.sandbox.mplus.search import Backend
 from mplus_crawler.sandbox.options import Options
 from mplus_crawler.sandbox.responses import JSON, Response, error_page, tagged
+from mplus_crawler.sandbox.schema_changes import SchemaChanges
 
 _HEADERS: dict[str, str] = FACTS["headers"]
 _MAY_FALL_BACK = {
@@ -30,13 +39,19 @@ _MAY_FALL_BACK = {
 class Museum:
     """The API over one collection."""
 
-    def __init__(self, options: Options) -> None:
+    stamp = ""  # M+'s API doesn't say when a record was changed
+
+    def __init__(self, options: Options, faults: Faults | None = None) -> None:
         self.collection = Collection(options.mplus_data)
-        self.faults = Faults(self.collection, options.seed, options.mplus_faults)
+        age(self.collection, options.day, options.seed)
+        if faults:
+            faults.follow(self.collection)
+        self.faults = faults or Faults(self.collection, options.seed, options.mplus_faults)
+        self._schema = SchemaChanges(options.schema_changes, options.day)
         self.cache = Cache(options.mplus_cache)
         self._backend = Backend(self.collection, options.mplus_window)
         counts = Aggregates(self.collection)
-        self._roots = Roots(self._backend, counts, self.cache, self.faults)
+        self._roots = Roots(self._backend, counts, self.cache, self.faults, self._schema)
 
     def operation(self, asked: CallRequest) -> Operation | Response:
         """The operation of a request, or the error response."""
@@ -63,6 +78,26 @@ class Museum:
     def truth(self) -> Json:
         """The contents of a perfect harvest: ids, and texts in the other language."""
         return {index: self._truth(index) for index in self.collection.indexes}
+
+    def contents(self, index: str) -> dict[int, bytes]:
+        """Return the public records in both languages by id."""
+        documents, people = self.collection.public(index), self.collection.public("constituents")
+        languages = [self._roots.views(index, documents, people, one) for one in LANGUAGES]
+        return {one["id"]: orjson.dumps([one, two]) for one, two in zip(*languages, strict=True)}
+
+    def single(self, index: str, id_: int) -> tuple[int, int | None]:
+        """Return 200 for a public record, else 404, and the id that has its object number now."""
+        found = self._document(index, id_)
+        if found and found.public:
+            return 200, None
+        return 404, found.successor if found else None
+
+    def knows(self, index: str, id_: int) -> bool:
+        """Return whether there is such a record, public or not."""
+        return self._document(index, id_) is not None
+
+    def _document(self, index: str, id_: int) -> Document | None:
+        return next((one for one in self.collection.indexes[index] if one.id == id_), None)
 
     def _truth(self, index: str) -> Json:
         documents = self.collection.public(index)

@@ -14,6 +14,7 @@ from mplus_crawler.sandbox.mplus.execution import UNFIT
 from mplus_crawler.sandbox.mplus.faults import Faults
 from mplus_crawler.sandbox.mplus.search import Backend, Body, Clause, Hits
 from mplus_crawler.sandbox.mplus.views import ResolverError, constituents_of, view
+from mplus_crawler.sandbox.schema_changes import SchemaChanges
 
 _PUBLIC: Clause = ("publicAccess", True)
 # Arguments that become clauses, in the order of the body.
@@ -47,8 +48,16 @@ class Call:
 class Roots:
     """Resolvers of all root queries."""
 
-    def __init__(self, backend: Backend, counts: Aggregates, cache: Cache, faults: Faults) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        counts: Aggregates,
+        cache: Cache,
+        faults: Faults,
+        schema: SchemaChanges,
+    ) -> None:
         self._backend = backend
+        self._schema = schema
         self._counts = counts
         self._cache = cache
         self._faults = faults
@@ -104,22 +113,28 @@ class Roots:
         hits = self._search(root, index, body, call)
         if hits is None or not hits.documents:
             return []
-        rows = [view(document, index, lang) for document in hits.documents]
-        if index == "objects":
-            nested = self._nested(root, hits.documents, lang, call)
-            rows = [row | {"constituents": n} for row, n in zip(rows, nested, strict=True)]
+        people = self._nested(root, hits.documents, call) if index == "objects" else []
+        rows = self.views(index, hits.documents, people, lang)
         rows[0] = rows[0] | {"_sys": {"pagination": _pagination(body, hits.total)}}
         return rows
 
-    def _nested(
-        self, root: str, documents: Sequence[Document], lang: str, call: Call
-    ) -> Iterable[list[Json] | None]:
+    def views(
+        self, index: str, documents: Sequence[Document], people: Iterable[Document], lang: str
+    ) -> list[Json]:
+        """Documents as records; those of objects nest their constituents out of *people*."""
+        rows = [view(document, index, lang) for document in documents]
+        if index == "objects":
+            known = {document.id: document for document in people}
+            nested = [constituents_of(document, known, lang) or None for document in documents]
+            rows = [row | {"constituents": n} for row, n in zip(rows, nested, strict=True)]
+        return self._schema.applied(f"mplus_{index}", rows)
+
+    def _nested(self, root: str, documents: Sequence[Document], call: Call) -> list[Document]:
         """The constituents of all objects of a page, from one look-up of at most 200."""
         ids = sorted({id_ for document in documents for id_ in document.links})
         body = Body(0, LIMIT["nested"], (_PUBLIC, ("ids", tuple(ids))))
         hits = self._search(root, "constituents", body, call, "nested") if ids else None
-        known = {document.id: document for document in hits.documents} if hits else {}
-        return [constituents_of(document, known, lang) or None for document in documents]
+        return hits.documents if hits else []
 
     def _search(
         self, root: str, index: str, body: Body, call: Call, kind: str = "backend"
