@@ -9,25 +9,34 @@ and makes its settings, its reactor and all of its state itself.
 ``RUN_FIRST`` in the environment names a Python file that the fork runs before the command, as an
 interpreter runs ``sitecustomize``: for another clock, another disk, other addresses.
 
-What a fork cannot show is how the interpreter starts: flags, ``PYTHON*`` variables, the
-process's title, the order of imports, another hash seed. :class:`tests.conftest.Scrapy` starts
-an interpreter where that counts, and the commands of the documentation are all run by a shell.
+A shell finds :data:`BIN` ``/scrapy`` if :meth:`Shells.environment` is its environment: a small
+program that asks the test process for such a fork, with the shell's streams and folder.
+
+What a fork cannot show is how the interpreter starts: flags, ``PYTHON*`` variables, closed
+streams, the process's title, the order of imports, another hash seed.
+:class:`tests.conftest.Scrapy` starts an interpreter where that counts.
 """
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import runpy
 import signal
+import socket
 import sys
+import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import IO
 
+BIN = Path(__file__).parent / "bin"
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.preload"])
 
@@ -35,15 +44,27 @@ _context.set_forkserver_preload(["tests.preload"])
 class Command:
     """``scrapy ARGUMENTS`` in a fork: of :class:`subprocess.Popen`, what the tests use."""
 
-    def __init__(self, arguments: tuple[str, ...], cwd: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: tuple[str, ...],
+        cwd: Path,
+        env: Mapping[str, str],
+        streams: tuple[int, int, int] | None = None,
+    ) -> None:
+        """Start it, with *streams* for standard input, output and error if they are given."""
         self.args = ("scrapy", *arguments)
-        self.stdout: IO[str] | None
-        self.stderr: IO[str] | None
-        self.stdout, out = _pipe()
-        self.stderr, err = _pipe()
-        with out, err:
+        self.stdout: IO[str] | None = None
+        self.stderr: IO[str] | None = None
+        given = [Connection(os.dup(stream)) for stream in streams or ()]
+        if not given:
+            self.stdout, out = _pipe()
+            self.stderr, err = _pipe()
+            given = [out, err]
+        with ExitStack() as opened:
+            for stream in given:
+                opened.enter_context(stream)
             self._process = _context.Process(
-                target=_run, args=(arguments, cwd, env, out, err), daemon=True
+                target=_run, args=(arguments, cwd, dict(env), given), daemon=True
             )
             self._process.start()
         assert self._process.pid
@@ -104,16 +125,48 @@ def _rest(pipe: IO[str] | None) -> str:
 
 
 def _run(
-    arguments: tuple[str, ...], cwd: Path, env: dict[str, str], out: Connection, err: Connection
+    arguments: tuple[str, ...], cwd: Path, env: dict[str, str], streams: list[Connection]
 ) -> None:
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
-    with out, err:
-        os.dup2(out.fileno(), 1)
-        os.dup2(err.fileno(), 2)
+    for number, stream in zip((0, 1, 2)[-len(streams) :], streams, strict=True):
+        os.dup2(stream.fileno(), number)
+        stream.close()
+    sys.argv = ["", *arguments]
     if "RUN_FIRST" in env:
         runpy.run_path(env["RUN_FIRST"])
-    sys.argv = ["", *arguments]
     runpy.run_module("scrapy", run_name="__main__", alter_sys=True)
+
+
+class Shells:
+    """Starts a command for each ``scrapy`` that a shell runs, as ``tests/bin/scrapy`` asks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._place = folder / "scrapy.socket"
+        self._socket.bind(str(self._place))
+        self._socket.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which a shell finds this."""
+        here = [str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]]
+        return {"PATH": os.pathsep.join(here), "SCRAPY_SOCKET": str(self._place)}
+
+    def _serve(self) -> None:
+        while True:
+            asked, _ = self._socket.accept()
+            threading.Thread(target=self._start, args=(asked,), daemon=True).start()
+
+    def _start(self, asked: socket.socket) -> None:
+        with asked:
+            size, streams, *_ = socket.recv_fds(asked, 16, 3)
+            words = json.loads(asked.recv(int(size), socket.MSG_WAITALL))
+            taken = (streams[0], streams[1], streams[2])
+            command = Command(tuple(words["arguments"]), Path(words["cwd"]), words["env"], taken)
+            for stream in streams:
+                os.close(stream)
+            asked.sendall(b"%16d" % command.pid)
+            asked.sendall(b"%16d" % command.wait())

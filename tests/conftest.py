@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mplus_crawler.sandbox.app import Sandbox
-from tests.command import Command
+from tests.command import Command, Shells
 
 ROOT = Path(__file__).parent.parent
 # How fast an example comes says how busy the machine is; what fails must fail again.
@@ -132,6 +132,12 @@ class Scrapy:
         self.environment["DMG_BASE_URL"] = museum.base_url
         return self
 
+    def first(self, code: str) -> str:
+        """Return a file of *code*, for the variable ``RUN_FIRST`` of :mod:`tests.command`."""
+        file = self.folder / "first.py"
+        file.write_text(code)
+        return str(file)
+
     def policy(self, text: str, museum: str = "dmg") -> Scrapy:
         """The command, with *text* laid over the museum's policy."""
         folder = self.folder / "policies"
@@ -183,7 +189,10 @@ def museum() -> Iterator[Callable[..., Sandbox]]:
 
 
 def resolving(scrapy: Scrapy, folder: Path, **addresses: str) -> None:
-    """Let names that contain a keyword have its address, in commands started from now on."""
+    """Let names that contain a keyword have its address, in commands started from now on.
+
+    Twisted keeps the function when it is imported, so a fork comes too late.
+    """
     (folder / "sitecustomize.py").write_text(
         "import socket\n"
         "real = socket.getaddrinfo\n"
@@ -194,3 +203,9 @@ def resolving(scrapy: Scrapy, folder: Path, **addresses: str) -> None:
         "socket.getaddrinfo = found\n"
     )
     scrapy.environment["PYTHONPATH"] = str(folder)
+
+
+@pytest.fixture(scope="session")
+def shells(tmp_path_factory: pytest.TempPathFactory) -> Shells:
+    """A ``scrapy`` for shells."""
+    return Shells(tmp_path_factory.mktemp("shells"))

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,12 +20,22 @@ import pytest
 
 from mplus_crawler.protocols.pagers import with_parameter
 from tests import canary
+from tests.command import Command
 from tests.conftest import ROOT, last_certificate
 
 TUTORIAL = ROOT / "docs" / "adding-a-museum.md"
 BLOCK = re.compile(r"^`(\S+/\S+)`\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KEY = "canary+7f3a/9c&e=%41"
 ROWS, SIZE = 230, 50
+# The copy of the project in the current directory takes the place of this one.
+THE_COPY = """
+import os, sys
+for name in [*sys.modules]:
+    if name.partition(".")[0] in ("mplus_crawler", "schemas"):
+        del sys.modules[name]
+sys.path.insert(0, os.getcwd())
+sys.stdout, sys.stderr = (open(number, "w", 1, closefd=False) for number in (1, 2))
+"""
 
 
 def blocks() -> dict[str, str]:
@@ -114,7 +123,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the tutorial's files in it."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("mplus_crawler", "schemas"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "scrapy.cfg", folder)
     for path, text in blocks().items():
         assert not (folder / path).exists(), path
@@ -127,21 +136,22 @@ def scrapy(
 ) -> subprocess.CompletedProcess[bytes]:
     """``scrapy ARGUMENTS`` in the copy; all that it leaves is in *place*."""
     place.mkdir(exist_ok=True)
-    inherited = {name: v for name, v in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-m", "scrapy", *arguments],
-        cwd=checkout,
-        env={
+    (place.parent / "copy.py").write_text(THE_COPY)
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith("HERBARIUM")}
+    command = Command(
+        arguments,
+        checkout,
+        {
             **inherited,
             "HARVEST_DIR": str(place / "data"),
             "XDG_STATE_HOME": str(place / "state"),
             "HERBARIUM_API_KEY": KEY,
+            "RUN_FIRST": str(place.parent / "copy.py"),
             **environment,
         },
-        capture_output=True,
-        timeout=60,
-        check=False,
     )
+    out, err = command.communicate(timeout=60)
+    done = subprocess.CompletedProcess(command.args, command.wait(), out.encode(), err.encode())
     (place / f"{len(list(place.iterdir()))}.out").write_bytes(done.stdout + done.stderr)
     return done
 

