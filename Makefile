@@ -1,4 +1,5 @@
-# `make demo` shows a harvest, `make test` passes everything; both make the environment first.
+# `make demo` installs what a harvest needs and shows one; `make test` installs the rest and checks
+# everything.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -6,14 +7,19 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: demo test lint types tests readme clean
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt
+$(VENV)/.harvest: requirements.txt
 	@$(PYTHON) -c 'import mplus_crawler'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
-	touch $@
+	@.ci/install $(VENV) $^
+	@touch $@
 
-demo: $(VENV)/.ready
-	sh demo.sh
+$(VENV)/.ready: $(VENV)/.harvest requirements-dev.txt
+	@echo "make test installs about 400 MB, then takes about five minutes on two cores."
+	@.ci/install $(VENV) requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/.harvest
+	@sh demo.sh
 
 test: lint types tests
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import PackageMetadata, distribution
 from pathlib import Path
 from typing import Any
 
@@ -331,11 +332,28 @@ def terms() -> str:
     return table(("museum", "licence", "credit", "terms", "contact", "may be kept"), rows)
 
 
+def licences() -> str:
+    """A row for each package that a harvest installs, by requirements.txt."""
+    rows = []
+    for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            name, _, version = line.partition("==")
+            rows.append((name, version, licence(distribution(name).metadata)))
+    return table(("package", "version", "licence"), rows)
+
+
+def licence(metadata: PackageMetadata) -> str:
+    """A package's licence: its expression, or its classifiers, or its own words."""
+    classes = [one for one in metadata.get_all("Classifier") or [] if one.startswith("License ::")]
+    names = [re.sub(r"^.*:: ", "", one) for one in classes]
+    return metadata.get("License-Expression") or ", ".join(names) or metadata["License"]
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     make.__name__: make
     for make in (
         *(spiders, exit_codes, settings, limits, terms),
-        *(arguments, arguments_of_spiders, columns),
+        *(arguments, arguments_of_spiders, columns, licences),
     )
 }
 

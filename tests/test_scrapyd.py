@@ -62,8 +62,8 @@ def asked(museum: Sandbox) -> list[str]:
 
 def test_the_egg_has_all_that_the_project_reads(nodes: list[Scrapyd]) -> None:
     shipped = {
-        str(file.relative_to(ROOT))
-        for part in (PROJECT, "schemas")
+        str(place / file.relative_to(ROOT / part))
+        for part, place in ((PROJECT, Path(PROJECT)), ("schemas", Path(PROJECT, "schemas")))
         for file in (ROOT / part).rglob("*")
         if file.is_file() and file.suffix != ".pyc"
     }

@@ -9,11 +9,17 @@ from typing import ClassVar
 from scrapy.commands import ScrapyCommand
 from scrapy.settings import BaseSettings
 
+from mplus_crawler import program
 from mplus_crawler.cli.console import run_command
 from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.errors import HarvestError, StoppedError
+
+
+def name_program(parser: argparse.ArgumentParser) -> None:
+    """Put the name of the running program into the usage that ``--help`` prints."""
+    parser.usage = (parser.usage or "").replace("scrapy", program(), 1)
 
 
 class ProjectCommand(ScrapyCommand):
@@ -36,6 +42,11 @@ class ProjectCommand(ScrapyCommand):
     usage: ClassVar[str] = "[options]"
     interrupted: ClassVar[HarvestError] = StoppedError("interrupted")
     """The error to report when a signal ends the command."""
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add Scrapy's options, ``-s`` among them."""
+        super().add_options(parser)
+        name_program(parser)
 
     def short_desc(self) -> str:
         """Return the line that ``scrapy -h`` prints."""

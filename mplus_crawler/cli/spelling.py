@@ -38,9 +38,15 @@ def check_spelling(given: Iterable[str], settings: BaseSettings) -> None:
 
 
 def _refuse(name: str, ours: Sequence[str], where: str) -> None:
-    for own in ours:
-        if edits(name.upper(), own) <= _MAX_EDITS:
-            raise UsageError(f"unknown setting {name} ({where}); did you mean {own}?")
+    if own := closest(name.upper(), ours):
+        raise UsageError(f"unknown setting {name} ({where}); did you mean {own}?")
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the one of *known* that is most like *name*; ``None`` if none is within two edits."""
+    distances = {one: edits(name, one) for one in known}
+    near = min(distances, key=distances.__getitem__, default="")
+    return near if near and distances[near] <= _MAX_EDITS else None
 
 
 def _museums(overlay: str | None) -> Iterator[str]:

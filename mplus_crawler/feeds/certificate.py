@@ -11,6 +11,7 @@ from typing import Any
 from scrapy.crawler import Crawler
 from scrapy.settings import BaseSettings
 
+from mplus_crawler import program
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.feeds.names import CERTIFICATE, RUNS
 from mplus_crawler.feeds.retention.booking import book_certificate
@@ -113,4 +114,4 @@ def _same_command(crawler: Crawler) -> str:
     for place in reversed(range(len(typed))):
         if " ".join(typed[place : place + 2]).startswith(_ONCE):
             del typed[place : place + 2]
-    return shlex.join(["scrapy", crawler.settings.get("RESUME_WITH", "crawl"), *typed])
+    return shlex.join([program(), crawler.settings.get("RESUME_WITH", "crawl"), *typed])

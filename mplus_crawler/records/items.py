@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from types import new_class
 from typing import Any, ClassVar
 
@@ -27,6 +26,7 @@ from scrapy_jsonschema import JsonSchemaItem
 from scrapy_jsonschema.draft import JSON_SCHEMA_DRAFT_7
 from scrapy_jsonschema.item import JsonSchemaMeta
 
+from mplus_crawler import schema_folder
 from mplus_crawler.errors import UsageError
 
 SUFFIX = ".schema.json"
@@ -97,7 +97,7 @@ def make_item_class(kind: str, schema: dict[str, Any]) -> type[SchemaItem]:
 
 def _schemas() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each kind with its schema."""
-    for file in sorted(files("schemas").iterdir(), key=lambda file: file.name):
+    for file in sorted(schema_folder().iterdir(), key=lambda file: file.name):
         if file.name.endswith(SUFFIX):
             schema = orjson.loads(file.read_bytes())
             if rule := schema.get("properties", {}).get("kind"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import jsonschema
 import jsonschema_rs
+
+from mplus_crawler import schema_folder
 
 _MESSAGE_LENGTH = 300
 
@@ -19,17 +20,18 @@ class _Schema:
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
-        self._accepts = jsonschema_rs.Draft7Validator(
-            schema, validate_formats=True, offline=True
-        ).is_valid
+        self._fast = jsonschema_rs.Draft7Validator(schema, validate_formats=True, offline=True)
 
     def faults(self, row: dict[str, Any]) -> Iterator[str]:
-        if self._accepts(row):
+        if self._fast.is_valid(row):
             return
         faults = worded(self._schema, row)
-        first = next(faults, "fails its schema")
-        yield first
-        yield from faults
+        if first := next(faults, None):
+            yield first
+            yield from faults
+        else:  # a format such as date-time, which jsonschema knows with further packages only
+            for error in self._fast.iter_errors(row):
+                yield _line(error.instance_path, error.message)
 
 
 def schema_faults(row: dict[str, Any]) -> Iterator[str]:
@@ -49,7 +51,7 @@ def schema_faults(row: dict[str, Any]) -> Iterator[str]:
 def _schemas() -> dict[tuple[str | None, str], _Schema]:
     """Return schemas by source and kind; the source is None where a schema allows any."""
     found = {}
-    for file in files("schemas").iterdir():
+    for file in schema_folder().iterdir():
         if file.name.endswith(".schema.json"):
             schema = json.loads(file.read_text("utf-8"))
             properties = schema.get("properties", {})
@@ -63,8 +65,11 @@ def worded(schema: dict[str, Any], instance: Any) -> Iterator[str]:
     """Yield the errors of *instance* by *schema*, each with its path."""
     draft = jsonschema.Draft7Validator
     for error in draft(schema, format_checker=draft.FORMAT_CHECKER).iter_errors(instance):
-        message = error.message
-        if len(message) > _MESSAGE_LENGTH:
-            message = f"{message[:_MESSAGE_LENGTH]}…"
-        path = ".".join(map(str, error.absolute_path))
-        yield f"{path}: {message}" if path else message
+        yield _line(error.absolute_path, error.message)
+
+
+def _line(path: Iterable[str | int], message: str) -> str:
+    if len(message) > _MESSAGE_LENGTH:
+        message = f"{message[:_MESSAGE_LENGTH]}…"
+    place = ".".join(map(str, path))
+    return f"{place}: {message}" if place else message

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 
+from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_line
 from mplus_crawler.cli.signals import stop_signals
@@ -83,7 +84,7 @@ class Command(ProjectCommand):
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
         """Serve until a signal; return 0."""
         if args:
-            raise UsageError(f"scrapy sandbox takes options only, not {args[0]!r}")
+            raise UsageError(f"{program()} sandbox takes options only, not {args[0]!r}")
         try:
             options = Options(**{name: getattr(opts, name) for name in (*_HELP, *_REPEATABLE)})
             asyncio.run(_serve(options))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_line, report
 from mplus_crawler.errors import DeliveryError, ExitCode, HarvestError, StoppedError, UsageError
@@ -32,7 +33,7 @@ class Command(ProjectCommand):
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
         """Check each file; return 1 if one differs, 2 if one cannot be checked."""
         if not args:
-            raise UsageError("name a feed or a certificate: scrapy verify FILE")
+            raise UsageError(f"name a feed or a certificate: {program()} verify FILE")
         return max(self._verify(name, opts.certificate) for name in args)
 
     def _verify(self, file: str, certificate: Path | None) -> int:

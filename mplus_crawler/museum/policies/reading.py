@@ -18,6 +18,7 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
+from mplus_crawler import schema_folder
 from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.policies.policy import (
     Credential,
@@ -124,7 +125,7 @@ def _lay_images_over(shipped: dict[str, Any], overlay: dict[str, Any]) -> dict[s
 
 @cache
 def _validator() -> jsonschema_rs.Draft7Validator:
-    schema = orjson.loads((resources.files("schemas") / "policy.schema.json").read_bytes())
+    schema = orjson.loads((schema_folder() / "policy.schema.json").read_bytes())
     return jsonschema_rs.Draft7Validator(schema, validate_formats=True)
 
 

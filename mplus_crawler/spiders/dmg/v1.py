@@ -17,6 +17,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
+from mplus_crawler import program
 from mplus_crawler.census import Census
 from mplus_crawler.museum.policies.policy import Version
 from mplus_crawler.records.batch import Loss, Records
@@ -233,7 +234,7 @@ class V1Spider(GentSpider):
         """Return when the version was retired, by response or policy, and what to use instead."""
         sunset = read_lifecycle(response).sunset
         day = sunset.date() if sunset else _retired_on(response) or self.version.sunset
-        instead = f"use {self.successor} (scrapy crawl {self.successor})"
+        instead = f"use {self.successor} ({program()} crawl {self.successor})"
         if day is None:
             return f"{self.version.name} was retired, {instead}"
         if day > datetime.now(UTC).date():
