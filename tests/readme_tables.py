@@ -346,7 +346,8 @@ def licence(metadata: PackageMetadata) -> str:
     """A package's licence: its expression, or its classifiers, or its own words."""
     classes = [one for one in metadata.get_all("Classifier") or [] if one.startswith("License ::")]
     names = [re.sub(r"^.*:: ", "", one) for one in classes]
-    return metadata.get("License-Expression") or ", ".join(names) or metadata["License"]
+    expressions = metadata.get_all("License-Expression") or names or [metadata["License"]]
+    return ", ".join(expressions)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
