@@ -31,7 +31,12 @@ LAYERS = (
     "verification",
     "errors",
 )
-APART = {"sandbox": {"protocols"}, "verification": {"errors"}, "settings": set[str]()}
+APART = {
+    "sandbox": {"protocols"},
+    "verification": {"errors"},
+    "settings": set[str](),
+    "__main__": {"cli"},
+}
 
 Graph = dict[str, set[str]]
 
