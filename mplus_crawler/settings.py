@@ -83,6 +83,7 @@ ITEM_PIPELINES_BASE = {
     "mplus_crawler.feeds.pipelines.NormalisePipeline": 100,
     "mplus_crawler.spiders.dmg.manifests.ManifestPipeline": 120,
     "mplus_crawler.feeds.pipelines.RightsPipeline": 150,
+    "mplus_crawler.feeds.pipelines.DigestPipeline": 190,
     "mplus_crawler.feeds.pipelines.ValidatePipeline": 200,
 }
 EXTENSIONS_BASE = {

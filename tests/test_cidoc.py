@@ -209,7 +209,7 @@ def test_concepts() -> None:
 def test_columns_are_those_of_the_schema(kind: str) -> None:
     envelope = {
         *("uri", "source", "kind", "retrieved_at"),
-        *("licence", "licence_uri", "attribution", "expires_at", "record"),
+        *("licence", "licence_uri", "attribution", "expires_at", "digest", "record"),
     }
     if kind == "object":
         envelope |= {"image_licence", "image_licence_uri", "image_attribution"}

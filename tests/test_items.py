@@ -44,6 +44,7 @@ ENVELOPE = {
     "licence_uri": "https://creativecommons.org/licenses/by/4.0/",
     "attribution": UNWRITTEN,
     "expires_at": None,
+    "digest": "0" * 64,
 }
 CLASSES = {
     "object": "crm:E22_Human-Made_Object",

@@ -46,6 +46,7 @@ def row_of(kind: str, record: dict[str, Any]) -> dict[str, Any]:
         "licence": POLICY.licence,
         "licence_uri": POLICY.licence_url,
         "retrieved_at": "2026-11-22T06:00:00Z",
+        "digest": "0" * 64,
         **FLATTEN[kind](record, canonical, f"{BASE}id/{kind}/1"),
         "record": record,
     }
@@ -378,7 +379,7 @@ def test_the_text_of_what_is_owed() -> None:
         return {
             "spider": spider,
             "source": document["name"],
-            "base_url": "https://api.test/",
+            "api": "https://api.test/",
             "finished_at": "2026-11-22T06:00:00Z",
             "unique": 7,
             "policy": document,

@@ -82,7 +82,7 @@ def test_the_four_collections_come_out_whole(
         assert certificate["expected"] == {"first": total, "last": total}
         assert certificate["unique"] == len({row["id"] for row in crawl.records}) == total
         assert certificate["pages"]["fetched"] == -(-total // 100)
-        assert certificate["base_url"].endswith("/v1/")
+        assert certificate["api"].endswith("/v1/")
         assert certificate["lifecycle"]["sunset"] == "2026-12-31T23:59:59Z"
         assert certificate["requests"]["peak"].keys() == {"single"}
     assert sandbox.stats()["tiers"]["single"]["statuses"] == {"200": 11}

@@ -49,6 +49,7 @@ class Counts:
     vanished: dict[str, str] = field(default_factory=dict)
     _licences: LicenceCount = field(default_factory=LicenceCount)
     _ids: Ids = field(default_factory=Ids)
+    _columns: tuple[str, ...] = ()
     _totals: set[int] = field(default_factory=set)
     _passes: int = 0
     _drifted: bool = False
@@ -94,7 +95,10 @@ class Counts:
 
     def deliver(self, row: Row, content: int) -> None:
         """Count *row*, whose id is new and whose record has the hash *content*."""
-        self._ids.add(row["id"], delivered=True, content=content)
+        # A number 0 and False say something; None and what is empty do not.
+        filled = bytes([bool(value) or value == 0 for value in row.values()])
+        self._ids.deliver(row["id"], content, row["digest"], filled)
+        self._columns = self._columns or tuple(row)
         self._licences.add(row)
 
     def duplicate(self, record_id: str, content: int) -> bool:
@@ -107,7 +111,7 @@ class Counts:
     def reject(self, record_id: str | None, reason: str, content: int) -> None:
         """Count a record that fails for *reason*, and whose id is new if it has one."""
         if record_id is not None:
-            self._ids.add(record_id, delivered=False, content=content)
+            self._ids.add(record_id, content)
         self.rejected += 1
         self.rejected_by[reason] += 1
 
@@ -116,7 +120,7 @@ class Counts:
         if record_id is not None and reason == "vanished":
             self.vanished[record_id] = one_line(message)
             self._ids.withdraw(record_id)
-        elif record_id is None or self._ids.add(record_id, delivered=False):
+        elif record_id is None or self._ids.add(record_id):
             self.rejected_by[reason] += 1
             if reason in _ABSENT:
                 self.absent += 1
@@ -192,6 +196,18 @@ class Counts:
         """SHA-256 over the sorted unique delivered ids, joined by newlines."""
         return self._ids.digest()
 
+    def content_digest(self) -> str:
+        """SHA-256 over the sorted lines ``id<TAB>digest`` of the delivered rows."""
+        return self._ids.content_digest()
+
+    def filled(self) -> dict[str, int]:
+        """Return for each column how many delivered rows have a value in it."""
+        filled = dict.fromkeys(self._columns, 0)
+        for columns, rows in self._ids.filled():
+            for name, has_value in zip(self._columns, columns, strict=True):
+                filled[name] += rows * has_value
+        return filled
+
     def counts(self) -> dict[str, Any]:
         """The certificate's counts."""
         pages = self.pages
@@ -214,5 +230,7 @@ class Counts:
             "problems": dict(self.problems),
             "notes": dict(self.notes),
             "id_digest": self.id_digest(),
+            "content_digest": self.content_digest(),
+            "filled": self.filled(),
             "licences": self._licences.counts(),
         }

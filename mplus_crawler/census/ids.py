@@ -11,26 +11,34 @@ from mplus_crawler.storage.sqlite import scratch
 class Ids:
     """Ids that are accounted for: *admitted* to the feeds, and *delivered* unless withdrawn.
 
-    Each is kept with a hash of its record's content, in SQLite's own temporary database.
+    Each is kept with a hash of its record's content, in SQLite's own temporary database; those
+    that are delivered also with the digest of their row, and with its *filled* columns: a byte
+    for each column, 1 or 0.
     """
 
     def __init__(self) -> None:
         self.admitted = 0
         self.delivered = 0
         self._db = scratch(
-            "CREATE TABLE seen (id TEXT PRIMARY KEY, delivered, content) WITHOUT ROWID;"
+            "CREATE TABLE seen (id TEXT PRIMARY KEY, delivered, content, digest, filled)"
+            " WITHOUT ROWID;"
             "CREATE TABLE other (id TEXT, content, PRIMARY KEY (id, content)) WITHOUT ROWID"
         )
 
-    def add(self, record_id: str, *, delivered: bool, content: int | None = None) -> bool:
-        """Whether *record_id* is new; it is in the set from now on."""
-        cursor = self._db.execute(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (record_id, delivered, content)
+    def deliver(self, record_id: str, content: int, digest: str, filled: bytes) -> None:
+        """Add *record_id*, which is new, and whose row is delivered."""
+        self._db.execute(
+            "INSERT INTO seen VALUES (?, 1, ?, ?, ?)", (record_id, content, digest, filled)
         )
-        new = cursor.rowcount == 1
-        self.admitted += new and delivered
-        self.delivered += new and delivered
-        return new
+        self.admitted += 1
+        self.delivered += 1
+
+    def add(self, record_id: str, content: int | None = None) -> bool:
+        """Add *record_id*, which is not delivered; return whether it is new."""
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO seen VALUES (?, 0, ?, NULL, NULL)", (record_id, content)
+        )
+        return cursor.rowcount == 1
 
     def add_content(self, record_id: str, content: int) -> bool:
         """Whether *content* is new for *record_id*, which is in the set."""
@@ -54,6 +62,18 @@ class Ids:
         row = self._db.execute("SELECT delivered FROM seen WHERE id = ?", (record_id,)).fetchone()
         self._db.execute("DELETE FROM seen WHERE id = ?", (record_id,))
         self.delivered -= bool(row and row[0])
+
+    def filled(self) -> Iterator[tuple[bytes, int]]:
+        """Yield each combination of filled columns, and how many delivered rows have it."""
+        return self._db.execute("SELECT filled, count(*) FROM seen WHERE delivered GROUP BY filled")
+
+    def content_digest(self) -> str:
+        """SHA-256 over the lines ``id<TAB>digest`` of what is delivered, sorted."""
+        digest = hashlib.sha256()
+        rows = self._db.execute("SELECT id, digest FROM seen WHERE delivered ORDER BY id")
+        for record_id, row_digest in rows:
+            digest.update(f"{record_id}\t{row_digest}\n".encode())
+        return digest.hexdigest()
 
     def digest(self) -> str:
         """SHA-256 over the sorted delivered ids, joined by newlines."""

@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Self
 
 from mplus_crawler.cli.console import make_table, print_error, print_table
@@ -23,8 +22,8 @@ def print_summary(certificate: Mapping[str, Any], base_settings: Collection[str]
     lines = [
         f"{certificate['spider']}: {certificate['verdict']} (exit {certificate['exit_code']})",
         f"  reason: {certificate['reason']}",
-        f"  API: {certificate['base_url']}",
-        f"  started {certificate['started_at']}, took {_seconds(certificate):,.0f} s",
+        f"  API: {certificate['api']}",
+        f"  started {certificate['started_at']}, took {certificate['duration_s']:,} s",
         f"  expected {'unknown' if expected is None else f'{expected:,}'}, "
         f"unique {certificate['unique']:,}, duplicates {certificate['duplicates']:,}",
         *_rejected(certificate),
@@ -66,11 +65,6 @@ def _command(resume: str, base_settings: Collection[str]) -> str:
     return " ".join([*(f"{name}={shlex.quote(os.environ[name])}" for name in names), resume])
 
 
-def _seconds(certificate: Mapping[str, Any]) -> float:
-    began, ended = (certificate[name] for name in ("started_at", "finished_at"))
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
-
-
 @dataclass(frozen=True, slots=True)
 class SpiderResult:
     """How one spider of several ended, and what it delivered."""
@@ -82,7 +76,7 @@ class SpiderResult:
     records: int = 0
     rejects: int = 0
     requests: int = 0
-    seconds: float = 0.0
+    seconds: int = 0
     resume: str | None = None
 
     @classmethod
@@ -98,7 +92,7 @@ class SpiderResult:
             certificate["unique"],
             certificate["rejected"] + certificate["unreadable"],
             certificate["requests"]["sent"],
-            _seconds(certificate),
+            certificate["duration_s"],
             _resume(certificate),
         )
 
@@ -118,7 +112,7 @@ def print_results(results: Sequence[SpiderResult], base_settings: Collection[str
             printable(result.verdict),
             str(int(result.exit_code)),
             *(f"{number:,}" for number in numbers),
-            f"{result.seconds:,.0f} s",
+            f"{result.seconds:,} s",
         )
     print_table(table, to_error=True)
     for result in results:

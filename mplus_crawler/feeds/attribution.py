@@ -8,14 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import orjson
-
-from mplus_crawler.errors import ExitCode, printable
+from mplus_crawler.errors import printable
+from mplus_crawler.feeds.former import Certificate, snapshot_certificate
 from mplus_crawler.feeds.names import CERTIFICATE
 from mplus_crawler.storage.destination import Destination
-from mplus_crawler.verification import seal
-
-Certificate = Mapping[str, Any]
 
 _HEAD = """# Attribution
 
@@ -33,21 +29,10 @@ def attribution_with(certificate: Certificate, destination: Destination) -> str:
     """
     snapshots = {certificate["spider"]: certificate}
     for name in destination.names():
-        found = _snapshot_of(destination.read(name)) if name.endswith(CERTIFICATE) else None
+        found = snapshot_certificate(destination.read(name)) if name.endswith(CERTIFICATE) else None
         if found and name == f"{found['spider']}{CERTIFICATE}":
             snapshots.setdefault(found["spider"], found)
     return attribution(snapshots.values())
-
-
-def _snapshot_of(content: bytes | None) -> Certificate | None:
-    """Return the certificate in *content*, if its seal is right and it is a snapshot's."""
-    try:
-        found = orjson.loads(content or b"")
-        whole = found["seal"] == seal(found) and found["exit_code"] == ExitCode.COMPLETE
-        whole = whole and found.get("snapshot", True)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return found if whole else None
 
 
 def attribution(certificates: Iterable[Certificate]) -> str:
@@ -92,7 +77,7 @@ def _duties(policy: Mapping[str, Any]) -> Iterator[str]:
 
 def _snapshot(harvest: Certificate) -> Iterator[str]:
     yield f"### {_clean(harvest['spider'])}\n"
-    yield f"From {_clean(harvest['base_url'])}, complete on {_clean(harvest['finished_at'])}.\n"
+    yield f"From {_clean(harvest['api'])}, complete on {_clean(harvest['finished_at'])}.\n"
     if harvest.get("private"):
         yield "Its records and the counts in its certificate are for their owner only.\n"
         return

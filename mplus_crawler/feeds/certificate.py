@@ -67,15 +67,18 @@ def certificate_of(
     spider = Museum.of(crawler)
     throttle = Throttle.of(crawler)
     statuses = throttle.statuses
+    finished_at = stamp(datetime.now(UTC))
+    duration = datetime.fromisoformat(finished_at) - datetime.fromisoformat(started_at)
     return {
         "spider": spider.name,
         "source": spider.policy.name,
         "private": spider.private,
-        "base_url": spider.base_url,
+        "api": spider.api_url,
         "run": run,
         **judged,
         "started_at": started_at,
-        "finished_at": stamp(datetime.now(UTC)),
+        "finished_at": finished_at,
+        "duration_s": max(0, int(duration.total_seconds())),
         "arguments": spider.arguments,
         **Census.of(crawler).counts(),
         **spider.certified(),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from scrapy.exporters import BaseItemExporter, CsvItemExporter
 
+from mplus_crawler.feeds.order import Order
 from mplus_crawler.records.batch import SEVERAL, Records, json_line
 
 if TYPE_CHECKING:
@@ -33,24 +34,36 @@ class Unpacking:
 
 
 class JsonLinesExporter(Unpacking, BaseItemExporter):
-    """One JSON object per line, columns in the order of the schema."""
+    """One JSON object per line, columns in the order of the schema.
 
-    def __init__(self, file: IO[bytes], **kwargs: Any) -> None:
+    With *sortable*, :attr:`order` knows the lines, so that they can be sorted at the end.
+    """
+
+    def __init__(self, file: IO[bytes], *, sortable: bool = False, **kwargs: Any) -> None:
         super().__init__(dont_fail=True, **kwargs)
         self._file = file
+        self.order = Order() if sortable else None
 
     def export_item(self, item: Records) -> None:
         """Write each row of *item*."""
-        self._file.write(b"".join(self.lines(item)))
-        self.records += len(item.rows)
+        lines = self.lines(item)
+        self._file.write(b"".join(lines))
+        self.records += len(lines)
+        if self.order is not None:
+            self.order.add(
+                (row["id"], len(line)) for row, line in zip(item.rows, lines, strict=True)
+            )
 
-    def lines(self, item: Records) -> Iterator[bytes]:
-        """Each row of *item* as a line, with the columns that were chosen."""
+    def lines(self, item: Records) -> list[bytes]:
+        """Return each row of *item* as a line, with the columns that were chosen."""
         names = self.fields_to_export
-        heads = names if isinstance(names, Mapping) else dict.fromkeys(names or ())
-        for row in item.rows:
-            chosen = {head or name: row.get(name) for name, head in heads.items()}
-            yield json_line(chosen if names else row)
+        if not names:
+            return item.lines
+        heads = names if isinstance(names, Mapping) else dict.fromkeys(names)
+        return [
+            json_line({head or name: row.get(name) for name, head in heads.items()})
+            for row in item.rows
+        ]
 
 
 class CsvExporter(Unpacking, CsvItemExporter):

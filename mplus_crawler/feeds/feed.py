@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from scrapy.crawler import Crawler
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.feeds.names import in_state
+from mplus_crawler.feeds.order import Order
 from mplus_crawler.feeds.withdrawal import without
 from mplus_crawler.storage.staging import StagedFile
+
+Change = Callable[[IO[bytes], int], Iterable[bytes]]
 
 
 @dataclass(slots=True)
@@ -26,6 +29,7 @@ class Feed:
     items: int
     template: str
     file: StagedFile | None
+    order: Order | None = None
 
     def entry(self, state: str) -> dict[str, Any]:
         """Return its entry in the certificate of a run that ended in *state*."""
@@ -65,14 +69,22 @@ def compare(feeds: Sequence[Feed], crawler: Crawler) -> None:
         census.end(Verdict.UNDELIVERED, "a feed could not be stored; see the log")
 
 
-def withdraw(feeds: Sequence[Feed], census: Census) -> None:
-    """Take records that the museum no longer has out of the *feeds*."""
+def arrange(feeds: Sequence[Feed], census: Census) -> None:
+    """Sort our own feed, and take records that the museum no longer has out of all *feeds*."""
     gone = census.vanished
-    for feed in feeds if gone else []:
-        try:
-            if feed.file is None or not feed.file.whole:
-                raise KeyError(feed.format)
-            feed.file.rewrite(partial(without, gone, feed.format))
-            feed.items = census.unique
-        except (LookupError, ValueError):
+    for feed in feeds:
+        if feed.order is not None and (gone or not feed.order.sorted):
+            _rewrite(feed, partial(feed.order.lines, gone), census)
+        elif gone:
+            _rewrite(feed, partial(without, gone, feed.format), census)
+
+
+def _rewrite(feed: Feed, change: Change, census: Census) -> None:
+    try:
+        if feed.file is None or not feed.file.whole:
+            raise KeyError(feed.format)
+        feed.file.rewrite(change)
+        feed.items = census.unique
+    except (LookupError, ValueError):
+        if census.vanished:
             census.note(f"records that have vanished are still in {feed.uri}")

@@ -14,7 +14,8 @@ from mplus_crawler.museum.components import Component
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.protocols.source import SourceRecord
 from mplus_crawler.records.batch import Loss, Records, Row, json_line, stamp
-from mplus_crawler.records.items import ITEM_CLASSES, errors
+from mplus_crawler.records.digest import digest
+from mplus_crawler.records.items import ITEM_CLASSES, errors, volatile_columns
 from mplus_crawler.records.rights import UNWRITTEN, Rights
 
 
@@ -77,6 +78,21 @@ class RightsPipeline(Component):
         if isinstance(item, Records):
             for row in item.rows:
                 self._rights.settle(row)
+        return item
+
+
+class DigestPipeline(Component):
+    """Adds the digest of each row, when all of its other columns are final."""
+
+    def open_spider(self) -> None:
+        """Find the columns that no digest covers."""
+        self._volatile = volatile_columns(Museum.of(self._crawler).kind)
+
+    def process_item(self, item: Records | Loss) -> Records | Loss:
+        """Return *item* with the digests of its rows."""
+        if isinstance(item, Records):
+            for row in item.rows:
+                row["digest"] = digest(row, self._volatile)
         return item
 
 

@@ -11,7 +11,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
-import orjson
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedSlot
@@ -26,8 +25,9 @@ from mplus_crawler.feeds.certificate import (
     is_over,
     judgement,
 )
-from mplus_crawler.feeds.exporters import Unpacking
-from mplus_crawler.feeds.feed import Feed, compare, file_entry, target_of, withdraw
+from mplus_crawler.feeds.exporters import JsonLinesExporter, Unpacking
+from mplus_crawler.feeds.feed import Feed, arrange, compare, file_entry, target_of
+from mplus_crawler.feeds.former import Former
 from mplus_crawler.feeds.names import (
     ATTRIBUTION,
     CERTIFICATE,
@@ -153,7 +153,8 @@ class Publication(Extension):
     def publish(self) -> None:
         """Name the files by the verdict, with their certificate, and close the ledger."""
         compare(self._feeds, self._crawler)
-        withdraw(self._feeds, self._census)
+        arrange(self._feeds, self._census)
+        self._former = Former.of(self._run, self._files.folder, self._files.stem)
         if self._rejected is not None:
             self._rejected.finish()
         overdue = self.booking.overdue
@@ -181,7 +182,7 @@ class Publication(Extension):
         if not (self._files.makes_snapshot and self._census.verdict()[0].complete):
             return
         museum, share = Museum.of(self._crawler), self._crawler.settings["MAX_DELETE_SHARE"]
-        former = self._former_records(museum.base_url)
+        former = self._former.records(museum.api_url)
         smaller = self._census.unique < former * (1 - float(share))
         if smaller and museum.accepted_run != self._run:
             self._census.end(
@@ -192,25 +193,17 @@ class Publication(Extension):
             )
             Ledger.of(self._crawler).hold_back(self._run)
 
-    def _former_records(self, base_url: str) -> int:
-        """The number of records in the snapshot of the same API; 0 where there is none."""
-        try:
-            content = self._files.folder.read(f"{self._files.stem}{CERTIFICATE}")
-            former = orjson.loads(content or b"null")
-            same = former["base_url"] == base_url and former["snapshot"]
-            return int(former["unique"]) if same else 0
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0
-
     def _certified(self) -> dict[str, Any]:
         verdict, reason = self._census.verdict()
+        is_snapshot = self._files.makes_snapshot and verdict.complete
         judged = judgement(self._crawler, verdict, reason)
         if verdict is Verdict.HELD_BACK:
             judged["resume"] += f" -a accept={self._run}"
         state, rejected = self._state, self._rejected
         return {
             **certificate_of(self._crawler, self._run, self._started, judged),
-            "snapshot": self._files.makes_snapshot and verdict.complete,
+            "snapshot": is_snapshot,
+            "former": self._former.entry() if is_snapshot else None,
             "feeds": [feed.entry(state) for feed in self._feeds],
             "rejects": file_entry(rejected, state) or None,
         }
@@ -320,10 +313,12 @@ class Publication(Extension):
         # A compressed feed is written through Scrapy's PostProcessingManager.
         file = slot.file.file if isinstance(slot.file, PostProcessingManager) else slot.file
         file = file if isinstance(file, StagedFile) else None
-        records = slot.exporter.records if isinstance(slot.exporter, Unpacking) else 0
+        exporter = slot.exporter
+        records = exporter.records if isinstance(exporter, Unpacking) else 0
+        order = exporter.order if isinstance(exporter, JsonLinesExporter) else None
         if file is None:
             self._book_stream()
-        self._feeds.append(Feed(slot.uri, slot.format, records, slot.uri_template, file))
+        self._feeds.append(Feed(slot.uri, slot.format, records, slot.uri_template, file, order))
 
     def _book_stream(self) -> None:
         try:

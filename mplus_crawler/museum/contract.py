@@ -92,6 +92,11 @@ class Museum(Spider):
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """The columns of the source's *record*; *known_id* is its id where it has none itself."""
 
+    @property
+    def api_url(self) -> str:
+        """The address of the API, with its version, as the certificate names it."""
+        return self.base_url
+
     def uri(self, id_: str) -> str:
         """Return the record's URI, which no record of another kind or museum has.
 

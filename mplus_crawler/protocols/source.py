@@ -25,10 +25,14 @@ _STRING_OR_NUMBER = re.compile(
 
 
 class SourceRecord(dict[str, Any]):
-    """A JSON object, and :attr:`raw`, its bytes, in which line breaks are blanks."""
+    """A JSON object, and :attr:`raw`, its bytes, in which line breaks are blanks.
 
-    __slots__ = ("_repeated", "raw")
+    :attr:`as_written` is true if these are known to be what orjson writes for it.
+    """
+
+    __slots__ = ("_repeated", "as_written", "raw")
     raw: bytes
+    as_written: bool
     _repeated: tuple[str, ...] | None
 
     def __init__(
@@ -36,6 +40,7 @@ class SourceRecord(dict[str, Any]):
     ) -> None:
         super().__init__(members)
         self.raw = raw
+        self.as_written = False
         self._repeated = repeated
 
     @property
@@ -71,15 +76,18 @@ class SourceRecord(dict[str, Any]):
                 written = [orjson.dumps(value) for value in values]
                 whole = {**self, name: orjson.Fragment(b"[%s]" % b",".join(written))}
                 if orjson.dumps(whole) == self.raw:
-                    self._repeated = ()
+                    self._repeated, self.as_written = (), True
                     return written
             except TypeError:  # an integer over 64 bits, or deep nesting
                 pass
         return [*map(bytes, _decoder(name, list[msgspec.Raw]).decode(self.raw).part)]
 
     def _source(self, value: Any, raw: bytes) -> Any:
-        repeated = None if self.repeated else ()
-        return SourceRecord(value, raw, repeated) if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        record = SourceRecord(value, raw, None if self.repeated else ())
+        record.as_written = self.as_written
+        return record
 
 
 def parse(body: bytes) -> Any:

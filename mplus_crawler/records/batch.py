@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -34,6 +35,11 @@ class Records:
     members: list[tuple[str | None, Any]]
     rows: list[Row] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """Each row as a line of JSON, all columns; made once, for all feeds."""
+        return [json_line(row) for row in self.rows]
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,12 @@ ITEM_CLASSES: dict[str, type[SchemaItem]] = {
 }
 
 
+def volatile_columns(kind: str) -> frozenset[str]:
+    """Return the columns of *kind* that may differ between two harvests of the same record."""
+    columns = ITEM_CLASSES[kind].jsonschema["properties"]
+    return frozenset(name for name, rule in columns.items() if rule.get("volatile"))
+
+
 def item_class(kind: str) -> type[SchemaItem]:
     """Return the item class of *kind*; raise :class:`UsageError` if no schema describes it."""
     if kind not in ITEM_CLASSES:

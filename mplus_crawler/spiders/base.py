@@ -75,6 +75,7 @@ class MuseumSpider(Museum):
         if not settings.getdict("FEEDS"):
             snapshot = f"{settings['HARVEST_DIR']}/{cls.name}.jsonl"
             options = {"format": "jsonlines", "overwrite": True, OWN_FEED: True}
+            options["item_export_kwargs"] = {"sortable": True}
             settings.set("FEEDS", {snapshot: options}, priority="spider")
 
     @classmethod

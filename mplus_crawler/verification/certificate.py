@@ -37,6 +37,11 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
+_COUNTS = {"type": "object", "additionalProperties": _COUNT}
+_FORMER = {
+    "required": ["run", "content_digest"],
+    "properties": {"run": _TEXT, "content_digest": _SHA256},
+}
 _FILE = {
     "required": ["uri", "bytes", "sha256"],
     "properties": {"uri": _TEXT, "bytes": _COUNT, "sha256": _SHA256},
@@ -46,25 +51,32 @@ _FEED["properties"] |= {"bytes": _COUNT, "sha256": _SHA256}
 _SHAPE = _object(
     spider={"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
     source=_TEXT,
+    api=_TEXT,
     run=_TEXT,
     verdict={"enum": list(_EXIT_CODES)},
     reason=_TEXT,
     exit_code={"type": "integer"},
     started_at={"type": "string", "format": "date-time"},
     finished_at={"type": "string", "format": "date-time"},
+    duration_s=_COUNT,
     arguments={"type": "object", "additionalProperties": _TEXT},
     expected=_object(first=_COUNT_OR_NULL, last=_COUNT_OR_NULL),
     unique=_COUNT,
     duplicates=_COUNT,
     rejected=_COUNT,
     unreadable=_COUNT,
+    absent=_COUNT,
+    rejected_by=_COUNTS,
     pages=_object(expected=_COUNT_OR_NULL, fetched=_COUNT, replayed=_COUNT, failed=_COUNT),
     id_digest=_SHA256,
+    content_digest=_SHA256,
+    former={"type": ["object", "null"], **_FORMER},
+    filled=_COUNTS,
     requests=_object(
         sent=_COUNT,
-        by_status={"type": "object", "additionalProperties": _COUNT},
+        by_status=_COUNTS,
         too_many=_COUNT,
-        peak={"type": "object", "additionalProperties": _COUNT},
+        peak=_COUNTS,
     ),
     feeds={"type": "array", "items": _FEED},
     policy={"type": "object"},
@@ -72,7 +84,6 @@ _SHAPE = _object(
 )
 _SHAPE["properties"] |= {
     "problems": {"type": "object"},
-    "absent": _COUNT,
     "rejects": {"type": ["object", "null"], **_FILE},
 }
 
@@ -150,7 +161,7 @@ class Certificate:
     @property
     def named(self) -> int:
         """The number of records that the rejected file must name at least."""
-        return int(self["rejected"] + self["unreadable"] + self.document.get("absent", 0))
+        return int(self["rejected"] + self["unreadable"] + self["absent"])
 
     def entry(self, file: Path, sha256: str) -> dict[str, Any] | None:
         """Return the entry of a file with the name of *file* and that checksum."""
@@ -215,7 +226,7 @@ class Certificate:
 
     def _miscounts(self) -> Iterator[str]:
         first, last = self["expected"]["first"], self["expected"]["last"]
-        absent = ("absent",) if self.document.get("absent") else ()
+        absent = ("absent",) if self["absent"] else ()
         parts = ("unique", "rejected", "unreadable", *absent)
         accounted = sum(self[part] for part in parts)
         sums = f"{' + '.join(parts)} are {accounted:,}"

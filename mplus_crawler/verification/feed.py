@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from mplus_crawler.verification.certificate import Certificate
-from mplus_crawler.verification.records import schema_faults
-from mplus_crawler.verification.strict_json import MAX_LINE, lines, parse
+from mplus_crawler.verification.digests import Line
+from mplus_crawler.verification.records import schema_faults, volatile_columns
+from mplus_crawler.verification.strict_json import MAX_LINE, lines
 
 MAX_DIFFERENCES = 20
 # More than these are not even counted: reading stops.
@@ -32,6 +33,7 @@ class Reading:
         self._feed = feed
         self._records: int | None = None
         self._has_ids = True
+        self._recomputed = True
         self._ids = _Ids()
 
     def differences(self) -> Iterator[str]:
@@ -52,7 +54,8 @@ class Reading:
         if self._records is None:
             return f"{self._feed['bytes']:,} bytes, as certified ({verdict}; records not read)"
         part = "" if items == self._certificate["unique"] else ", part of the harvest"
-        note = "" if self._has_ids else "; has no ids to compare"
+        note = "" if self._recomputed else "; digests not recomputed"
+        note = note if self._has_ids else "; has no ids to compare"
         return f"{items:,} records{part}, as certified ({verdict}{note})"
 
     def _checksum(self, file: BufferedReader) -> Iterator[str]:
@@ -100,15 +103,28 @@ class Reading:
         if not line.endswith(b"\n"):
             yield "is truncated: no newline at its end"
         try:
-            row = parse(line)
+            read = Line(line)
         except (ValueError, RecursionError) as error:
             yield f"is not JSON: {error}"
             return
+        row = read.value
         if not isinstance(row, dict):
             yield "is not a JSON object"
             return
-        yield from self._ids.add(row.get("id"), number)
-        yield from schema_faults(row)
+        yield from self._ids.add(row.get("id"), number, row.get("digest"))
+        faults = list(schema_faults(row))
+        yield from faults or self._digest(read)
+
+    def _digest(self, line: Line) -> Iterator[str]:
+        volatile = volatile_columns(line.value)
+        if volatile is None:
+            self._recomputed = False
+            return
+        try:
+            if line.value["digest"] != line.digest(volatile):
+                yield "its digest is not that of its content"
+        except RecursionError:
+            yield "its digest cannot be recomputed: too many nested levels"
 
     def _csv(self, file: BufferedReader) -> Iterator[str]:
         csv.field_size_limit(MAX_LINE)
@@ -130,7 +146,8 @@ class Reading:
             if len(row) != len(columns):
                 yield f"{len(row)} cells under {len(columns)} headings"
             elif self._has_ids:
-                yield from self._ids.add(row[columns.index("id")], rows.line_num)
+                cells = dict(zip(columns, row, strict=True))
+                yield from self._ids.add(cells["id"], rows.line_num, cells.get("digest"))
 
     def _sums(self) -> Iterator[str]:
         items, certified = self._feed["items"], self._certificate["unique"]
@@ -146,6 +163,10 @@ class Reading:
             yield f"{unique:,} unique ids, {certified:,} certified"
         if not same_ids:
             yield f"its ids differ from the certified ones: id_digest is {digest}"
+            return
+        content = self._ids.content_digest()
+        if content not in (None, self._certificate["content_digest"]):
+            yield f"its digests differ from the certified ones: content_digest is {content}"
 
     @property
     def _partial(self) -> bool:
@@ -163,22 +184,34 @@ class _Ids:
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("CREATE TABLE ids (id BLOB PRIMARY KEY, line INTEGER) WITHOUT ROWID")
+        self._db.execute(
+            "CREATE TABLE ids (id BLOB PRIMARY KEY, line INTEGER, digest TEXT) WITHOUT ROWID"
+        )
         self._db.execute("BEGIN")
 
-    def add(self, record_id: Any, line: int) -> Iterator[str]:
+    def add(self, record_id: Any, line: int, digest: Any) -> Iterator[str]:
         if not isinstance(record_id, str) or not record_id:
             yield "has no id"
             return
         key = record_id.encode("utf-8", "surrogatepass")
+        digest = digest if isinstance(digest, str) and digest.isascii() else None
         try:
-            self._db.execute("INSERT INTO ids VALUES (?, ?)", (key, line))
+            self._db.execute("INSERT INTO ids VALUES (?, ?, ?)", (key, line, digest))
         except sqlite3.IntegrityError:
             (former,) = self._db.execute("SELECT line FROM ids WHERE id = ?", (key,)).fetchone()
             yield f"has the same id as line {former}: {record_id}"
 
     def count(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM ids").fetchone()[0])
+
+    def content_digest(self) -> str | None:
+        """Return the SHA-256 over the lines ``id<TAB>digest``; None where digests are missing."""
+        content = hashlib.sha256()
+        for record_id, digest in self._db.execute("SELECT id, digest FROM ids ORDER BY id"):
+            if digest is None:
+                return None
+            content.update(b"%s\t%s\n" % (record_id, digest.encode()))
+        return content.hexdigest()
 
     def digest(self) -> str:
         digest = hashlib.sha256()

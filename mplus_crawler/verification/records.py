@@ -18,7 +18,10 @@ _MESSAGE_LENGTH = 300
 class _Schema:
     """A kind's schema: a fast validator accepts, a second one words the errors."""
 
-    def __init__(self, schema: dict[str, Any]) -> None:
+    def __init__(self, schema: dict[str, Any], kind: str) -> None:
+        rules = schema["properties"]
+        self.columns = {name for name in rules if kind in rules[name].get("kinds", [kind])}
+        self.volatile = {name for name in rules if rules[name].get("volatile")}
         self._schema = schema
         self._fast = jsonschema_rs.Draft7Validator(schema, validate_formats=True, offline=True)
 
@@ -36,15 +39,28 @@ class _Schema:
 
 def schema_faults(row: dict[str, Any]) -> Iterator[str]:
     """Yield the errors of *row* by the schema of its kind."""
-    kind, source = str(row.get("kind")), str(row.get("source"))
-    schema = _schemas().get((source, kind)) or _schemas().get((None, kind))
+    schema = _schema_of(row)
     if schema is None:
-        yield f"kind: no schema for {kind!r:.50}"
+        yield f"kind: no schema for {str(row.get('kind'))!r:.50}"
         return
     try:
         yield from schema.faults(row)
     except (ValueError, RecursionError) as error:
         yield f"cannot be checked against its schema: {error}"
+
+
+def volatile_columns(row: dict[str, Any]) -> set[str] | None:
+    """Return the columns that the digest of *row* does not cover.
+
+    None if *row* lacks columns, so that its digest cannot be recomputed.
+    """
+    schema = _schema_of(row)
+    return schema.volatile if schema and schema.columns <= row.keys() else None
+
+
+def _schema_of(row: dict[str, Any]) -> _Schema | None:
+    kind, source = str(row.get("kind")), str(row.get("source"))
+    return _schemas().get((source, kind)) or _schemas().get((None, kind))
 
 
 @cache
@@ -57,7 +73,7 @@ def _schemas() -> dict[tuple[str | None, str], _Schema]:
             properties = schema.get("properties", {})
             rule = properties.get("kind", {})
             for kind in rule.get("enum") or filter(None, [rule.get("const")]):
-                found[properties["source"].get("const"), kind] = _Schema(schema)
+                found[properties["source"].get("const"), kind] = _Schema(schema, kind)
     return found
 
 

@@ -14,11 +14,12 @@ _MOST_DIGITS = 4300
 
 def parse(text: bytes, **options: Any) -> Any:
     """Parse JSON in UTF-8; raises ValueError. A number of any length is valid."""
-    options = {"parse_constant": _no_constant, "parse_int": _integer, **options}
+    options = {"parse_constant": _no_constant, "parse_int": integer, **options}
     return json.loads(text.decode(), **options)
 
 
-def _integer(digits: str) -> int | float:
+def integer(digits: str) -> int | float:
+    """Return the number; a float, perhaps infinite, if Python refuses so many digits."""
     return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 

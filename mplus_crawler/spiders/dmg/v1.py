@@ -71,13 +71,9 @@ class V1Spider(GentSpider):
         return {"limit": whole(1), "page_size": whole(1, cls.load_policy(settings).page_size)}
 
     @property
-    def root(self) -> str:
+    def api_url(self) -> str:
         """The base URL of the version, with a final slash."""
         return urljoin(self.base_url, f"{self.version.path}/")
-
-    def certified(self) -> dict[str, Any]:
-        """Return the version's base URL."""
-        return {"base_url": self.root}
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """Return the columns of a record of version 1."""
@@ -177,7 +173,7 @@ class V1Spider(GentSpider):
     def url(self, number: int, size: int) -> str:
         """Return the URL of page *number* of *size* full records."""
         query = {NUMBER: number, SIZE: size, "fullRecord": "true", **self.parameters}
-        return urljoin(self.root, f"{self.path}?{urlencode(query)}")
+        return urljoin(self.api_url, f"{self.path}?{urlencode(query)}")
 
     def lost(self, failure: Failure) -> Iterator[Request | Loss]:
         """Request a missing page once more; after the second 404 it is past the end."""

@@ -1,0 +1,48 @@
+"""The order of a feed's lines: by id, whatever order they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import IO
+
+from mplus_crawler.storage.sqlite import scratch
+
+_MOST = 1 << 20  # bytes that are read at once
+
+
+class Order:
+    """Ids and places of lines as they are written, in SQLite's own temporary database."""
+
+    def __init__(self) -> None:
+        self._db = scratch("CREATE TABLE lines (id TEXT, start INTEGER, length INTEGER)")
+        self._end = 0
+        self._last = ""
+        self.sorted = True  # so far
+
+    def add(self, lines: Iterable[tuple[str, int]]) -> None:
+        """Add *lines*, each by id and length in bytes, which follow those added before."""
+        places = []
+        for id_, length in lines:
+            places.append((id_, self._end, length))
+            self._end += length
+            self.sorted = self.sorted and self._last <= id_
+            self._last = id_
+        self._db.executemany("INSERT INTO lines VALUES (?, ?, ?)", places)
+
+    def lines(self, without: Collection[str], file: IO[bytes], _former: int) -> Iterator[bytes]:
+        """Yield the lines of *file* by id, in UTF-8, but those of the ids *without*."""
+        for start, length in self._stretches(without):
+            file.seek(start)
+            yield file.read(length)
+
+    def _stretches(self, without: Collection[str]) -> Iterator[tuple[int, int]]:
+        """Yield start and length of lines; neighbours come together."""
+        first, end = 0, 0
+        for id_, start, length in self._db.execute("SELECT * FROM lines ORDER BY id"):
+            if id_ in without:
+                continue
+            if start != end or end - first > _MOST:
+                yield first, end - first
+                first = start
+            end = start + length
+        yield first, end - first
