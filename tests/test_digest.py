@@ -109,7 +109,7 @@ def test_lines_are_in_the_order_of_their_ids_in_utf_8(ids: list[str], order: ran
     for id_ in ids:
         known.add([(id_, len(lines[id_]))])
     file = io.BytesIO(b"".join(lines.values()))
-    kept = sorted((id_.encode() for id_ in ids if id_ not in gone))
+    kept = sorted(id_.encode() for id_ in ids if id_ not in gone)
     assert b"".join(known.lines(gone, file, 0)) == b"".join(lines[id_.decode()] for id_ in kept)
     assert known.sorted == (ids == sorted(ids, key=str.encode))
 
