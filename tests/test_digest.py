@@ -22,7 +22,7 @@ from mplus_crawler.records.digest import digest
 from mplus_crawler.records.items import ITEM_CLASSES, volatile_columns
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification import verify
-from mplus_crawler.verification.digests import Line
+from mplus_crawler.verification.digests import JsonLine
 from tests.conftest import Scrapy, limit
 
 VOLATILE = {"retrieved_at", "expires_at", "digest"}
@@ -74,7 +74,7 @@ def test_a_digest_is_that_of_the_line_whatever_is_in_it(
             row = {**columns, "record": parse(spelled.encode()), "expires_at": spelled}
             found.add(digest(row, VOLATILE))
             line = json_line(row)
-            assert Line(line).digest(VOLATILE) == expected(line) == digest(row, VOLATILE)
+            assert JsonLine(line).digest(VOLATILE) == expected(line) == digest(row, VOLATILE)
     assert len(found) == 1
 
 
@@ -96,7 +96,7 @@ def test_numbers_count_as_the_feed_writes_them(one: str, other: str) -> None:
     for number in (one, other):
         row = {"id": "1", "record": parse(b'{"b":"-0","a":[%s]}' % number.encode())}
         digests.append(digest(row, VOLATILE))
-        assert Line(json_line(row)).digest(VOLATILE) == digests[-1]
+        assert JsonLine(json_line(row)).digest(VOLATILE) == digests[-1]
     assert digests[0] != digests[1]
 
 

@@ -16,7 +16,7 @@ _MARK = secrets.token_hex()
 _NUMBER = re.compile(f'"{_MARK}([^"]*)"')
 
 
-class Line:
+class JsonLine:
     """A line of JSON, its value, and its digest. Raises ValueError and RecursionError."""
 
     def __init__(self, text: bytes) -> None:

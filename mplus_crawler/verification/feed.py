@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mplus_crawler.verification.certificate import Certificate
-from mplus_crawler.verification.digests import Line
+from mplus_crawler.verification.digests import JsonLine
 from mplus_crawler.verification.records import schema_faults, volatile_columns
 from mplus_crawler.verification.strict_json import MAX_LINE, lines
 
@@ -103,7 +103,7 @@ class Reading:
         if not line.endswith(b"\n"):
             yield "is truncated: no newline at its end"
         try:
-            read = Line(line)
+            read = JsonLine(line)
         except (ValueError, RecursionError) as error:
             yield f"is not JSON: {error}"
             return
@@ -115,7 +115,7 @@ class Reading:
         faults = list(schema_faults(row))
         yield from faults or self._digest(read)
 
-    def _digest(self, line: Line) -> Iterator[str]:
+    def _digest(self, line: JsonLine) -> Iterator[str]:
         volatile = volatile_columns(line.value)
         if volatile is None:
             self._recomputed = False
