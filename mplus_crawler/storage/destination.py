@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,6 +48,9 @@ class Destination(Protocol):
 
     def open(self, name: str) -> BufferedReader | BytesIO:
         """The content of *name*, to be read and sought in."""
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Make the local file *target* from what *name* holds now; a later change stays apart."""
 
     def probe(self) -> None:
         """Write a file and remove it again."""
@@ -146,6 +151,15 @@ class Folder:
     def open(self, name: str) -> BufferedReader:
         """The file."""
         return (self.path / name).open("rb")
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Link *target* to the file, which is only ever replaced as a whole, or copy it."""
+        try:
+            os.link((self.path / name).resolve(), target)
+        except FileNotFoundError:
+            raise
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(self.path / name, target)
 
     def probe(self) -> None:
         """Make the folder, and write to it."""

@@ -139,6 +139,17 @@ class Bucket:
         """The content of the object, in memory."""
         return io.BytesIO(self.read(name) or b"")
 
+    def fetch(self, name: str, target: Path) -> None:
+        """Download the object, piece by piece."""
+        with self._errors_of(name) as s3:
+            try:
+                content = s3.get_object(Bucket=self.name, Key=self._key(name))["Body"]
+            except s3.exceptions.NoSuchKey:
+                raise FileNotFoundError(f"{self.uri(name)}: no such object") from None
+            with target.open("wb") as file:
+                for piece in content.iter_chunks(1 << 20):
+                    file.write(piece)
+
     def probe(self) -> None:
         """Put an object and delete it: bucket, credentials and permissions are in order."""
         name = f".{platform.node()}-{os.getpid()}.probe"

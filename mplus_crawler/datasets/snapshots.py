@@ -1,0 +1,185 @@
+"""The certified snapshots that a package is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+from scrapy.settings import BaseSettings
+from scrapy.spiderloader import get_spider_loader
+
+from mplus_crawler.errors import DeliveryError, ExitCode, HarvestError, UsageError
+from mplus_crawler.feeds.names import CERTIFICATE
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.protocols.source import parse
+from mplus_crawler.storage.destination import Destination, destination
+from mplus_crawler.verification import seal, verify
+
+FEED = ".jsonl"
+Row = dict[str, Any]
+
+
+class DamagedSnapshotError(HarvestError):
+    """A snapshot differs from its certificate, or has none."""
+
+
+class IncompleteSnapshotError(HarvestError):
+    """A file with a snapshot's name is from an incomplete harvest."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
+class ExpiredSnapshotError(HarvestError):
+    """A snapshot is older than the museum allows."""
+
+    exit_code = ExitCode.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of record of a museum: the *spider* that gives it, its *schema*, its *table*."""
+
+    spider: str
+    schema: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A verified snapshot: its *feed* and its *certificate*, a copy of what was published."""
+
+    kind: Kind
+    feed: Path
+    certificate: dict[str, Any]
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the records, one at a time in memory; ``record`` keeps the museum's bytes."""
+        with self.feed.open("rb") as file:
+            for line in file:
+                row = parse(line)
+                yield {**row, "record": row.part("record")}
+
+    @property
+    def api(self) -> str:
+        """The address of the API that it came from."""
+        return str(self.certificate.get("api") or self.certificate["base_url"])
+
+    @property
+    def expires(self) -> datetime | None:
+        """When its content must be refreshed or deleted; ``None`` without a limit."""
+        days = self.certificate["policy"].get("retention_days")
+        started = datetime.fromisoformat(self.certificate["started_at"])
+        return started + timedelta(days=days) if days else None
+
+
+def kinds(settings: BaseSettings, museum: str) -> list[Kind]:
+    """Return the kinds of *museum* whose snapshots are public, by the name of their table.
+
+    Raises :class:`UsageError` for an unknown museum.
+    """
+    loader = get_spider_loader(settings)
+    classes = [loader.load(name) for name in loader.list()]
+    public = [cls for cls in classes if issubclass(cls, Museum) and _is_public(cls)]
+    known = sorted({cls.museum for cls in public})
+    if museum not in known:
+        raise UsageError(f"{museum!r} is not a museum; use one of {', '.join(known)}")
+    found = [
+        Kind(cls.name, cls.kind, cls.name.removeprefix(f"{museum}_"))
+        for cls in public
+        if cls.museum == museum
+    ]
+    return sorted(found, key=lambda kind: kind.table)
+
+
+def _is_public(cls: type[Museum]) -> bool:
+    # A spider with a successor reads a retired version of the API.
+    return cls.has_snapshot and not cls.private and not hasattr(cls, "successor")
+
+
+def read_snapshots(
+    settings: BaseSettings, kinds: Iterable[Kind], work: Path, now: datetime
+) -> list[Snapshot]:
+    """Return the verified snapshots of *kinds* in ``HARVEST_DIR``, copied to the folder *work*.
+
+    Kinds without a snapshot are left out. Raises :class:`HarvestError` if one is damaged,
+    incomplete, a selection, private or expired at *now*, or if they do not belong together.
+    """
+    place = destination(settings)
+    try:
+        names = {*place.names()}
+        found = [
+            _read(place, kind, work, now) for kind in kinds if f"{kind.spider}{CERTIFICATE}" in names
+        ]
+        orphans = [
+            kind for kind in kinds if f"{kind.spider}{FEED}" in names and kind.spider not in
+            {one.kind.spider for one in found}
+        ]
+    except OSError as error:
+        raise DeliveryError(f"{settings['HARVEST_DIR']} cannot be read: {error}") from None
+    for kind in orphans:
+        raise DamagedSnapshotError(f"{kind.spider}{FEED} has no certificate: harvest it again")
+    _check_together(found)
+    return found
+
+
+def _read(place: Destination, kind: Kind, work: Path, now: datetime) -> Snapshot:
+    certificate = f"{kind.spider}{CERTIFICATE}"
+    for name in (certificate, f"{kind.spider}{FEED}"):
+        try:
+            place.fetch(name, work / name)
+        except FileNotFoundError:
+            raise DamagedSnapshotError(f"{place.uri(name)}: no such file") from None
+    document = _certificate(work / certificate, kind)
+    feed = work / f"{kind.spider}{FEED}"
+    snapshot = Snapshot(kind, feed, document)
+    if (expires := snapshot.expires) and expires <= now.astimezone(UTC):
+        raise ExpiredSnapshotError(
+            f"the snapshot of {kind.spider} expired on {expires:%Y-%m-%d}: harvest it again"
+        )
+    for finding in verify(feed, work / certificate, work):
+        if not finding.agrees:
+            raise DamagedSnapshotError(f"{feed.name}: {finding.text}; harvest it again")
+    return snapshot
+
+
+def _certificate(path: Path, kind: Kind) -> dict[str, Any]:
+    name = path.name
+    try:
+        document = orjson.loads(path.read_bytes())
+        right = document["seal"] == seal(document)
+        spider, verdict, code = (document[key] for key in ("spider", "verdict", "exit_code"))
+        private, snapshot = document["private"], document["snapshot"]
+        _ = document["policy"]["licence"], datetime.fromisoformat(document["started_at"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DamagedSnapshotError(f"{name} is not a sealed certificate: harvest again") from None
+    if not right:
+        raise DamagedSnapshotError(f"{name}: its seal is broken; it has been changed")
+    if spider != kind.spider:
+        raise DamagedSnapshotError(f"{name} is the certificate of {spider}")
+    if private:
+        raise UsageError(f"{name} is private: it cannot be in a package")
+    if code != ExitCode.COMPLETE:
+        raise IncompleteSnapshotError(f"{name} is from a harvest that is {verdict}")
+    if not snapshot:
+        raise UsageError(f"{name} is of a selection; harvest {kind.spider} without arguments")
+    return dict(document)
+
+
+def _check_together(snapshots: list[Snapshot]) -> None:
+    """Raise :class:`UsageError` unless all are from one museum, API and release."""
+    for what, of in (
+        ("museum", lambda one: one.certificate["source"]),
+        ("API", lambda one: one.api),
+        ("release", lambda one: one.certificate.get("origin")),
+    ):
+        by_value = {repr(of(one)): one for one in snapshots}
+        if len(by_value) > 1:
+            (first, one), (second, other) = list(by_value.items())[:2]
+            raise UsageError(
+                f"the snapshots are not of one {what}: {one.kind.spider} is from {first}, "
+                f"{other.kind.spider} from {second}"
+            )
