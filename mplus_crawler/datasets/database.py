@@ -6,22 +6,22 @@ Every id that a record refers to is a row: where no snapshot lists it, one with 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mplus_crawler.datasets.relations import Column, KindTable, LinkTable, referred
+from mplus_crawler.datasets.relations import KindTable, LinkTable, SqlColumn, referred
 from mplus_crawler.errors import DeliveryError
+from mplus_crawler.records.tables.rows import RowReader
 
-_BATCH = 1000  # rows a statement
 _STUB = [
-    Column("id", "TEXT", "Identifier that records refer to."),
-    Column("label", "TEXT", "Name to show, as a record gives it."),
+    SqlColumn("id", "TEXT", "Identifier that records refer to."),
+    SqlColumn("label", "TEXT", "Name to show, as a record gives it."),
 ]
-_LISTED = Column("listed", "INTEGER", "1: a record of a snapshot; 0: only referred to.")
+_LISTED = SqlColumn("listed", "INTEGER", "1: a record of a snapshot; 0: only referred to.")
 _ABOUT = {
     "about": ("name TEXT PRIMARY KEY", "value TEXT"),
     "snapshots": (
@@ -62,24 +62,29 @@ class Database:
     def __exit__(self, *error: object) -> None:
         self._db.close()
 
-    def add(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Insert the records *rows* into the table *name*, its links, and the search index."""
+    def add(self, name: str, lines: Iterable[bytes]) -> Counter[str]:
+        """Insert the records in *lines*, JSON objects, into the table *name* and its links.
+
+        Return how many values were left out since they do not fit their column, by column.
+        """
         table = self._tables[name]
-        inserts = [_insert(table.name, len(table.columns) + 1, "rows")]
-        inserts += [_insert(link.name, len(link.key) + len(link.columns), "links")
-                    for link in table.links]
-        search = _insert("search", 4, "rows")
-        for batch in _batches(rows):
-            self._db.executemany(inserts[0], ((*table.values(row), 1) for row in batch))
-            for link, insert in zip(table.links, inserts[1:], strict=True):
-                self._db.executemany(insert, chain.from_iterable(map(link.rows, batch)))
-            self._db.executemany(
-                search, ((name, row["id"], row["label"], table.text(row)) for row in batch)
-            )
+        reader = RowReader(table.schema)
+        names = [column.name for column in table.schema]
+        records = _insert(name, len(table.columns) + 1)
+        search = _insert("search", 4)
+        for batch in reader.batches(lines):
+            rows = [dict(zip(names, cells, strict=True)) for cells in batch]
+            self._db.executemany(records, ((*table.values(row), 1) for row in rows))
+            for link in table.links:
+                values = chain.from_iterable(map(link.rows, rows))
+                self._db.executemany(_insert(link.name, link.width), values)
+            texts = ((name, row["id"], row["label"], table.text(row)) for row in rows)
+            self._db.executemany(search, texts)
+        return reader.unfit
 
     def insert(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
         """Insert *rows* into a table about the package: ``about``, ``snapshots``, ``changes``."""
-        self._db.executemany(_insert(name, _width(name), "rows"), rows)
+        self._db.executemany(_insert(name, _width(name)), rows)
 
     def finish(self) -> None:
         """Add what is referred to, the dictionary and the views; check all, and close the file."""
@@ -139,7 +144,7 @@ class Database:
 
 def dictionary(
     tables: Iterable[KindTable], stubs: Iterable[str] = ()
-) -> Iterator[tuple[str, list[Column]]]:
+) -> Iterator[tuple[str, list[SqlColumn]]]:
     """Yield each table of the database with its columns."""
     for table in tables:
         yield table.name, [*table.columns, _LISTED]
@@ -155,21 +160,19 @@ def views(museum: str) -> str:
     return file.read_text("utf-8") if file.is_file() else ""
 
 
-def _key(link: LinkTable) -> list[Column]:
-    owner = Column(
-        link.owner_id, "TEXT", f"Id of the {link.owner.singular}.", None
-    )
-    role = Column("role", "TEXT", "What it has to do with it.")
-    position = Column("position", "INTEGER", "Place in the record's list, from 1.")
+def _key(link: LinkTable) -> list[SqlColumn]:
+    owner = SqlColumn(link.owner_id, "TEXT", f"Id of the {link.owner.singular}.", None)
+    role = SqlColumn("role", "TEXT", "What it has to do with it.")
+    position = SqlColumn("position", "INTEGER", "Place in the record's list, from 1.")
     return [owner, *([role] if link.has_role else []), position]
 
 
-def _columns(links: Iterable[LinkTable]) -> Iterator[tuple[str, list[Column]]]:
+def _columns(links: Iterable[LinkTable]) -> Iterator[tuple[str, list[SqlColumn]]]:
     for link in links:
         yield link.name, link.columns
 
 
-def _create(name: str, columns: Iterable[Column], key: Sequence[str]) -> str:
+def _create(name: str, columns: Iterable[SqlColumn], key: Sequence[str]) -> str:
     return f"CREATE TABLE {name} ({_definitions(columns)}, PRIMARY KEY ({', '.join(key)})) STRICT"
 
 
@@ -182,7 +185,7 @@ def _create_link(link: LinkTable) -> str:
     )
 
 
-def _definitions(columns: Iterable[Column]) -> str:
+def _definitions(columns: Iterable[SqlColumn]) -> str:
     return ", ".join(
         f'"{column.name}" {column.type}{" NOT NULL" if column.name == "id" else ""}'
         + (f' REFERENCES "{column.refers.to}" (id)' if column.refers else "")
@@ -190,7 +193,7 @@ def _definitions(columns: Iterable[Column]) -> str:
     )
 
 
-def _indexes(table: str, columns: Iterable[Column]) -> Iterator[str]:
+def _indexes(table: str, columns: Iterable[SqlColumn]) -> Iterator[str]:
     for column in columns:
         if column.refers:
             yield f"CREATE INDEX {table}_by_{column.name} ON {table} ({column.name})"
@@ -200,15 +203,5 @@ def _width(name: str) -> int:
     return sum(not column.startswith("PRIMARY") for column in _ABOUT[name])
 
 
-def _insert(name: str, width: int, _what: str) -> str:
+def _insert(name: str, width: int) -> str:
     return f'INSERT INTO "{name}" VALUES ({", ".join("?" * width)})'
-
-
-def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    batch: list[Mapping[str, Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    yield batch

@@ -11,10 +11,10 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from mplus_crawler.datasets.snapshots import Kind
-from mplus_crawler.records.batch import json_line
 from mplus_crawler.records.items import item_class
+from mplus_crawler.records.tables.columns import Column, columns_of
 
-_SQL = {"string": "TEXT", "integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
+_SQL = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
 Row = Mapping[str, Any]
 
 
@@ -27,7 +27,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SqlColumn:
     """A column: its SQLite *type*, and what it means."""
 
     name: str
@@ -45,7 +45,7 @@ class LinkTable:
 
     name: str
     owner: KindTable
-    columns: list[Column]
+    columns: list[SqlColumn]
     has_role: bool
     sources: list[Source] = field(default_factory=list)
 
@@ -58,6 +58,11 @@ class LinkTable:
     def key(self) -> list[str]:
         """The columns of the primary key."""
         return [self.owner_id, *(["role"] if self.has_role else []), "position"]
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.key) + len(self.columns)
 
     def rows(self, row: Row) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the owner's record *row*."""
@@ -86,44 +91,39 @@ class Source:
         """Yield the values of each position in the lists of *row*."""
         if self.members:
             for member in row[self.members] or ():
-                yield tuple(cell(member[part]) for part in self.parts)
+                yield tuple(member[part] for part in self.parts)
             return
         lists = [
             [value or None for value in row[name] or ()] if name in self.ids else row[name] or ()
             for name in self.lists
         ]
-        yield from (tuple(map(cell, values)) for values in zip_longest(*lists))
+        yield from zip_longest(*lists)
 
 
 @dataclass(slots=True)
 class KindTable:
-    """The table of a kind of record, and the tables of its lists."""
+    """The table of a kind of record, and the tables of its lists.
+
+    *schema* has all columns of a record; those that repeat are in :attr:`links`.
+    """
 
     name: str
     singular: str
     description: str
-    columns: list[Column]
-    links: list[LinkTable]
+    schema: list[Column]
     search: list[str]
+    columns: list[SqlColumn] = field(default_factory=list)
+    links: list[LinkTable] = field(default_factory=list)
 
     def values(self, row: Row) -> tuple[Any, ...]:
-        """The values of *row* for :attr:`columns`."""
-        return tuple(cell(row.get(column.name)) for column in self.columns)
+        """Return the values of *row* for :attr:`columns`."""
+        return tuple(row[column.name] for column in self.columns)
 
     def text(self, row: Row) -> str:
-        """What the full-text index has of *row*: each text once, Chinese character by character."""
-        values = (row.get(name) for name in self.search)
+        """Return the texts of *row* for the full-text index, each once."""
+        values = (row[name] for name in self.search)
         parts = chain.from_iterable(v if isinstance(v, list) else [v] for v in values)
         return spaced(" ".join(dict.fromkeys(part for part in parts if part)))
-
-
-def cell(value: Any) -> Any:
-    """Return *value* as SQLite keeps it: what is no scalar is JSON text."""
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, list | dict):
-        return json_line(value).decode().rstrip("\n")
-    return value
 
 
 def spaced(text: str) -> str:
@@ -132,28 +132,26 @@ def spaced(text: str) -> str:
 
 
 def kind_table(kind: Kind) -> KindTable:
-    """Plan the table of *kind*, and those of its lists."""
+    """Return the plan of *kind*'s table, and of those of its lists."""
     schema = item_class(kind.schema).jsonschema
-    properties: dict[str, Any] = schema["properties"]
+    columns = {column.name: column for column in columns_of(schema)}
     facts = _relations().get(kind.schema, {})
-    refers = _references(facts.get("refers", {}))
-    scalars = {name: rule for name, rule in properties.items() if not _is_list(rule)}
-    columns = [
-        Column(name, _sql(rule), rule.get("description", ""), refers.get(name))
-        for name, rule in scalars.items()
-    ]
-    singular = kind.schema.removeprefix("mplus_")
     table = KindTable(
-        kind.table, singular, schema["description"], columns, [], facts.get("search", ["label"])
+        name=kind.table,
+        singular=kind.schema.removeprefix("mplus_"),
+        description=schema["description"],
+        schema=list(columns.values()),
+        search=facts.get("search", ["label"]),
     )
+    refers = _references(facts)
+    plain = {name: column for name, column in columns.items() if not column.repeats}
+    table.columns += [_sql(name, column, refers) for name, column in plain.items()]
     for link in facts.get("link", ()):
-        _add_link(table, link, schema)
-    taken = {name for link in table.links for one in link.sources for name in one.names}
-    for name in sorted(properties.keys() - scalars.keys() - taken):
-        properties_of_members = _members(properties[name], schema)
-        link = {"table": f"{singular}_{name}"}
-        link |= {"members": name} if properties_of_members else {"lists": {"value": name}}
-        _add_link(table, link, schema)
+        _add_link(table, link, columns)
+    taken = {name for link in table.links for source in link.sources for name in source.names}
+    for name in columns.keys() - plain.keys() - taken:
+        how = {"members": name} if columns[name].fields else {"lists": {"value": name}}
+        _add_link(table, {"table": f"{table.singular}_{name}", **how}, columns)
     table.links.sort(key=lambda link: link.name)
     return table
 
@@ -165,61 +163,36 @@ def _relations() -> dict[str, Any]:
 
 
 def _references(facts: Mapping[str, Any]) -> dict[str, Reference]:
-    return {name: Reference(**fact) for name, fact in facts.items()}
+    return {name: Reference(**fact) for name, fact in facts.get("refers", {}).items()}
 
 
-def _add_link(table: KindTable, facts: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-    """Add the link table of *facts* to *table*, or one more source to one of that name."""
-    refers, role = _references(facts.get("refers", {})), facts.get("role", "")
-    properties = schema["properties"]
+def _add_link(table: KindTable, facts: Mapping[str, Any], columns: Mapping[str, Column]) -> None:
+    """Add the link table of *facts* to *table*, or one more source to the one of that name."""
+    refers, role = _references(facts), facts.get("role", "")
     if members := facts.get("members"):
-        rules = _members(properties[members], schema)
-        names = {part: facts.get("names", {}).get(part, part) for part in rules}
-        rules = {names[part]: rule for part, rule in rules.items()}
-        source = Source(members=members, parts=tuple(names), role=role)
+        parts = [part.name for part in columns[members].fields]
+        names = {facts.get("names", {}).get(part, part): part for part in parts}
+        found = dict(zip(names, columns[members].fields, strict=True))
+        source = Source(members=members, parts=tuple(parts), role=role)
     else:
-        rules = {name: properties[of]["items"] | _about(properties[of]) for name, of in
-                 facts["lists"].items()}
-        ids = frozenset(of for name, of in facts["lists"].items() if name in refers)
-        source = Source(tuple(facts["lists"].values()), ids=ids, role=role)
+        lists = facts["lists"]
+        found = {name: columns[column] for name, column in lists.items()}
+        ids = frozenset(column for name, column in lists.items() if name in refers)
+        source = Source(tuple(lists.values()), ids=ids, role=role)
     if same := next((link for link in table.links if link.name == facts["table"]), None):
         same.sources.append(source)
         return
-    columns = [
-        Column(name, _sql(rule), rule.get("description", ""), refers.get(name))
-        for name, rule in rules.items()
-    ]
-    table.links.append(LinkTable(facts["table"], table, columns, bool(role), [source]))
+    described = [_sql(name, column, refers) for name, column in found.items()]
+    table.links.append(LinkTable(facts["table"], table, described, bool(role), [source]))
 
 
-def _about(rule: Mapping[str, Any]) -> dict[str, Any]:
-    return {"description": rule.get("description", "")}
-
-
-def _members(rule: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties of the objects in a list; empty where it has texts or numbers."""
-    items = rule["items"]
-    if reference := items.get("$ref"):
-        items = schema["definitions"][reference.removeprefix("#/definitions/")]
-    return dict(items.get("properties", {}))
-
-
-def _types(rule: Mapping[str, Any]) -> set[str]:
-    named = rule.get("type", "object")
-    return ({named} if isinstance(named, str) else {*named}) - {"null"}
-
-
-def _is_list(rule: Mapping[str, Any]) -> bool:
-    return _types(rule) == {"array"}
-
-
-def _sql(rule: Mapping[str, Any]) -> str:
-    types = _types(rule)
-    return _SQL.get(*types, "TEXT") if len(types) == 1 else "TEXT"
+def _sql(name: str, column: Column, refers: Mapping[str, Reference]) -> SqlColumn:
+    type_ = _SQL.get(column.kind, "TEXT")
+    return SqlColumn(name, type_, column.description, refers.get(name))
 
 
 def referred(tables: Iterable[KindTable]) -> set[str]:
-    """The tables that columns of *tables* refer to."""
+    """Return the tables that columns of *tables* refer to."""
     columns = chain.from_iterable(
         chain(table.columns, *(link.columns for link in table.links)) for table in tables
     )

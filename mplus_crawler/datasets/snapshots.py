@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from scrapy.settings import BaseSettings
@@ -15,12 +15,10 @@ from scrapy.spiderloader import get_spider_loader
 from mplus_crawler.errors import DeliveryError, ExitCode, HarvestError, UsageError
 from mplus_crawler.feeds.names import CERTIFICATE
 from mplus_crawler.museum.contract import Museum
-from mplus_crawler.protocols.source import parse
 from mplus_crawler.storage.destination import Destination, destination
 from mplus_crawler.verification import seal, verify
 
 FEED = ".jsonl"
-Row = dict[str, Any]
 
 
 class DamagedSnapshotError(HarvestError):
@@ -56,12 +54,9 @@ class Snapshot:
     feed: Path
     certificate: dict[str, Any]
 
-    def rows(self) -> Iterator[Row]:
-        """Yield the records, one at a time in memory; ``record`` keeps the museum's bytes."""
-        with self.feed.open("rb") as file:
-            for line in file:
-                row = parse(line)
-                yield {**row, "record": row.part("record")}
+    def lines(self) -> IO[bytes]:
+        """Open the feed: JSON lines."""
+        return self.feed.open("rb")
 
     @property
     def api(self) -> str:
@@ -112,11 +107,15 @@ def read_snapshots(
     try:
         names = {*place.names()}
         found = [
-            _read(place, kind, work, now) for kind in kinds if f"{kind.spider}{CERTIFICATE}" in names
+            _read(place, kind, work, now)
+            for kind in kinds
+            if f"{kind.spider}{CERTIFICATE}" in names
         ]
         orphans = [
-            kind for kind in kinds if f"{kind.spider}{FEED}" in names and kind.spider not in
-            {one.kind.spider for one in found}
+            kind
+            for kind in kinds
+            if f"{kind.spider}{FEED}" in names
+            and kind.spider not in {one.kind.spider for one in found}
         ]
     except OSError as error:
         raise DeliveryError(f"{settings['HARVEST_DIR']} cannot be read: {error}") from None
@@ -169,17 +168,20 @@ def _certificate(path: Path, kind: Kind) -> dict[str, Any]:
     return dict(document)
 
 
+_TOGETHER: dict[str, Callable[[Snapshot], Any]] = {
+    "museum": lambda one: one.certificate["source"],
+    "API": lambda one: one.api,
+    "release": lambda one: one.certificate.get("origin"),
+}
+
+
 def _check_together(snapshots: list[Snapshot]) -> None:
     """Raise :class:`UsageError` unless all are from one museum, API and release."""
-    for what, of in (
-        ("museum", lambda one: one.certificate["source"]),
-        ("API", lambda one: one.api),
-        ("release", lambda one: one.certificate.get("origin")),
-    ):
-        by_value = {repr(of(one)): one for one in snapshots}
+    for what, value_of in _TOGETHER.items():
+        by_value = {repr(value_of(one)): one for one in snapshots}
         if len(by_value) > 1:
             (first, one), (second, other) = list(by_value.items())[:2]
             raise UsageError(
                 f"the snapshots are not of one {what}: {one.kind.spider} is from {first}, "
-                f"{other.kind.spider} from {second}"
+                f"{other.kind.spider} from {second}; harvest them again"
             )
