@@ -1,0 +1,98 @@
+"""Puts a package where it is wanted: as a folder or as a zip file, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mplus_crawler.datasets.description import PACKAGE_CERTIFICATE
+from mplus_crawler.errors import UsageError
+from mplus_crawler.storage.locks import sync_folder
+from mplus_crawler.storage.staging import StagedFile, claim, hidden, release
+
+ZIP = ".zip"
+_BEGINNING_OF_ZIP = (1980, 1, 1, 0, 0, 0)
+_MODE = 0o644 << 16
+
+
+@contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """Keep *target* to this process, and give it a hidden folder to build in.
+
+    What a killed process has left is removed or completed first. Raises OSError.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = hidden(target)
+    claim(lock)
+    work, former = _beside(target, "building"), _beside(target, "former")
+    try:
+        if former.exists() and not target.exists():
+            former.rename(target)
+        for left in (former, work):
+            shutil.rmtree(left, ignore_errors=True)
+        work.mkdir()
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        release(lock)
+
+
+def check_target(target: Path) -> None:
+    """Raise :class:`UsageError` if *target* has something else than a package."""
+    if target.suffix.lower() == ZIP:
+        if target.exists() and not _has_certificate(target):
+            raise UsageError(f"{target} exists and is not a package: choose another name")
+        return
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target} is a file: name a folder, or a file that ends in {ZIP}")
+    if target.is_dir() and any(target.iterdir()) and not (target / PACKAGE_CERTIFICATE).exists():
+        raise UsageError(f"{target} has other files in it: choose another folder")
+
+
+def put_folder(package: Path, target: Path) -> None:
+    """Let the folder *package* replace the folder *target*; raises OSError.
+
+    Between the two renamings a kill leaves the former package hidden; the next run restores it.
+    """
+    former = _beside(target, "former")
+    if target.exists():
+        target.rename(former)
+    package.rename(target)
+    sync_folder(target.parent)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def zipped(package: Path, target: Path) -> StagedFile:
+    """Return the whole zip file of the folder *package*, to be published as *target*.
+
+    The same content gives the same bytes. Raises OSError.
+    """
+    errors: list[OSError] = []
+    file = StagedFile(target, errors.append, tag="-zip")
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(one for one in package.rglob("*") if one.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(package).as_posix(), _BEGINNING_OF_ZIP)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, whatever this computer runs
+            entry.external_attr = _MODE
+            with path.open("rb") as content, archive.open(entry, "w", force_zip64=True) as member:
+                shutil.copyfileobj(content, member, 1 << 20)
+    file.finish()
+    if errors:
+        file.discard()
+        raise errors[0]
+    return file
+
+
+def _beside(target: Path, state: str) -> Path:
+    real = target.resolve()
+    return real.with_name(f".{real.name}.{state}")
+
+
+def _has_certificate(path: Path) -> bool:
+    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return PACKAGE_CERTIFICATE in archive.namelist()
+    return False
