@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 LAYERS = (
     "cli",
     "spiders",
+    "datasets",
     "feeds",
     "responses",
     "wire",

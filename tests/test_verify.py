@@ -195,7 +195,7 @@ def test_a_certificate_can_be_named(
 @pytest.mark.parametrize(
     ("arguments", "errors"),
     [
-        ([], ["name a feed or a certificate: scrapy verify FILE"]),
+        ([], ["name a feed, a certificate or a package: scrapy verify FILE"]),
         (["--certificate", "no.json", "no.jsonl"], ["no such certificate: no.json"]),
         (
             ["no.jsonl", "no.certificate.json", "README.md"],

@@ -5,21 +5,24 @@ https://w3id.org/ro/crate/1.2
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from mplus_crawler import __version__
 from mplus_crawler.datasets.description import (
     CRATE,
-    PACKAGE_CERTIFICATE,
+    CSV,
+    DATABASE,
+    PARQUET,
     Description,
     PackageFile,
 )
 from mplus_crawler.datasets.snapshots import Snapshot
+from mplus_crawler.verification.package import PACKAGE_CERTIFICATE
 
 _PROFILE = "https://w3id.org/ro/crate/1.2"
 _SOFTWARE = "#mplus_crawler"
-_MUSEUM = "#museum"
+_MUSEUM, _API = "#museum", "#api"
 _CERTIFICATE = "Certificate of this package: size and SHA-256 of every other file, sealed."
 
 
@@ -61,11 +64,11 @@ def _entities(package: Description) -> Iterator[dict[str, Any]]:
         "description": _CERTIFICATE,
         "encodingFormat": "application/json",
     }
-    yield from (_action(one) for one in package.snapshots)
+    yield from (_action(one, paths) for one in package.snapshots)
 
 
 def _context(package: Description) -> Iterator[dict[str, Any]]:
-    """Yield the licence, the museum and the software."""
+    """Yield the licence, the museum, its API and the software."""
     yield {
         "@id": package.licence_url,
         "@type": "CreativeWork",
@@ -78,6 +81,12 @@ def _context(package: Description) -> Iterator[dict[str, Any]]:
         "name": package.source,
         "url": package.address,
         "contactPoint": {"@id": "#contact"},
+    }
+    yield {
+        "@id": _API,
+        "@type": "WebAPI",
+        "name": f"API of {package.source}",
+        "url": package.snapshots[0].api,
     }
     contact = package.policy["contact"]
     yield {
@@ -92,7 +101,6 @@ def _context(package: Description) -> Iterator[dict[str, Any]]:
         "@type": "SoftwareApplication",
         "name": "mplus_crawler",
         "softwareVersion": __version__,
-        "url": "https://pypi.org/project/mplus-crawler/",
     }
 
 
@@ -112,9 +120,10 @@ def _action_id(snapshot: Snapshot) -> str:
     return f"#harvest-{snapshot.kind.spider}"
 
 
-def _action(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the harvest that made *snapshot*."""
+def _action(snapshot: Snapshot, paths: Collection[str]) -> dict[str, Any]:
+    """Return the harvest that made *snapshot*, of the package with files at *paths*."""
     certificate = snapshot.certificate
+    made = (f"{snapshot.kind.table}{PARQUET}", f"{snapshot.kind.table}{CSV}", DATABASE)
     return {
         "@id": _action_id(snapshot),
         "@type": "CreateAction",
@@ -123,6 +132,6 @@ def _action(snapshot: Snapshot) -> dict[str, Any]:
         "startTime": certificate["started_at"],
         "endTime": certificate["finished_at"],
         "instrument": {"@id": _SOFTWARE},
-        "object": {"@id": "#museum"},
-        "result": {"@id": f"certificates/{snapshot.kind.spider}.certificate.json"},
+        "object": {"@id": _API},
+        "result": [{"@id": path} for path in made if path in paths] or {"@id": "./"},
     }

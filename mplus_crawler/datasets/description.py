@@ -15,7 +15,6 @@ from mplus_crawler.datasets.snapshots import Kind, Snapshot
 
 PARQUET, CSV, DATABASE = ".parquet", ".csv", "museum.sqlite"
 CRATE = "ro-crate-metadata.json"
-PACKAGE_CERTIFICATE = "package.certificate.json"
 _MEDIA_TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".csv": "text/csv",

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mplus_crawler.datasets.description import PACKAGE_CERTIFICATE
 from mplus_crawler.errors import UsageError
 from mplus_crawler.storage.locks import sync_folder
 from mplus_crawler.storage.staging import StagedFile, claim, hidden, release
+from mplus_crawler.verification.package import PACKAGE_CERTIFICATE
 
 ZIP = ".zip"
 _BEGINNING_OF_ZIP = (1980, 1, 1, 0, 0, 0)

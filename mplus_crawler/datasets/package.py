@@ -22,7 +22,6 @@ from mplus_crawler.datasets.description import (
     CRATE,
     CSV,
     DATABASE,
-    PACKAGE_CERTIFICATE,
     PARQUET,
     Description,
     PackageFile,
@@ -38,6 +37,7 @@ from mplus_crawler.records.batch import Records
 from mplus_crawler.records.tables.table import Table
 from mplus_crawler.storage.destination import Destination
 from mplus_crawler.verification import sealed
+from mplus_crawler.verification.package import PACKAGE_CERTIFICATE
 
 CERTIFICATES = "certificates"
 _DOCUMENTS = {
@@ -91,7 +91,8 @@ class Package:
             raise OSError(f"{DATABASE}: {error}") from None
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
             raise DamagedSnapshotError(f"a snapshot cannot be read: {error}") from None
-        self._certificates()
+        if not self.about.withheld:  # certificates may name ids, which expire too
+            self._certificates()
         self._documents()
         self._certificate()
 

@@ -13,6 +13,11 @@ from typing import Any
 from mplus_crawler.verification.certificate import CERTIFICATE, Certificate, Finding
 from mplus_crawler.verification.feed import Reading
 from mplus_crawler.verification.lookup import certificate_by_checksum, find_certificate
+from mplus_crawler.verification.package import (
+    PACKAGE_CERTIFICATE,
+    is_package,
+    verify_package,
+)
 from mplus_crawler.verification.rejects import Rejects
 from mplus_crawler.verification.seal import seal, sealed
 
@@ -20,11 +25,16 @@ __all__ = ["Finding", "seal", "sealed", "verify"]
 
 
 def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Finding]:
-    """Check *file*: a feed, a rejected file, or a certificate with all its files.
+    """Check *file*: a feed, a rejected file, a certificate with all its files, or a package.
 
     The file's certificate is *certificate*; without one, it is searched beside the file and in
     *folder*. Raises :class:`~mplus_crawler.errors.HarvestError` if none is found or readable.
     """
+    if file.name == PACKAGE_CERTIFICATE:
+        file = file.parent
+    if is_package(file):
+        yield from verify_package(file)
+        return
     if file.name.endswith(CERTIFICATE):
         yield from _verify_certificate(Certificate.read(file), folder)
         return

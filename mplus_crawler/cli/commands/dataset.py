@@ -46,11 +46,10 @@ class Command(ProjectCommand):
         )
         for kind in about.missing:
             print_error(f"without a snapshot, left out: {kind.table} ({kind.spider})")
-        if about.withheld:
-            print_error("records left out: the museum wants them refreshed or deleted")
+        left_out = ", left out because they expire" if about.withheld else ""
         for one in about.snapshots:
             count, read = one.certificate["unique"], one.certificate["finished_at"]
-            print_line(f"{one.kind.table}: {count:,} records of {read}")
+            print_line(f"{one.kind.table}: {count:,} records of {read}{left_out}")
         if about.expires:
             print_line(f"refresh or delete by {about.expires}")
         print_line(f"{target}: {about.title}, version {about.version}")

@@ -1,0 +1,339 @@
+"""``scrapy dataset``: one package from certified snapshots, whole, checked, the same each time."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import sqlite3
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from scrapy.utils.project import get_project_settings
+
+from mplus_crawler.datasets.making import make_package
+from mplus_crawler.datasets.relations import KindTable, kind_table
+from mplus_crawler.datasets.snapshots import kinds
+from mplus_crawler.errors import HarvestError
+from mplus_crawler.verification import verify
+from tests.conftest import Scrapy
+from tests.every_kind import Feeds, rows
+
+MUSEUMS = ("dmg", "mplus", "mplus_open")
+NOW = datetime(2026, 11, 22, tzinfo=UTC)  # before any harvest of the tests
+Row = dict[str, Any]
+
+
+def package(harvests: Path, museum: str, target: Path, **options: Any) -> Path:
+    """The package of *museum*, made in this process."""
+    settings = get_project_settings()
+    settings.set("HARVEST_DIR", str(harvests))
+    make_package(settings, museum, target, options.pop("now", NOW), **options)
+    return target
+
+
+def tables(museum: str) -> dict[str, KindTable]:
+    """The plan of each table, by the name of its spider."""
+    return {kind.spider: kind_table(kind) for kind in kinds(get_project_settings(), museum)}
+
+
+@pytest.fixture(scope="module")
+def harvests(feeds: Feeds) -> Path:
+    """HARVEST_DIR with a snapshot of every kind."""
+    return feeds["objects"].parent
+
+
+@pytest.fixture(scope="module")
+def packages(harvests: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """A package of each museum."""
+    folder = tmp_path_factory.mktemp("packages")
+    return {museum: package(harvests, museum, folder / museum) for museum in MUSEUMS}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The checksum of each file in *folder*."""
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def faults(path: Path) -> list[str]:
+    """What ``scrapy verify`` finds wrong with the package *path*."""
+    return [finding.text for finding in verify(path, None, path) if not finding.agrees]
+
+
+def test_the_command_makes_a_package_that_passes(harvests: Path, scrapy: Scrapy) -> None:
+    target = scrapy.folder / "gent.zip"
+    done = scrapy.run("dataset", "dmg", "-o", str(target), HARVEST_DIR=str(harvests))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "objects: 400 records" in done.stdout
+    checked = scrapy.run("verify", str(target))
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "files, as certified" in checked.stdout
+
+
+@pytest.mark.parametrize("museum", MUSEUMS)
+def test_every_cell_is_that_of_the_feed(
+    harvests: Path, packages: Mapping[str, Path], museum: str
+) -> None:
+    folder = packages[museum]
+    with closing(sqlite3.connect(folder / "museum.sqlite")) as database:
+        database.row_factory = sqlite3.Row
+        for spider, table in tables(museum).items():
+            expected = rows(harvests / f"{spider}.jsonl")
+            parquet = pq.read_table(folder / f"{table.name}.parquet").to_pylist()
+            assert [_parsed(row) for row in parquet] == expected
+            assert list(_from_sqlite(database, table)) == sorted(
+                (_without_nulls(row, table) for row in expected), key=lambda row: row["id"]
+            )
+            assert list(_csv(folder / f"{table.name}.csv")) == [_joined(row) for row in expected]
+
+
+def _parsed(row: Row) -> Row:
+    return {**row, "record": json.loads(row["record"])}
+
+
+def _without_nulls(row: Row, table: KindTable) -> Row:
+    """*row* as link tables keep it: a list that is null has no rows, as an empty one."""
+    repeated = {column.name for column in table.schema if column.repeats}
+    return {name: value or [] if name in repeated else value for name, value in row.items()}
+
+
+def _from_sqlite(database: sqlite3.Connection, table: KindTable) -> Iterator[Row]:
+    booleans = {column.name for column in table.schema if column.kind == "boolean"}
+    for found in database.execute(f"SELECT * FROM {table.name} WHERE listed ORDER BY id"):
+        row = {name: found[name] for name in found.keys() if name != "listed"}  # noqa: SIM118
+        row |= {name: bool(row[name]) for name in booleans if row.get(name) is not None}
+        lists: Row = {column.name: [] for column in table.schema if column.repeats}
+        yield _parsed(row | lists | _lists(database, table, row["id"]))
+
+
+def _lists(database: sqlite3.Connection, table: KindTable, id_: str) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    kinds_ = {column.name: column for column in table.schema}
+    for link in table.links:
+        names = [column.name for column in link.columns]
+        for source in link.sources:
+            role = f"AND role = '{source.role}'" if source.role else ""
+            cells = database.execute(
+                f"SELECT {', '.join(names)} FROM {link.name} WHERE {link.owner_id} = ? {role} "
+                "ORDER BY position",
+                (id_,),
+            ).fetchall()
+            if source.members:
+                parts = {part.name: part for part in kinds_[source.members].fields}
+                found[source.members] = [
+                    {
+                        name: _value(value, parts[name].kind)
+                        for name, value in zip(source.parts, row, strict=True)
+                    }
+                    for row in cells
+                ]
+            for place, name in enumerate(source.lists):
+                values = [row[place] for row in cells]
+                if name in source.ids:
+                    values = ["" if value is None else value for value in values]
+                found[name] = [value for value in values if value is not None]
+    return found
+
+
+def _value(value: Any, kind: str) -> Any:
+    if kind == "boolean" and value is not None:
+        return bool(value)
+    return json.loads(value) if kind == "json" and value is not None else value
+
+
+def _csv(file: Path) -> Iterator[Row]:
+    csv.field_size_limit(1 << 30)
+    with file.open(newline="", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            yield _parsed(row)
+
+
+def _joined(row: Row) -> Row:
+    return {name: value if name == "record" else _cell(value) for name, value in row.items()}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        value = " | ".join(value)
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "@", "-") and isinstance(value, str) else text
+
+
+@pytest.mark.parametrize("museum", MUSEUMS)
+def test_the_keys_of_the_database_hold(packages: Mapping[str, Path], museum: str) -> None:
+    with closing(sqlite3.connect(packages[museum] / "museum.sqlite")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        views = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
+        assert views
+        for (view,) in views:
+            database.execute(f"SELECT * FROM {view} LIMIT 1").fetchall()
+        references = database.execute(
+            "SELECT in_table, name, refers_to FROM columns WHERE refers_to IS NOT NULL"
+        ).fetchall()
+        assert references
+        for table, name, other in references:
+            keys = {
+                (row[3], row[2]) for row in database.execute(f"PRAGMA foreign_key_list({table})")
+            }
+            assert (name, other) in keys
+
+
+def test_what_no_snapshot_lists_is_a_stub(packages: Mapping[str, Path], harvests: Path) -> None:
+    listed = {row["id"] for row in rows(harvests / "objects.jsonl")}
+    parts = {id_ for row in rows(harvests / "objects.jsonl") for id_ in row["parts"]}
+    assert parts - listed
+    with closing(sqlite3.connect(packages["dmg"] / "museum.sqlite")) as database:
+        stubs = {id_ for (id_,) in database.execute("SELECT id FROM objects WHERE listed = 0")}
+    assert parts - listed <= stubs
+    assert not stubs & listed
+
+
+def test_texts_are_found_without_accents_and_in_chinese(
+    packages: Mapping[str, Path], harvests: Path
+) -> None:
+    query = "SELECT id FROM search WHERE search MATCH ?"
+    with closing(sqlite3.connect(packages["dmg"] / "museum.sqlite")) as database:
+        found = {id_ for (id_,) in database.execute(query, ('text : "theebusje"',))}
+    expected = rows(harvests / "objects.jsonl")
+    assert found >= {row["id"] for row in expected if "theebusje" in row["types"]}
+    titled = next(row for row in rows(harvests / "mplus_open_objects.jsonl") if row["title_zh"])
+    words = " ".join(titled["title_zh"][:2])
+    with closing(sqlite3.connect(packages["mplus_open"] / "museum.sqlite")) as database:
+        found = {id_ for (id_,) in database.execute(query, (f'"{words}"',))}
+    assert titled["id"] in found
+
+
+@pytest.mark.parametrize("museum", ["dmg", "mplus_open"])
+def test_the_same_snapshots_give_the_same_bytes(
+    harvests: Path, packages: Mapping[str, Path], museum: str, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "moved"
+    elsewhere.mkdir()
+    for file in harvests.glob("*.json*"):
+        shutil.copyfile(file, elsewhere / file.name)
+    later = package(elsewhere, museum, tmp_path / "again", now=NOW.replace(year=2027))
+    assert contents(later) == contents(packages[museum])
+    zips = [
+        package(place, museum, tmp_path / f"{place.name}.zip") for place in (harvests, elsewhere)
+    ]
+    assert zips[0].read_bytes() == zips[1].read_bytes()
+    with zipfile.ZipFile(zips[0]) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert contents(tmp_path / "unpacked") == contents(later)
+
+
+def test_one_flipped_byte_is_found_in_any_file(
+    packages: Mapping[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "package"
+    shutil.copytree(packages["mplus_open"], folder)
+    assert faults(folder) == []
+    for name in contents(folder):
+        whole = (folder / name).read_bytes()
+        flipped = bytearray(whole)
+        flipped[len(flipped) // 2] ^= 1
+        (folder / name).write_bytes(flipped)
+        try:
+            assert faults(folder), name
+        except HarvestError:
+            assert name == "package.certificate.json"
+        (folder / name).write_bytes(whole)
+    assert faults(folder) == []
+
+
+def _remove(folder: Path) -> None:
+    (folder / "README.md").unlink()
+
+
+def _add(folder: Path) -> None:
+    (folder / "certificates" / "more.txt").write_text("")
+
+
+def _edit(folder: Path) -> None:
+    path = folder / "package.certificate.json"
+    path.write_text(path.read_text().replace("published data set", "public data set"))
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (_remove, "README.md: no such file"),
+        (_add, "certificates/more.txt: is not in the certificate"),
+        (_edit, "package.certificate.json: its seal is broken: it has been changed"),
+    ],
+)
+def test_a_changed_package_is_found(
+    packages: Mapping[str, Path], tmp_path: Path, change: Callable[[Path], None], found: str
+) -> None:
+    folder = tmp_path / "package"
+    shutil.copytree(packages["mplus_open"], folder)
+    change(folder)
+    assert faults(folder) == [found]
+
+
+@pytest.mark.parametrize("museum", MUSEUMS)
+def test_its_documents_agree(packages: Mapping[str, Path], museum: str) -> None:
+    folder = packages[museum]
+    documents = {
+        name: json.loads((folder / name).read_text())
+        for name in ("datapackage.json", "croissant.json", "ro-crate-metadata.json")
+    }
+    certificate = json.loads((folder / "package.certificate.json").read_text())
+    listed = {entry["path"]: entry["sha256"] for entry in certificate["files"]}
+    assert listed == {
+        name: sha256
+        for name, sha256 in contents(folder).items()
+        if name != "package.certificate.json"
+    }
+    entities = {one["@id"]: one for one in documents["ro-crate-metadata.json"]["@graph"]}
+    files = {id_: one for id_, one in entities.items() if one["@type"] == "File"}
+    assert files.keys() == listed.keys() - {"ro-crate-metadata.json"} | {"package.certificate.json"}
+    assert "sha256" not in files["package.certificate.json"]
+    described = {name: one.get("sha256") for name, one in files.items()}
+    described |= {
+        one["path"]: one["hash"].removeprefix("sha256:")
+        for one in documents["datapackage.json"]["resources"]
+    }
+    described |= {one["@id"]: one["sha256"] for one in documents["croissant.json"]["distribution"]}
+    del described["package.certificate.json"]
+    assert described.items() <= listed.items()
+    root = entities["./"]
+    data, croissant = documents["datapackage.json"], documents["croissant.json"]
+    assert {root["version"], data["version"], croissant["version"]} == {certificate["version"]}
+    assert {root["name"], data["title"], croissant["alternateName"]} == {certificate["title"]}
+    assert {root["license"]["@id"], data["licenses"][0]["path"], croissant["license"]} == {
+        "https://creativecommons.org/licenses/by/4.0/"
+        if museum == "dmg"
+        else "https://creativecommons.org/publicdomain/zero/1.0/"
+    }
+    readme = (folder / "README.md").read_text()
+    for table in tables(museum).values():
+        for column in table.schema:
+            assert f"| `{column.name}` |" in readme, (table.name, column.name)
+
+
+def test_no_image_and_nothing_private_is_in_it(
+    harvests: Path, packages: Mapping[str, Path]
+) -> None:
+    private = json.loads((harvests / "private_objects.certificate.json").read_text())
+    for museum, folder in packages.items():
+        assert {Path(name).suffix for name in contents(folder)} <= {
+            *(".parquet", ".csv", ".sqlite", ".json", ".md", ".cff", ".jsonl", ".nq", ".html")
+        }
+        for name in contents(folder):
+            assert private["run"].encode() not in (folder / name).read_bytes(), (museum, name)
+        assert not any("private" in name or "v1" in name for name in contents(folder))
