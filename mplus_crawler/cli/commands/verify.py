@@ -33,9 +33,7 @@ class Command(ProjectCommand):
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
         """Check each file; return 1 if one differs, 2 if one cannot be checked."""
         if not args:
-            raise UsageError(
-                f"name a feed, a certificate or a package: {program()} verify FILE"
-            )
+            raise UsageError(f"name a feed, a certificate or a package: {program()} verify FILE")
         return max(self._verify(name, opts.certificate) for name in args)
 
     def _verify(self, file: str, certificate: Path | None) -> int:
