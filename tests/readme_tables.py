@@ -18,75 +18,12 @@ from mplus_crawler.museum.policies.policy import Limit, Policy, Tier, base_setti
 from mplus_crawler.museum.policies.reading import load_policy, policy_keys
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.settings import SPIDER_MODULES
-from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.spiders.base import ALWAYS, MuseumSpider
+from mplus_crawler.spiders.meanings import MEANINGS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")))
-
-ARGUMENTS = {
-    "since": "`YYYY-MM-DD`: only records that the museum has generated since that day; deletions "
-    "do "
-    "not show",
-    "limit": "only this many records, the first ones",
-    "page_size": "records per page; default: the maximum that the museum allows",
-    "q": 'full text, as the museum searches it: `"a phrase"`, `OR`, `-not`; exhibitions: a part '
-    "of title or number",
-    "language": "`NLD`, `FRA`, `ENG`: with a title in it (concepts: a label; agents: a Wikipedia "
-    "text)",
-    "type": "objects: terms in Dutch; with commas, all of them must match; agents: `individual`, "
-    "`organisation`, `unknown`",
-    "material": "terms in Dutch; with commas, all of them must match",
-    "color": "base colours in the images; with commas, all of them must be present",
-    "cssColor": "the same, with CSS colour names",
-    "colors": "`true`: fill the columns `colors` and `color_codes`",
-    "hasImages": "`true`: with a IIIF manifest, valid or not",
-    "hasColors": "`true`: with known colours",
-    "hasParts": "`true`: with physical parts",
-    "isPartOf": "`true`: part of a set",
-    "onDisplay": "`true` or `false`; neither finds objects for which this is unknown; indexes: "
-    "`true` "
-    "counts only what is on display",
-    "agent": "number or URI of a maker or designer; no other filter may be combined with it, since "
-    "the museum would ignore that",
-    "concept": "number or URI of a concept; includes narrower concepts",
-    "conceptSearch": "part of a concept's label",
-    "date": "`FROM/TO`, two years: made or designed between them, at least partly",
-    "dateFrom": "a year: made or designed then or later, at least partly",
-    "dateTo": "a year: made or designed then or earlier, at least partly",
-    "koepels": "`exclude`: without records that represent all parts of an object",
-    "nationality": "in Dutch, for example `Belgisch`",
-    "role": "`designer`, `producer`",
-    "hasBio": "`true`: with a biography, according to the museum; nearly all match",
-    "pids": "numbers or URIs of records, separated by commas",
-    "pids_file": "file with one number or URI per line, or a feed (JSON Lines or CSV) with the "
-    "column `id`",
-    "source": "the published data set: a folder, a tar or zip file, or the address of one; "
-    "default: the "
-    "publisher's repository",
-    "feed": "file with the images and their rights: a feed of `objects` (JSON Lines or CSV)",
-    "licences": "licences under which images are fetched, by their short names, separated by "
-    "commas; "
-    "default: `public-domain`",
-    "size": "size to request from IIIF hosts: `max`, `full`, `thm`, a width such as `800`, or "
-    "`!WIDTH,HEIGHT` to fit into; default: as in the record",
-    "shard": "`2/4`: the second of four parts, for several computers",
-    "manifests": "`true`: if a record does not state image rights, request the object's IIIF "
-    "manifest, one "
-    "per second and host; slow",
-    "bucket": "years in a period, 5 to 100; 10 unless given",
-    "yearFrom": "first year of the first period; 1600 unless given",
-    "yearTo": "last year of the last period, at most 2100; 2030 unless given",
-    "dominant": "`true`: also the objects in which each colour is strongest; one request per "
-    "colour",
-    "fresh": "`true`: drop the saved responses of an unfinished harvest and start with the first "
-    "page; "
-    "single records: request them even if they have not changed",
-    "accept": "the run that was held back (exit 15), as its certificate names it: publish exactly "
-    "that run, without a request",
-}
-# Accepted by every spider (MuseumSpider.check).
-ALWAYS = ("fresh", "accept")
 
 # Settings without a default value state what is used instead.
 SETTINGS: dict[str, tuple[str, str | None]] = {
@@ -204,7 +141,7 @@ def settings_defaults() -> dict[str, str | None]:
 def spiders() -> str:
     """A row for each spider."""
     rows = [
-        (code(cls.name), summary(cls), code(getattr(cls, "path", ""))) for cls in spider_classes()
+        (code(cls.name), cls.summary(), code(getattr(cls, "path", ""))) for cls in spider_classes()
     ]
     return table(("spider", "what", "path"), rows)
 
@@ -218,9 +155,9 @@ def arguments_of_spiders() -> str:
 def arguments() -> str:
     """A row for each argument that any spider takes."""
     taken = {name for cls in spider_classes() for name in arguments_of(cls)}
-    same("ARGUMENTS", ARGUMENTS, "the spiders", taken)
-    rows = [(code(name), meaning) for name, meaning in ARGUMENTS.items()]
-    return table(("argument", "meaning"), rows)
+    same("MEANINGS", MEANINGS, "the spiders", taken)
+    rows = [(code(name), code(value), text) for name, (value, text) in MEANINGS.items()]
+    return table(("argument", "value", "meaning"), rows)
 
 
 def columns() -> str:
@@ -374,11 +311,6 @@ def policies() -> Iterator[Policy]:
     return map(load_policy, policy_keys())
 
 
-def summary(cls: type[MuseumSpider]) -> str:
-    """The first line of a spider's docstring."""
-    return (cls.__doc__ or "").strip().partition("\n")[0].removesuffix(".")
-
-
 def rate(limit: Limit) -> str:
     """A limit to read."""
     return f"{limit.requests:,} in {limit.seconds:g} s"
@@ -405,11 +337,9 @@ def shape(schema: Mapping[str, Any]) -> str:
 def same(here: str, described: Iterable[Any], there: str, present: Iterable[Any]) -> None:
     """Raise :class:`Outdated` unless both are the same names."""
     if missing := set(present) - set(described):
-        raise OutdatedError(f"{here} in tests/readme_tables.py lacks {sorted(missing)}")
+        raise OutdatedError(f"{here} lacks {sorted(missing)}")
     if extra := set(described) - set(present):
-        raise OutdatedError(
-            f"{here} in tests/readme_tables.py has {sorted(extra)}; {there} has not"
-        )
+        raise OutdatedError(f"{here} has {sorted(extra)}; {there} has not")
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

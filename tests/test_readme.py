@@ -204,7 +204,7 @@ def test_tables_are_up_to_date() -> None:
 @pytest.mark.parametrize(
     ("table", "described", "name"),
     [
-        ("arguments", readme_tables.ARGUMENTS, "koepels"),
+        ("arguments", readme_tables.MEANINGS, "koepels"),
         ("settings", readme_tables.SETTINGS, "RATE_SHARE"),
         ("exit_codes", readme_tables.EXIT_CODES, 10),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from scrapy.commands import ScrapyCommand
@@ -14,12 +15,21 @@ from mplus_crawler.cli.console import run_command
 from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
-from mplus_crawler.errors import HarvestError, StoppedError
+from mplus_crawler.errors import HarvestError, StoppedError, UsageError
 
 
 def name_program(parser: argparse.ArgumentParser) -> None:
     """Put the name of the running program into the usage that ``--help`` prints."""
     parser.usage = (parser.usage or "").replace("scrapy", program(), 1)
+
+
+def check_options(words: Sequence[str], command: str) -> None:
+    """Raise :class:`UsageError` for an option among *words*: the parser has not recognised it."""
+    for word in words:
+        if word.startswith("-") and len(word) > 1:
+            raise UsageError(
+                f"unknown option {word}; `{program()} {command} --help` lists the options"
+            )
 
 
 class ProjectCommand(ScrapyCommand):
@@ -62,6 +72,7 @@ class ProjectCommand(ScrapyCommand):
         self.exitcode = run_command(lambda: self._execute(args, opts))
 
     def _execute(self, args: list[str], opts: argparse.Namespace) -> int:
+        check_options(args, type(self).__module__.rpartition(".")[2])
         check_spelling(opts.set, self.current_settings)
         expand_home(self.current_settings)
         return self.execute(args, opts)

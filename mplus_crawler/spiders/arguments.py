@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
+from difflib import get_close_matches
 
 from mplus_crawler.errors import UsageError
 
@@ -25,9 +27,10 @@ def parse_arguments(
         if name.startswith("_"):
             continue
         if name not in allowed:
-            raise UsageError(
-                f"{spider} has no argument {name!r}; it takes {', '.join(sorted(allowed))}"
-            )
+            near = get_close_matches(name, allowed, 1)
+            advice = f"did you mean {near[0]}? It takes" if near else "it takes"
+            known = ", ".join(sorted(allowed))
+            raise UsageError(f"{spider} has no argument {name!r}; {advice} {known}")
         try:
             value.encode()
             parsed[name] = allowed[name](value)
@@ -39,8 +42,18 @@ def parse_arguments(
 def day(value: str) -> str:
     """Return a date, YYYY-MM-DD."""
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        raise ValueError("write a date as YYYY-MM-DD")
+        raise ValueError(f"write a date as YYYY-MM-DD{_instead(value)}")
     return date.fromisoformat(value).isoformat()
+
+
+def _instead(value: str) -> str:
+    """Return the date *value* as it should be written, if day, month and year are clear."""
+    with suppress(TypeError, ValueError):
+        found = re.fullmatch(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})", value.strip())
+        day, month, year = map(int, found.groups()) if found else (0, 0, 0)
+        if found and (found[0].count(".") == 2 or day > 12):  # 5/1 is May in some countries
+            return f": {date(year, month, day)}"
+    return ""
 
 
 def whole(least: int, most: int | None = None) -> Parser:

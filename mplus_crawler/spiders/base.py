@@ -24,6 +24,9 @@ from mplus_crawler.wire.addresses import is_loopback, is_public, origin
 from mplus_crawler.wire.credentials import check_key, fingerprint, without_key
 from mplus_crawler.wire.resolver import trust
 
+# The arguments of every spider, with the parsers of their values.
+ALWAYS: Mapping[str, Parser] = {"fresh": flag, "accept": run_id}
+
 
 class MuseumSpider(Museum):
     """A spider of one museum's API.
@@ -103,13 +106,18 @@ class MuseumSpider(Museum):
         cls.base(settings, policy)
         if cls.keyed:
             check_key(policy, cls.name)
-        allowed = {**cls.allowed_arguments(settings), "fresh": flag, "accept": run_id}
+        allowed = {**cls.allowed_arguments(settings), **ALWAYS}
         return parse_arguments(cls.name, allowed, given)
 
     @classmethod
     @abstractmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
         """Return the spider's arguments by name, each with the parser of its value."""
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return what the spider gives, in a line: the first one of its docstring."""
+        return (cls.__doc__ or "").strip().partition("\n")[0].removesuffix(".")
 
     @classmethod
     def is_private(cls, arguments: Mapping[str, str]) -> bool:

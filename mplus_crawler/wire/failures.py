@@ -26,6 +26,7 @@ from twisted.internet.error import ConnectionRefusedError as RefusedError
 from twisted.internet.error import TimeoutError as ConnectTimeoutError
 from twisted.web._newclient import ParseError
 
+from mplus_crawler import program
 from mplus_crawler.errors import one_line
 from mplus_crawler.wire.addresses import is_loopback
 from mplus_crawler.wire.connection import HeaderTooLargeError
@@ -130,7 +131,7 @@ def _advice(request: Request, proxy: str | None) -> str:
     split = urlsplit(request.url)
     if proxy or not is_loopback(split.hostname or ""):
         return ""
-    return f"; is the sandbox running? Start it with: scrapy sandbox --port {split.port or 80}"
+    return f"; is the sandbox running? Start it with: {program()} sandbox --port {split.port or 80}"
 
 
 async def _describe_tls(request: Request) -> str:

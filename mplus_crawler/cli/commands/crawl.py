@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
 from mplus_crawler.cli import process
+from mplus_crawler.cli.command import name_program
 from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.jobs import Job
@@ -16,12 +18,30 @@ from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.cli.summary import print_summary
+from mplus_crawler.cli.words import the_spider
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
 from mplus_crawler.museum.policies.policy import base_settings
 
 
 class Command(ScrapyCrawl):
     """Run a spider and exit with its verdict: 0 is complete, anything else is not."""
+
+    def syntax(self) -> str:
+        """Return what ``--help`` prints after the command's name."""
+        return "[options] SPIDER"
+
+    def short_desc(self) -> str:
+        """Return the line that ``scrapy -h`` prints."""
+        return "Run a spider; `crawl SPIDER --help` explains its arguments"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add Scrapy's options, and ``--help`` about the spider that is named."""
+        super().add_options(parser)
+        name_program(parser)
+        if {"-h", "--help"} & {*sys.argv}:
+            from mplus_crawler.cli.guide import SpiderHelp
+
+            parser.add_argument("-h", "--help", action=SpiderHelp, settings=self.settings)
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Read the options and prepare the log; exit with one line if that fails."""
@@ -62,14 +82,9 @@ class Command(ScrapyCrawl):
     ) -> tuple[int, dict[str, Any] | None]:
         """Run the spider and print the summary; return the exit code and the certificate."""
         assert self.crawler_process is not None
-        if len(args) != 1:
-            raise UsageError("name one spider: scrapy crawl SPIDER; `scrapy list` prints them")
         assert self.settings is not None
         check_spelling(opts.set, self.settings)
-        name = args[0]
-        loader = self.crawler_process.spider_loader
-        if name not in loader.list():
-            raise UsageError(f"unknown spider {name!r}; known are {', '.join(loader.list())}")
+        name = the_spider(args, self.crawler_process.spider_loader)
         crawler = self._create_crawler(name)
         check_launch(crawler.spidercls, crawler.settings, opts.spargs, opts.set)
         self.crawler_process.crawl(crawler, **opts.spargs)

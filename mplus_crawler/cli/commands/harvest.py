@@ -10,15 +10,16 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
 from mplus_crawler.cli import process
+from mplus_crawler.cli.command import name_program
 from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.cli.summary import SpiderResult, print_results
+from mplus_crawler.cli.words import the_museums
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError, worst
 from mplus_crawler.museum.policies.policy import base_settings
-from mplus_crawler.spiders.base import MuseumSpider
 
 
 class Command(ScrapyCommand):
@@ -34,6 +35,11 @@ class Command(ScrapyCommand):
     def short_desc(self) -> str:
         """Return the line that ``scrapy -h`` prints."""
         return "Harvest whole museums: dmg, mplus, or all"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add Scrapy's options, ``-s`` among them."""
+        super().add_options(parser)
+        name_program(parser)
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Read the options and prepare the log; exit with one line if that fails."""
@@ -56,7 +62,7 @@ class Command(ScrapyCommand):
         assert self.crawler_process is not None
         assert self.settings is not None
         check_spelling(opts.set, self.settings)
-        spiders = self._spiders(args)
+        spiders = the_museums(args, self.crawler_process.spider_loader)
         self._check_feeds(spiders)
         crawlers: dict[str, Crawler] = {}
         results: list[SpiderResult] = []
@@ -89,19 +95,3 @@ class Command(ScrapyCommand):
         for uri in map(str, self.settings.getdict("FEEDS")):
             if len(spiders) > 1 and "%(name)s" not in uri and not uri.startswith("stdout:"):
                 raise UsageError(f"spiders share the feed {uri}: put %(name)s in its path")
-
-    def _spiders(self, args: list[str]) -> list[str]:
-        """Return the names of the spiders of the museums *args*."""
-        assert self.crawler_process is not None
-        loader = self.crawler_process.spider_loader
-        spiders: dict[str, list[str]] = {}
-        for name in loader.list():
-            cls = loader.load(name)
-            if issubclass(cls, MuseumSpider) and cls.in_harvest:
-                spiders.setdefault(cls.museum, []).append(name)
-        if not args or not {*args} <= {*spiders, "all"}:
-            known = ", ".join([*sorted(spiders), "all"])
-            unknown = [arg for arg in args if arg not in (*spiders, "all")]
-            raise UsageError(f"name a museum to harvest: {', not '.join([known, *unknown[:1]])}")
-        requested = spiders if "all" in args else args
-        return [name for museum in dict.fromkeys(requested) for name in spiders[museum]]
