@@ -211,7 +211,10 @@ class PagedSpider(MuseumSpider):
         request = request_of(failure)
         number, size = request.meta["page"], request.meta["size"]
         if not fails_on_record(failure) or self.pager.number is None:
-            self.census.lost_page(f"page {number}: {failure.getErrorMessage()}")
+            reason = failure.getErrorMessage()
+            if number == 1 and reason.endswith(" 404"):
+                reason += f"; is {self.base_url} the address of the API?"
+            self.census.lost_page(f"page {number}: {reason}")
         elif size > 1:
             for part, rows in halves(number, size):
                 yield self.part_request(part, rows)

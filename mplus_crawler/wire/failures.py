@@ -129,7 +129,9 @@ def _unresolved(cause: BaseException, place: str) -> str:
 
 def _advice(request: Request, proxy: str | None) -> str:
     split = urlsplit(request.url)
-    if proxy or not is_loopback(split.hostname or ""):
+    if proxy:
+        return f"; check {split.scheme}_proxy"
+    if not is_loopback(split.hostname or ""):
         return ""
     return f"; is the sandbox running? Start it with: {program()} sandbox --port {split.port or 80}"
 
