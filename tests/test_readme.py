@@ -16,6 +16,7 @@ from typing import IO, cast
 
 import pytest
 
+from mplus_crawler.spiders.meanings import MEANINGS
 from tests import readme_tables
 from tests.command import Shells
 from tests.conftest import ROOT, Scrapy
@@ -204,7 +205,7 @@ def test_tables_are_up_to_date() -> None:
 @pytest.mark.parametrize(
     ("table", "described", "name"),
     [
-        ("arguments", readme_tables.MEANINGS, "koepels"),
+        ("arguments", MEANINGS, "koepels"),
         ("settings", readme_tables.SETTINGS, "RATE_SHARE"),
         ("exit_codes", readme_tables.EXIT_CODES, 10),
     ],
