@@ -25,6 +25,7 @@ RESUME_MAX_AGE = os.environ.get("RESUME_MAX_AGE", "86400")
 HARVEST_STATE_DIR = os.environ.get("HARVEST_STATE_DIR")
 MAX_REJECT_SHARE = os.environ.get("MAX_REJECT_SHARE", "0.01")
 MAX_DELETE_SHARE = os.environ.get("MAX_DELETE_SHARE", "0.02")
+RECORD = os.environ.get("RECORD")  # 0 or 1; unset, spreadsheets only leave the column out
 CONTACT_URL = os.environ.get("CONTACT_URL", "https://example.org/mplus_crawler")
 
 # Lets museums see who sends the requests. Spiders rebuild it from CONTACT_URL, which -s may set.
@@ -111,6 +112,8 @@ FEED_EXPORTERS_BASE = {
     ),
     "csv": "mplus_crawler.feeds.exporters.CsvExporter",
     "json": "mplus_crawler.feeds.exporters.JsonExporter",
+    **dict.fromkeys(("parquet", "sqlite"), "mplus_crawler.feeds.exporters.TableExporter"),
+    "xlsx": "mplus_crawler.feeds.exporters.SpreadsheetExporter",
     **dict.fromkeys(("marshal", "pickle")),  # reading such files runs code
     "xml": None,  # names such as "@id" cannot be elements
 }

@@ -60,6 +60,11 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     ),
     "LOOKAHEAD": ("maximum number of pages requested at the same time", None),
     "MAX_REJECT_SHARE": ("share of records that may be rejected or unreadable, 0 to 1", None),
+    "RECORD": (
+        "0 leaves the column `record` out of feeds given by `-o` and `-O`, 1 keeps it; "
+        "snapshots always have it",
+        "1; 0 for spreadsheets",
+    ),
     "MAX_DELETE_SHARE": (
         "share of a snapshot's records that may be gone from the next one; beyond it, the new one "
         "is held back (exit 15)",

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import resource
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from scrapy.utils.test import get_crawler
 
+from mplus_crawler.census import Census, Verdict
+from mplus_crawler.feeds.conversion import convert
+from mplus_crawler.feeds.feed import Feed
+from mplus_crawler.records.items import ITEM_CLASSES
+from mplus_crawler.records.tables.columns import columns_of
+from mplus_crawler.records.tables.table import FORMATS, Table
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.storage.staging import (
+    StagedFile,
+    claim,
+    hidden,
+    release,
+    scratch_folder,
+    sweep,
+)
 from tests.conftest import Crawl, Scrapy, limit
 
 UNLIMITED = limit(1_000_000, 1)
@@ -39,6 +56,47 @@ def test_a_full_disk_costs_neither_snapshot_nor_harvest(
     again = scrapy.crawl("objects")
     assert again.code == 0, again.err
     assert again.certificate["verdict"] == "complete"
+
+
+# xlsxwriter leaves its files to the garbage collector when one cannot be written.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_disk_that_fills_while_a_table_is_made_leaves_none(tmp_path: Path, name: str) -> None:
+    columns = columns_of(ITEM_CLASSES["object"].jsonschema)
+    target = tmp_path / f"a.{name}"
+    target.write_bytes(b"former")
+    staged = StagedFile(target, lambda error: census.end(Verdict.UNDELIVERED, str(error)))
+    staged.write(b'{"id": "1", "label": "a"}\n')
+    staged.finish()
+    feed = Feed(str(target), name, 1, str(target), staged, columns, table=Table(name, columns))
+    census = Census(get_crawler())
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    try:
+        convert([feed], census)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert census.verdict()[0] is Verdict.UNDELIVERED
+    assert not staged.whole
+    staged.discard()
+    gc.collect()
+    assert list(tmp_path.iterdir()) == [target]
+    assert target.read_bytes() == b"former"
+
+
+def test_a_killed_process_leaves_no_scratch(tmp_path: Path) -> None:
+    part = hidden(tmp_path / "a.sqlite")
+    assert claim(part)
+    with scratch_folder(part) as scratch:
+        (scratch / "half").write_bytes(b"x")
+        sweep(tmp_path)
+        assert (scratch / "half").exists()
+        left = scratch.with_name(scratch.name.replace("a.", "b."))
+        shutil.copytree(scratch, left)
+        sweep(tmp_path)
+        assert not left.exists()
+    release(part)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("where", ["HARVEST_DIR", "HARVEST_STATE_DIR", "feed"])

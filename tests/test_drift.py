@@ -172,6 +172,7 @@ def test_what_vanishes_is_taken_out_of_every_kind_of_feed(
     assert crawl_moving(scrapy, sandbox, *appended, "-a", "limit=1").code == 0
     former = (tmp_path / "old.csv").read_bytes()
     sandbox.fault("delete:path=objects,at=5,nth=4")
+    tables = ("a.parquet", "a.xlsx", "a.sqlite")
     plugins = {"a.jsonl.gz": "GzipPlugin", "a.csv.xz": "LZMAPlugin", "a.json.bz2": "Bz2Plugin"}
     feeds: dict[str, Any] = {
         str(tmp_path / name): {
@@ -183,7 +184,7 @@ def test_what_vanishes_is_taken_out_of_every_kind_of_feed(
                 else {}
             ),
         }
-        for name in ("a.jsonl", "a.csv", "a.json", "old.csv", *plugins)
+        for name in ("a.jsonl", "a.csv", "a.json", "old.csv", *tables, *plugins)
     }
     crawl = crawl_moving(scrapy, sandbox, "-s", f"FEEDS={json.dumps(feeds)}")
     assert crawl.code == 0, crawl.err
@@ -195,6 +196,9 @@ def test_what_vanishes_is_taken_out_of_every_kind_of_feed(
     array = [record["id"] for record in json.loads((tmp_path / "a.json").read_text())]
     assert lines == rows == array
     assert gone not in lines
+    verified = scrapy.run("verify", *(str(tmp_path / name) for name in tables))
+    assert verified.returncode == 0, verified.stdout
+    assert verified.stdout.count(f"{len(lines)} records, as certified") == 3
     assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()) == text
     assert lzma.decompress((tmp_path / "a.csv.xz").read_bytes()) == table
     assert json.loads(bz2.decompress((tmp_path / "a.json.bz2").read_bytes())) == json.loads(

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from hypothesis import strategies as st
 from scrapy.settings import Settings
 from scrapy.utils.project import get_project_settings
 
-from mplus_crawler.cli.preflight import check_harvest_dir
+from mplus_crawler.cli.preflight import check_harvest_dir, check_values
 from mplus_crawler.errors import UsageError
-from mplus_crawler.feeds.checks import check_feeds, check_text
+from mplus_crawler.feeds.checks import check_feeds, check_output, check_text
 from mplus_crawler.feeds.exporters import CsvExporter
 from mplus_crawler.records.batch import Records
 from mplus_crawler.sandbox.app import Sandbox
@@ -47,6 +48,48 @@ def refusal(given: Settings) -> str:
 def test_a_format_that_is_not_written_is_refused_with_those_that_are(name: str) -> None:
     said = refusal(settings(name))
     assert ".jsonl, .csv, .json" in said
+
+
+@pytest.mark.parametrize("output", ["x.xml", "x.parquett", "x", "csv", "a.b:xml", "x:"])
+def test_an_output_of_another_format_is_refused(output: str) -> None:
+    with pytest.raises(UsageError, match=f"{output} has an unsupported format.*sqlite"):
+        check_output(output, get_project_settings())
+    for good in ("x.jsonl", "-:csv", "s3://b/x.parquet", "x:y.xlsx", "x.y:sqlite"):
+        check_output(good, get_project_settings())
+
+
+@pytest.mark.parametrize(
+    ("uri", "options", "words"),
+    [
+        ("stdout:", {"format": "parquet"}, "parquet cannot go to standard output"),
+        ("x.xlsx", {"postprocessing": ["a.Plugin"]}, "cannot be compressed"),
+        ("x.sqlite", {"fields": ["label"]}, "needs the column id"),
+        ("x.sqlite", {"fields": {"id": "no"}}, "needs the column id"),
+        ("x.parquet", {"fields": {"id": "a", "label": "A"}}, "have one name"),
+    ],
+)
+def test_a_table_that_cannot_be_written_is_refused(
+    uri: str, options: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(settings(uri, **options))
+
+
+@pytest.mark.parametrize("name", ["parquet", "xlsx"])
+def test_a_format_whose_package_is_missing_names_the_extra(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("pyarrow", "xlsxwriter"):
+        monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    assert f"pip install 'mplus-crawler[{name}]'" in refusal(settings(f"x.{name}"))
+    check_feeds(settings("x.sqlite"), "objects", COLUMNS)
+
+
+@pytest.mark.parametrize("value", ["", "no", "2", "True"])
+def test_the_setting_record_is_0_or_1(value: str) -> None:
+    given = get_project_settings()
+    given.set("RECORD", value)
+    with pytest.raises(UsageError, match=r"RECORD=.* must be 0 or 1"):
+        check_values(given)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "utf-16", "nonsense", "rot13"])

@@ -318,7 +318,9 @@ def test_part_of_a_source(
 COMMANDS: list[tuple[Sequence[str], dict[str, str], int, str]] = [
     (("-s", "HTTPCACHE_ENABLED=1"), {}, 0, "HTTPCACHE_ENABLED is ignored"),
     (("-s", "JOBDIR=x"), {}, 0, "JOBDIR is ignored"),
-    (("-O", "x.xml"), {}, 2, "Unrecognized output format 'xml'"),
+    (("-O", "x.xml"), {}, 2, "must end in one of .jsonl, .csv, .json, .parquet, .xlsx, .sqlite"),
+    (("-o", "x.parquett"), {}, 2, "x.parquett has an unsupported format"),
+    (("-o", "FOLDER/open.jsonl:parquet"), {}, 2, "only JSON lines and CSV can be appended to"),
     (("-s", "FEED_URI=x", "-s", "FEED_FORMAT=xml"), {}, 2, "use -O FILE or FEEDS"),
     (("-o", "FOLDER/open.jsonl"), {}, 2, "last line is open"),
     (("-o", "FOLDER/mark.jsonl"), {}, 2, "byte order mark"),

@@ -83,10 +83,10 @@ def test_nothing_but_a_whole_complete_harvest_touches_a_snapshot(
         assert scrapy.crawl("objects", *arguments).code == 0
         check(named("objects.selection", *WHOLE))
     assert scrapy.crawl("objects", "-O", str(out / "three.csv"), "-a", "limit=3").code == 0
-    assert set(published(out)) == named("three", "csv", *WHOLE[1:])
+    assert set(published(out)) == named("three", "csv", "schema.json", *WHOLE[1:])
     for place in ("-:jsonlines", str(data / "objects.csv")):
         assert scrapy.crawl("objects", "-O", place, "-a", "limit=3").code == 0
-    check({"objects.csv"})
+    check({"objects.csv", "objects.schema.json"})
     runs = published(data / "runs")
     assert len([name for name in runs if name.endswith(".certificate.json")]) == 7
     assert len([name for name in runs if name.endswith(".rejected.jsonl")]) == 2
@@ -101,6 +101,7 @@ def test_nothing_but_a_whole_complete_harvest_touches_a_snapshot(
         ("agents", "-O", str(data / "objects.jsonl")),
         ("objects", "-O", str(data / "x.certificate.json")),
         ("objects", "-O", str(out / "x.rejected.jsonl")),
+        ("objects", "-O", f"{out / 'x.schema.json'}"),
     ):
         assert scrapy.crawl(*refused).code == 2
         check(set())
@@ -113,7 +114,7 @@ def test_nothing_but_a_whole_complete_harvest_touches_a_snapshot(
         assert scrapy.crawl("objects", "-a", given).code == 10
         check(named(stem, *WHOLE))
     assert scrapy.crawl("objects", "-O", str(out / "three.csv")).code == 10
-    assert named("three.incomplete", "csv", *WHOLE[1:]) < set(published(out))
+    assert named("three.incomplete", "csv", "schema.json", *WHOLE[1:]) < set(published(out))
     check(set())
 
     sandbox.clear()

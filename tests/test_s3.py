@@ -84,6 +84,8 @@ def test_two_feeds_of_one_name_do_not_get_into_each_others_way(
     feeds = {
         "s3://harvest/all/x.jsonl": options,
         "s3://harvest/ids/x.jsonl": {**options, "fields": ["id"]},
+        "s3://harvest/all/x.sqlite": {"format": "sqlite"},
+        "s3://harvest/all/x.csv": {"format": "csv"},
     }
     crawl = scrapy.crawl("objects", "-s", f"FEEDS={json.dumps(feeds)}")
     assert crawl.code == 0, crawl.err
@@ -93,6 +95,8 @@ def test_two_feeds_of_one_name_do_not_get_into_each_others_way(
     )
     assert [{"id": record["id"]} for record in whole] == ids
     assert len(ids) == 10
+    assert names(bucket / "all") == ["x.csv", "x.jsonl", "x.schema.json", "x.sqlite"]
+    assert (bucket / "all" / "x.sqlite").read_bytes().startswith(b"SQLite format 3")
 
 
 def test_a_whole_harvest_goes_there_and_an_incomplete_one_leaves_the_snapshot(

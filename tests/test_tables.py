@@ -221,7 +221,7 @@ def test_a_table_schema_describes_the_columns_of_a_csv() -> None:
             "constraints": {"required": True},
         },
         {"name": "makers", "type": "list", "delimiter": " | "},
-        {"name": "seconds", "type": "list", "delimiter": " | ", "itemType": "integer"},
+        {"name": "seconds", "type": "array"},
         {"name": "people", "type": "array"},
         {"name": "extra", "type": "string"},
     ]

@@ -115,6 +115,8 @@ def check_values(settings: BaseSettings) -> None:
             settings.getbool(name)
         except ValueError:
             raise UsageError(f"{name}={settings[name]} must be True or False") from None
+    if settings["RECORD"] not in (None, "0", "1"):
+        raise UsageError(f"RECORD={settings['RECORD']} must be 0 or 1")
 
 
 def check_harvest_dir(settings: BaseSettings) -> None:

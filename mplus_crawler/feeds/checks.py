@@ -14,14 +14,18 @@ from urllib.parse import urlsplit
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.feeds.columns import chosen
 from mplus_crawler.feeds.names import CERTIFICATE, INCOMPLETE, in_state
 from mplus_crawler.protocols.source import parse
 from mplus_crawler.records.reader import JSON_LINES, compression, csv_head, decompressed
+from mplus_crawler.records.tables.columns import KEY
+from mplus_crawler.records.tables.table import FORMATS as TABLES
+from mplus_crawler.records.tables.table import SPREADSHEET, SQLITE, check_installed
 from mplus_crawler.storage.destination import check_s3, destination, locate
 from mplus_crawler.storage.folders import in_s3, local_path, state_folder, try_folder
 from mplus_crawler.storage.staging import hidden
 
-FORMATS = (".jsonl", ".csv", ".json")
+ENDINGS = ", ".join(f".{name}" for name in ("jsonl", "csv", "json", *TABLES))
 _ENCODINGS = ("utf-8", "utf-8-sig")
 # The longest suffix that is added to a name: an incomplete harvest's certificate.
 _LONGEST_ENDING = in_state(CERTIFICATE, INCOMPLETE)
@@ -85,6 +89,8 @@ def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> 
         raise UsageError("FEED_URI and FEED_FORMAT are not supported; use -O FILE or FEEDS")
     for feed in feed_targets(settings, spider):
         _check_format(feed, settings)
+        if feed.options["format"] in TABLES:
+            _check_table(feed, settings, columns)
         if in_s3(feed.uri):
             check_s3(feed.uri)
             if feed.uri.endswith("/"):
@@ -102,6 +108,16 @@ def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> 
         if file in files:
             raise UsageError(f"the feed {feed.uri} is the same file as another")
         files.add(file)
+
+
+def check_output(output: str, settings: BaseSettings) -> None:
+    """Raise :class:`UsageError` if *output*, given by ``-o`` or ``-O``, has no known format."""
+    formats = _formats(settings)
+    before, _, named = output.rpartition(":")
+    if not (before and named in formats) and Path(output).suffix[1:] not in formats:
+        raise UsageError(
+            f"{output} has an unsupported format; its name must end in one of {ENDINGS}"
+        )
 
 
 def check_places(settings: BaseSettings, spider: str) -> None:
@@ -143,12 +159,14 @@ def check_text(what: str, text: str) -> None:
         raise UsageError(f"{what} {text!r} contains a NUL character")
 
 
+def _formats(settings: BaseSettings) -> set[str]:
+    return {name for name, used in settings.getwithbase("FEED_EXPORTERS").items() if used}
+
+
 def _check_format(feed: FeedTarget, settings: BaseSettings) -> None:
-    formats = {n for n, exporter in settings.getwithbase("FEED_EXPORTERS").items() if exporter}
-    if feed.options.get("format") not in formats:
+    if feed.options.get("format") not in _formats(settings):
         raise UsageError(
-            f"the feed {feed.uri} has an unsupported format; "
-            f"its name must end in one of {', '.join(FORMATS)}"
+            f"the feed {feed.uri} has an unsupported format; its name must end in one of {ENDINGS}"
         )
     encoding = feed.options.get("encoding") or settings.get("FEED_EXPORT_ENCODING") or "utf-8"
     try:
@@ -160,6 +178,21 @@ def _check_format(feed: FeedTarget, settings: BaseSettings) -> None:
             f"the encoding {encoding} cannot represent every text; use utf-8, "
             "or utf-8-sig (CSV for Excel)"
         )
+
+
+def _check_table(feed: FeedTarget, settings: BaseSettings, columns: Sequence[str]) -> None:
+    """Raise :class:`UsageError` if *feed*, a table, cannot be written."""
+    format_ = feed.options["format"]
+    check_installed(format_)
+    if feed.uri.startswith("stdout:"):
+        raise UsageError(f"{format_} cannot go to standard output; write it to a file with -O")
+    if feed.options.get("postprocessing"):
+        raise UsageError(f"the feed {feed.uri} cannot be compressed: {format_} files are not lines")
+    heads = _columns(feed, settings, columns)
+    if format_ == SQLITE and KEY not in heads:
+        raise UsageError(f"the feed {feed.uri} needs the column {KEY}, the key of its tables")
+    if len({head.lower() for head in heads}) < len(heads):
+        raise UsageError(f"two columns of the feed {feed.uri} have one name")
 
 
 def _check_file(path: Path) -> Path:
@@ -194,9 +227,10 @@ def _longest_name(file: Path) -> int:
 
 
 def _columns(feed: FeedTarget, settings: BaseSettings, columns: Sequence[str]) -> list[str]:
+    """Return the names of the columns of *feed*."""
     fields = feed.options.get("fields") or settings.getdictorlist("FEED_EXPORT_FIELDS")
-    names = fields.values() if isinstance(fields, Mapping) else fields
-    return list(names or columns)
+    record = feed.options["format"] != SPREADSHEET
+    return list(chosen(settings, fields, columns, record=record).values())
 
 
 def _check_append(feed: FeedTarget, file: IO[bytes], columns: list[str]) -> None:

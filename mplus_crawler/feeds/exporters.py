@@ -1,30 +1,53 @@
-"""Exporters: JSON lines, JSON, and CSV that is safe in spreadsheets."""
+"""Exporters: JSON lines, JSON, CSV that is safe in spreadsheets, and tables."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Self, cast
 
+from scrapy.crawler import Crawler
 from scrapy.exporters import BaseItemExporter, CsvItemExporter
 
+from mplus_crawler.feeds.columns import chosen
 from mplus_crawler.feeds.order import Order
-from mplus_crawler.records.batch import SEVERAL, Records, json_line
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.records.batch import Records, json_line
+from mplus_crawler.records.items import ITEM_CLASSES
+from mplus_crawler.records.tables.columns import Column, columns_of
+from mplus_crawler.records.tables.csv_cells import csv_cell
 
 if TYPE_CHECKING:
     from io import BytesIO
 
-# How a formula begins, in full width too (OWASP, CSV injection).
-_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-# Control characters but tab and line breaks: C0, DEL, C1.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-
 
 class Unpacking:
-    """Mixin for an item exporter: exports the rows of :class:`Records`, and counts them."""
+    """Mixin for an item exporter: exports the rows of :class:`Records`, and counts them.
 
+    :attr:`columns` are those of the feed; :attr:`is_chosen`: it lacks or renames some.
+    """
+
+    has_record: ClassVar[bool] = True  # the column `record`, where the setting RECORD is not set
     records = 0
+    columns: Sequence[Column] = ()
+    is_chosen = False
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, file: IO[bytes], **kwargs: Any) -> Self:
+        """Return the exporter of a feed with the columns that its options choose."""
+        schema = ITEM_CLASSES[Museum.of(crawler).kind].jsonschema
+        every = list(schema["properties"])
+        fields = kwargs.pop("fields_to_export", None)
+        heads = chosen(crawler.settings, fields, every, record=cls.has_record)
+        is_chosen = list(heads.items()) != [(name, name) for name in every]
+        make: Any = cls  # the exporter that comes after takes the arguments
+        exporter: Self = make(file, fields_to_export=heads if is_chosen else None, **kwargs)
+        exporter.is_chosen = is_chosen
+        exporter.columns = [
+            replace(column, name=heads[column.name] or column.name)
+            for column in columns_of(schema, heads)
+        ]
+        return exporter
 
     def export_item(self, item: Records) -> None:
         """Export each row of *item*."""
@@ -67,10 +90,7 @@ class JsonLinesExporter(Unpacking, BaseItemExporter):
 
 
 class CsvExporter(Unpacking, CsvItemExporter):
-    """One row per record: lists joined by ``" | "``, the source record as JSON, no formulas.
-
-    Control characters are escaped in JSON and dropped from texts.
-    """
+    """One row per record, with cells that no spreadsheet runs as formulas."""
 
     def __init__(self, file: IO[bytes], **kwargs: Any) -> None:
         # A compressed feed is written through a manager of Scrapy's.
@@ -81,11 +101,7 @@ class CsvExporter(Unpacking, CsvItemExporter):
 
     def serialize_field(self, field: Any, name: str, value: Any) -> Any:
         """The cell for *value*."""
-        if isinstance(value, list) and all(isinstance(part, str) for part in value):
-            value = SEVERAL.join(value)
-        elif isinstance(value, list | dict):
-            return _CONTROL.sub(_escaped, json_line(value).decode().rstrip())
-        return harmless(_CONTROL.sub("", value)) if isinstance(value, str) else value
+        return csv_cell(value)
 
 
 class JsonExporter(JsonLinesExporter):
@@ -105,13 +121,11 @@ class JsonExporter(JsonLinesExporter):
         self._file.write(b"\n]\n" if self.records else b"[]\n")
 
 
-def _escaped(character: re.Match[str]) -> str:
-    """The character as JSON may spell it."""
-    return f"\\u{ord(character[0]):04x}"
+class TableExporter(JsonLinesExporter):
+    """JSON lines, which :mod:`.conversion` makes a table of when the harvest has ended."""
 
 
-def harmless(cell: str) -> str:
-    """Return *cell*, after an apostrophe where a spreadsheet would run it as a formula."""
-    if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
-        return f"'{cell}"
-    return cell
+class SpreadsheetExporter(TableExporter):
+    """The same for a spreadsheet, whose cells are too small for whole records."""
+
+    has_record = False

@@ -15,6 +15,8 @@ from mplus_crawler.census import Census, Verdict
 from mplus_crawler.feeds.names import in_state
 from mplus_crawler.feeds.order import Order
 from mplus_crawler.feeds.withdrawal import without
+from mplus_crawler.records.tables.columns import Column
+from mplus_crawler.records.tables.table import Table
 from mplus_crawler.storage.staging import StagedFile
 
 Change = Callable[[IO[bytes], int], Iterable[bytes]]
@@ -29,11 +31,22 @@ class Feed:
     items: int
     template: str
     file: StagedFile | None
+    columns: Sequence[Column] = ()
+    is_chosen: bool = False  # it lacks columns, or renames some
     order: Order | None = None
+    table: Table | None = None  # what it becomes at the end
+
+    @property
+    def written(self) -> str:
+        """The format in which it is written at first."""
+        return "jsonlines" if self.table else self.format
 
     def entry(self, state: str) -> dict[str, Any]:
         """Return its entry in the certificate of a run that ended in *state*."""
-        entry = {"uri": self.uri, "format": self.format, "items": self.items}
+        entry: dict[str, Any] = {"uri": self.uri, "format": self.format, "items": self.items}
+        if self.is_chosen:
+            entry["columns"] = [column.name for column in self.columns]
+        entry |= self.table.losses() if self.table else {}
         return entry | file_entry(self.file, state)
 
 
@@ -76,7 +89,7 @@ def arrange(feeds: Sequence[Feed], census: Census) -> None:
         if feed.order is not None and (gone or not feed.order.sorted):
             _rewrite(feed, partial(feed.order.lines, gone), census)
         elif gone:
-            _rewrite(feed, partial(without, gone, feed.format), census)
+            _rewrite(feed, partial(without, gone, feed.written), census)
 
 
 def _rewrite(feed: Feed, change: Change, census: Census) -> None:

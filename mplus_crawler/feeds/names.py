@@ -6,7 +6,8 @@ run                            files
 whole                          ``<spider>.jsonl``, ``.certificate.json``, ``.rejected.jsonl``
 selection                      ``<spider>.selection.*``
 single records, images         ``<spider>.*``
-``-o``, ``-O`` or ``FEEDS``    the feeds; the other two with the first local feed's stem
+``-o``, ``-O`` or ``FEEDS``    the feeds; the other two with the first local feed's stem; a CSV
+                               also has ``<stem>.schema.json``, its Table Schema
 the same, no file on a disk    the feeds; the other two are in ``runs/``
 incomplete, held back          ``<stem>.incomplete.*``, ``<stem>.held.*``
 =============================  ===============================================================
@@ -28,6 +29,7 @@ from mplus_crawler.storage.destination import Destination, Folder, destination
 from mplus_crawler.storage.folders import in_s3, local_path
 
 CERTIFICATE, REJECTED = ".certificate.json", ".rejected.jsonl"
+TABLE_SCHEMA = ".schema.json"
 ATTRIBUTION = "ATTRIBUTION.md"
 RUNS = "runs"
 INCOMPLETE, HELD = "incomplete", "held"
@@ -36,7 +38,8 @@ UNPUBLISHED = (INCOMPLETE, HELD)
 
 def in_state(name: str, state: str) -> str:
     """*name* of a file whose run ended in *state*, such as ``incomplete``; empty: complete."""
-    ending = next((e for e in (CERTIFICATE, REJECTED) if name.endswith(e)), Path(name).suffix)
+    own = (CERTIFICATE, REJECTED, TABLE_SCHEMA)
+    ending = next((e for e in own if name.endswith(e)), Path(name).suffix)
     return f"{name.removesuffix(ending)}.{state}{ending}" if state else name
 
 
@@ -109,8 +112,10 @@ def shares_snapshot(settings: BaseSettings, museum: Museum | type[Museum], feed:
 def check_names(settings: BaseSettings, museum: type[Museum]) -> None:
     """Raise :class:`UsageError` for a feed that would replace a snapshot or a certificate."""
     for uri, path in () if own_feed(settings) else local_feeds(settings, museum.name):
-        if path.name.endswith((CERTIFICATE, REJECTED)):
-            raise UsageError(f"the feed {uri} has the name of a certificate or a rejected file")
+        if path.name.endswith((CERTIFICATE, REJECTED, TABLE_SCHEMA)):
+            raise UsageError(
+                f"the feed {uri} has the name of a certificate, a rejected file or a schema"
+            )
         if path.suffix == ".jsonl" and shares_snapshot(settings, museum, path):
             raise UsageError(
                 f"the feed {uri} has the name of a snapshot, which only a harvest without "

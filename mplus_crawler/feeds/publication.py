@@ -14,7 +14,6 @@ from typing import Any, Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedSlot
-from scrapy.extensions.postprocessing import PostProcessingManager
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.feeds.appending import Appends
@@ -25,7 +24,7 @@ from mplus_crawler.feeds.certificate import (
     is_over,
     judgement,
 )
-from mplus_crawler.feeds.exporters import JsonLinesExporter, Unpacking
+from mplus_crawler.feeds.conversion import convert, feed_of, table_schemas
 from mplus_crawler.feeds.feed import Feed, arrange, compare, file_entry, target_of
 from mplus_crawler.feeds.former import Former
 from mplus_crawler.feeds.names import (
@@ -34,6 +33,7 @@ from mplus_crawler.feeds.names import (
     HELD,
     INCOMPLETE,
     REJECTED,
+    TABLE_SCHEMA,
     UNPUBLISHED,
     RunFiles,
     in_state,
@@ -45,7 +45,7 @@ from mplus_crawler.museum.components import Extension
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.responses.ledger import Ledger
-from mplus_crawler.storage.destination import Folder
+from mplus_crawler.storage.destination import Destination, Folder, locate
 from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.staging import StagedFile
 from mplus_crawler.verification import sealed
@@ -154,6 +154,7 @@ class Publication(Extension):
         """Name the files by the verdict, with their certificate, and close the ledger."""
         compare(self._feeds, self._crawler)
         arrange(self._feeds, self._census)
+        convert(self._feeds, self._census)
         self._former = Former.of(self._run, self._files.folder, self._files.stem)
         if self._rejected is not None:
             self._rejected.finish()
@@ -228,18 +229,20 @@ class Publication(Extension):
         with publishing(self._crawler.settings):
             if self._files.stem != self._runs.stem:
                 name = f"{self._files.stem}{CERTIFICATE}"
-                files.append(self._write(name, sealed(certificate)))
+                files.append(self._write(self._files.folder, name, sealed(certificate)))
+            for uri, schema in table_schemas(self._feeds).items():
+                files.append(self._write(*locate(uri, self._state_copy.path), schema))
             steps = [Step(file, target_of(file, self._state)) for file in files]
             if certificate["snapshot"]:
                 text = attribution_with(certificate, self._files.folder)
-                file = self._write(ATTRIBUTION, text.encode())
+                file = self._write(self._files.folder, ATTRIBUTION, text.encode())
                 steps.append(Step(file, file.target))
             self._commit(steps)
 
-    def _write(self, name: str, content: bytes) -> StagedFile:
-        """Stage *content*, whole, as *name* beside the rejected file; raises OSError."""
+    def _write(self, folder: Destination, name: str, content: bytes) -> StagedFile:
+        """Stage *content*, whole, as *name* in *folder*; raises OSError."""
         errors: list[OSError] = []
-        file = self._files.folder.stage(name, errors.append)
+        file = folder.stage(name, errors.append)
         file.private = True  # a file of our own: the process decides who may read it
         self._written.append(file)
         file.write(content)
@@ -268,8 +271,8 @@ class Publication(Extension):
             self._state_copy.remove(self._incomplete)
 
     def _naming(self, file: StagedFile, target: Path) -> AbstractContextManager[None]:
-        named = file.target.name == ATTRIBUTION  # no content of the museum's
-        return nullcontext() if named else self.booking.naming(file, target)
+        is_ours = file.target.name == ATTRIBUTION or file.target.name.endswith(TABLE_SCHEMA)
+        return nullcontext() if is_ours else self.booking.naming(file, target)
 
     def _undelivered(self, error: OSError) -> None:
         """Keep what was not published, and end the harvest with that *error*."""
@@ -310,15 +313,10 @@ class Publication(Extension):
         self.booking.kept(file)
 
     def _feed_closed(self, slot: FeedSlot) -> None:
-        # A compressed feed is written through Scrapy's PostProcessingManager.
-        file = slot.file.file if isinstance(slot.file, PostProcessingManager) else slot.file
-        file = file if isinstance(file, StagedFile) else None
-        exporter = slot.exporter
-        records = exporter.records if isinstance(exporter, Unpacking) else 0
-        order = exporter.order if isinstance(exporter, JsonLinesExporter) else None
-        if file is None:
+        feed = feed_of(slot)
+        if feed.file is None:
             self._book_stream()
-        self._feeds.append(Feed(slot.uri, slot.format, records, slot.uri_template, file, order))
+        self._feeds.append(feed)
 
     def _book_stream(self) -> None:
         try:

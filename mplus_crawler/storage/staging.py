@@ -14,8 +14,8 @@ import platform
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOST = platform.node()
 _DAY = 86_400  # seconds
+_SCRATCH = "-scratch.part"
 _TRIES, _PAUSE = 5, 0.05  # seconds; a sweep holds a lock for less
 
 # By hidden file, the descriptor that holds this process's lock of it.
@@ -248,12 +249,32 @@ def write_whole(target: Path, content: bytes) -> None:
         file.discard()
 
 
+@contextmanager
+def scratch_folder(part: Path) -> Iterator[Path]:
+    """Yield an empty folder beside the hidden file *part*, which this process has claimed.
+
+    It is for files that a library needs while it writes, and is removed at the end. Raises
+    OSError.
+    """
+    folder = part.with_name(part.name.removesuffix(".part") + _SCRATCH)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def sweep(folder: Path) -> None:
-    """Remove the hidden files that killed processes have left right in *folder*."""
+    """Remove hidden files and scratch folders that killed processes have left in *folder*."""
     for part in folder.glob(".*.harvest*.part"):
         with suppress(OSError):
             if part not in _claims and part.is_file() and not part.is_symlink():
                 _remove_if_free(part)
+    for scratch in folder.glob(f".*.harvest{_SCRATCH}"):
+        owner = scratch.with_name(scratch.name.removesuffix(_SCRATCH) + ".part")
+        if scratch.is_dir() and not owner.exists():
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _remove_if_free(part: Path) -> None:

@@ -22,8 +22,16 @@ class _Schema:
         rules = schema["properties"]
         self.columns = {name for name in rules if kind in rules[name].get("kinds", [kind])}
         self.volatile = {name for name in rules if rules[name].get("volatile")}
-        self._schema = schema
+        self._schema, self._kind = schema, kind
         self._fast = jsonschema_rs.Draft7Validator(schema, validate_formats=True, offline=True)
+        self._chosen: dict[frozenset[str], _Schema] = {}
+
+    def of(self, chosen: frozenset[str]) -> _Schema:
+        """Return the schema of rows that have only the columns *chosen*."""
+        if chosen not in self._chosen:
+            required = [name for name in self._schema["required"] if name in chosen]
+            self._chosen[chosen] = _Schema({**self._schema, "required": required}, self._kind)
+        return self._chosen[chosen]
 
     def faults(self, row: dict[str, Any]) -> Iterator[str]:
         if self._fast.is_valid(row):
@@ -37,12 +45,21 @@ class _Schema:
                 yield _line(error.instance_path, error.message)
 
 
-def schema_faults(row: dict[str, Any]) -> Iterator[str]:
-    """Yield the errors of *row* by the schema of its kind."""
+def schema_faults(row: dict[str, Any], chosen: frozenset[str] | None = None) -> Iterator[str]:
+    """Yield the errors of *row* by the schema of its kind.
+
+    *chosen* are the columns of a feed that does not have all; one that has columns under other
+    names is not checked.
+    """
     schema = _schema_of(row)
     if schema is None:
-        yield f"kind: no schema for {str(row.get('kind'))!r:.50}"
+        if chosen is None or "kind" in chosen:
+            yield f"kind: no schema for {str(row.get('kind'))!r:.50}"
         return
+    if chosen is not None:
+        if not chosen <= schema.columns:
+            return
+        schema = schema.of(chosen)
     try:
         yield from schema.faults(row)
     except (ValueError, RecursionError) as error:

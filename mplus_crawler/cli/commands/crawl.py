@@ -20,6 +20,7 @@ from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.cli.summary import print_summary
 from mplus_crawler.cli.words import the_spider
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
+from mplus_crawler.feeds.checks import check_output
 from mplus_crawler.museum.policies.policy import base_settings
 
 
@@ -49,6 +50,8 @@ class Command(ScrapyCrawl):
         arguments = dict(pair.partition("=")[::2] for pair in opts.spargs)
         end_with(StoppedError("interrupted before the first request"))
         try:
+            for output in (*(opts.output or ()), *(opts.overwrite_output or ())):
+                check_output(output, self.settings)
             super().process_options(args, opts)
             expand_home(self.settings)
             process.prepare_log(self.settings)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+KEY = "id"
 # By JSON Schema type; what has another type, or several, is kept as JSON text.
 _KINDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
 

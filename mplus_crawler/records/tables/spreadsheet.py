@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import xlsxwriter
+from xlsxwriter.exceptions import XlsxWriterException
 
 from mplus_crawler.records.batch import SEVERAL
 from mplus_crawler.records.tables.columns import Column
@@ -40,7 +41,19 @@ def write_spreadsheet(
     under the column's name. Raises OSError.
     """
     path = scratch / "records.xlsx"
-    options = {"constant_memory": True, "tmpdir": str(scratch)}
+    try:
+        _write(path, columns, batches, cut)
+    except XlsxWriterException as error:
+        raise OSError(str(error)) from error
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def _write(
+    path: Path, columns: Sequence[Column], batches: Iterable[Sequence[Cells]], cut: Counter[str]
+) -> None:
+    options = {"constant_memory": True, "tmpdir": str(path.parent)}
     with xlsxwriter.Workbook(path, options) as workbook:
         workbook.set_properties({"created": _CREATED})
         names = [column.name for column in columns]
@@ -55,9 +68,6 @@ def write_spreadsheet(
         for column in columns:
             sheet.append([column.name, _type(column), column.description])
         sheet.finish()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
 
 
 class _Sheet:

@@ -8,10 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from mplus_crawler.records.tables.columns import Column
+from mplus_crawler.records.tables.columns import KEY, Column
 from mplus_crawler.records.tables.rows import Cells
 
-KEY = "id"
 _TYPES = {
     "text": "TEXT",
     "integer": "INTEGER",

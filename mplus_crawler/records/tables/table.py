@@ -43,6 +43,12 @@ class Table:
         """The values that were left out, by column."""
         return self._reader.unfit
 
+    def losses(self) -> dict[str, int]:
+        """Return how many texts were cut, in a format that cuts any, and how many values left."""
+        cut = {"cut": self.cut.total()} if self.format == SPREADSHEET else {}
+        unfit = self.unfit.total()
+        return cut | ({"unfit": unfit} if unfit else {})
+
     def pieces(self, lines: Iterable[bytes], scratch: Path) -> Iterator[bytes]:
         """Yield the bytes of the file with the rows in *lines*, JSON objects.
 

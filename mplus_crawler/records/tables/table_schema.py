@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from mplus_crawler.records.batch import SEVERAL
-from mplus_crawler.records.tables.columns import Column
+from mplus_crawler.records.tables.columns import KEY, Column
 
 _TYPES = {
     "text": "string",
@@ -22,15 +22,15 @@ _TYPES = {
 }
 
 
-def table_schema(columns: Sequence[Column], key: str = "id") -> dict[str, Any]:
-    """Return the Table Schema of a CSV feed with *columns*; *key* is its primary key."""
+def table_schema(columns: Sequence[Column]) -> dict[str, Any]:
+    """Return the Table Schema of a CSV feed with *columns*."""
     schema: dict[str, Any] = {
         "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
         "fields": [_field(column) for column in columns],
         "missingValues": [""],
     }
-    if any(column.name == key for column in columns):
-        schema["primaryKey"] = [key]
+    if any(column.name == KEY for column in columns):
+        schema["primaryKey"] = [KEY]
     return schema
 
 
@@ -42,12 +42,9 @@ def table_schema_json(columns: Sequence[Column]) -> bytes:
 
 def _field(column: Column) -> dict[str, Any]:
     field: dict[str, Any] = {"name": column.name, "type": _TYPES.get(column.kind, "any")}
-    if column.kind == "object":
-        field["type"] = "array"  # as JSON
-    elif column.repeats:
-        field |= {"type": "list", "delimiter": SEVERAL}
-        if column.kind != "text":
-            field["itemType"] = column.kind
+    if column.repeats:
+        is_joined = column.kind == "text"
+        field |= {"type": "list", "delimiter": SEVERAL} if is_joined else {"type": "array"}
     if column.description:
         field["description"] = column.description
     if column.required:
