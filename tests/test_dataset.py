@@ -10,7 +10,7 @@ import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from mplus_crawler.datasets.making import make_package
 from mplus_crawler.datasets.relations import KindTable, kind_table
 from mplus_crawler.datasets.snapshots import kinds
 from mplus_crawler.errors import HarvestError
-from mplus_crawler.verification import verify
+from mplus_crawler.verification import sealed, verify
 from tests.conftest import Scrapy
 from tests.every_kind import Feeds, rows
 
@@ -337,3 +337,195 @@ def test_no_image_and_nothing_private_is_in_it(
         for name in contents(folder):
             assert private["run"].encode() not in (folder / name).read_bytes(), (museum, name)
         assert not any("private" in name or "v1" in name for name in contents(folder))
+
+
+@pytest.fixture
+def copied(harvests: Path, tmp_path: Path) -> Path:
+    """HARVEST_DIR with M+'s snapshots, for tests to damage."""
+    folder = tmp_path / "harvests"
+    folder.mkdir()
+    for file in harvests.glob("mplus_*.*"):
+        shutil.copyfile(file, folder / file.name)
+    return folder
+
+
+def certify(folder: Path, spider: str, *, reseal: bool = True, **changes: Any) -> None:
+    """Edit the certificate of *spider*'s snapshot."""
+    path = folder / f"{spider}.certificate.json"
+    document = json.loads(path.read_text()) | changes
+    del document["seal"]
+    path.write_bytes(sealed(document) if reseal else json.dumps(document).encode())
+
+
+def _cut(folder: Path) -> None:
+    feed = folder / "mplus_open_objects.jsonl"
+    feed.write_bytes(feed.read_bytes()[:-100])
+
+
+def _flip(folder: Path) -> None:
+    feed = folder / "mplus_open_constituents.jsonl"
+    feed.write_bytes(feed.read_bytes().replace(b'"kind":"constituent"', b'"kind":"Constituent"', 1))
+
+
+def _without_feed(folder: Path) -> None:
+    (folder / "mplus_open_objects.jsonl").unlink()
+
+
+def _without_certificate(folder: Path) -> None:
+    (folder / "mplus_open_objects.certificate.json").unlink()
+
+
+def _no_json(folder: Path) -> None:
+    (folder / "mplus_open_objects.certificate.json").write_text("[1, 2")
+
+
+def _other_certificate(folder: Path) -> None:
+    shutil.copyfile(
+        folder / "mplus_open_constituents.certificate.json",
+        folder / "mplus_open_objects.certificate.json",
+    )
+
+
+def _edited(**changes: Any) -> Callable[[Path], None]:
+    return lambda folder: certify(folder, "mplus_open_objects", **changes)
+
+
+def _empty(folder: Path) -> None:
+    for file in folder.glob("mplus_open_*"):
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "words"),
+    [
+        (_cut, 1, "bytes"),
+        (_flip, 1, "sha256"),
+        (_without_feed, 1, "no such file"),
+        (_without_certificate, 1, "has no certificate"),
+        (_no_json, 1, "not a sealed certificate"),
+        (_other_certificate, 1, "is the certificate of mplus_open_constituents"),
+        (_edited(reseal=False), 1, "not a sealed certificate"),
+        (_edited(verdict="incomplete", exit_code=10, snapshot=False), 10, "incomplete"),
+        (_edited(snapshot=False), 2, "selection"),
+        (_edited(private=True), 2, "private"),
+        (_edited(api="http://127.0.0.1:9/graphql/"), 2, "not of one API"),
+        (_edited(source="Another museum"), 2, "not of one museum"),
+        (_edited(origin={"commit": "1" * 40, "committed_at": "2025-01-09"}), 2, "one release"),
+        (_empty, 2, "no snapshot of mplus_open"),
+    ],
+)
+def test_a_snapshot_that_proves_nothing_is_refused_in_one_line(
+    copied: Path, tmp_path: Path, damage: Callable[[Path], None], code: int, words: str
+) -> None:
+    target = tmp_path / "package"
+    target.mkdir()
+    package(copied, "mplus_open", target)
+    former = contents(target)
+    damage(copied)
+    with pytest.raises(HarvestError) as error:
+        package(copied, "mplus_open", target)
+    assert error.value.exit_code == code
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    assert contents(target) == former
+    assert [path.name for path in tmp_path.iterdir()] == ["harvests", "package"]
+
+
+def test_an_expired_snapshot_is_refused_and_can_be_left_out(
+    copied: Path, packages: Mapping[str, Path], tmp_path: Path
+) -> None:
+    started = datetime.fromisoformat(
+        json.loads((copied / "mplus_objects.certificate.json").read_text())["started_at"]
+    )
+    late = started + timedelta(days=14, seconds=1)
+    with pytest.raises(HarvestError, match="expired on") as error:
+        package(copied, "mplus", tmp_path / "late", now=late)
+    assert error.value.exit_code == 12
+    certificate = json.loads((packages["mplus"] / "package.certificate.json").read_text())
+    assert certificate["expires"] == f"{started + timedelta(days=14):%Y-%m-%d}"
+    kept = package(copied, "mplus", tmp_path / "kept", withhold=True)
+    assert faults(kept) == []
+    credits_ = [row["attribution"] or row["uri"] for row in rows(copied / "mplus_objects.jsonl")]
+    for name in contents(kept):
+        assert not any(one.encode() in (kept / name).read_bytes() for one in credits_), name
+    # What never expires is the same with the option.
+    whole = package(copied, "mplus_open", tmp_path / "whole", withhold=True)
+    assert contents(whole) == contents(packages["mplus_open"])
+
+
+def test_content_that_expires_is_registered_and_purged(copied: Path, scrapy: Scrapy) -> None:
+    where = {"HARVEST_DIR": str(copied)}
+    assert scrapy.run("dataset", "mplus", **where).returncode == 0
+    listed = scrapy.run("retention", **where).stdout
+    folder = copied / "mplus-dataset"
+    for name in contents(folder):
+        assert (str(folder / name) in listed) is (name != "package.certificate.json"), name
+    purged = scrapy.run("retention", "--purge", "--at", "+15", **where)
+    assert f"{folder}/museum.sqlite: removed" in purged.stdout
+    assert not list(folder.glob("*.parquet"))
+
+
+@pytest.mark.parametrize("name", ["notes", "notes.zip", "file"])
+def test_what_is_no_package_is_never_replaced(harvests: Path, tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    inside = target
+    if name == "notes":
+        target.mkdir()
+        inside = target / "thesis.md"
+    inside.write_text("mine")
+    with pytest.raises(HarvestError) as error:
+        package(harvests, "mplus_open", target)
+    assert error.value.exit_code == 2
+    assert inside.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_kill_leaves_the_former_package_or_the_new_one(
+    harvests: Path, packages: Mapping[str, Path], tmp_path: Path, named: bool
+) -> None:
+    target = tmp_path / "package"
+    shutil.copytree(packages["mplus_open"], target)
+    half = tmp_path / ".package.building"
+    (half / "package").mkdir(parents=True)
+    (half / "package" / "objects.csv").write_text("half")
+    if named:  # killed between the two renamings
+        target.rename(tmp_path / ".package.former")
+    (tmp_path / ".package.harvest.part").touch()
+    with pytest.raises(HarvestError):
+        package(tmp_path, "mplus_open", target)  # it fails, and cleans up
+    assert [path.name for path in tmp_path.iterdir()] == ["package"]
+    assert contents(target) == contents(packages["mplus_open"])
+
+
+def test_a_full_disk_is_one_line(harvests: Path, scrapy: Scrapy, tmp_path: Path) -> None:
+    full = tmp_path / "full.py"
+    full.write_text(
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    )
+    target = tmp_path / "package"
+    done = scrapy.run(
+        "dataset", "dmg", "-o", str(target), HARVEST_DIR=str(harvests), RUN_FIRST=str(full)
+    )
+    assert done.returncode == 14
+    assert done.stderr.count("\n") == 1
+    assert "cannot be written" in done.stderr
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "name one museum"),
+        (("dmg", "mplus"), "name one museum"),
+        (("louvre",), "use one of dmg, mplus, mplus_open"),
+        (("dmg", "-o", "s3://bucket/package"), "-o FOLDER"),
+    ],
+)
+def test_mistakes_are_one_line(scrapy: Scrapy, arguments: tuple[str, ...], words: str) -> None:
+    done = scrapy.run("dataset", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from scrapy.utils.project import get_project_settings
 
+from mplus_crawler.datasets.database import Database, views
+from mplus_crawler.datasets.relations import kind_table
+from mplus_crawler.datasets.snapshots import kinds
 from tests.conftest import ROOT
 from tests.every_kind import Feeds, rows, spider_kind
 from tests.tables import load
 
 RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
-QUERIES = {
-    int(number): query
-    for number, query in re.findall(
-        r"^## (\d+)\. .*?^```sql\n(.*?)^```$", RECIPES, re.MULTILINE | re.DOTALL
-    )
-}
+_QUESTION = re.compile(
+    r"^## (\d+)\. .*?^```sql\n(.*?)^```\n\nIn a package:\n\n```sql\n(.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+QUERIES = {int(question[1]): question[2] for question in _QUESTION.finditer(RECIPES)}
+PACKAGE_QUERIES = {int(question[1]): question[3] for question in _QUESTION.finditer(RECIPES)}
 TABLES = ("objects", "agents", "concepts", "exhibitions", "mplus_objects", "mplus_constituents")
 
 Row = dict[str, Any]
@@ -223,7 +228,7 @@ UNORDERED = {5, 7, 12}
 
 
 def test_every_question_has_a_recipe() -> None:
-    assert [*QUERIES] == [*ANSWERS] == [*range(1, 13)]
+    assert [*QUERIES] == [*PACKAGE_QUERIES] == [*ANSWERS] == [*range(1, 13)]
 
 
 @pytest.mark.parametrize("number", ANSWERS)
@@ -232,6 +237,70 @@ def test_one_query_answers_the_question(
 ) -> None:
     expected = ANSWERS[number](data)
     found = database.execute(QUERIES[number]).fetchall()
+    assert expected
+    if number in UNORDERED:
+        assert sorted(map(repr, found)) == sorted(map(repr, expected))
+    else:
+        assert found == expected
+
+
+OF_MPLUS = {1, 5, 6, 11}
+VOCABULARIES = {"Wikidata": "wikidata.org", "ULAN": "/ulan/", "AAT": "/aat/"}
+
+
+@pytest.fixture(scope="module")
+def packaged(
+    data: Data, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, sqlite3.Connection]]:
+    """The same records in the databases of packages, by museum."""
+    folder = tmp_path_factory.mktemp("packaged")
+    found = {}
+    for museum in ("dmg", "mplus"):
+        every = kinds(get_project_settings(), museum)
+        planned = [kind for kind in every if kind.spider in data]
+        path = folder / f"{museum}.sqlite"
+        with Database(path, [kind_table(kind) for kind in planned], views(museum)) as database:
+            for kind in planned:
+                database.add(kind.table, (json.dumps(row).encode() for row in data[kind.spider]))
+            if museum == "dmg":
+                database.insert("changes", change_lines(data))
+            database.finish()
+        found[museum] = sqlite3.connect(path)
+    yield found
+    for connection in found.values():
+        connection.close()
+
+
+def change_lines(data: Data) -> Iterator[tuple[Any, ...]]:
+    """The changes as the table has them, and one before the date of the query."""
+    types = {"new": "Create", "changed": "Update", "gone": "Delete"}
+    unused = (None,) * 5
+    for number, (uri, _, how) in enumerate(changes(data), 1):
+        yield ("objects", "run", "2026-11-28T00:00:00Z", number, types[how], uri, *unused)
+    yield ("objects", "former run", "2026-10-31T00:00:00Z", 1, "Create", "an id", *unused)
+
+
+def as_packaged(number: int, answer: list[tuple[Any, ...]], data: Data) -> list[tuple[Any, ...]]:
+    """The *answer* in the form that the package's query gives."""
+    if number == 7:
+        return [(*row[:3], " | ".join(row[3]) or None, row[4]) for row in answer]
+    if number == 8:
+        types = {"new": "Create", "changed": "Update", "gone": "Delete"}
+        labels = {row["id"]: row["label"] for row in data["objects"]}
+        return [(types[how], uri, labels.get(uri), None) for uri, _, how in answer]
+    if number == 12:
+        names = {part: name for name, part in VOCABULARIES.items()}
+        return [(kind, names[part], count) for kind, part, count in answer]
+    return answer
+
+
+@pytest.mark.parametrize("number", ANSWERS)
+def test_one_query_answers_the_question_in_a_package(
+    packaged: dict[str, sqlite3.Connection], data: Data, number: int
+) -> None:
+    expected = as_packaged(number, ANSWERS[number](data), data)
+    museum = "mplus" if number in OF_MPLUS else "dmg"
+    found = packaged[museum].execute(PACKAGE_QUERIES[number]).fetchall()
     assert expected
     if number in UNORDERED:
         assert sorted(map(repr, found)) == sorted(map(repr, expected))
