@@ -11,6 +11,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     Canonical,
     Localized,
     Node,
+    first,
     first_label,
     has_type,
     is_a,
@@ -22,6 +23,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     uri_of,
     year,
 )
+from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Step
 
 IDENTIFIER = "crm:E42_Identifier"
 # Getty AAT 300080091, "description": the type of texts about a thing.
@@ -46,8 +48,8 @@ def identity(
     raw = uri_of(record)
     uri = canonical(raw) if raw else known_id
     labels = [said for _, said in literals(record.get("rdfs:label"))]
-    known = (said for said in (*labels, *names) if said != NO_TITLE)
-    name = next(known, None) or next(iter(labels), None) or (pid(uri) if uri else None)
+    name = next((said for said in (*labels, *names) if said != NO_TITLE), None)
+    name = name or first(labels) or (pid(uri) if uri else None)
     return {
         "id": uri,
         "url": uri,
@@ -70,10 +72,10 @@ def titles(names: Iterable[Node]) -> dict[str, str]:
     return first_by_language([pair for pair in texts(names) if pair[1] != NO_TITLE])
 
 
-def descriptions(record: Node) -> dict[str, str]:
+def _descriptions(said: list[Node], _: Canonical) -> Columns:
     """Return the descriptions in each language."""
-    said = nodes(record, "crm:P67i_is_referred_to_by")
-    return joined_by_language(texts([node for node in said if _describes(node)]))
+    described = joined_by_language(texts([node for node in said if _describes(node)]))
+    return in_languages("description", described)
 
 
 def _describes(node: Node) -> bool:
@@ -136,14 +138,14 @@ def years(some: Iterable[Node]) -> tuple[int | None, int | None]:
     return min(begins, default=None), max(ends, default=None)
 
 
-def subjects(record: Node) -> tuple[str | None, list[Node]]:
-    """Return the address of the IIIF manifest, and the other documents about the thing.
+def manifest_among(about: list[Node]) -> tuple[str | None, list[Node]]:
+    """Return the address of the IIIF manifest, and the other documents *about* the thing.
 
     Both stand in ``crm:P129i_is_subject_of``; the manifest is the one without a type.
     """
     manifest: str | None = None
     others: list[Node] = []
-    for node in nodes(record, "crm:P129i_is_subject_of"):
+    for node in about:
         if manifest is None and not node.get("crm:P2_has_type"):
             manifest = uri_of(node)
         else:
@@ -156,3 +158,10 @@ def citation(node: Node, page: str | None) -> str | None:
     title = first_label(nodes(node, "crm:P102_has_title")) or label(node)
     date = first_label(nodes(node, TIME_SPAN))
     return ", ".join(filter(None, (title, date, page))) or None
+
+
+DESCRIPTIONS = Step(
+    "crm:P67i_is_referred_to_by",
+    _descriptions,
+    scalars=("description_nl", "description_fr", "description_en"),
+)

@@ -12,12 +12,11 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     first_label,
     has_type,
     ids,
-    nodes,
     references,
     unique,
     uri_of,
 )
-from mplus_crawler.spiders.dmg.cidoc.terms import name_columns
+from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Plan, Step, links, names
 
 # Getty AAT 300048715: the museum's type of books and articles about an exhibition.
 PUBLICATION = "http://vocab.getty.edu/aat/300048715"
@@ -31,22 +30,12 @@ def exhibition_columns(
     return {
         **crm.identity(record, canonical, known_id, titles.values()),
         **crm.in_languages("title", titles),
-        **crm.in_languages("description", crm.descriptions(record)),
-        **name_columns("types", "type_ids", nodes(record, "crm:P2_has_type"), canonical),
-        **_dates(record),
-        "objects": ids(nodes(record, "crm:P16_used_specific_object"), canonical),
-        **name_columns(
-            "curators", "curator_ids", nodes(record, "crm:P14_carried_out_by"), canonical
-        ),
-        "poster": first(ids(nodes(record, "crm:P65_shows_visual_item"))),
-        "images": ids(nodes(record, "crm:P138i_has_representation")),
-        **_documents(record),
+        **_PLAN.columns(record, canonical),
         "same_as": references(record.get("owl:sameAs"), canonical),
     }
 
 
-def _dates(record: Node) -> dict[str, str | None]:
-    spans = nodes(record, crm.TIME_SPAN)
+def _dates(spans: list[Node], _: Canonical) -> Columns:
     dates = [crm.dates(span) for span in spans]
     return {
         "date_begin": min((begin for begin, _ in dates if begin), default=None),
@@ -55,11 +44,36 @@ def _dates(record: Node) -> dict[str, str | None]:
     }
 
 
-def _documents(record: Node) -> dict[str, Any]:
-    manifest, others = crm.subjects(record)
+def _documents(about: list[Node], _: Canonical) -> Columns:
+    manifest, others = crm.manifest_among(about)
     publications = [node for node in others if has_type(node, PUBLICATION)]
     return {
         "media": ids([node for node in others if node not in publications]),
         "publications": unique(crm.citation(node, uri_of(node)) for node in publications),
         "iiif_manifest": manifest,
     }
+
+
+_PLAN = Plan(
+    crm.DESCRIPTIONS,
+    names("types", "type_ids", "crm:P2_has_type"),
+    Step(crm.TIME_SPAN, _dates, scalars=("date_begin", "date_end", "date_label")),
+    links("objects", "crm:P16_used_specific_object"),
+    names("curators", "curator_ids", "crm:P14_carried_out_by"),
+    Step(
+        "crm:P65_shows_visual_item",
+        lambda found, _: {"poster": first(ids(found))},
+        scalars=("poster",),
+    ),
+    Step(
+        "crm:P138i_has_representation",
+        lambda found, _: {"images": ids(found)},
+        lists=("images",),
+    ),
+    Step(
+        "crm:P129i_is_subject_of",
+        _documents,
+        lists=("media", "publications"),
+        scalars=("iiif_manifest",),
+    ),
+)

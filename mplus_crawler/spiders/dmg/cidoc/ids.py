@@ -9,7 +9,12 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 from mplus_crawler.protocols.uris import normalized
 
-_canonical_tail = re.compile(r"id/[a-z]+/(?!\.{1,2}$)[A-Za-z0-9_.~-]+").fullmatch
+# A record, or what has a URI below one, as …/0012/part/1.
+_canonical_tail = re.compile(
+    r"id/[a-z]+/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~-]+(?:/[a-z]{4,}/[0-9]+){0,9}"
+).fullmatch
+# A host that has one spelling but for its case.
+_plain_host = re.compile(r"https?://([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)/").match
 _record = re.compile(r"(?i:id/)++([a-zA-Z]+)/++(.*[^/])/*", re.DOTALL).fullmatch
 # Parts of a record and events in its life have URIs below the record's, as in …/0012/part/1.
 _below = re.compile(r"(?:/[a-z]{4,}/[0-9]+){1,9}$").search
@@ -27,7 +32,11 @@ def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:
     """
     if raw.startswith(base_url) and _canonical_tail(raw, len(base_url)):
         return raw
-    match = _own(base_url, tuple(also))(normalized(raw))
+    own_hosts, own = _own(base_url, tuple(also))
+    host = _plain_host(raw)
+    if host and host[1].lower() not in own_hosts:
+        return raw
+    match = own(normalized(raw))
     if match is None:
         return raw
     rest = match[1] or ""
@@ -58,9 +67,14 @@ def _encoded(tail: str) -> str:
 
 
 @lru_cache
-def _own(base_url: str, also: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
-    bases = "|".join(map(_base_pattern, (base_url, *also)))
-    return re.compile(rf"(?:{bases})(?:/++(.*))?", re.DOTALL).fullmatch
+def _own(
+    base_url: str, also: tuple[str, ...]
+) -> tuple[frozenset[str | None], Callable[[str], re.Match[str] | None]]:
+    """Return the hosts of the bases, and a function that matches the URIs below them."""
+    bases = (base_url, *also)
+    hosts = frozenset(urlsplit(normalized(base)).hostname for base in bases)
+    below = re.compile(rf"(?:{'|'.join(map(_base_pattern, bases))})(?:/++(.*))?", re.DOTALL)
+    return hosts, below.fullmatch
 
 
 def _base_pattern(base_url: str) -> str:

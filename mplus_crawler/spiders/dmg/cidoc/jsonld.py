@@ -39,8 +39,11 @@ _leading_year = re.compile(r"(-?\d{1,6})(?!\d)").match
 def nodes(node: Node, name: str) -> list[Node]:
     """Return the nodes under *name*: one, many or none."""
     value = node.get(name)
-    if value is None:
-        return []
+    return [value] if type(value) is dict else nodes_in(value) if value else []
+
+
+def nodes_in(value: Any) -> list[Node]:
+    """Return the nodes in *value*: one, many or none."""
     if type(value) is dict:
         return [value]
     if type(value) is list:
@@ -52,7 +55,11 @@ def each(some: Iterable[Node], name: str) -> list[Node]:
     """Return the nodes that all of *some* have under *name*."""
     found: list[Node] = []
     for node in some:
-        found += nodes(node, name)
+        value = node.get(name)
+        if type(value) is dict:
+            found.append(value)
+        elif value:
+            found += nodes_in(value)
     return found
 
 
@@ -75,14 +82,8 @@ def unique(values: Iterable[str | None]) -> list[str]:
 
 def text(value: Any) -> str | None:
     """Return a literal as text: the first that is not empty; numbers as they are written."""
-    if type(value) is str:
-        return (value.strip() if value.isprintable() else line_breaks(value.strip())) or None
     if type(value) is list:
-        return first([_scalar(one) for one in value])
-    return _scalar(value)
-
-
-def _scalar(value: Any) -> str | None:
+        return first([None if type(one) is list else text(one) for one in value])
     if type(value) is dict:
         value = value.get("@value")
     if type(value) is str:
@@ -98,7 +99,7 @@ def label(node: Node) -> str | None:
 def first_label(some: Iterable[Node]) -> str | None:
     """Return the first label of the nodes."""
     for node in some:
-        if found := text(node.get("rdfs:label")):
+        if (value := node.get("rdfs:label")) and (found := text(value)):
             return found
     return None
 

@@ -7,7 +7,7 @@ from typing import Any
 from mplus_crawler.records.batch import SEVERAL
 from mplus_crawler.spiders.dmg.cidoc import crm
 from mplus_crawler.spiders.dmg.cidoc.dates import edtf_columns
-from mplus_crawler.spiders.dmg.cidoc.dimensions import dimension_columns
+from mplus_crawler.spiders.dmg.cidoc.dimensions import DIMENSIONS
 from mplus_crawler.spiders.dmg.cidoc.ids import pid
 from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     Canonical,
@@ -25,45 +25,32 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     unique,
     uri_of,
 )
+from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Plan, Step, links, names, terms
 from mplus_crawler.spiders.dmg.cidoc.terms import name_columns, term_columns
 
 # Getty AAT 300312355, "accession numbers": the type of an object's inventory number.
 OBJECT_NUMBER = "http://vocab.getty.edu/aat/300312355"
 # What an image is subject to: a crm:E30_Right.
 RIGHT = "crm:P104_is_subject_to"
+NOTE = "crm:P3_has_note"
 
 
 def object_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
     """Return the columns of ``schemas/object.schema.json``, except those of every record."""
-    names, numbers = crm.identifiers(record)
-    titles = crm.titles(names)
-    identity = crm.identity(record, canonical, known_id, titles.values())
-    return {
-        **identity,
-        "object_number": _number(numbers) or (identity["id"] and pid(identity["id"])),
-        **crm.in_languages("title", titles),
-        **crm.in_languages("description", crm.descriptions(record)),
-        **term_columns("type", nodes(record, "crm:P2_has_type"), canonical),
-        **term_columns("material", nodes(record, "crm:P45_consists_of"), canonical),
-        **_making(record, canonical),
-        **dimension_columns(record),
-        **_acquisition(record, canonical),
-        "exhibitions": ids(nodes(record, "crm:P12i_was_present_at"), canonical),
-        "on_display": bool(nodes(record, "crm:P55_has_current_location")),
-        **_images(record),
-        "part_of": ids(nodes(record, "crm:P46i_forms_part_of"), canonical),
-        "parts": ids(nodes(record, "crm:P46_has_component"), canonical),
-        "members": ids(nodes(record, "crm:P106_is_composed_of"), canonical),
-        **name_columns(
-            "collections", "collection_ids", nodes(record, "crm:P106i_forms_part_of"), canonical
-        ),
-        **_documents(record),
-        "same_as": references(record.get("owl:sameAs"), canonical),
-        "alias_of": None,
-        **_colors(record),
-    }
+    named, numbered = crm.identifiers(record)
+    titles = crm.titles(named)
+    columns = crm.identity(record, canonical, known_id, titles.values())
+    columns["object_number"] = _number(numbered) or (columns["id"] and pid(columns["id"]))
+    columns.update(crm.in_languages("title", titles))
+    columns.update(_PLAN.columns(record, canonical))
+    columns.update(_making(record, canonical))
+    columns.update(_images(record))
+    columns["on_display"] = bool(nodes(record, "crm:P55_has_current_location"))
+    columns["same_as"] = references(record.get("owl:sameAs"), canonical)
+    columns["alias_of"] = None
+    return columns
 
 
 def _number(numbers: list[Node]) -> str | None:
@@ -71,7 +58,7 @@ def _number(numbers: list[Node]) -> str | None:
     return first_label(inventory or numbers)
 
 
-def _making(record: Node, canonical: Canonical) -> dict[str, Any]:
+def _making(record: Node, canonical: Canonical) -> Columns:
     made = nodes(record, "crm:P108i_was_produced_by")
     designed = nodes(record, "crm:P94i_was_created_by")
     makers = each(made, "crm:P14_carried_out_by")
@@ -92,8 +79,7 @@ def _making(record: Node, canonical: Canonical) -> dict[str, Any]:
     }
 
 
-def _acquisition(record: Node, canonical: Canonical) -> dict[str, str | None]:
-    events = nodes(record, "crm:P24i_changed_ownership_through")
+def _acquisition(events: list[Node], canonical: Canonical) -> Columns:
     types = each(events, "crm:P2_has_type")
     return {
         "acquisition": first_label(types),
@@ -102,7 +88,7 @@ def _acquisition(record: Node, canonical: Canonical) -> dict[str, str | None]:
     }
 
 
-def _images(record: Node) -> dict[str, Any]:
+def _images(record: Node) -> Columns:
     """Return the images, main one first; :mod:`mplus_crawler.records.rights` adds licences."""
     views: dict[str, list[Node]] = {}
     for view in nodes(record, "image")[:1] + nodes(record, "crm:P138i_has_representation"):
@@ -117,23 +103,24 @@ def _images(record: Node) -> dict[str, Any]:
 
 def _rights(image: str, same: list[Node]) -> dict[str, str | None]:
     """Return the rights in the nodes of one image, as the museum writes them."""
-    stated = unique(map(statement, [right for view in same for right in as_list(view.get(RIGHT))]))
+    rights = [right for view in same if RIGHT in view for right in as_list(view[RIGHT])]
+    stated = unique(map(statement, rights)) if rights else None
     return {
         "image": image,
         "licence": None,
-        "licence_uri": SEVERAL.join(stated) or None,
-        "attribution": first(text(view.get("crm:P3_has_note")) for view in same),
+        "licence_uri": SEVERAL.join(stated) if stated else None,
+        "attribution": first([text(note) for view in same if (note := view.get(NOTE))]),
         "source": "record" if stated else None,
     }
 
 
-def _documents(record: Node) -> dict[str, Any]:
-    manifest, others = crm.subjects(record)
-    return {
-        "iiif_manifest": manifest,
-        "media": ids(others),
-        "projects": unique(map(_project, nodes(record, "crm:P15i_was_motivation_of"))),
-    }
+def _documents(about: list[Node], _: Canonical) -> Columns:
+    manifest, others = crm.manifest_among(about)
+    return {"iiif_manifest": manifest, "media": ids(others)}
+
+
+def _projects(activities: list[Node], _: Canonical) -> Columns:
+    return {"projects": unique(map(_project, activities))}
 
 
 def _project(node: Node) -> str | None:
@@ -141,13 +128,32 @@ def _project(node: Node) -> str | None:
     return crm.citation(node, page or uri_of(node))
 
 
-def _colors(record: Node) -> dict[str, list[str]]:
-    pictures = nodes(record, "crm:P65_shows_visual_item")
-    if not pictures:
-        return {"colors": [], "color_codes": []}
+def _colors(pictures: list[Node], _: Canonical) -> Columns:
     notes = each(each(pictures, "crm:P56_bears_feature"), "crm:P3_has_note")
     values = unique(text(note.get("rdf:value")) for note in notes)
     return {
         "colors": [value for value in values if not value.startswith("#")],
         "color_codes": [value for value in values if value.startswith("#")],
     }
+
+
+# Columns that are read from one property each.
+_PLAN = Plan(
+    crm.DESCRIPTIONS,
+    terms("type", "crm:P2_has_type"),
+    terms("material", "crm:P45_consists_of"),
+    DIMENSIONS,
+    Step(
+        "crm:P24i_changed_ownership_through",
+        _acquisition,
+        scalars=("acquisition", "acquisition_id", "acquired"),
+    ),
+    links("exhibitions", "crm:P12i_was_present_at"),
+    links("part_of", "crm:P46i_forms_part_of"),
+    links("parts", "crm:P46_has_component"),
+    links("members", "crm:P106_is_composed_of"),
+    names("collections", "collection_ids", "crm:P106i_forms_part_of"),
+    Step("crm:P129i_is_subject_of", _documents, lists=("media",), scalars=("iiif_manifest",)),
+    Step("crm:P15i_was_motivation_of", _projects, lists=("projects",)),
+    Step("crm:P65_shows_visual_item", _colors, lists=("colors", "color_codes")),
+)
