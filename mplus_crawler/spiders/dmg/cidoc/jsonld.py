@@ -99,7 +99,7 @@ def label(node: Node) -> str | None:
 def first_label(some: Iterable[Node]) -> str | None:
     """Return the first label of the nodes."""
     for node in some:
-        if (value := node.get("rdfs:label")) and (found := text(value)):
+        if found := text(node.get("rdfs:label")):
             return found
     return None
 

@@ -109,7 +109,7 @@ def _rights(image: str, same: list[Node]) -> dict[str, str | None]:
         "image": image,
         "licence": None,
         "licence_uri": SEVERAL.join(stated) if stated else None,
-        "attribution": first([text(note) for view in same if (note := view.get(NOTE))]),
+        "attribution": first([text(view[NOTE]) for view in same if NOTE in view]),
         "source": "record" if stated else None,
     }
 
