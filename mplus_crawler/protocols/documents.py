@@ -21,7 +21,23 @@ _MOST_ROWS, _MORE_ROWS = 10, 100
 
 def read_document(body: bytes) -> SourceRecord:
     """Return the JSON object in *body*; raise :class:`InvalidResponseError` for anything else."""
-    _check_density(body)
+    _count_values(body)
+    return _parsed(body)
+
+
+def read_page(body: bytes, pointer: str, requested: int) -> SourceRecord:
+    """Return the JSON object in *body*, whose list at *pointer* should have *requested* rows.
+
+    Raise :class:`InvalidResponseError` for anything else, and for far more rows: they are counted
+    before any of them is parsed.
+    """
+    most = _MOST_ROWS * requested + _MORE_ROWS
+    if _count_values(body) >= most:
+        _check_rows(body, pointer, requested, most)
+    return _parsed(body)
+
+
+def _parsed(body: bytes) -> SourceRecord:
     try:
         document = parse(body)
     except ValueError as error:
@@ -35,21 +51,13 @@ def read_document(body: bytes) -> SourceRecord:
     return document
 
 
-def check_rows(body: bytes, pointer: str, requested: int) -> None:
-    """Raise :class:`InvalidResponseError` if *body* has far more rows than were *requested*.
-
-    The list at *pointer* is counted before any of its rows is parsed.
-    """
-    _check_density(body)
-    most = _MOST_ROWS * requested + _MORE_ROWS
-    if body.count(b",") < most:
-        return
+def _check_rows(body: bytes, pointer: str, requested: int, most: int) -> None:
     try:
         rows = _list_decoder(pointer).decode(body.removeprefix(codecs.BOM_UTF8))
         for _ in pointer.split("/")[1:]:
             rows = rows.part
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return  # read_document reports the error
+        return  # parsing reports the error
     if len(rows) > most:
         raise InvalidResponseError(f"the page has {len(rows)} records; {requested} were requested")
 
@@ -64,10 +72,12 @@ def _list_decoder(pointer: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def _check_density(body: bytes) -> None:
+def _count_values(body: bytes) -> int:
+    """Return the number of values in *body*, as commas count them; refuse many short ones."""
     values = body.count(b",")
     if values > _MANY_VALUES and values * _LEAST_BYTES_PER_VALUE > len(body):
         raise InvalidResponseError(f"the response has {values:,} values in {len(body):,} bytes")
+    return values
 
 
 def value_at(document: Any, pointer: str) -> Any:
