@@ -25,7 +25,7 @@ def read_document(body: bytes) -> SourceRecord:
     return _parsed(body)
 
 
-def read_page(body: bytes, pointer: str, requested: int) -> SourceRecord:
+def read_rows(body: bytes, pointer: str, requested: int) -> SourceRecord:
     """Return the JSON object in *body*, whose list at *pointer* should have *requested* rows.
 
     Raise :class:`InvalidResponseError` for anything else, and for far more rows: they are counted

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.documents import members_at, read_page, value_at
+from mplus_crawler.protocols.documents import members_at, read_rows, value_at
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.protocols.source import SourceRecord
 
@@ -120,7 +120,7 @@ class PagesByNumber:
 
     def read(self, body: bytes, link_headers: Iterable[str], page: PageRequest) -> Page:
         """The page in *body*; the next page is that of the next number."""
-        document = read_page(body, self.members, page.size)
+        document = read_rows(body, self.members, page.size)
         members, total = _rows(document, self.members, self.total)
         last = -(-total // page.size)
         following = with_parameter(page.url, self.number, page.number + 1)
@@ -149,7 +149,7 @@ class NextLinks:
 
     def read(self, body: bytes, link_headers: Iterable[str], page: PageRequest) -> Page:
         """The page in *body*."""
-        document = read_page(body, self.members, page.size)
+        document = read_rows(body, self.members, page.size)
         members, total = _rows(document, self.members, self.total)
         named = value_at(document, self.next) if self.next else None
         found = (named, parse_links(link_headers, page.url).get("next"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.documents import members_at, read_document, read_page
+from mplus_crawler.protocols.documents import members_at, read_document, read_rows
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.protocols.pagers import Page, PageRequest, whole_parameter
 
@@ -43,7 +43,7 @@ class HydraPages:
         Raise :class:`InvalidResponseError` if it is not a collection page, if rows are missing
         before the end, or if there is no next page although the total requires one.
         """
-        document = read_page(body, "/hydra:member", page.size)
+        document = read_rows(body, "/hydra:member", page.size)
         members = members_at(document, "/hydra:member")
         total = _total(document)
         view = document.get("hydra:view")
@@ -73,7 +73,7 @@ def read_listing(body: bytes, most: int | None = None) -> MemberList:
 
     Raise :class:`InvalidResponseError` if it is none, or has fewer members than its total.
     """
-    document = read_document(body) if most is None else read_page(body, "/hydra:member", most)
+    document = read_document(body) if most is None else read_rows(body, "/hydra:member", most)
     members = members_at(document, "/hydra:member")
     total = _total(document)
     listing = MemberList(document, members, total)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mplus_crawler.errors import InvalidResponseError
-from mplus_crawler.protocols.documents import members_at, read_page as read_document
+from mplus_crawler.protocols.documents import members_at, read_rows
 from mplus_crawler.protocols.pagers import whole_parameter
 
 MEMBERS = "GecureerdeCollectie.bestaatUit"
@@ -47,7 +47,7 @@ def read_page(body: bytes, number: int, size: int) -> OsloPage:
     Links are malformed, so only their parameters are read. Raise :class:`InvalidResponseError`
     for anything but a collection page, and for a page that is short before the end.
     """
-    document = read_document(body, f"/{MEMBERS}", size)
+    document = read_rows(body, f"/{MEMBERS}", size)
     members = members_at(document, f"/{MEMBERS}")
     view = document.get("hydra:view")
     links = view if isinstance(view, dict) else {}
