@@ -23,7 +23,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     uri_of,
     year,
 )
-from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Step
+from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Property
 
 IDENTIFIER = "crm:E42_Identifier"
 # Getty AAT 300080091, "description": the type of texts about a thing.
@@ -160,7 +160,7 @@ def citation(node: Node, page: str | None) -> str | None:
     return ", ".join(filter(None, (title, date, page))) or None
 
 
-DESCRIPTIONS = Step(
+DESCRIPTIONS = Property(
     "crm:P67i_is_referred_to_by",
     _descriptions,
     scalars=("description_nl", "description_fr", "description_en"),

@@ -15,7 +15,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     text,
     uri_of,
 )
-from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Step
+from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Property
 
 # By Getty AAT 300055644, 300055647, 300072633 and 300055624, or the museum's word. The word counts
 # first: the museum types its "breedte" as 300055645, which is Getty's length.
@@ -98,7 +98,7 @@ def _factor(unit: str | None, unit_id: str | None) -> float | None:
 
 _IN_CENTIMETRES = ("height_cm", "width_cm", "depth_cm", "diameter_cm")
 
-DIMENSIONS = Step(
+DIMENSIONS = Property(
     "crm:P43_has_dimension",
     _dimensions,
     lists=("dimensions", "dimension_details"),

@@ -16,7 +16,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     unique,
     uri_of,
 )
-from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Plan, Step, links, names
+from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Plan, Property, links, names
 
 # Getty AAT 300048715: the museum's type of books and articles about an exhibition.
 PUBLICATION = "http://vocab.getty.edu/aat/300048715"
@@ -57,20 +57,20 @@ def _documents(about: list[Node], _: Canonical) -> Columns:
 _PLAN = Plan(
     crm.DESCRIPTIONS,
     names("types", "type_ids", "crm:P2_has_type"),
-    Step(crm.TIME_SPAN, _dates, scalars=("date_begin", "date_end", "date_label")),
+    Property(crm.TIME_SPAN, _dates, scalars=("date_begin", "date_end", "date_label")),
     links("objects", "crm:P16_used_specific_object"),
     names("curators", "curator_ids", "crm:P14_carried_out_by"),
-    Step(
+    Property(
         "crm:P65_shows_visual_item",
         lambda found, _: {"poster": first(ids(found))},
         scalars=("poster",),
     ),
-    Step(
+    Property(
         "crm:P138i_has_representation",
         lambda found, _: {"images": ids(found)},
         lists=("images",),
     ),
-    Step(
+    Property(
         "crm:P129i_is_subject_of",
         _documents,
         lists=("media", "publications"),

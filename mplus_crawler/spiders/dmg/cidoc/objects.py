@@ -25,7 +25,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     unique,
     uri_of,
 )
-from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Plan, Step, links, names, terms
+from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Plan, Property, links, names, terms
 from mplus_crawler.spiders.dmg.cidoc.terms import name_columns, term_columns
 
 # Getty AAT 300312355, "accession numbers": the type of an object's inventory number.
@@ -143,7 +143,7 @@ _PLAN = Plan(
     terms("type", "crm:P2_has_type"),
     terms("material", "crm:P45_consists_of"),
     DIMENSIONS,
-    Step(
+    Property(
         "crm:P24i_changed_ownership_through",
         _acquisition,
         scalars=("acquisition", "acquisition_id", "acquired"),
@@ -153,7 +153,7 @@ _PLAN = Plan(
     links("parts", "crm:P46_has_component"),
     links("members", "crm:P106_is_composed_of"),
     names("collections", "collection_ids", "crm:P106i_forms_part_of"),
-    Step("crm:P129i_is_subject_of", _documents, lists=("media",), scalars=("iiif_manifest",)),
-    Step("crm:P15i_was_motivation_of", _projects, lists=("projects",)),
-    Step("crm:P65_shows_visual_item", _colors, lists=("colors", "color_codes")),
+    Property("crm:P129i_is_subject_of", _documents, lists=("media",), scalars=("iiif_manifest",)),
+    Property("crm:P15i_was_motivation_of", _projects, lists=("projects",)),
+    Property("crm:P65_shows_visual_item", _colors, lists=("colors", "color_codes")),
 )

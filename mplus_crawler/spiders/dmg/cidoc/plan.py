@@ -15,60 +15,62 @@ from mplus_crawler.spiders.dmg.cidoc.terms import name_columns, term_columns
 Columns = dict[str, Any]
 
 
-class Step(NamedTuple):
-    """A property, the function that makes columns of its nodes, and the columns' names.
+class Property(NamedTuple):
+    """A property of records, the function that makes columns of its nodes, and the columns.
 
     The columns in *lists* are empty lists, those in *scalars* None, where the property is absent.
     """
 
-    property: str
+    name: str
     read: Callable[[list[Node], Canonical], Columns]
     lists: tuple[str, ...] = ()
     scalars: tuple[str, ...] = ()
 
 
 class Plan:
-    """Reads columns from the properties of a node, step by step::
+    """The columns of a kind of record that one property each gives.
 
-    PLAN = Plan(
-        terms("type", "crm:P2_has_type"),
-        links("exhibitions", "crm:P12i_was_present_at"),
-    )
-    PLAN.columns(record, canonical)
+    ::
+
+        PLAN = Plan(
+            terms("type", "crm:P2_has_type"),
+            links("exhibitions", "crm:P12i_was_present_at"),
+        )
+        PLAN.columns(record, canonical)
     """
 
-    def __init__(self, *steps: Step) -> None:
-        self._steps = [(step.property, step.read) for step in steps]
-        self._lists = [name for step in steps for name in step.lists]
-        self._scalars: Columns = dict.fromkeys(name for step in steps for name in step.scalars)
+    def __init__(self, *properties: Property) -> None:
+        self._read = [(one.name, one.read) for one in properties]
+        self._lists = [column for one in properties for column in one.lists]
+        self._scalars = [column for one in properties for column in one.scalars]
 
     def columns(self, record: Node, canonical: Canonical) -> Columns:
         """Return the columns of *record*."""
-        columns = self._scalars.copy()
-        for name in self._lists:
-            columns[name] = []
-        for name, read in self._steps:
+        columns: Columns = dict.fromkeys(self._scalars)
+        for column in self._lists:
+            columns[column] = []
+        for name, read in self._read:
             value = record.get(name)
             if value is not None and (found := nodes_in(value)):
                 columns.update(read(found, canonical))
         return columns
 
 
-def links(column: str, of: str) -> Step:
-    """Return the step that fills *column* with the URIs of the property *of*."""
-    return Step(of, lambda found, canonical: {column: ids(found, canonical)}, (column,))
+def links(column: str, of: str) -> Property:
+    """Return the property *of*, whose URIs are *column*."""
+    return Property(of, lambda found, canonical: {column: ids(found, canonical)}, (column,))
 
 
-def names(column: str, uris: str, of: str) -> Step:
-    """Return the step for the labels and the URIs of the property *of*."""
-    return Step(
+def names(column: str, uris: str, of: str) -> Property:
+    """Return the property *of*, whose labels and URIs are *column* and *uris*."""
+    return Property(
         of, lambda found, canonical: name_columns(column, uris, found, canonical), (column, uris)
     )
 
 
-def terms(term: str, of: str) -> Step:
-    """Return the step for ``{term}s``, ``{term}_ids`` and ``{term}_same_as``."""
-    return Step(
+def terms(term: str, of: str) -> Property:
+    """Return the property *of*, which gives ``{term}s``, ``{term}_ids`` and ``{term}_same_as``."""
+    return Property(
         of,
         lambda found, canonical: term_columns(term, found, canonical),
         (f"{term}s", f"{term}_ids", f"{term}_same_as"),
