@@ -1,0 +1,118 @@
+"""The lines of a change feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+import orjson
+
+from mplus_crawler.errors import HarvestError
+
+VERSION = 1
+_OPTIONAL = ("to", "before", "after", "columns", "evidence")
+
+
+class ChangeType(StrEnum):
+    """What has happened to an id."""
+
+    CREATE = "Create"
+    UPDATE = "Update"
+    RESTORE = "Restore"  # it is back, after Missing, Delete or Move
+    MISSING = "Missing"  # not in the snapshot; whether it is deleted is not known yet
+    DELETE = "Delete"
+    MOVE = "Move"  # it has become, or was merged into, another id
+
+
+SETS = frozenset((ChangeType.CREATE, ChangeType.UPDATE, ChangeType.RESTORE))
+
+
+class ChangeFeedError(HarvestError):
+    """A change feed cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change: *before* and *after* are digests, *columns* the names of those that differ."""
+
+    type: ChangeType
+    id: str
+    to: str | None = None
+    before: str | None = None
+    after: str | None = None
+    columns: tuple[str, ...] | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def regenerated(self) -> bool:
+        """Whether the record was written anew without other content."""
+        return bool(self.evidence.get("regenerated"))
+
+    def document(self) -> dict[str, Any]:
+        """Return the line as JSON, without ``seq``; what is empty is left out."""
+        optional = {name: value for name in _OPTIONAL if (value := getattr(self, name))}
+        return {"type": self.type, "id": self.id, **optional}
+
+    def line(self, seq: int) -> bytes:
+        """Return the line number *seq*, from 1."""
+        document = {"seq": seq, **self.document()}
+        return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Return the change in a parsed line; raise KeyError, TypeError or ValueError for none."""
+        optional = {name: document[name] for name in _OPTIONAL if name in document}
+        if columns := optional.pop("columns", None):
+            optional["columns"] = tuple(columns)
+        return cls(ChangeType(document["type"]), str(document["id"]), **optional)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line of a feed: the runs that it leads from and to, and when they read."""
+
+    spider: str
+    former: Mapping[str, str] | None  # run and content_digest; None: from nothing
+    now: Mapping[str, str]
+    between: tuple[str, str]
+
+    def line(self) -> bytes:
+        """Return the header line."""
+        document = {
+            "feed": VERSION,
+            "spider": self.spider,
+            "from": self.former and dict(self.former),
+            "to": dict(self.now),
+            "between": self.between,
+        }
+        return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Return the header in a parsed line; raise KeyError, TypeError or ValueError for none."""
+        if document["feed"] != VERSION:
+            raise ValueError(f"version {document['feed']} is unknown")
+        former, now = document["from"], document["to"]
+        for end in filter(None, (former, now)):
+            _ = end["run"] + end["content_digest"]
+        began, ended = document["between"]
+        return cls(document["spider"], former, now, (began, ended))
+
+
+def read_header(name: str, line: bytes) -> Header:
+    """Return the header in the first *line* of the feed *name*; raise ChangeFeedError for none."""
+    try:
+        return Header.of(orjson.loads(line))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ChangeFeedError(f"the change feed {name} has no header: {error}") from None
+
+
+def read_changes(name: str, lines: Iterator[bytes]) -> Iterator[Change]:
+    """Yield the changes in *lines*, those of the feed *name* after its header."""
+    for number, line in enumerate(lines, 2):
+        try:
+            yield Change.of(orjson.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ChangeFeedError(f"line {number} of the change feed {name}: {error}") from None

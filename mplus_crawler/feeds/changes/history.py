@@ -1,0 +1,99 @@
+"""The feeds of a spider, in the order of their chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from mplus_crawler.feeds.changes.change import (
+    SETS,
+    Change,
+    ChangeFeedError,
+    ChangeType,
+    Header,
+    read_changes,
+    read_header,
+)
+from mplus_crawler.storage.destination import Destination
+
+FOLDER = "changes"
+ENDING = ".jsonl"
+# How the lines begin that take no id out; they are the most, and most of them are not parsed.
+_CREATES = b',"type":"Create",'
+_UPDATES = b',"type":"Update",'
+_BEGINNING = 60  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFeed:
+    """The feed *name* in *place*."""
+
+    place: Destination
+    name: str
+    header: Header
+
+    def changes(self) -> Iterator[Change]:
+        """Yield its lines; raise :class:`ChangeFeedError` for one that is none, and OSError."""
+        with self.place.open(self.name) as file:
+            file.readline()
+            yield from read_changes(self.name, file)
+
+    def outs_and_ins(self) -> Iterator[Change]:
+        """Yield the lines that take an id out, or bring one back."""
+        with self.place.open(self.name) as file:
+            file.readline()
+            yield from read_changes(self.name, _neither_created_nor_updated(file))
+
+
+def _neither_created_nor_updated(file: IO[bytes]) -> Iterator[bytes]:
+    for line in file:
+        beginning = line[:_BEGINNING]
+        if _CREATES not in beginning and _UPDATES not in beginning:
+            yield line
+
+
+def chain(place: Destination, last_run: str | None = None) -> list[ChangeFeed]:
+    """Return the feeds in *place* that lead to the run *last_run*, from the first.
+
+    Without *last_run*, the chain is that of the newest feed. A feed that is not there ends the
+    chain at its beginning: ``scrapy verify`` reports it. Raises OSError.
+    """
+    feeds = {feed.header.now["run"]: feed for feed in _all(place)}
+    run = last_run or max(feeds, key=lambda run: (feeds[run].header.between[1], run), default=None)
+    found: list[ChangeFeed] = []
+    while run in feeds:
+        feed = feeds.pop(run)
+        found.append(feed)
+        run = feed.header.former["run"] if feed.header.former else None
+    return found[::-1]
+
+
+def _all(place: Destination) -> Iterator[ChangeFeed]:
+    for name in place.names():
+        if name.endswith(ENDING) and not name.startswith("."):
+            with place.open(name) as file:
+                line = file.readline()
+            try:
+                yield ChangeFeed(place, name, read_header(name, line))
+            except ChangeFeedError:
+                continue
+
+
+def taken_out(feeds: list[ChangeFeed]) -> dict[str, Change]:
+    """Return the ids that the *feeds* have taken out, each with the last line on it."""
+    out: dict[str, Change] = {}
+    for feed in feeds:
+        for change in feed.outs_and_ins():
+            if change.type in SETS:
+                out.pop(change.id, None)
+            else:
+                if change.to:
+                    out.pop(change.to, None)
+                out[change.id] = change
+    return out
+
+
+def missing(out: dict[str, Change]) -> dict[str, Change]:
+    """Return the ids of :func:`taken_out` whose deletion is not proven."""
+    return {id_: change for id_, change in out.items() if change.type is ChangeType.MISSING}

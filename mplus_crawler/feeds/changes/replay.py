@@ -1,0 +1,114 @@
+"""Replay: the content of a snapshot, by the feeds that lead to it; and the net of several feeds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import replace
+
+from mplus_crawler.feeds.changes.change import SETS, Change, ChangeType
+
+
+def replay(changes: Iterable[Change], content: MutableMapping[str, str]) -> None:
+    """Apply *changes* to *content*, digests by id."""
+    for change in changes:
+        if change.type in SETS:
+            content[change.id] = change.after or ""
+            continue
+        content.pop(change.id, None)
+        if change.to and change.after:
+            content[change.to] = change.after
+
+
+def digest_of(content: Mapping[str, str]) -> str:
+    """Return the content digest of a snapshot with *content*, digests by id."""
+    digest = hashlib.sha256()
+    for id_ in sorted(content):
+        digest.update(f"{id_}\t{content[id_]}\n".encode())
+    return digest.hexdigest()
+
+
+class Net:
+    """What several feeds come to: the changes from the content before them to that after them.
+
+    Feed it all changes in order: :meth:`know` those before, :meth:`add` the others.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, str] = {}
+        self._now: dict[str, str] = {}
+        self._out: dict[str, Change] = {}  # by id, the line before that took it out
+        self._touched: dict[str, list[Change]] = {}
+
+    def know(self, changes: Iterable[Change]) -> None:
+        """Apply changes that are not of interest, but those after them build on them."""
+        for change in changes:
+            replay([change], self._before)
+            if change.type in SETS:
+                self._out.pop(change.id, None)
+            else:
+                self._out.pop(change.to or "", None)
+                self._out[change.id] = change
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """Add changes that are of interest."""
+        if not self._touched:
+            self._now = dict(self._before)
+        for change in changes:
+            replay([change], self._now)
+            self._touched.setdefault(change.id, []).append(change)
+            if change.to and change.after:
+                self._touched.setdefault(change.to, []).append(change)
+
+    def changes(self) -> list[Change]:
+        """Return the changes, sorted by id; each id has one at most."""
+        found = [change for id_ in sorted(self._touched) if (change := self._of(id_))]
+        moved = {change.to for change in found if change.type is ChangeType.MOVE}
+        come = (ChangeType.CREATE, ChangeType.RESTORE)
+        return [each for each in found if each.type not in come or each.id not in moved]
+
+    def _of(self, id_: str) -> Change | None:
+        before, after, lines = self._before.get(id_), self._now.get(id_), self._touched[id_]
+        if after is None:
+            return self._removed(id_, before)
+        if before is None:
+            type_ = ChangeType.RESTORE if id_ in self._out else ChangeType.CREATE
+            return Change(type_, id_, after=after)
+        if before == after:
+            return None
+        updates = [line for line in lines if line.type is ChangeType.UPDATE]
+        whole = len(updates) == len([line for line in lines if line.id == id_])
+        names = dict.fromkeys(name for line in updates for name in line.columns or ())
+        again = whole and all(line.regenerated for line in updates)
+        return Change(
+            ChangeType.UPDATE,
+            id_,
+            before=before,
+            after=after,
+            columns=tuple(names) if whole else None,
+            evidence={"regenerated": True} if again else {},
+        )
+
+    def _removed(self, id_: str, before: str | None) -> Change | None:
+        """Return the last line that took *id_* out, unless it only came in between."""
+        last = [line for line in self._touched[id_] if line.id == id_][-1]
+        waited = self._out.get(id_)
+        if before is None and (waited is None or waited.type is not ChangeType.MISSING):
+            return None
+        if before is None and last.type is ChangeType.MISSING:
+            return None
+        if last.type is not ChangeType.MOVE:
+            return replace(last, before=before)
+        to = self._end(last)
+        return replace(last, to=to, before=before, after=self._now.get(to))
+
+    def _end(self, move: Change) -> str:
+        """Return where the record of *move* is now: its target may have moved on."""
+        to, seen = move.to or "", {move.id}
+        while to not in self._now and to not in seen:
+            seen.add(to)
+            lines = [line for line in self._touched.get(to, ()) if line.id == to]
+            if not lines or not lines[-1].to:
+                break
+            to = lines[-1].to
+        return to
