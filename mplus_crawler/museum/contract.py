@@ -49,6 +49,8 @@ class Museum(Spider):
     kind: ClassVar[str]  # the item's schema: schemas/KIND.schema.json
     keyed: ClassVar[bool] = False  # the API needs a key
     has_snapshot: ClassVar[bool] = True  # a run without arguments harvests all there is
+    # A record that the source no longer has is deleted: it is published whole, as one release.
+    absence_proves_deletion: ClassVar[bool] = False
     # Arguments that say how or where records are requested, not which.
     selects_nothing: ClassVar[frozenset[str]] = frozenset({"page_size"})
     private: bool = False  # the output must be readable by its owner only
@@ -105,6 +107,10 @@ class Museum(Spider):
         base = self.policy.uri_base
         kind = self.kind.removeprefix(f"{self.museum.partition('_')[0]}_")
         return f"{base}#{kind}/{quote(id_.removeprefix(base))}"
+
+    def record_url(self, id_: str) -> str | None:
+        """The URL of the record *id_*; ``None`` if records have no separate page."""
+        return None
 
     def certified(self) -> dict[str, Any]:
         """Entries of the certificate that only this spider has."""

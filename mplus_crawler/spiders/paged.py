@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, unquote, urlencode, urljoin
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -102,6 +102,14 @@ class PagedSpider(MuseumSpider):
         if not self.record_path:
             return None
         return urljoin(self.base_url, self.record_path.format(id=quote(id_, safe="")))
+
+    def id_at(self, url: str) -> str | None:
+        """Return the id of the record at *url*, the inverse of :meth:`record_url`, if it is one."""
+        before, _, after = urljoin(self.base_url, self.record_path).partition("{id}")
+        place = self.carry(url)
+        if not self.record_path or not (place.startswith(before) and place.endswith(after)):
+            return None
+        return unquote(place[len(before) : len(place) - len(after)]) or None
 
     def id_of(self, member: Any) -> str | None:
         """Return the id of *member*, a row of any list or a single record, if it has one."""

@@ -24,6 +24,7 @@ from mplus_crawler.protocols.pagers import Page
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.paged import PagedSpider
+from mplus_crawler.spiders.probes import Probes
 from mplus_crawler.spiders.single import described, is_doubtful, record_request
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ _MOST_PASSES = 5
 
 
 class Reconciliation(Component):
-    """Extension: compares ids if the census has doubts after the last page.
+    """Extension: compares ids if the census has doubts after the last page, then sends probes.
 
     A :class:`.PagedSpider` offers what it needs: lists of ids (``url`` and ``id_of``), and one
     record (``record_url``), or its page.
@@ -41,6 +42,7 @@ class Reconciliation(Component):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        self._probes = Probes(crawler)
         self._passes = 0
         self._former: set[str] | None = None
         self._listed: dict[str, int] = {}  # by id, the page that lists it
@@ -69,6 +71,8 @@ class Reconciliation(Component):
 
     def _idle(self) -> None:
         requests = list(self._step())
+        if not requests and isinstance(spider := self._crawler.spider, PagedSpider):
+            requests = self._probes.step(spider) if self._crawler.crawling else []
         for request in requests:
             self._crawler.engine.crawl(request)
         if requests:

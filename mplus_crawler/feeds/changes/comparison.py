@@ -50,6 +50,11 @@ class Comparison:
         yield from (change for id_, change in self._come.items() if id_ not in moved)
         yield from removals
 
+    @property
+    def gone(self) -> int:
+        """How many ids are no longer in the snapshot, once the changes have been made."""
+        return len(self._gone)
+
     def _watched(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
             if row.id in self.targets:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import IO, Self
 
 from mplus_crawler.feeds.changes.change import (
     SETS,
@@ -80,20 +81,46 @@ def _all(place: Destination) -> Iterator[ChangeFeed]:
                 continue
 
 
-def taken_out(feeds: list[ChangeFeed]) -> dict[str, Change]:
-    """Return the ids that the *feeds* have taken out, each with the last line on it."""
-    out: dict[str, Change] = {}
-    for feed in feeds:
-        for change in feed.outs_and_ins():
-            if change.type in SETS:
-                out.pop(change.id, None)
-            else:
-                if change.to:
-                    out.pop(change.to, None)
-                out[change.id] = change
-    return out
+@dataclass(frozen=True, slots=True)
+class History:
+    """What *feeds*, in the order of their chain, say about ids that are *out* of the snapshot.
+
+    *out* has the last line on each of them.
+    """
+
+    feeds: Sequence[ChangeFeed] = ()
+    out: Mapping[str, Change] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, place: Destination, run: str) -> Self:
+        """Return the history that leads to *run*. Lines that cannot be read are left out."""
+        feeds = chain(place, run)
+        out: dict[str, Change] = {}
+        for feed in feeds:
+            with suppress(ChangeFeedError):
+                _apply(feed.outs_and_ins(), out)
+        return cls(feeds, out)
+
+    @property
+    def missing(self) -> dict[str, Change]:
+        """The ids that are out, and whose deletion is not proven."""
+        return {id_: one for id_, one in self.out.items() if one.type is ChangeType.MISSING}
+
+    def oldest_missing(self) -> list[str]:
+        """Return the ids of :attr:`missing`, those that have been missing longest first."""
+        missing = self.missing
+        return sorted(missing, key=lambda id_: (str(missing[id_].evidence.get("at")), id_))
+
+    def targets(self) -> set[str]:
+        """Return the ids that missing records may have become."""
+        return {str(one.evidence["twin"]) for one in self.out.values() if "twin" in one.evidence}
 
 
-def missing(out: dict[str, Change]) -> dict[str, Change]:
-    """Return the ids of :func:`taken_out` whose deletion is not proven."""
-    return {id_: change for id_, change in out.items() if change.type is ChangeType.MISSING}
+def _apply(changes: Iterable[Change], out: dict[str, Change]) -> None:
+    for change in changes:
+        if change.type in SETS:
+            out.pop(change.id, None)
+        else:
+            if change.after and change.to:
+                out.pop(change.to, None)
+            out[change.id] = change

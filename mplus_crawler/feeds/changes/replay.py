@@ -47,7 +47,8 @@ class Net:
             if change.type in SETS:
                 self._out.pop(change.id, None)
             else:
-                self._out.pop(change.to or "", None)
+                if change.after and change.to:
+                    self._out.pop(change.to, None)
                 self._out[change.id] = change
 
     def add(self, changes: Iterable[Change]) -> None:

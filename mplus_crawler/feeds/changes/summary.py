@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from mplus_crawler.feeds.changes.change import Change, ChangeType
 
@@ -13,13 +15,62 @@ _LANGUAGE = re.compile(r"_(nl|fr|en|zh)$")
 # They follow from other columns, or say nothing to a reader.
 _UNTOLD = frozenset(("record", "modified", "uri", "url", "label", "attribution", "sort_number"))
 _MOST_COLUMNS = 4
-_MOST_MERGED = 2
+_MOST_MOVES = 2
 
 
-def sentence(changes: Iterable[Change], since: str) -> str:
-    """Return what *changes*, at most one an id, come to: "since 14 November: 12 new, 1 gone"."""
-    parts = [part for part in _parts([*changes]) if part]
-    return f"{since}: {', '.join(parts) or 'nothing has changed'}"
+@dataclass(slots=True)
+class Summary:
+    """Counts of changes, at most one for each id; memory does not grow with them."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    regenerated: int = 0
+    _columns: Counter[str] = field(default_factory=Counter)
+    _moves: list[Change] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, changes: Iterable[Change]) -> Self:
+        """Return the summary of *changes*."""
+        summary = cls()
+        for change in changes:
+            summary.add(change)
+        return summary
+
+    def add(self, change: Change) -> None:
+        """Count *change*."""
+        self.counts[change.type] += 1
+        self.regenerated += change.regenerated
+        if change.type is ChangeType.MOVE and len(self._moves) < _MOST_MOVES:
+            self._moves.append(change)
+        if change.type is ChangeType.UPDATE and not change.regenerated:
+            names = dict.fromkeys(_LANGUAGE.sub("", name) for name in change.columns or ())
+            self._columns.update(name for name in names if name not in _UNTOLD)
+
+    def sentence(self, beginning: str) -> str:
+        """Return *beginning* and what has changed: "since 14 November: 12 new, 1 gone"."""
+        return f"{beginning}: {', '.join(filter(None, self._parts())) or 'no change'}"
+
+    def _parts(self) -> Iterator[str]:
+        counts = self.counts
+        yield _count(counts[ChangeType.CREATE], "new")
+        yield _count(counts[ChangeType.RESTORE], "back")
+        changed = _count(counts[ChangeType.UPDATE] - self.regenerated, "changed")
+        yield changed + (f" ({columns})" if (columns := self._changed_columns()) else "")
+        yield _count(self.regenerated, "with a new date only")
+        yield self._moved()
+        yield _count(counts[ChangeType.DELETE], "gone")
+        yield _count(counts[ChangeType.MISSING], "missing")
+
+    def _changed_columns(self) -> str:
+        """Return "2 titles, 1 image": in how many records each kind of column differs."""
+        told = [_of(name, number) for name, number in self._columns.most_common(_MOST_COLUMNS)]
+        return ", ".join([*told, "…"] if len(self._columns) > _MOST_COLUMNS else told)
+
+    def _moved(self) -> str:
+        number = self.counts[ChangeType.MOVE]
+        if number > _MOST_MOVES:
+            return f"{number:,} merged or moved to another id"
+        words = [("moved to" if "same" in one.evidence else "merged into") for one in self._moves]
+        return ", ".join(f"1 {word} {one.to}" for word, one in zip(words, self._moves, strict=True))
 
 
 def since(moment: str, now: datetime) -> str:
@@ -29,35 +80,8 @@ def since(moment: str, now: datetime) -> str:
     return f"since {day.day} {day:%B}{year}"
 
 
-def _parts(changes: Sequence[Change]) -> Iterable[str]:
-    by_type: dict[str, list[Change]] = {type_: [] for type_ in ChangeType}
-    for change in changes:
-        by_type[change.type].append(change)
-    updates = [change for change in by_type[ChangeType.UPDATE] if not change.regenerated]
-    again = len(by_type[ChangeType.UPDATE]) - len(updates)
-    yield _count(len(by_type[ChangeType.CREATE]), "new")
-    yield _count(len(by_type[ChangeType.RESTORE]), "back")
-    yield _count(len(updates), "changed") + _columns(updates)
-    yield _count(again, "written anew without a change")
-    yield _merged(by_type[ChangeType.MOVE])
-    yield _count(len(by_type[ChangeType.DELETE]), "gone")
-    yield _count(len(by_type[ChangeType.MISSING]), "missing")
-
-
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number else ""
-
-
-def _columns(updates: Sequence[Change]) -> str:
-    """Return " (2 titles, 1 image)": in how many records each kind of column differs."""
-    counts: Counter[str] = Counter()
-    for change in updates:
-        names = dict.fromkeys(_LANGUAGE.sub("", name) for name in change.columns or ())
-        counts.update(name for name in names if name not in _UNTOLD)
-    told = [_of(name, number) for name, number in counts.most_common(_MOST_COLUMNS)]
-    if len(counts) > _MOST_COLUMNS:
-        told.append("…")
-    return f" ({', '.join(told)})" if told else ""
 
 
 def _of(name: str, number: int) -> str:
@@ -67,13 +91,3 @@ def _of(name: str, number: int) -> str:
     if number == 1:
         return f"1 {one}"
     return f"{number:,} {one[:-1]}ies" if one.endswith("y") else f"{number:,} {one}s"
-
-
-def _merged(moves: Sequence[Change]) -> str:
-    """Return "1 merged into …", and for several "5 merged or renumbered"."""
-    if not moves:
-        return ""
-    if len(moves) > _MOST_MERGED:
-        return f"{len(moves):,} merged or moved to another id"
-    words = [("moved to" if "same" in move.evidence else "merged into") for move in moves]
-    return ", ".join(f"1 {word} {move.to}" for word, move in zip(words, moves, strict=True))

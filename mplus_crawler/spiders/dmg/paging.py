@@ -62,6 +62,11 @@ class CollectionSpider(GentSpider, PagedSpider):
         """Return the URL of the record *id_*: the id itself."""
         return self.place.carry(id_) if self.single else None
 
+    def id_at(self, url: str) -> str | None:
+        """Return the canonical URI in *url*, if it is that of a record of the same kind."""
+        uri = self.canonical(url.partition("#")[0].partition("?")[0])
+        return uri if f"/id/{self.kind}/" in uri else None
+
     def id_of(self, member: Any) -> str | None:
         """Return the canonical URI of *member*, a stub or a full record."""
         uri = uri_of(member)

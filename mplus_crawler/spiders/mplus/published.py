@@ -47,6 +47,7 @@ class PublishedSpider(MuseumSpider):
 
     museum = "mplus_open"
     selects_nothing = frozenset({"source"})
+    absence_proves_deletion = True
     folder: ClassVar[str]
     source: str
     credit: Credit

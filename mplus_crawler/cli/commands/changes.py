@@ -1,0 +1,164 @@
+"""``scrapy changes``: what has changed in a museum since a harvest."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from scrapy.settings import BaseSettings
+from scrapy.spiderloader import SpiderLoader
+
+from mplus_crawler.cli.command import ProjectCommand
+from mplus_crawler.cli.console import print_line
+from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError
+
+if TYPE_CHECKING:
+    from mplus_crawler.feeds.changes.change import Change
+    from mplus_crawler.feeds.changes.history import ChangeFeed
+    from mplus_crawler.museum.contract import Museum
+
+FORMATS = ("summary", "jsonl", "iiif", "csv")
+_COLUMNS = ("type", "id", "to", "columns", "reason", "before", "after")
+
+
+class Command(ProjectCommand):
+    """Print what has changed between two snapshots, by the change feeds of their harvests."""
+
+    summary = "Print what has changed since a former harvest"
+    usage = "[options] SPIDER"
+    interrupted = StoppedError("interrupted; run the same command again")
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add ``--since``, ``--format`` and ``--exit-code``."""
+        super().add_options(parser)
+        parser.add_argument(
+            "--since",
+            metavar="RUN|DATE",
+            help="the changes after this run, or read after this date, YYYY-MM-DD[THH:MM:SS] in "
+            "UTC; first: all (default: those of the last harvest)",
+        )
+        parser.add_argument("--format", choices=FORMATS, default="summary", help="%(choices)s")
+        parser.add_argument(
+            "--exit-code", action="store_true", help="exit 1 if there are changes, else 0"
+        )
+
+    def execute(self, args: list[str], opts: argparse.Namespace) -> int:
+        """Print the changes; return 0, or 1 for changes with ``--exit-code``."""
+        from mplus_crawler.feeds.changes.change import ChangeFeedError
+        from mplus_crawler.feeds.changes.replay import Net
+
+        if len(args) != 1:
+            raise UsageError("name one spider: scrapy changes SPIDER")
+        spider = _spider(args[0], self.current_settings)
+        try:
+            before, since = _feeds(spider.name, opts.since, self.current_settings)
+            net = Net()
+            for feed in before:
+                net.know(feed.changes())
+            for feed in since:
+                net.add(feed.changes())
+            changes = net.changes()
+        except ChangeFeedError as error:
+            raise ChangeFeedError(f"{error}; see scrapy verify HARVEST_DIR") from None
+        except OSError as error:
+            raise DeliveryError(f"the change feeds cannot be read: {error}") from None
+        for line in _lines(opts.format, changes, since, spider):
+            print_line(line)
+        return ExitCode.FAILED if opts.exit_code and changes else ExitCode.COMPLETE
+
+
+def _spider(name: str, settings: BaseSettings) -> Museum:
+    from mplus_crawler.museum.contract import Museum
+
+    loader = SpiderLoader.from_settings(settings)
+    known = [each for each in loader.list() if getattr(loader.load(each), "has_snapshot", False)]
+    if name not in known:
+        raise UsageError(f"{name} has no change feeds; known are {', '.join(known)}")
+    cls = loader.load(name)
+    assert issubclass(cls, Museum)
+    spider = cls()
+    spider.policy = cls.load_policy(settings)
+    return spider
+
+
+def _feeds(
+    spider: str, since: str | None, settings: BaseSettings
+) -> tuple[Sequence[ChangeFeed], Sequence[ChangeFeed]]:
+    """Return the feeds of *spider* before and after *since*; raise :class:`UsageError`, OSError."""
+    from mplus_crawler.feeds.changes.history import FOLDER, chain
+    from mplus_crawler.storage.destination import destination
+
+    feeds = chain(destination(settings).below(FOLDER).below(spider))
+    if not feeds:
+        raise UsageError(
+            f"{spider} has no change feeds in {settings['HARVEST_DIR']}: the first harvest "
+            f"without -o writes one (scrapy crawl {spider})"
+        )
+    if since is None:
+        return feeds[:-1], feeds[-1:]
+    if since == "first":
+        return [], feeds
+    runs = [feed.header.now["run"] for feed in feeds]
+    if since in runs:
+        return feeds[: runs.index(since) + 1], feeds[runs.index(since) + 1 :]
+    moment = _moment(since, runs)
+    after = [datetime.fromisoformat(feed.header.between[1]) > moment for feed in feeds]
+    return feeds[: after.count(False)], feeds[after.count(False) :]
+
+
+def _moment(text: str, runs: Sequence[str]) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--since {text} is neither a run nor a date; write YYYY-MM-DD, or one of the runs "
+            f"{', '.join(runs[-3:])}"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _lines(
+    format_: str, changes: Sequence[Change], feeds: Sequence[ChangeFeed], spider: Museum
+) -> Iterator[str]:
+    """Yield *changes*, those of *feeds*, in the *format_* that was chosen."""
+    from mplus_crawler.feeds.changes.iiif import collection
+    from mplus_crawler.feeds.changes.summary import Summary, since
+    from mplus_crawler.records.batch import json_line, stamp
+
+    now = datetime.now(UTC)
+    ended = feeds[-1].header.between[1] if feeds else stamp(now)
+    if format_ == "summary":
+        first = not feeds or feeds[0].header.former is None
+        beginning = "from the first harvest" if first else since(feeds[0].header.between[0], now)
+        yield Summary.of(changes).sentence(beginning if feeds else "since the last harvest")
+    elif format_ == "csv":
+        yield from _csv(changes)
+    elif format_ == "iiif":
+        base = f"{spider.policy.uri_base}changes/{spider.name}"
+        yield json_line(collection(changes, base, ended, spider.uri)).decode().rstrip()
+    else:
+        for seq, change in enumerate(changes, 1):
+            yield change.line(seq).decode().rstrip()
+
+
+def _csv(changes: Iterable[Change]) -> Iterator[str]:
+    from mplus_crawler.feeds.exporters import harmless
+    from mplus_crawler.records.batch import SEVERAL
+
+    def row(cells: Iterable[str]) -> str:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="").writerow(map(harmless, cells))
+        return text.getvalue()
+
+    yield row(_COLUMNS)
+    for change in changes:
+        columns = SEVERAL.join(change.columns or ())
+        reason = str(change.evidence.get("reason", ""))
+        ends = (change.before or "", change.after or "")
+        yield row((change.type, change.id, change.to or "", columns, reason, *ends))
+
+

@@ -1,0 +1,70 @@
+"""The snapshot that a harvest may replace, as the comparison reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+from urllib.parse import urlsplit
+
+from mplus_crawler.feeds.changes.snapshot import Reader, Row, reader
+from mplus_crawler.feeds.former import Certificate, snapshot_certificate
+from mplus_crawler.feeds.names import CERTIFICATE, RunFiles
+from mplus_crawler.wire.addresses import is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class FormerSnapshot:
+    """A snapshot that agrees with its certificate."""
+
+    certificate: Certificate
+    _file: IO[bytes]
+    _read: Reader
+
+    @classmethod
+    def find(cls, files: RunFiles, api: str) -> tuple[FormerSnapshot | None, str]:
+        """Return the snapshot of *files* from the same *api*; or None, and what is wrong with it.
+
+        There may be none, or one that was written before feeds had digests: nothing is wrong then.
+        """
+        try:
+            found = snapshot_certificate(files.folder.read(f"{files.stem}{CERTIFICATE}"))
+            if not found or "content_digest" not in found or not is_same(found["api"], api):
+                return None, ""
+            file = files.folder.open(f"{files.stem}.jsonl")
+        except OSError as error:
+            return None, f"the former snapshot cannot be read ({error})"
+        read = reader(file, found["content_digest"])
+        if read is None:
+            return None, "the former snapshot is not the one in its certificate"
+        return cls(found, file, read), ""
+
+    def rows(self) -> Iterator[Row]:
+        """Return its rows, sorted by id."""
+        self._file.seek(0)
+        return self._read(self._file)
+
+    @property
+    def run(self) -> str:
+        """The run that wrote it."""
+        return str(self.certificate["run"])
+
+    @property
+    def content_digest(self) -> str:
+        """The digest of its ids and digests."""
+        return str(self.certificate["content_digest"])
+
+    @property
+    def started_at(self) -> str:
+        """When its first record may have been read."""
+        return str(self.certificate["started_at"])
+
+    @property
+    def records(self) -> int:
+        """How many records it has."""
+        return int(self.certificate["unique"])
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two addresses are of the same API; a sandbox may have another port each time."""
+    return one == other or all(is_loopback(urlsplit(url).hostname or "") for url in (one, other))

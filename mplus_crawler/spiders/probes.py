@@ -1,0 +1,137 @@
+"""Probes: records of the former snapshot that are no longer listed are requested one by one.
+
+A list without a record proves nothing: the record may be deleted, merged, or only not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import urljoin
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from twisted.python.failure import Failure
+
+from mplus_crawler.census import Census
+from mplus_crawler.feeds.changes.evidence import Evidence, Reason
+from mplus_crawler.feeds.changes.extension import Changes
+from mplus_crawler.records.batch import Records, stamp
+from mplus_crawler.responses.ledger import Ledger
+from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.paged import PagedSpider
+from mplus_crawler.spiders.single import MERGED, described, is_doubtful, location, record_request
+
+
+class Probes:
+    """The probes of one harvest, once its list is complete.
+
+    A 404 counts only if a record that is listed is found afterwards: while the database of a
+    museum fails, it finds none.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._begun = False
+        self._checked = False
+
+    def step(self, spider: PagedSpider) -> list[Request]:
+        """Return what to request next, whenever *spider* is idle; nothing at the end."""
+        if not self._census.settled or spider.record_url("") is None:
+            return []
+        if not self._begun:
+            self._begun = True
+            return self._permitted([self._probe(id_) for id_ in self._changes.to_request()])
+        if self._changes.not_found and not self._checked:
+            self._checked = True
+            return self._permitted(self._health_check())
+        return []
+
+    def _permitted(self, requests: list[Request]) -> list[Request]:
+        """Return *requests*; those whose responses are saved where a former run is accepted."""
+        if not self._spider.accepted_run:
+            return requests
+        return [each for each in requests if Ledger.of(self._crawler).find(each)]
+
+    @property
+    def _census(self) -> Census:
+        return Census.of(self._crawler)
+
+    @property
+    def _changes(self) -> Changes:
+        return Changes.of(self._crawler)
+
+    @property
+    def _spider(self) -> PagedSpider:
+        spider = self._crawler.spider
+        assert isinstance(spider, PagedSpider)
+        return spider
+
+    def _probe(self, id_: str, *, again: bool = False) -> Request:
+        url = self._spider.record_url(id_)
+        assert url is not None
+        return record_request(url, self._arrived, self._failed, again=again, id_=id_)
+
+    def _arrived(
+        self, response: Response, id_: str, record: object = None
+    ) -> Iterator[Request | Records]:
+        """Take up a record that is not listed, or record what is known about it."""
+        if response.status == 200:
+            other = self._spider.id_of(record)
+            if other and other != id_:
+                self._settle(id_, Reason.UNANSWERED, 200, detail=f"another record came, {other}")
+                return
+            self._census.unlisted(id_)
+            yield Records(response.meta["retrieved_at"], [(id_, record)])
+        elif is_doubtful(response):
+            yield self._probe(id_, again=True)
+        elif response.status == 404:
+            self._settle(id_, Reason.NOT_FOUND, 404)
+        elif response.status == 410:
+            self._settle(id_, Reason.GONE, 410)
+        else:
+            self._redirected(response, id_)
+
+    def _redirected(self, response: Response, id_: str) -> None:
+        to = self._spider.id_at(urljoin(response.url, location(response)))
+        if response.status in MERGED and to and to != id_:
+            self._settle(id_, Reason.MERGED, response.status, to=to)
+        else:
+            detail = described(response)
+            self._settle(id_, Reason.UNANSWERED, response.status, detail=detail)
+
+    def _failed(self, failure: Failure) -> None:
+        id_ = request_of(failure).cb_kwargs["id_"]
+        self._settle(id_, Reason.UNANSWERED, detail=failure.getErrorMessage())
+
+    def _settle(
+        self,
+        id_: str,
+        reason: Reason,
+        status: int | None = None,
+        *,
+        to: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        at = stamp(datetime.now(UTC))
+        self._changes.settle(id_, Evidence(reason, at, status, to, detail))
+
+    def _health_check(self) -> list[Request]:
+        existing = next(self._census.listed_ids(), None)
+        if existing is None:
+            self._changes.doubt_404s()
+            return []
+        url = self._spider.record_url(existing)
+        assert url is not None
+        check = record_request(url, self._checked_by, self._unhealthy, again=True)
+        check.meta.update(skip_ledger=True, dont_revalidate=True)
+        return [check]
+
+    def _checked_by(self, response: Response, record: object = None) -> None:
+        """Any status but 404 shows that the database was read."""
+        if response.status == 404:
+            self._changes.doubt_404s()
+
+    def _unhealthy(self, failure: Failure) -> None:
+        self._changes.doubt_404s()
