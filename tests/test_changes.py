@@ -18,7 +18,7 @@ from mplus_crawler.feeds.changes.comparison import Comparison, creations
 from mplus_crawler.feeds.changes.evidence import Evidence, Reason
 from mplus_crawler.feeds.changes.replay import Net, digest_of, replay
 from mplus_crawler.feeds.changes.snapshot import Row, content_digest, found, parsed, reader
-from mplus_crawler.feeds.changes.summary import sentence
+from mplus_crawler.feeds.changes.summary import Summary
 
 DAY = timedelta(days=1)
 START = datetime(2026, 11, 1, 3, tzinfo=UTC)
@@ -122,11 +122,11 @@ def test_a_sentence() -> None:
     new = [Change(ChangeType.CREATE, f"n{number}") for number in range(1200)]
     merged = Change(ChangeType.MOVE, "m", to="https://museum/2")
     gone = Change(ChangeType.DELETE, "g")
-    assert sentence([*update, *new, merged, gone], "since 14 November") == (
+    assert Summary.of([*update, *new, merged, gone]).sentence("since 14 November") == (
         "since 14 November: 1,200 new, 3 changed (2 titles, 1 image, 1 category, 1 material), "
-        "1 written anew without a change, 1 merged into https://museum/2, 1 gone"
+        "1 with a new date only, 1 merged into https://museum/2, 1 gone"
     )
-    assert sentence([], "since 14 November") == "since 14 November: nothing has changed"
+    assert Summary().sentence("since 14 November") == "since 14 November: no change"
 
 
 # A model of a museum and of our knowledge of it, step by step.

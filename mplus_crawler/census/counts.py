@@ -47,6 +47,7 @@ class Counts:
     notes: Counter[str] = field(default_factory=Counter)
     doubts: Counter[str] = field(default_factory=Counter)
     vanished: dict[str, str] = field(default_factory=dict)
+    requested_singly: list[str] = field(default_factory=list)
     _licences: LicenceCount = field(default_factory=LicenceCount)
     _ids: Ids = field(default_factory=Ids)
     _columns: tuple[str, ...] = ()
@@ -68,8 +69,9 @@ class Counts:
 
     @property
     def accounted(self) -> int:
-        """Distinct records that are delivered or named in the rejected file."""
-        return self.unique + self.rejected + self.unreadable + self.absent
+        """Distinct records of the list that are delivered or named in the rejected file."""
+        found = self.unique + self.rejected + self.unreadable + self.absent
+        return found - len(self.requested_singly)
 
     @property
     def expected(self) -> int | None:
@@ -129,6 +131,11 @@ class Counts:
             else:
                 self.rejected += 1
 
+    def unlisted(self, record_id: str) -> None:
+        """Count a record that the museum does not list, but delivers when it is requested."""
+        self.requested_singly.append(record_id)
+        self.note("the museum does not list a record, but still delivers it: it is kept")
+
     def page(self, *, replayed: bool) -> None:
         """Count a page of full records, from the museum or from the ledger."""
         if replayed:
@@ -151,6 +158,15 @@ class Counts:
     def ids(self) -> Iterator[str]:
         """Every id that is accounted for."""
         return self._ids.all()
+
+    def listed_ids(self) -> Iterator[str]:
+        """Every delivered id, except those of :meth:`unlisted`."""
+        return (id_ for id_ in self._ids.all_delivered() if id_ not in self.requested_singly)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every record of the museum's list is accounted for."""
+        return not self.problems and (self._passes > 0 or not self.in_doubt)
 
     @property
     def in_doubt(self) -> bool:
@@ -221,6 +237,7 @@ class Counts:
             "rejected_by": dict(sorted(self.rejected_by.items())),
             "revalidated": self.revalidated,
             "vanished": self.vanished,
+            "unlisted": self.requested_singly,
             "pages": {
                 "expected": pages.expected,
                 "fetched": pages.fetched,

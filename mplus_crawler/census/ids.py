@@ -57,6 +57,11 @@ class Ids:
         """Every id, sorted."""
         return (row[0] for row in self._db.execute("SELECT id FROM seen ORDER BY id"))
 
+    def all_delivered(self) -> Iterator[str]:
+        """Every delivered id, sorted."""
+        rows = self._db.execute("SELECT id FROM seen WHERE delivered ORDER BY id")
+        return (row[0] for row in rows)
+
     def withdraw(self, record_id: str) -> None:
         """Take *record_id* out again."""
         row = self._db.execute("SELECT delivered FROM seen WHERE id = ?", (record_id,)).fetchone()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from scrapy.crawler import Crawler
@@ -16,7 +17,6 @@ from mplus_crawler.census import Census, Verdict
 from mplus_crawler.feeds.names import CERTIFICATE, RUNS
 from mplus_crawler.feeds.retention.booking import book_certificate
 from mplus_crawler.museum.contract import Museum
-from mplus_crawler.records.batch import stamp
 from mplus_crawler.responses.lifecycle import LifecycleWatch
 from mplus_crawler.storage.destination import destination
 from mplus_crawler.verification import sealed
@@ -61,24 +61,26 @@ def _compact(moment: str) -> str:
 
 
 def certificate_of(
-    crawler: Crawler, run: str, started_at: str, judged: dict[str, Any]
+    crawler: Crawler, run: Mapping[str, str], judged: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the certificate of *crawler*'s harvest *run*, *judged* by :func:`judgement`."""
+    """Return the certificate of *crawler*'s harvest, *judged* by :func:`judgement`.
+
+    *run* has the run's id, ``started_at`` and ``finished_at``.
+    """
     spider = Museum.of(crawler)
     throttle = Throttle.of(crawler)
     statuses = throttle.statuses
-    finished_at = stamp(datetime.now(UTC))
-    duration = datetime.fromisoformat(finished_at) - datetime.fromisoformat(started_at)
+    began, ended = (datetime.fromisoformat(run[at]) for at in ("started_at", "finished_at"))
     return {
         "spider": spider.name,
         "source": spider.policy.name,
         "private": spider.private,
         "api": spider.api_url,
-        "run": run,
+        "run": run["run"],
         **judged,
-        "started_at": started_at,
-        "finished_at": finished_at,
-        "duration_s": max(0, int(duration.total_seconds())),
+        "started_at": run["started_at"],
+        "finished_at": run["finished_at"],
+        "duration_s": max(0, int((ended - began).total_seconds())),
         "arguments": spider.arguments,
         **Census.of(crawler).counts(),
         **spider.certified(),

@@ -11,6 +11,7 @@ from platformdirs import user_state_path
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.feeds.changes.history import FOLDER
 from mplus_crawler.feeds.checks import feed_targets
 from mplus_crawler.feeds.names import REJECTED, RUNS, first_local, own_feed
 from mplus_crawler.feeds.transaction import roll_forward
@@ -44,6 +45,7 @@ def claim_outputs(settings: BaseSettings, spider: str) -> None:
     roll_forward(state)
     folders = {*(lock.parent for lock in locks.values()), state, state.parent / "jobs"}
     folders |= {state / RUNS, state.parent / RUNS, *state.glob("s3-*")}
+    folders |= {place / FOLDER / spider for place in (state, state.parent)}
     for folder in folders:
         sweep(folder)
 

@@ -26,7 +26,6 @@ from mplus_crawler.feeds.certificate import (
 )
 from mplus_crawler.feeds.conversion import convert, feed_of, table_schemas
 from mplus_crawler.feeds.feed import Feed, arrange, compare, file_entry, target_of
-from mplus_crawler.feeds.former import Former
 from mplus_crawler.feeds.names import (
     ATTRIBUTION,
     CERTIFICATE,
@@ -39,6 +38,7 @@ from mplus_crawler.feeds.names import (
     in_state,
 )
 from mplus_crawler.feeds.outputs import publishing, release_outputs, spider_lock
+from mplus_crawler.feeds.replacement import Replacement
 from mplus_crawler.feeds.retention.booking import Booking
 from mplus_crawler.feeds.transaction import Step, Transaction
 from mplus_crawler.museum.components import Extension
@@ -73,6 +73,7 @@ class Publication(Extension):
         self._feeds: list[Feed] = []
         self._rejected: StagedFile | None = None
         self._appended: list[StagedFile] = []
+        self._replacement = Replacement(crawler)
         self._over = False
 
     @classmethod
@@ -152,10 +153,11 @@ class Publication(Extension):
 
     def publish(self) -> None:
         """Name the files by the verdict, with their certificate, and close the ledger."""
+        ended = stamp(datetime.now(UTC))
+        self._times = {"run": self._run, "started_at": self._started, "finished_at": ended}
         compare(self._feeds, self._crawler)
         arrange(self._feeds, self._census)
         convert(self._feeds, self._census)
-        self._former = Former.of(self._run, self._files.folder, self._files.stem)
         if self._rejected is not None:
             self._rejected.finish()
         overdue = self.booking.overdue
@@ -164,12 +166,14 @@ class Publication(Extension):
             self.abandon()
             self._feeds.clear()
             self._rejected = None
-        self._hold_back()
+        if self._files.makes_snapshot and self._census.verdict()[0].complete:
+            self._replacement.prepare(self._times, self._feeds, self._rejected)
         certificate = self._certified()
         try:
             self._deliver(certificate)
         except OSError as error:
             self._undelivered(error)
+            self._replacement.discard()
             certificate = self._certified()
             self._certify_failure(certificate)
         self.abandon()
@@ -178,33 +182,16 @@ class Publication(Extension):
         self.certificate = certificate
         self.interrupted = False
 
-    def _hold_back(self) -> None:
-        """Withhold a snapshot that is much smaller than the one that it would replace."""
-        if not (self._files.makes_snapshot and self._census.verdict()[0].complete):
-            return
-        museum, share = Museum.of(self._crawler), self._crawler.settings["MAX_DELETE_SHARE"]
-        former = self._former.records(museum.api_url)
-        smaller = self._census.unique < former * (1 - float(share))
-        if smaller and museum.accepted_run != self._run:
-            self._census.end(
-                Verdict.HELD_BACK,
-                f"{self._census.unique} records came and the snapshot has {former}: more than "
-                f"MAX_DELETE_SHARE ({share}) are gone; if that is right, publish this run with "
-                f"-a accept={self._run}",
-            )
-            Ledger.of(self._crawler).hold_back(self._run)
-
     def _certified(self) -> dict[str, Any]:
         verdict, reason = self._census.verdict()
-        is_snapshot = self._files.makes_snapshot and verdict.complete
         judged = judgement(self._crawler, verdict, reason)
         if verdict is Verdict.HELD_BACK:
             judged["resume"] += f" -a accept={self._run}"
         state, rejected = self._state, self._rejected
         return {
-            **certificate_of(self._crawler, self._run, self._started, judged),
-            "snapshot": is_snapshot,
-            "former": self._former.entry() if is_snapshot else None,
+            **certificate_of(self._crawler, self._times, judged),
+            "snapshot": self._files.makes_snapshot and verdict.complete,
+            **self._replacement.entries(),
             "feeds": [feed.entry(state) for feed in self._feeds],
             "rejects": file_entry(rejected, state) or None,
         }
@@ -225,6 +212,8 @@ class Publication(Extension):
         for file in files:
             self.booking.staged(file)
             file.prepare()
+        if feed := self._replacement.file:
+            feed.prepare()
         self._runs.write(certificate)
         with publishing(self._crawler.settings):
             if self._files.stem != self._runs.stem:
@@ -233,6 +222,8 @@ class Publication(Extension):
             for uri, schema in table_schemas(self._feeds).items():
                 files.append(self._write(*locate(uri, self._state_copy.path), schema))
             steps = [Step(file, target_of(file, self._state)) for file in files]
+            if feed := self._replacement.file:
+                steps.append(Step(feed, feed.target))
             if certificate["snapshot"]:
                 text = attribution_with(certificate, self._files.folder)
                 file = self._write(self._files.folder, ATTRIBUTION, text.encode())
@@ -271,7 +262,9 @@ class Publication(Extension):
             self._state_copy.remove(self._incomplete)
 
     def _naming(self, file: StagedFile, target: Path) -> AbstractContextManager[None]:
-        is_ours = file.target.name == ATTRIBUTION or file.target.name.endswith(TABLE_SCHEMA)
+        name = file.target.name
+        is_ours = name == ATTRIBUTION or name.endswith(TABLE_SCHEMA)
+        is_ours |= file is self._replacement.file  # ids and digests: no content of the museum's
         return nullcontext() if is_ours else self.booking.naming(file, target)
 
     def _undelivered(self, error: OSError) -> None:
@@ -299,6 +292,7 @@ class Publication(Extension):
         """Release all files: they are published or kept, or there is nothing to publish."""
         for file in (*self._staged, *self._written):
             file.discard()
+        self._replacement.discard()
         self._staged.clear()
         release_outputs(self._crawler.settings, self._name)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mplus_crawler.verification.certificate import CERTIFICATE, Certificate, Finding
+from mplus_crawler.verification.changes import verify_changes
 from mplus_crawler.verification.feed import Reading
 from mplus_crawler.verification.lookup import certificate_by_checksum, find_certificate
 from mplus_crawler.verification.package import (
@@ -27,6 +28,8 @@ __all__ = ["Finding", "seal", "sealed", "verify"]
 def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Finding]:
     """Check *file*: a feed, a rejected file, a certificate with all its files, or a package.
 
+    Of a folder that is no package, check the change feeds.
+
     The file's certificate is *certificate*; without one, it is searched beside the file and in
     *folder*. Raises :class:`~mplus_crawler.errors.HarvestError` if none is found or readable.
     """
@@ -34,6 +37,9 @@ def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Findi
         file = file.parent
     if is_package(file):
         yield from verify_package(file)
+        return
+    if file.is_dir() and certificate is None:
+        yield from verify_changes(file)
         return
     if file.name.endswith(CERTIFICATE):
         yield from _verify_certificate(Certificate.read(file), folder)

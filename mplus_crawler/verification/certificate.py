@@ -46,6 +46,10 @@ _FILE = {
     "required": ["uri", "bytes", "sha256"],
     "properties": {"uri": _TEXT, "bytes": _COUNT, "sha256": _SHA256},
 }
+_CHANGES = {
+    "required": ["file", "sha256"],
+    "properties": {"file": _TEXT, "sha256": _SHA256},
+}
 _FEED = _object(uri=_TEXT, format=_TEXT, items=_COUNT)
 _FEED["properties"] |= {"bytes": _COUNT, "sha256": _SHA256}
 _SHAPE = _object(
@@ -84,6 +88,8 @@ _SHAPE = _object(
 )
 _SHAPE["properties"] |= {
     "problems": {"type": "object"},
+    "unlisted": {"type": "array", "items": _TEXT},
+    "changes": {"type": ["object", "null"], **_CHANGES},
     "rejects": {"type": ["object", "null"], **_FILE},
 }
 
@@ -228,8 +234,10 @@ class Certificate:
         first, last = self["expected"]["first"], self["expected"]["last"]
         absent = ("absent",) if self["absent"] else ()
         parts = ("unique", "rejected", "unreadable", *absent)
-        accounted = sum(self[part] for part in parts)
+        unlisted = len(self.document.get("unlisted", ()))
+        accounted = sum(self[part] for part in parts) - unlisted
         sums = f"{' + '.join(parts)} are {accounted:,}"
+        sums = f"{sums} without {unlisted} unlisted" if unlisted else sums
         if "limit" in self["arguments"]:
             if last is not None and accounted > last:
                 yield f"complete, but {sums}, more than the {last:,} expected"

@@ -99,7 +99,9 @@ class _Chain:
             yield from self._replay(start, reached)
         for run, feed in sorted(self._feeds.items()):
             if run not in reached and feed.begins not in self._feeds:
-                yield Finding(feed.path, f"the feed before it, that of run {feed.begins}, is missing")
+                yield Finding(
+                    feed.path, f"the feed before it, that of run {feed.begins}, is missing"
+                )
             elif run not in reached:
                 yield Finding(feed.path, "not replayed, since a feed before it is missing or wrong")
 

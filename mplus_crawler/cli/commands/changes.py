@@ -160,5 +160,3 @@ def _csv(changes: Iterable[Change]) -> Iterator[str]:
         reason = str(change.evidence.get("reason", ""))
         ends = (change.before or "", change.after or "")
         yield row((change.type, change.id, change.to or "", columns, reason, *ends))
-
-

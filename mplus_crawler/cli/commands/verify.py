@@ -14,10 +14,13 @@ from mplus_crawler.verification import verify
 
 
 class Command(ProjectCommand):
-    """Read feeds again and print where they differ from their certificates."""
+    """Read feeds again and print where they differ from their certificates.
+
+    Of a ``HARVEST_DIR``, all change feeds are replayed.
+    """
 
     summary = "Check feeds against their certificates, independently of the harvest"
-    usage = "[options] FILE..."
+    usage = "[options] FILE|HARVEST_DIR..."
     interrupted = StoppedError("interrupted before all files were checked")
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -33,7 +36,8 @@ class Command(ProjectCommand):
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
         """Check each file; return 1 if one differs, 2 if one cannot be checked."""
         if not args:
-            raise UsageError(f"name a feed, a certificate or a package: {program()} verify FILE")
+            what = "a feed, a certificate, a package or HARVEST_DIR"
+            raise UsageError(f"name {what}: {program()} verify FILE")
         return max(self._verify(name, opts.certificate) for name in args)
 
     def _verify(self, file: str, certificate: Path | None) -> int:

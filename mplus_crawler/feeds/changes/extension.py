@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
@@ -21,7 +21,8 @@ from mplus_crawler.feeds.changes.history import ENDING, FOLDER, History
 from mplus_crawler.feeds.changes.replay import Net
 from mplus_crawler.feeds.changes.snapshot import Row, reader
 from mplus_crawler.feeds.changes.summary import Summary, since
-from mplus_crawler.feeds.names import RunFiles
+from mplus_crawler.feeds.former import Certificate, snapshot_certificate
+from mplus_crawler.feeds.names import CERTIFICATE, RunFiles
 from mplus_crawler.museum.components import Extension
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.storage.destination import Destination
@@ -33,8 +34,9 @@ _FEW = 10
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A feed that is written: its *entry* in the certificate, and how many ids are *gone*."""
+    """A feed that is written: *former* and *entry* for the certificate; ids that are *gone*."""
 
+    former: Mapping[str, str] | None
     entry: dict[str, Any]
     gone: int
 
@@ -58,10 +60,25 @@ class Changes(Extension):
     @cached_property
     def _former(self) -> FormerSnapshot | None:
         """The snapshot that this harvest may replace, as it is when it is first needed."""
-        former, fault = FormerSnapshot.find(self._files, self._museum.api_url)
-        if fault:
-            self._census.note(f"the change feed begins anew: {fault}")
-        return former
+        try:
+            return FormerSnapshot.find(self._former_certificate, self._files, self._museum.api_url)
+        except OSError as error:
+            self._census.note(f"the change feed begins anew: {error}")
+            return None
+
+    @cached_property
+    def _former_certificate(self) -> Certificate | None:
+        try:
+            content = self._files.folder.read(f"{self._files.stem}{CERTIFICATE}")
+        except OSError:
+            content = None
+        return snapshot_certificate(content)
+
+    @property
+    def former_records(self) -> int:
+        """How many records the former snapshot has; 0 if it is not from exactly this API."""
+        found = self._former_certificate or {}
+        return int(found["unique"]) if found.get("api") == self._museum.api_url else 0
 
     @cached_property
     def _history(self) -> History:
@@ -109,7 +126,11 @@ class Changes(Extension):
     # The feed.
 
     def write(
-        self, file: StagedFile, snapshot: IO[bytes], rejects: IO[bytes] | None, to: Mapping[str, str]
+        self,
+        file: StagedFile,
+        snapshot: IO[bytes],
+        rejects: IO[bytes] | None,
+        to: Mapping[str, str],
     ) -> Written:
         """Write the feed to *file*; raise OSError.
 
@@ -120,11 +141,12 @@ class Changes(Extension):
         if read is None:
             raise OSError("the snapshot's content is not that of the census")
         snapshot.seek(0)
+        evidence = {id_: self._resolved(each) for id_, each in self._evidence.items()}
         comparison = Comparison(
-            _Why(self._museum, self._evidence, _reasons(rejects), to["finished_at"]).reason,
+            _Why(self._museum, evidence, _reasons(rejects), to["finished_at"]).reason,
             self._history.out,
             self._history.missing,
-            {*self._history.targets(), *(each.to or "" for each in self._evidence.values())},
+            {*self._history.targets(), *(each.to or "" for each in evidence.values())},
         )
         header, changes = self._feed(read(snapshot), comparison, to)
         summary = Summary()
@@ -143,7 +165,19 @@ class Changes(Extension):
             "regenerated": summary.regenerated,
             "summary": summary.sentence(beginning),
         }
-        return Written(entry, comparison.gone)
+        return Written(header.former, entry, comparison.gone)
+
+    def _resolved(self, evidence: Evidence) -> Evidence:
+        """Return *evidence*; of a merged record, with the id at the end of all merges."""
+        to, seen = evidence.to, set[str]()
+        while to and to not in seen and not self._census.knows(to):
+            seen.add(to)
+            found, before = self._evidence.get(to), self._history.out.get(to)
+            further = (found and found.to) or (before and before.to)
+            if not further:
+                break
+            to = further
+        return replace(evidence, to=to)
 
     def _feed(
         self, now: Iterable[Row], comparison: Comparison, to: Mapping[str, str]
@@ -160,7 +194,6 @@ class Changes(Extension):
             return Header(name, begin, end, (former.started_at, to["finished_at"])), changes
         # The run was killed after it had been published: its feed leads to the same run again.
         if last is None:
-            former.close()
             return Header(name, None, end, (to["started_at"], to["finished_at"])), creations(now)
         net = Net()
         for feed in self._history.feeds[:-1]:

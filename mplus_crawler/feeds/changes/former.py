@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Self
 from urllib.parse import urlsplit
 
 from mplus_crawler.feeds.changes.snapshot import Reader, Row, reader
-from mplus_crawler.feeds.former import Certificate, snapshot_certificate
-from mplus_crawler.feeds.names import CERTIFICATE, RunFiles
+from mplus_crawler.feeds.former import Certificate
+from mplus_crawler.feeds.names import RunFiles
 from mplus_crawler.wire.addresses import is_loopback
 
 
@@ -22,22 +22,21 @@ class FormerSnapshot:
     _read: Reader
 
     @classmethod
-    def find(cls, files: RunFiles, api: str) -> tuple[FormerSnapshot | None, str]:
-        """Return the snapshot of *files* from the same *api*; or None, and what is wrong with it.
+    def find(cls, certificate: Certificate | None, files: RunFiles, api: str) -> Self | None:
+        """Return the snapshot of *certificate*, if it is from *api*.
 
-        There may be none, or one that was written before feeds had digests: nothing is wrong then.
+        Raises OSError if it is not the one that is certified. One that was written before feeds
+        had digests counts as none.
         """
-        try:
-            found = snapshot_certificate(files.folder.read(f"{files.stem}{CERTIFICATE}"))
-            if not found or "content_digest" not in found or not is_same(found["api"], api):
-                return None, ""
-            file = files.folder.open(f"{files.stem}.jsonl")
-        except OSError as error:
-            return None, f"the former snapshot cannot be read ({error})"
-        read = reader(file, found["content_digest"])
+        if not certificate or "content_digest" not in certificate:
+            return None
+        if not is_same(certificate["api"], api):
+            return None
+        file = files.folder.open(f"{files.stem}.jsonl")
+        read = reader(file, certificate["content_digest"])
         if read is None:
-            return None, "the former snapshot is not the one in its certificate"
-        return cls(found, file, read), ""
+            raise OSError("the former snapshot is not the one in its certificate")
+        return cls(certificate, file, read)
 
     def rows(self) -> Iterator[Row]:
         """Return its rows, sorted by id."""
