@@ -72,7 +72,7 @@ class Replacement:
         share = self._crawler.settings["MAX_DELETE_SHARE"]
         former = Changes.of(self._crawler).former_records
         most, smaller = former * float(share), census.unique < former * (1 - float(share))
-        if museum.accepted_run == run or not (smaller or self._written.gone > most):
+        if not former or museum.accepted_run == run or not (smaller or self._written.gone > most):
             return
         if smaller:
             what = f"{census.unique} records came and the snapshot has {former}: more than "

@@ -13,7 +13,7 @@ from mplus_crawler.feeds.changes.change import Change, ChangeType
 
 _LANGUAGE = re.compile(r"_(nl|fr|en|zh)$")
 # They follow from other columns, or say nothing to a reader.
-_UNTOLD = frozenset(("record", "modified", "uri", "url", "label", "attribution", "sort_number"))
+_UNTOLD = frozenset(("record", "modified", "uri", "url", "label", "attribution", "image_rights"))
 _MOST_COLUMNS = 4
 _MOST_MOVES = 2
 
