@@ -27,6 +27,7 @@ def print_summary(certificate: Mapping[str, Any], base_settings: Collection[str]
         f"  expected {'unknown' if expected is None else f'{expected:,}'}, "
         f"unique {certificate['unique']:,}, duplicates {certificate['duplicates']:,}",
         *_rejected(certificate),
+        *_changes(certificate),
         f"  requests {certificate['requests']['sent']:,}",
         *(f"  note: {note} ({times}x)" for note, times in certificate["notes"].items()),
         *(f"  feed: {feed['uri']}, {feed['items']:,} records" for feed in certificate["feeds"]),
@@ -34,6 +35,12 @@ def print_summary(certificate: Mapping[str, Any], base_settings: Collection[str]
     if command := _resume(certificate):
         lines.append(f"  to resume: {_command(command, base_settings)}")
     print_error("\n".join(f"{line[:2]}{printable(line[2:])}" for line in lines))
+
+
+def _changes(certificate: Mapping[str, Any]) -> list[str]:
+    """Return the sentence on what has changed, if the harvest has replaced a snapshot."""
+    changes = certificate["changes"]
+    return [f"  {changes['summary']}"] if changes else []
 
 
 def _rejected(certificate: Mapping[str, Any]) -> list[str]:
@@ -78,6 +85,7 @@ class SpiderResult:
     requests: int = 0
     seconds: int = 0
     resume: str | None = None
+    changes: str = ""
 
     @classmethod
     def of(cls, spider: str, exit_code: ExitCode, certificate: dict[str, Any] | None) -> Self:
@@ -94,6 +102,7 @@ class SpiderResult:
             certificate["requests"]["sent"],
             certificate["duration_s"],
             _resume(certificate),
+            "".join(line.strip() for line in _changes(certificate)),
         )
 
     @classmethod
@@ -118,5 +127,7 @@ def print_results(results: Sequence[SpiderResult], base_settings: Collection[str
     for result in results:
         if result.exit_code:
             print_error(f"{result.spider}: {printable(result.reason)}")
+        elif result.changes:
+            print_error(f"{result.spider}: {printable(result.changes)}")
     for command in sorted({result.resume for result in results if result.resume}):
         print_error(f"to resume: {_command(command, base_settings)}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from scrapy.settings import BaseSettings
 from scrapy.spiderloader import SpiderLoader
 
+from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_line
 from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError
@@ -52,7 +53,7 @@ class Command(ProjectCommand):
         from mplus_crawler.feeds.changes.replay import Net
 
         if len(args) != 1:
-            raise UsageError("name one spider: scrapy changes SPIDER")
+            raise UsageError(f"name one spider: {program()} changes SPIDER")
         spider = _spider(args[0], self.current_settings)
         try:
             before, since = _feeds(spider.name, opts.since, self.current_settings)
@@ -63,7 +64,8 @@ class Command(ProjectCommand):
                 net.add(feed.changes())
             changes = net.changes()
         except ChangeFeedError as error:
-            raise ChangeFeedError(f"{error}; see scrapy verify HARVEST_DIR") from None
+            hint = f"{program()} verify {self.current_settings['HARVEST_DIR']}"
+            raise ChangeFeedError(f"{error}; see {hint}") from None
         except OSError as error:
             raise DeliveryError(f"the change feeds cannot be read: {error}") from None
         for line in _lines(opts.format, changes, since, spider):
@@ -96,7 +98,7 @@ def _feeds(
     if not feeds:
         raise UsageError(
             f"{spider} has no change feeds in {settings['HARVEST_DIR']}: the first harvest "
-            f"without -o writes one (scrapy crawl {spider})"
+            f"without -o writes one ({program()} crawl {spider})"
         )
     if since is None:
         return feeds[:-1], feeds[-1:]
