@@ -148,8 +148,8 @@ def _lines(
 
 
 def _csv(changes: Iterable[Change]) -> Iterator[str]:
-    from mplus_crawler.feeds.exporters import harmless
     from mplus_crawler.records.batch import SEVERAL
+    from mplus_crawler.records.tables.csv_cells import harmless
 
     def row(cells: Iterable[str]) -> str:
         text = io.StringIO()
