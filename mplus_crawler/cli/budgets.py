@@ -5,21 +5,23 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Iterable
 
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
 from mplus_crawler.cli.console import make_table, print_table, terminal
 from mplus_crawler.cli.signals import stop_signals
 from mplus_crawler.storage.streams import writing_output
-from mplus_crawler.wire.budget.budget import Budget
+from mplus_crawler.wire.budget.budget import Budget, Usage
 
 _REFRESH = 1.0  # seconds
 
 
 def show(budget: Budget) -> None:
     """Print the table once."""
-    print_table(_table(budget))
+    print_table(make_tables(budget.usage()))
 
 
 def watch(budget: Budget) -> None:
@@ -42,24 +44,32 @@ def _watch_in_place(budget: Budget) -> None:
         Live(console=terminal(sys.stdout, sys.stdout), auto_refresh=False) as live,
     ):
         while True:
-            live.update(_table(budget), refresh=True)
+            live.update(make_tables(budget.usage()), refresh=True)
             time.sleep(_REFRESH)
 
 
-def _table(budget: Budget) -> Table:
-    table = make_table(
-        ("API", "tier"), ("window", "used", "left", "resets in", "backs off"), "waiting"
-    )
-    for usage in budget.usage():
+def make_tables(usages: Iterable[Usage]) -> Group:
+    """Return a table for each API, with a row for each limit; 80 columns are enough."""
+    tables: dict[str, Table] = {}
+    for usage in usages:
         api, tier, _identity = usage.key.split(" ", 2)
-        table.add_row(
-            api,
+        if api not in tables:
+            tables[api] = make_table(("tier",), ("used", "left", "resets in"), "now")
+        tables[api].add_row(
             tier,
-            f"{usage.window:g} s",
-            f"{usage.used:,} of {usage.limit:,}",
+            f"{usage.used:,} of {usage.limit:,} in {usage.window:g} s",
             f"{max(0, usage.limit - usage.used):,}",
             f"{usage.resets_in:,.0f} s",
-            f"{usage.backs_off_for:,.0f} s" if usage.backs_off_for else "",
-            ", ".join(usage.waiting),
+            _now(usage),
         )
-    return table
+    if not tables:
+        return Group("no request has been counted yet")
+    return Group(*(part for api, table in tables.items() for part in (api, table)))
+
+
+def _now(usage: Usage) -> str:
+    """Return how long the tier backs off, and who is waiting."""
+    state = [f"backs off for {usage.backs_off_for:,.0f} s"] if usage.backs_off_for else []
+    if usage.waiting:
+        state.append(f"waiting: {', '.join(usage.waiting)}")
+    return "; ".join(state)

@@ -12,7 +12,7 @@ from mplus_crawler.errors import ExitCode, HarvestError
 from mplus_crawler.storage.streams import flush_errors, writing_output
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 _UNLIMITED = 10_000  # columns of a file or a pipe: one row is one line
@@ -64,7 +64,7 @@ def make_table(words: Sequence[str], numbers: Sequence[str], last: str = "") -> 
     return table
 
 
-def print_table(table: Table, *, to_error: bool = False) -> None:
+def print_table(table: RenderableType, *, to_error: bool = False) -> None:
     """Print *table*; plain text without colour where the stream is not a terminal."""
     text = render(table, sys.stderr if to_error else sys.stdout)
     (print_error if to_error else print_line)(text)
@@ -84,7 +84,7 @@ def terminal(file: TextIO, stream: TextIO) -> Console:
     )
 
 
-def render(table: Table, stream: TextIO) -> str:
+def render(table: RenderableType, stream: TextIO) -> str:
     """Return *table* as text for *stream*: of the terminal's width, or one line per row."""
     text = StringIO()
     terminal(text, stream).print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from functools import cache
 from time import monotonic
@@ -17,6 +18,7 @@ from mplus_crawler.census import Census
 from mplus_crawler.wire.throttle import Throttle
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -34,8 +36,7 @@ class ProgressExtension:
         self._crawler = crawler
         self._bar: Progress | None = None
         self._began = monotonic()
-        on_terminal = sys.stderr.isatty() and not crawler.settings.get("LOG_FILE")
-        if on_terminal:
+        if _is_terminal() and not crawler.settings.get("LOG_FILE"):
             self._interval = 0.2
             self._bar = _bar()  # shared by all crawls of this process
         self._loop = create_looping_call(self._report)
@@ -49,27 +50,35 @@ class ProgressExtension:
         return progress
 
     def line(self) -> str:
-        """Return pages and records so far, the rate, and the time that is left."""
+        """Return a line for the log: pages and records so far, the rate, the time that is left."""
         census = Census.of(self._crawler)
         pages = census.pages
-        done, expected = census.accounted, census.expected
-        seconds = max(monotonic() - self._began, 0.001)
-        rate = done / seconds
         text = (
             f"page {pages.fetched + pages.replayed:,} of {_count(pages.expected)}, "
-            f"record {done:,} of {_count(expected)}, {rate:,.0f} records/s"
+            f"record {census.accounted:,} of {_count(census.expected)}, "
+            f"{self._rate():,.0f} records/s"
         )
-        if (wait := Throttle.of(self._crawler).wait) >= _LONG_WAIT:
-            text += f", waiting {wait:,.0f} s for the rate limit"
-        elif expected and rate:
-            text += f", {max(0, expected - done) / rate:,.0f} s left"
-        return text
+        return f"{text}, {state}" if (state := self.state()) else text
+
+    def state(self) -> str:
+        """Return what the harvest waits for, or else the time that is left; empty if unknown."""
+        throttle, census = Throttle.of(self._crawler), Census.of(self._crawler)
+        if throttle.wait >= _LONG_WAIT:
+            return f"rate limit: next in {throttle.wait:,.0f} s"
+        if throttle.retry_in >= _LONG_WAIT:
+            return f"server failed: next try in {throttle.retry_in:,.0f} s"
+        if census.expected and (rate := self._rate()):
+            return f"{max(0, census.expected - census.accounted) / rate:,.0f} s left"
+        return ""
+
+    def _rate(self) -> float:
+        return Census.of(self._crawler).accounted / max(monotonic() - self._began, 0.001)
 
     def _open(self) -> None:
         self._name = self._crawler.spider.name if self._crawler.spider else ""
         if self._bar is not None:
             self._bar.start()
-            self._task = self._bar.add_task(self._name, line="", total=None)
+            self._task = self._bar.add_task(self._name, records="", state="", total=None)
         self._loop.start(self._interval, now=False)
 
     def _close(self) -> None:
@@ -89,22 +98,35 @@ class ProgressExtension:
             self._task,
             completed=census.accounted,
             total=census.expected,
-            line=self.line(),
+            records=f"{census.accounted:,} of {_count(census.expected)}",
+            state=self.state(),
         )
+
+
+def _is_terminal() -> bool:
+    """Whether a bar can be drawn; in CI and on dumb terminals, lines are better."""
+    plain = os.environ.get("CI") or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not plain
 
 
 @cache
 def _bar() -> Progress:
     """Return the bar. Its library is slow to import, and most crawls have no terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return make_bar(Console(stderr=True))
+
+
+def make_bar(console: Console) -> Progress:
+    """Return a bar with one line per spider, for terminals of 80 columns and more."""
+    from rich.progress import BarColumn, Progress, TextColumn
 
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[line]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
+        BarColumn(bar_width=10),
+        TextColumn("{task.fields[records]}"),
+        TextColumn("{task.fields[state]}"),
+        console=console,
         transient=True,
     )
 

@@ -67,6 +67,7 @@ class Throttle(Extension):
         self._patience = crawler.settings.getfloat("THROTTLE_MAX_WAIT")
         self._queues: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._turns: dict[str, float] = {}
+        self._pauses: list[float] = []
         self._peaks: dict[str, _Peak] = {}
         self.statuses: Counter[str] = Counter()
         self._budget: BackgroundBudget | None = None
@@ -106,6 +107,11 @@ class Throttle(Extension):
     def wait(self) -> float:
         """Seconds until the next waiting request may be sent; 0 if none is waiting."""
         return max(0.0, min(self._turns.values(), default=0.0) - monotonic())
+
+    @property
+    def retry_in(self) -> float:
+        """Seconds until the next failed request is sent again; 0 if there is none."""
+        return max(0.0, min(self._pauses, default=0.0) - monotonic())
 
     async def admit(self, request: Request) -> Admission:
         """Wait until *request* may be sent, and count it in the budget."""
@@ -183,10 +189,14 @@ class Throttle(Extension):
         return stated
 
     async def pause(self, seconds: float) -> None:
-        """Wait *seconds*, unless the crawl is stopping."""
+        """Wait *seconds* before a retry, unless the crawl is stopping."""
         end = monotonic() + seconds
-        while (left := end - monotonic()) > 0:
-            await self._sleep(min(left, _LOOK_UP))
+        self._pauses.append(end)
+        try:
+            while (left := end - monotonic()) > 0:
+                await self._sleep(min(left, _LOOK_UP))
+        finally:
+            self._pauses.remove(end)
 
     async def _sleep(self, seconds: float) -> float:
         await asyncio.sleep(seconds)
