@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pty
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import StringIO
 from itertools import product
@@ -12,7 +14,7 @@ from itertools import product
 import pytest
 from rich.console import Console
 
-from mplus_crawler.cli.budgets import _tables
+from mplus_crawler.cli.budgets import make_tables
 from mplus_crawler.cli.progress import make_bar
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.budget.budget import Usage
@@ -53,13 +55,12 @@ def test_each_spider_has_one_line_of_80_columns() -> None:
 def test_the_budget_fits_80_columns() -> None:
     def usages() -> Iterator[Usage]:
         for api in ("dmg@data.designmuseumgent.be:443", "mplus@api.mplus.org.hk:443"):
-            for tier, window in (("collections", 60.0), ("single records", 86_400.0)):
-                yield Usage(
-                    f"{api} {tier} address", window, 2700, 12, 59.0, 900.0, ("objects (1)",)
-                )
+            for tier, window in (("collections", 60.0), ("records", 86_400.0)):
+                key = f"{api} {tier} address"
+                yield Usage(key, window, 2700, 12, 59.0, 900.0, ("objects (1)",))
 
     console = plain()
-    console.print(_tables(usages()))
+    console.print(make_tables(usages()))
     text = "\n".join(shown(console))
     assert max(map(len, shown(console))) <= 80
     assert text.count("dmg@data.designmuseumgent.be:443") == 1
@@ -75,7 +76,7 @@ def test_a_terminal_that_wants_it_plain_gets_it_plain(
 ) -> None:
     scrapy.plain = True
     with Sandbox(objects=300, invalid=0, limits="off", latency=0.1) as museum:
-        out = on_terminal(scrapy.at(museum), TERM="xterm-256color", **plainly)
+        out = on_terminal(scrapy.at(museum), **plainly)
     assert "objects: complete (exit 0)" in out
     assert not re.search(r"\x1b\[[\d;]*[1-9][\d;]*m", re.sub(r"\x1b\[[01]m", "", out)), out
     assert ("\x1b" in out) is ("NO_COLOR" in plainly)
@@ -83,14 +84,11 @@ def test_a_terminal_that_wants_it_plain_gets_it_plain(
 
 def on_terminal(scrapy: Scrapy, **environment: str) -> str:
     """What ``scrapy crawl objects`` prints on a terminal."""
-    import subprocess
-    import sys
-
     mine, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "scrapy", "crawl", "objects", "-s", "LOOKAHEAD=1"],
         cwd=ROOT,
-        env={**scrapy.environment, **environment},
+        env={**scrapy.environment, "TERM": "xterm-256color", **environment},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
