@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test lint types tests readme clean
+.PHONY: demo test estimate lint types tests readme clean
 
 $(VENV)/.harvest: requirements.txt
 	@$(PYTHON) -c 'import mplus_crawler'
@@ -14,14 +14,16 @@ $(VENV)/.harvest: requirements.txt
 	@touch $@
 
 $(VENV)/.ready: $(VENV)/.harvest requirements-dev.txt
-	@echo "make test installs about 400 MB, then takes about five minutes on two cores."
 	@.ci/install $(VENV) requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/.harvest
 	@sh demo.sh
 
-test: lint types tests
+test: estimate lint types tests
+
+estimate:
+	@echo "ruff, mypy and all tests: about five minutes on two cores; the first time installs 600 MB"
 
 lint: $(VENV)/.ready
 	ruff check .
