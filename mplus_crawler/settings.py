@@ -103,6 +103,7 @@ EXTENSIONS_BASE = {
     "mplus_crawler.responses.lifecycle.LifecycleWatch": 0,
     "mplus_crawler.spiders.reconciliation.Reconciliation": 90,
     "mplus_crawler.feeds.changes.extension.Changes": 95,
+    "mplus_crawler.feeds.sentinel.Sentinel": 95,
     "mplus_crawler.feeds.publication.Publication": 100,
     "mplus_crawler.cli.progress.ProgressExtension": 110,
 }
