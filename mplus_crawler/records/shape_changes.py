@@ -27,7 +27,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ShapeChange:
-    """One change: ``removed``, ``retyped``, ``uri`` or ``added``; *what* says it in words."""
+    """One change: ``removed``, ``retyped``, ``uri``, ``endpoint`` or ``added``, and in words."""
 
     kind: str
     path: str

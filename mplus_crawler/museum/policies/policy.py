@@ -157,14 +157,15 @@ class Version:
 class Stability:
     """What the museum promises of a version of its API, in its own words.
 
-    Each of *removed*, *retyped* and *uri* is a change that takes a new version; *added* is one that
-    does not. *promise* is the sentence that says so, at *source*.
+    *removed*, *retyped*, *uri* and *endpoint* are changes that take a new version; *added* is one
+    that does not. *promise* is the sentence that says so, at *source*.
     """
 
     promise: str
     removed: str
     retyped: str
     uri: str
+    endpoint: str
     added: str
     source: str
 
