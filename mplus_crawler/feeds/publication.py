@@ -18,13 +18,13 @@ from scrapy.extensions.feedexport import FeedSlot
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.feeds.appending import Appends
 from mplus_crawler.feeds.attribution import attribution_with
-from mplus_crawler.feeds.changes.extension import Changes
 from mplus_crawler.feeds.certificate import (
     Runs,
     certificate_of,
     is_over,
     judgement,
 )
+from mplus_crawler.feeds.changes.extension import Changes
 from mplus_crawler.feeds.conversion import convert, feed_of, table_schemas
 from mplus_crawler.feeds.feed import Feed, arrange, compare, file_entry, target_of
 from mplus_crawler.feeds.names import (
