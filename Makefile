@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
+# Else each of the test processes compiles all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test estimate lint types tests readme clean
 
