@@ -89,6 +89,11 @@ class Changes(Extension):
     def _census(self) -> Census:
         return Census.of(self._crawler)
 
+    def close(self) -> None:
+        """Close the former snapshot."""
+        if (former := self.__dict__.get("_former")) is not None:
+            former.close()
+
     # What the spider finds out about absent records.
 
     def to_request(self) -> list[str]:
