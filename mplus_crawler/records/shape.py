@@ -16,12 +16,12 @@ from itertools import islice
 from typing import Any
 from zlib import crc32
 
-SAMPLE = 300  # records that are read below the top
+SAMPLE = 200  # records that are read below the top
 # Bounds for hostile records; of large ones, a part is read.
 _MOST_FIELDS = 1000
 _MOST_NAMES = 500  # of one object
 _MOST_VALUES = 5000  # of one record
-_MOST_ELEMENTS = 100  # of one list
+_MOST_ELEMENTS = 8  # of one list
 _DEEPEST = 20
 _LONGEST_NAME = 100
 _MOST_PLANS = 200  # of one field
