@@ -217,6 +217,14 @@ def test_texts_are_found_without_accents_and_in_chinese(
     assert titled["id"] in found
 
 
+def test_linked_data_is_what_the_museum_publishes(packages: Mapping[str, Path]) -> None:
+    assert [museum for museum in MUSEUMS if (packages[museum] / "museum.nq").exists()] == ["dmg"]
+    certificate = json.loads((packages["dmg"] / "package.certificate.json").read_bytes())
+    with (packages["dmg"] / "museum.nq").open() as file:
+        assert certificate["linked_data"]["quads"] == sum(1 for _ in file)
+    assert certificate["linked_data"]["repairs"]["subject"]
+
+
 @pytest.mark.parametrize("museum", ["dmg", "mplus_open"])
 def test_the_same_snapshots_give_the_same_bytes(
     harvests: Path, packages: Mapping[str, Path], museum: str, tmp_path: Path

@@ -92,16 +92,15 @@ def _context(package: Description) -> Iterator[dict[str, Any]]:
     yield {
         "@id": "#contact",
         "@type": "ContactPoint",
-        "name": f"Contact of {package.source}",
         "contactType": "data",
         "identifier": contact,
         ("email" if "@" in contact else "url"): contact,
     }
     yield {
         "@id": _SOFTWARE,
-        "@type": "CreativeWork",
+        "@type": "SoftwareApplication",
         "name": "mplus_crawler",
-        "version": __version__,
+        "softwareVersion": __version__,
     }
 
 

@@ -13,7 +13,7 @@ from mplus_crawler import __version__
 from mplus_crawler.datasets.relations import KindTable
 from mplus_crawler.datasets.snapshots import Kind, Snapshot
 
-PARQUET, CSV, DATABASE = ".parquet", ".csv", "museum.sqlite"
+PARQUET, CSV, DATABASE, QUADS = ".parquet", ".csv", "museum.sqlite", "museum.nq"
 CRATE = "ro-crate-metadata.json"
 _MEDIA_TYPES = {
     ".parquet": "application/vnd.apache.parquet",
@@ -112,14 +112,10 @@ class Description:
 
     @property
     def version(self) -> str:
-        """The day of the last record, and the beginning of a digest of all snapshots.
-
-        It has the form of Semantic Versioning, which some tools expect.
-        """
+        """The day of the last record, and the beginning of a digest of all snapshots."""
         digests = [f"{one.kind.spider} {_feed(one)['sha256']}\n" for one in self.snapshots]
         digest = hashlib.sha256("".join([*digests, str(self.withheld)]).encode()).hexdigest()
-        day = ".".join(str(int(part)) for part in self.created[:10].split("-"))
-        return f"{day}+{digest[:8]}"
+        return f"{self.created[:10]}+{digest[:8]}"
 
     @property
     def policy(self) -> dict[str, Any]:

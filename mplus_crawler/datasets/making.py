@@ -13,7 +13,7 @@ from mplus_crawler.datasets.package import Package, describe
 from mplus_crawler.datasets.registration import register
 from mplus_crawler.datasets.snapshots import kinds, read_snapshots
 from mplus_crawler.errors import DeliveryError, UsageError
-from mplus_crawler.records.tables.table import check_installed
+from mplus_crawler.records.tables.table import LINKED_DATA, PARQUET, check_installed
 from mplus_crawler.storage.destination import destination
 
 
@@ -26,7 +26,9 @@ def make_package(
     left out. Raises :class:`~mplus_crawler.errors.HarvestError`.
     """
     every = kinds(settings, museum)
-    check_installed("parquet")
+    check_installed(PARQUET)
+    if any(kind.spelling for kind in every):
+        check_installed(LINKED_DATA)
     check_target(target)
     try:
         with building(target) as work:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from mplus_crawler.datasets.description import (
     CSV,
     DATABASE,
     PARQUET,
+    QUADS,
     Description,
     PackageFile,
 )
@@ -31,10 +32,10 @@ from mplus_crawler.datasets.readme import readme
 from mplus_crawler.datasets.relations import KindTable, kind_table, referred
 from mplus_crawler.datasets.snapshots import DamagedSnapshotError, Kind, Snapshot
 from mplus_crawler.feeds.attribution import attribution
+from mplus_crawler.feeds.exporters import CsvExporter
 from mplus_crawler.feeds.names import ATTRIBUTION, CERTIFICATE
-from mplus_crawler.records.tables.columns import Column
-from mplus_crawler.records.tables.csv_cells import csv_cell, json_cell
-from mplus_crawler.records.tables.rows import RowReader
+from mplus_crawler.protocols.source import parse
+from mplus_crawler.records.batch import Records
 from mplus_crawler.records.tables.table import Table
 from mplus_crawler.storage.destination import Destination
 from mplus_crawler.verification import sealed
@@ -75,6 +76,7 @@ class Package:
         self.about = about
         self.unfit: Counter[str] = Counter()
         self._scratch = scratch
+        self._linked: dict[str, Any] | None = None
 
     def build(self, place: Destination) -> None:
         """Write all files; *place* is ``HARVEST_DIR``.
@@ -88,6 +90,7 @@ class Package:
                     self._parquet(snapshot)
                     self._csv(snapshot)
                 self._database(feeds)
+                self._quads()
         except sqlite3.Error as error:
             raise OSError(f"{DATABASE}: {error}") from None
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
@@ -107,16 +110,13 @@ class Package:
 
     def _csv(self, snapshot: Snapshot) -> None:
         table = self._table(snapshot)
-        reader = RowReader(table.schema)
-        path = self._new(f"{table.name}{CSV}")
-        with snapshot.lines() as lines, path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(column.name for column in table.schema)
-            cells = [_csv_cell(column) for column in table.schema]
-            for batch in reader.batches(lines):
-                writer.writerows(
-                    [cell(value) for cell, value in zip(cells, row, strict=True)] for row in batch
-                )
+        names = [column.name for column in table.schema]
+        with snapshot.lines() as lines, self._new(f"{table.name}{CSV}").open("wb") as file:
+            exporter = CsvExporter(file, fields_to_export=names)
+            exporter.start_exporting()
+            for line in lines:
+                exporter.export_item(Records("", [], [parse(line)]))
+            exporter.finish_exporting()
         self._add(f"{table.name}{CSV}", f"{table.description} One row a record (CSV in UTF-8).")
 
     def _database(self, feeds: dict[Kind, list[Path]]) -> None:
@@ -131,6 +131,19 @@ class Package:
             database.insert("snapshots", map(_row, about.snapshots))
             database.finish()
         self._add(DATABASE, "All tables with keys, links, full-text search and views (SQLite).")
+
+    def _quads(self) -> None:
+        linked = [one for one in self.about.snapshots if one.kind.spelling]
+        if not linked or linked[0].kind.spelling is None:
+            return
+        from mplus_crawler.datasets.quads import Quads  # pyoxigraph is an extra
+
+        spelling = lru_cache(maxsize=4096)(linked[0].kind.spelling(linked[0].api))
+        quads = Quads(linked, spelling)
+        with self._new(QUADS).open("wb") as file:
+            file.writelines(quads.lines())
+        self._linked = {"quads": quads.quads, "repairs": dict(sorted(quads.repairs.items()))}
+        self._add(QUADS, "The records as linked data, a graph a record (N-Quads).")
 
     def _changes(self, place: Destination, snapshot: Snapshot) -> list[Path]:
         folder = f"{CHANGES}/{snapshot.kind.spider}"
@@ -173,6 +186,7 @@ class Package:
             "withheld": about.withheld,
             "missing": [kind.table for kind in about.missing],
             "unfit": dict(sorted(self.unfit.items())),
+            "linked_data": self._linked,
             "snapshots": [dict(zip(_SNAPSHOT, _row(one), strict=True)) for one in about.snapshots],
             "files": [
                 {"path": file.path, "bytes": file.bytes, "sha256": file.sha256}
@@ -200,13 +214,6 @@ _SNAPSHOT = (
     *("table", "spider", "run", "api", "started_at", "finished_at", "verdict"),
     *("records", "expires_at"),
 )
-
-
-def _csv_cell(column: Column) -> Callable[[Any], Any]:
-    """Return the function that makes the cell of a value in *column*."""
-    if column.kind == "json":
-        return lambda value: value if value is None else json_cell(value)
-    return csv_cell
 
 
 def _row(snapshot: Snapshot) -> tuple[Any, ...]:

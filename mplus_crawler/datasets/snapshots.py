@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,11 +40,15 @@ class ExpiredSnapshotError(HarvestError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of record of a museum: the *spider* that gives it, its *schema*, its *table*."""
+    """A kind of record of a museum: the *spider* that gives it, its *schema*, its *table*.
+
+    Of linked data, *spelling* makes a function for an API that spells its URIs in one way.
+    """
 
     spider: str
     schema: str
     table: str
+    spelling: Callable[[str], Callable[[str], str]] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,12 @@ def kinds(settings: BaseSettings, museum: str) -> list[Kind]:
     if museum not in known:
         raise UsageError(f"{museum!r} is not a museum; use one of {', '.join(known)}")
     found = [
-        Kind(cls.name, cls.kind, cls.name.removeprefix(f"{museum}_"))
+        Kind(
+            cls.name,
+            cls.kind,
+            cls.name.removeprefix(f"{museum}_"),
+            partial(cls.spelling, cls.load_policy(settings)) if cls.linked_data else None,
+        )
         for cls in public
         if cls.museum == museum
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
@@ -47,13 +48,13 @@ class Museum(Spider):
 
     museum: ClassVar[str]  # the policy: museum/policies/MUSEUM.toml
     kind: ClassVar[str]  # the item's schema: schemas/KIND.schema.json
-    api_version: ClassVar[str] = ""  # where it is not the policy's current version
     keyed: ClassVar[bool] = False  # the API needs a key
     has_snapshot: ClassVar[bool] = True  # a run without arguments harvests all there is
     # A record that the source no longer has is deleted: it is published whole, as one release.
     absence_proves_deletion: ClassVar[bool] = False
     # Arguments that say how or where records are requested, not which.
     selects_nothing: ClassVar[frozenset[str]] = frozenset({"page_size"})
+    linked_data: ClassVar[bool] = False  # `record` is JSON-LD
     private: bool = False  # the output must be readable by its owner only
     session: ClassVar[bool] = False  # the API's cookies are sent back to it
     revalidates: ClassVar[bool] = False  # requests are conditional on the last harvest's responses
@@ -112,6 +113,11 @@ class Museum(Spider):
     def record_url(self, id_: str) -> str | None:
         """The URL of the record *id_*; ``None`` if records have no separate page."""
         return None
+
+    @classmethod
+    def spelling(cls, policy: Policy, base_url: str) -> Callable[[str], str]:
+        """Return a function that spells the museum's URIs in one way, also those at *base_url*."""
+        return str
 
     def certified(self) -> dict[str, Any]:
         """Entries of the certificate that only this spider has."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
+from mplus_crawler.cli import process
 from mplus_crawler.cli.command import name_program
 from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.home import expand_home
+from mplus_crawler.cli.jobs import Job
+from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
+from mplus_crawler.cli.summary import print_summary
+from mplus_crawler.cli.words import the_spider
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
-
-if TYPE_CHECKING:
-    from mplus_crawler.cli.jobs import Job
+from mplus_crawler.feeds.checks import check_output
+from mplus_crawler.museum.policies.policy import base_settings
 
 
 class Command(ScrapyCrawl):
@@ -42,10 +46,6 @@ class Command(ScrapyCrawl):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Read the options and prepare the log; exit with one line if that fails."""
-        from mplus_crawler.cli.jobs import Job
-        from mplus_crawler.cli.process import prepare_log
-        from mplus_crawler.feeds.checks import check_output
-
         assert self.settings is not None
         arguments = dict(pair.partition("=")[::2] for pair in opts.spargs)
         end_with(StoppedError("interrupted before the first request"))
@@ -54,7 +54,7 @@ class Command(ScrapyCrawl):
                 check_output(output, self.settings)
             super().process_options(args, opts)
             expand_home(self.settings)
-            prepare_log(self.settings)
+            process.prepare_log(self.settings)
         except (ScrapyUsageError, HarvestError) as caught:
             error = caught if isinstance(caught, HarvestError) else UsageError(str(caught))
             if job := Job.of(" ".join(args), arguments, self.settings):
@@ -63,8 +63,6 @@ class Command(ScrapyCrawl):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and take the exit code from the verdict."""
-        from mplus_crawler.cli.jobs import Job
-
         assert self.settings is not None
         job = Job.of(" ".join(args), opts.spargs, self.settings)
         self.exitcode = run_command(lambda: self._run(args, opts, job))
@@ -86,12 +84,6 @@ class Command(ScrapyCrawl):
         self, args: list[str], opts: argparse.Namespace
     ) -> tuple[int, dict[str, Any] | None]:
         """Run the spider and print the summary; return the exit code and the certificate."""
-        from mplus_crawler.cli import process
-        from mplus_crawler.cli.preflight import check_launch
-        from mplus_crawler.cli.summary import print_summary
-        from mplus_crawler.cli.words import the_spider
-        from mplus_crawler.museum.policies.policy import base_settings
-
         assert self.crawler_process is not None
         assert self.settings is not None
         check_spelling(opts.set, self.settings)

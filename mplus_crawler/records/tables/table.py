@@ -13,12 +13,13 @@ from mplus_crawler.records.tables.rows import RowReader
 
 PARQUET, SPREADSHEET, SQLITE = "parquet", "xlsx", "sqlite"
 FORMATS = (PARQUET, SPREADSHEET, SQLITE)
-# The package that writes a format; the extra that installs it has the format's name.
-_PACKAGES = {PARQUET: "pyarrow", SPREADSHEET: "xlsxwriter"}
+LINKED_DATA = "rdf"
+# The package that a format needs; the extra that installs it has the format's name.
+_PACKAGES = {PARQUET: "pyarrow", SPREADSHEET: "xlsxwriter", LINKED_DATA: "pyoxigraph"}
 
 
 def check_installed(format_: str) -> None:
-    """Raise :class:`UsageError` if the package that writes *format_* is not installed."""
+    """Raise :class:`UsageError` if the package that *format_* needs is not installed."""
     package = _PACKAGES.get(format_)
     if package and find_spec(package) is None:
         raise UsageError(

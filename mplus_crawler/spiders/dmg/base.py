@@ -24,6 +24,7 @@ class GentSpider(MuseumSpider):
     """
 
     museum = "dmg"
+    linked_data = True
 
     flatten: ClassVar[Flatten]
     canonical: Callable[[str], str]
