@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from scrapy.settings import Settings
 from scrapy.utils.project import get_project_settings
 
-from mplus_crawler.cli.preflight import check_harvest_dir, check_values
+from mplus_crawler.cli.preflight import check_harvest_dir
+from mplus_crawler.cli.values import check_values
 from mplus_crawler.errors import UsageError
 from mplus_crawler.feeds.checks import check_feeds, check_output, check_text
 from mplus_crawler.feeds.exporters import CsvExporter

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scrapy.utils.project import get_project_settings
 
 from mplus_crawler.cli.spelling import edits
+from mplus_crawler.cli.values import check_given, check_objects, check_values
+from mplus_crawler.errors import UsageError
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy, limit
 from tests.wire import serving
@@ -43,6 +47,50 @@ def test_a_misspelt_setting_is_refused_with_the_right_name(
     assert f"did you mean {name}?" in done.stderr
     assert "canary" not in done.stderr
     assert done.stderr.count("error: ") == 1
+
+
+def check(pair: str) -> None:
+    """Check ``-s PAIR`` as a crawl does."""
+    name, _, value = pair.partition("=")
+    check_objects([pair])
+    settings = get_project_settings()
+    settings.set(name, value, priority="cmdline")
+    check_given(settings, [pair])
+    check_values(settings)
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("REACTOR_THREADPOOL_MAXSIZE=0", "from 1 to 1000"),
+        ("CONCURRENT_ITEMS=-1", "from 1 to 1000"),
+        ("DNS_TIMEOUT=x", "must be a number"),
+        ("DEPTH_LIMIT=2.5", "must be a whole number"),
+        ("COOKIES_ENABLED=perhaps", "must be True or False"),
+        ("LOG_FORMATTER=nodots", "not a full path"),
+        ("TWISTED_REACTOR=scrapy.Nothing", "scrapy.Nothing cannot be loaded"),
+        ("SPIDER_MODULES=no_such", "No module named 'no_such'"),
+        ("ASYNCIO_EVENT_LOOP=x.y", "x.y cannot be loaded"),
+        ('ITEM_PIPELINES={"x.y": 1}', "x.y cannot be loaded"),
+        ('FEED_EXPORTERS={"csv": "x.y"}', "x.y cannot be loaded"),
+        ('ADDONS={"x": 1}', "x cannot be loaded"),
+        ("FEEDS=x", "must be a JSON object"),
+    ],
+)
+def test_a_value_that_scrapy_cannot_use_is_refused(pair: str, words: str) -> None:
+    with pytest.raises(UsageError, match=f"{pair.partition('=')[0]}.*{re.escape(words)}"):
+        check(pair)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        *("DOWNLOAD_DELAY=0.5", "EXTENSIONS={}", "REFERRER_POLICY=origin", "DUPEFILTER_DEBUG=1"),
+        *('EXTENSIONS={"scrapy.extensions.corestats.CoreStats": null}', "MY_OWN=x"),
+    ],
+)
+def test_a_value_that_scrapy_can_use_is_not_refused(pair: str) -> None:
+    check(pair)
 
 
 def test_other_programs_variables_are_left_alone(scrapy: Scrapy) -> None:

@@ -10,6 +10,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.enforced import enforce
 from mplus_crawler.cli.jobs import job_id
+from mplus_crawler.cli.values import check_values
 from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.feeds.checks import check_feeds, check_places, check_text
 from mplus_crawler.feeds.names import check_names
@@ -28,24 +29,6 @@ from mplus_crawler.wire.proxy import check_proxies
 # Read from the environment only, as the museums' keys: arguments and settings are logged and show
 # in process lists.
 _AWS_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-
-# Minimum and maximum by name; a minimum that is an int requires a whole number.
-_NUMBERS = {
-    "RATE_SHARE": (0.01, 1.0),
-    "THROTTLE_MAX_WAIT": (0.0, float("inf")),
-    "LOOKAHEAD": (1, 64),
-    "MAX_REJECT_SHARE": (0.0, 1.0),
-    "MAX_DELETE_SHARE": (0.0, 1.0),
-    "RESUME_MAX_AGE": (0.0, float("inf")),
-    "LOGSTATS_INTERVAL": (0.0, float("inf")),
-    "DOWNLOAD_TIMEOUT": (0.001, float("inf")),
-    "RETRY_TIMES": (0, 1000),
-    "CONCURRENT_REQUESTS": (1, 1000),
-    "DOWNLOAD_DELAY": (0.0, float("inf")),
-    "DOWNLOAD_MAXSIZE": (0, float("inf")),
-    "CLOSESPIDER_TIMEOUT": (0.0, float("inf")),
-}
-_SWITCHES = ("DOWNLOAD_VERIFY_CERTIFICATES", "TELNETCONSOLE_ENABLED", "REMOTE_CONTROL_ENABLED")
 
 
 def check_launch(
@@ -94,29 +77,6 @@ def _refuse_secrets(names: Sequence[str], secrets: Collection[str]) -> None:
     given = {name.strip().upper() for name in names}
     for name in sorted(given & {name.upper() for name in secrets}):
         raise UsageError(f"{name} is a secret: set it in the environment, not on the command line")
-
-
-def check_values(settings: BaseSettings) -> None:
-    """Raise :class:`UsageError` for a number that is out of range, or a switch that is neither."""
-    for name, (least, most) in _NUMBERS.items():
-        try:
-            number = float(settings[name])
-        except (TypeError, ValueError):
-            number = float("nan")
-        if isinstance(least, int) and not number.is_integer():
-            number = float("nan")
-        if not least <= number <= most:
-            raise UsageError(f"{name}={settings[name]} must be a number from {least:g} to {most:g}")
-    contact = settings["CONTACT_URL"] or ""
-    if not (contact.isascii() and contact.isprintable()) or set(" ()") & set(contact):
-        raise UsageError("CONTACT_URL must be an address without blanks, such as mailto:me@host")
-    for name in _SWITCHES:
-        try:
-            settings.getbool(name)
-        except ValueError:
-            raise UsageError(f"{name}={settings[name]} must be True or False") from None
-    if settings["RECORD"] not in (None, "0", "1"):
-        raise UsageError(f"RECORD={settings['RECORD']} must be 0 or 1")
 
 
 def check_harvest_dir(settings: BaseSettings) -> None:

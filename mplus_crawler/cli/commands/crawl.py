@@ -18,6 +18,7 @@ from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.cli.summary import print_summary
+from mplus_crawler.cli.values import check_given, check_objects
 from mplus_crawler.cli.words import the_spider
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
 from mplus_crawler.feeds.checks import check_output
@@ -52,7 +53,9 @@ class Command(ScrapyCrawl):
         try:
             for output in (*(opts.output or ()), *(opts.overwrite_output or ())):
                 check_output(output, self.settings)
+            check_objects(opts.set)
             super().process_options(args, opts)
+            check_given(self.settings, opts.set)
             expand_home(self.settings)
             process.prepare_log(self.settings)
         except (ScrapyUsageError, HarvestError) as caught:

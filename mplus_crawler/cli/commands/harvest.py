@@ -17,6 +17,7 @@ from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.cli.summary import SpiderResult, print_results
+from mplus_crawler.cli.values import check_given, check_objects
 from mplus_crawler.cli.words import the_museums
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError, worst
 from mplus_crawler.museum.policies.policy import base_settings
@@ -46,7 +47,9 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         end_with(StoppedError("interrupted before the first request"))
         try:
+            check_objects(opts.set)
             super().process_options(args, opts)
+            check_given(self.settings, opts.set)
             expand_home(self.settings)
             process.prepare_log(self.settings)
         except ScrapyUsageError as error:

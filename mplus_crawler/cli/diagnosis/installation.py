@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.diagnosis.check import Check
-from mplus_crawler.cli.preflight import check_values
+from mplus_crawler.cli.values import check_values
 from mplus_crawler.errors import HarvestError
 from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.museum.policies.reading import load_policy
