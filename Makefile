@@ -2,10 +2,13 @@
 # everything.
 PYTHON ?= python3
 VENV ?= .venv
+PROOFS ?= .venv-proofs
 BIN = $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
+# Else each of the test processes compiles all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test estimate lint types tests readme clean
+.PHONY: demo test estimate lint types tests proofs readme clean
 
 $(VENV)/.harvest: requirements.txt
 	@$(PYTHON) -c 'import mplus_crawler'
@@ -35,8 +38,17 @@ types: $(VENV)/.ready
 tests: $(VENV)/.ready
 	python -m pytest --numprocesses 4 --quiet
 
+# Heavy programs that know nothing of this project read what it writes.
+proofs: $(VENV)/.ready $(PROOFS)/.ready
+	PROJECT_PYTHON=$(abspath $(BIN)/python) $(PROOFS)/bin/python -m pytest --quiet proofs
+
+$(PROOFS)/.ready: requirements-proofs.txt
+	$(PYTHON) -m venv $(PROOFS)
+	@.ci/install $(PROOFS) requirements-proofs.txt
+	@touch $@
+
 readme: $(VENV)/.ready
 	python -m tests.readme_tables
 
 clean:
-	rm -rf $(VENV) data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PROOFS) data .mypy_cache .pytest_cache .ruff_cache .hypothesis

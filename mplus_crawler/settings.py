@@ -14,7 +14,7 @@ SPIDER_MODULES = ["mplus_crawler.spiders"]
 NEWSPIDER_MODULE = "mplus_crawler.spiders"
 COMMANDS_MODULE = "mplus_crawler.cli.commands"  # crawl exits with the verdict
 
-# The contract with users: see the table in README.md.
+# The contract with users: see the table in docs/settings.md.
 HARVEST_DIR = os.environ.get("HARVEST_DIR", "data")
 BUDGET_URL = os.environ.get("BUDGET_URL")
 POLICY_DIR = os.environ.get("POLICY_DIR")
@@ -103,6 +103,7 @@ EXTENSIONS_BASE = {
     "mplus_crawler.responses.lifecycle.LifecycleWatch": 0,
     "mplus_crawler.spiders.reconciliation.Reconciliation": 90,
     "mplus_crawler.feeds.changes.extension.Changes": 95,
+    "mplus_crawler.feeds.sentinel.Sentinel": 95,
     "mplus_crawler.feeds.publication.Publication": 100,
     "mplus_crawler.cli.progress.ProgressExtension": 110,
 }

@@ -7,11 +7,14 @@ Twisted's reactor.
 import gc
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
 
+from boto3.session import Session
+from botocore.loaders import JSONFileLoader
+
 OF_OTHERS = (
-    "boto3",
     "scrapy.cmdline",
     "encodings.idna",
     "scrapy.core.downloader.handlers.http11",
@@ -48,5 +51,9 @@ for name in (*OF_OTHERS, *(name for package in PACKAGES for name in modules(pack
     if name != "mplus_crawler.settings":
         import_module(name)
 assert "twisted.internet.reactor" not in sys.modules
+# The description of S3 is half a megabyte of JSON, which each client reads anew.
+read_file = cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda self, path: read_file(path)
+Session().client("s3", "us-east-1")
 gc.collect()
 gc.freeze()  # a collection in a fork would copy every page it looks at

@@ -13,7 +13,7 @@ from tests.fuzzing import TARGETS, Change, Target, damaged
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(st.data())
 def test_no_error_but_ours(target: Target, data: st.DataObject) -> None:
     pieces = st.sampled_from(target.pieces)

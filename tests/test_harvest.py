@@ -14,7 +14,7 @@ from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
 
 UNLIMITED = limit(1_000_000, 1)
-SIZES = {"objects": 2430, "agents": 520, "exhibitions": 150, "concepts": 730}
+SIZES = {"objects": 1230, "agents": 260, "exhibitions": 110, "concepts": 330}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_json_lines_and_csv_of_one_run_agree_and_no_cell_is_a_formula(
 ) -> None:
     lines, table = tmp_path / "objects.jsonl", tmp_path / "objects.csv"
     crawl = (
-        scrapy.at(museum(objects=900))
+        scrapy.at(museum(objects=400))
         .policy(UNLIMITED)
         .crawl("objects", "-O", str(lines), "-O", str(table))
     )

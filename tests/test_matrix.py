@@ -26,7 +26,7 @@ ALWAYS = "times=always"
 PATIENCE = ("-s", "RETRY_TIMES=3", "-s", "RETRY_BACK_OFF_TIMES=3")
 POLICY = limit(1_000_000, 1) + limit(1_000_000, 1, "single")
 
-# fault (objects, 5 pages of 100), verdict, exit code, words of the reason or of a note
+# fault (objects, 5 pages of 40), verdict, exit code, words of the reason or of a note
 MATRIX = [
     ("truncate:page=3", "complete", 0, ""),
     (f"truncate:page=3,{ALWAYS}", "incomplete", 10, "page 3"),
@@ -38,13 +38,13 @@ MATRIX = [
     ("status:code=503,page=3,times=2", "complete", 0, ""),
     ("status:code=502,html=1,page=1,times=2", "complete", 0, ""),
     (f"status:code=500,nth=2,{ALWAYS}", "stopped", 11, "errors in a row"),
-    ("poison:row=250", "complete", 0, ""),
+    ("poison:row=100", "complete", 0, ""),
     ("empty:page=3", "complete", 0, ""),
     (f"empty:page=3,{ALWAYS}", "incomplete", 10, "no list of members"),
     ("html:page=3", "complete", 0, ""),
     (f"html:page=3,{ALWAYS}", "incomplete", 10, "HTML"),
     ("short:page=2,rows=3", "complete", 0, ""),
-    (f"short:page=2,rows=3,{ALWAYS}", "incomplete", 10, "of 100 records"),
+    (f"short:page=2,rows=3,{ALWAYS}", "incomplete", 10, "of 40 records"),
     ("empty_page:page=3", "complete", 0, ""),
     (f"empty_page:page=3,{ALWAYS}", "incomplete", 10, "empty before the end"),
     (f"total:delta=9,{ALWAYS}", "complete_with_drift", 0, "of all ids all"),
@@ -82,10 +82,10 @@ def test_fault(
     words: str,
 ) -> None:
     kind, _, rest = fault.partition(":")
-    sandbox = museum(objects=460, faults=[f"{kind}:path=objects,{rest}"])
-    crawl = (
-        scrapy.at(sandbox).policy(POLICY).crawl("objects", *QUICK, *PATIENCE, "-s", "LOOKAHEAD=2")
-    )
+    sandbox = museum(objects=184, faults=[f"{kind}:path=objects,{rest}"])
+    scrapy.at(sandbox).policy(f"page_size = 40\n{POLICY}")
+    given = (*QUICK, *PATIENCE, "-s", "LOOKAHEAD=2", "-s", "MAX_REJECT_SHARE=0.02")
+    crawl = scrapy.crawl("objects", *given)
     certificate = crawl.certificate
     assert (certificate["verdict"], crawl.code) == (verdict, code), crawl.err
     assert certificate["exit_code"] == code

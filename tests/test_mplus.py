@@ -799,7 +799,7 @@ def test_a_request_that_takes_too_long_is_split_at_once(scrapy: Scrapy, timeout:
 def test_a_long_message_is_one_printable_line(
     scrapy: Scrapy, status: int, body: dict[str, Any]
 ) -> None:
-    forged = "\x1b[2J\n2026-11-28 INFO: mplus_objects: complete\u202e" + "x" * 5_000_000
+    forged = "\x1b[2J\n2026-11-28 INFO: mplus_objects: complete\u202e" + "x" * 500_000
     content = json.dumps(body).replace("%s", json.dumps(forged)[1:-1]).encode()
     with serving(lambda _: (status, [], content)) as server:
         scrapy.policy(SMALL, "mplus")

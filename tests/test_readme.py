@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import signal
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import IO, cast
 
 import pytest
+import yaml
 
+from mplus_crawler import __version__
 from mplus_crawler.spiders.meanings import MEANINGS
 from tests import readme_tables
 from tests.command import Shells
@@ -37,6 +40,7 @@ PAGES = (
 ADDRESS = "127.0.0.1:8000"
 STAND_IN = "--port 0 --objects 300 --agents 90 --exhibitions 30 --concepts 60 --invalid 0"
 
+CHANGES = (ROOT / "CHANGELOG.md").read_text("utf-8")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -230,10 +234,77 @@ def test_a_changed_default_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         readme_tables.settings()
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as code hosts make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_to_files(page: str) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text("utf-8"))
-    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+def test_links_lead_to_files_and_headings(page: str) -> None:
+    text = _FENCE.sub("", (ROOT / page).read_text("utf-8"))
+    for file, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):
+        target = (ROOT / page).parent / file if file else ROOT / page
+        assert target.exists(), file
+        assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
+
+
+def test_the_index_has_every_page() -> None:
+    links = re.findall(r"\]\(([\w-]+\.md)\)", (ROOT / "docs" / "index.md").read_text("utf-8"))
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert set(links) == pages
+
+
+def masked(text: str) -> list[str]:
+    """The lines of *text*, with the numbers that differ from run to run replaced."""
+    return [re.sub(r"[\d,:TZ-]*\d[\d,:TZ-]*", "N", line) for line in text.splitlines()]
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path, shells: Shells) -> None:
+    (shown,) = [b.text for b in BLOCKS if b.page == "README.md" and "objects: complete" in b.text]
+    script = (ROOT / "demo.sh").read_text("utf-8")
+    script = script.replace("--port 0", "--port 0 --objects 300 --invalid 100 --limits off")
+    script = script.replace("crawl objects\n", "crawl objects -s MAX_REJECT_SHARE=1 2>&1\n")
+    process = start(script, tmp_path, shells)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "Some records" in shown
+    printed, lines = masked(out), masked(shown)
+    # Records differ with the size of the museum; what is printed of them does not.
+    head = lines.index(masked("Some records of demo/objects.jsonl:")[0])
+    assert [line for line in lines[:head] if line not in printed] == []
+    records = [line for line in printed if line.startswith("  N | ")]
+    cells = [line.count(" | ") for line in records]
+    assert cells == [line.count(" | ") for line in lines[head + 1 :]]
+
+
+def messages() -> list[str]:
+    """The messages that the page on problems quotes."""
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    return re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    """Every text in the code."""
+    files = (ROOT / "mplus_crawler").rglob("*.py")
+    trees = (ast.parse(file.read_text("utf-8")) for file in files)
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    return [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+
+
+@pytest.mark.parametrize("message", messages())
+def test_a_message_that_is_explained_is_in_the_code(message: str, texts: list[str]) -> None:
+    for part in filter(None, (part.strip() for part in message.split("…"))):
+        assert any(part in text for text in texts), part
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == __version__
+    released = re.search(r"^## \[([\d.]+)\] - (\S+)$", CHANGES, re.MULTILINE)
+    if released and released[1] == __version__:
+        assert str(citation["date-released"]) == released[2]
 
 
 def test_contributing_knows_every_room_and_no_other() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import logging
 from contextlib import suppress
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
-# Here, since its import looks at all callers: quick from here, slow from deep in the engine.
-import scrapy.core.downloader.handlers.http11  # noqa: F401
 from scrapy.crawler import Crawler, CrawlerProcessBase
 from scrapy.settings import BaseSettings
 
@@ -17,6 +17,11 @@ from mplus_crawler.cli.console import print_error
 from mplus_crawler.cli.signals import hang_up_as_terminate
 from mplus_crawler.errors import DeliveryError, ExitCode, UsageError
 from mplus_crawler.feeds.publication import Publication
+
+# Each of its classes looks at all callers of its import: there are few in a thread.
+_importer = Thread(target=import_module, args=("scrapy.core.downloader.handlers.http11",))
+_importer.start()
+_importer.join()
 
 # Loggers that report what Scrapy has loaded, not how the harvest fares.
 _VERBOSE = (

@@ -9,8 +9,6 @@ from scrapy.settings import BaseSettings, default_settings
 from scrapy.utils.project import get_project_settings
 
 from mplus_crawler.errors import UsageError
-from mplus_crawler.museum.policies.policy import base_settings
-from mplus_crawler.museum.policies.reading import key_names, policy_keys
 
 _MAX_EDITS = 2
 _PREFIX = 3  # letters that a variable of the environment must share with the right name
@@ -51,6 +49,9 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 def _museums(overlay: str | None) -> Iterator[str]:
     """Yield the settings and variables that are named after museums."""
+    from mplus_crawler.museum.policies.policy import base_settings
+    from mplus_crawler.museum.policies.reading import key_names, policy_keys
+
     yield from key_names(overlay)
     for key in policy_keys(overlay):
         yield from base_settings(key)

@@ -13,6 +13,7 @@ from mplus_crawler.errors import ExitCode, HarvestError, printable
 
 # A resumed harvest is found again by the API's address and the folder of its state.
 _FOLDERS = ("HARVEST_DIR", "HARVEST_STATE_DIR")
+_MOST_CHANGES = 5  # of the records' shape
 _ABSENT = ("gone", "not_found")
 
 
@@ -30,6 +31,7 @@ def print_summary(certificate: Mapping[str, Any], base_settings: Collection[str]
         *_changes(certificate),
         f"  requests {certificate['requests']['sent']:,}",
         *(f"  note: {note} ({times}x)" for note, times in certificate["notes"].items()),
+        *_changed(certificate),
         *(f"  feed: {feed['uri']}, {feed['items']:,} records" for feed in certificate["feeds"]),
     ]
     if command := _resume(certificate):
@@ -53,6 +55,15 @@ def _rejected(certificate: Mapping[str, Any]) -> list[str]:
         lines.append(f"{_counted('rejected', reasons)}{where}")
     if absent:
         lines.append(_counted("absent", absent))
+    return lines
+
+
+def _changed(certificate: Mapping[str, Any]) -> list[str]:
+    """Return lines for what changed in the shape of the records, a few in all."""
+    changes = (certificate["contract"] or {}).get("changes", [])
+    lines = [f"  {change['message']}" for change in changes[:_MOST_CHANGES]]
+    if left := len(changes) - len(lines):
+        lines.append(f"  {left:,} more changes: scrapy contract {certificate['spider']}")
     return lines
 
 

@@ -92,15 +92,16 @@ def _context(package: Description) -> Iterator[dict[str, Any]]:
     yield {
         "@id": "#contact",
         "@type": "ContactPoint",
+        "name": f"Contact of {package.source}",
         "contactType": "data",
         "identifier": contact,
         ("email" if "@" in contact else "url"): contact,
     }
     yield {
         "@id": _SOFTWARE,
-        "@type": "SoftwareApplication",
+        "@type": "CreativeWork",
         "name": "mplus_crawler",
-        "softwareVersion": __version__,
+        "version": __version__,
     }
 
 

@@ -105,15 +105,35 @@ def _record_set(table: KindTable) -> dict[str, Any]:
 
 
 def _field(table: str, column: Column) -> dict[str, Any]:
+    """Return the field of *column*; a list of objects has a field for each of their members."""
+    id_ = f"{table}/{column.name}"
+    source = {
+        "fileObject": {"@id": f"{table}{PARQUET}"},
+        "extract": {"column": column.name},
+    }
     field = {
         "@type": "cr:Field",
-        "@id": f"{table}/{column.name}",
+        "@id": id_,
         "name": column.name,
         "description": column.description,
-        "dataType": _TYPES.get(column.kind, "sc:Text"),
-        "source": {
-            "fileObject": {"@id": f"{table}{PARQUET}"},
-            "extract": {"column": column.name},
-        },
     }
-    return field | ({"isArray": True, "arrayShape": "-1"} if column.repeats else {})
+    array = {"isArray": True, "arrayShape": "-1"} if column.repeats else {}
+    if not column.fields:
+        return field | {"dataType": _type(column), "source": source} | array
+    members = [
+        {
+            "@type": "cr:Field",
+            "@id": f"{id_}/{member.name}",
+            "name": member.name,
+            "description": member.description,
+            "dataType": _type(member),
+            "source": source | {"transform": {"jsonPath": member.name}},
+            **array,
+        }
+        for member in column.fields
+    ]
+    return field | {"subField": members}
+
+
+def _type(column: Column) -> str:
+    return _TYPES.get(column.kind, "sc:Text")

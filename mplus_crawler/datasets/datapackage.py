@@ -1,5 +1,6 @@
 """``datapackage.json``: Data Package 2.
 
+Its tables are the CSV files: the standard has no tables in Parquet, which Croissant describes.
 https://datapackage.org/standard/data-package/
 """
 
@@ -7,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mplus_crawler.datasets.description import CSV, DATABASE, PARQUET, Description, PackageFile
+from mplus_crawler.datasets.description import CSV, DATABASE, Description, PackageFile
 from mplus_crawler.records.tables.table_schema import table_schema
 
 _PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
-_FORMATS = {".csv": "csv", ".parquet": "parquet", ".sqlite": "sqlite", ".nq": "nq"}
 
 
 def datapackage(package: Description) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def datapackage(package: Description) -> dict[str, Any]:
         "resources": [
             _resource(package, file)
             for file in package.files
-            if file.path.endswith((CSV, PARQUET, ".nq")) or file.path == DATABASE
+            if file.path.endswith((CSV, ".nq")) or file.path == DATABASE
         ],
     }
     if package.expires:
@@ -43,12 +43,12 @@ def _licence(package: Description) -> dict[str, str]:
 
 
 def _resource(package: Description, file: PackageFile) -> dict[str, Any]:
-    stem, dot, ending = file.path.rpartition(".")
+    stem, _, ending = file.path.rpartition(".")
     resource: dict[str, Any] = {
-        "name": f"{stem}-{ending}",
+        "name": stem if file.path.endswith(CSV) else f"{stem}-{ending}",
         "path": file.path,
         "description": file.description,
-        "format": _FORMATS[dot + ending],
+        "format": ending,
         "mediatype": file.media_type,
         "bytes": file.bytes,
         "hash": f"sha256:{file.sha256}",

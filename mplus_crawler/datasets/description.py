@@ -112,10 +112,14 @@ class Description:
 
     @property
     def version(self) -> str:
-        """The day of the last record, and the beginning of a digest of all snapshots."""
+        """The day of the last record, and the beginning of a digest of all snapshots.
+
+        It has the form of Semantic Versioning, which some tools expect.
+        """
         digests = [f"{one.kind.spider} {_feed(one)['sha256']}\n" for one in self.snapshots]
         digest = hashlib.sha256("".join([*digests, str(self.withheld)]).encode()).hexdigest()
-        return f"{self.created[:10]}+{digest[:8]}"
+        day = ".".join(str(int(part)) for part in self.created[:10].split("-"))
+        return f"{day}+{digest[:8]}"
 
     @property
     def policy(self) -> dict[str, Any]:

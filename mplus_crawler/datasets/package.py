@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,10 @@ from mplus_crawler.datasets.readme import readme
 from mplus_crawler.datasets.relations import KindTable, kind_table, referred
 from mplus_crawler.datasets.snapshots import DamagedSnapshotError, Kind, Snapshot
 from mplus_crawler.feeds.attribution import attribution
-from mplus_crawler.feeds.exporters import CsvExporter
 from mplus_crawler.feeds.names import ATTRIBUTION, CERTIFICATE
-from mplus_crawler.protocols.source import parse
-from mplus_crawler.records.batch import Records
+from mplus_crawler.records.tables.columns import Column
+from mplus_crawler.records.tables.csv_cells import csv_cell, json_cell
+from mplus_crawler.records.tables.rows import RowReader
 from mplus_crawler.records.tables.table import Table
 from mplus_crawler.storage.destination import Destination
 from mplus_crawler.verification import sealed
@@ -110,13 +111,16 @@ class Package:
 
     def _csv(self, snapshot: Snapshot) -> None:
         table = self._table(snapshot)
-        names = [column.name for column in table.schema]
-        with snapshot.lines() as lines, self._new(f"{table.name}{CSV}").open("wb") as file:
-            exporter = CsvExporter(file, fields_to_export=names)
-            exporter.start_exporting()
-            for line in lines:
-                exporter.export_item(Records("", [], [parse(line)]))
-            exporter.finish_exporting()
+        reader = RowReader(table.schema)
+        path = self._new(f"{table.name}{CSV}")
+        with snapshot.lines() as lines, path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(column.name for column in table.schema)
+            cells = [_csv_cell(column) for column in table.schema]
+            for batch in reader.batches(lines):
+                writer.writerows(
+                    [cell(value) for cell, value in zip(cells, row, strict=True)] for row in batch
+                )
         self._add(f"{table.name}{CSV}", f"{table.description} One row a record (CSV in UTF-8).")
 
     def _database(self, feeds: dict[Kind, list[Path]]) -> None:
@@ -214,6 +218,13 @@ _SNAPSHOT = (
     *("table", "spider", "run", "api", "started_at", "finished_at", "verdict"),
     *("records", "expires_at"),
 )
+
+
+def _csv_cell(column: Column) -> Callable[[Any], Any]:
+    """Return the function that makes the cell of a value in *column*."""
+    if column.kind == "json":
+        return lambda value: value if value is None else json_cell(value)
+    return csv_cell
 
 
 def _row(snapshot: Snapshot) -> tuple[Any, ...]:

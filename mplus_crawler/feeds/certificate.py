@@ -37,7 +37,7 @@ class Runs:
         self.folder = destination(settings).below(RUNS)
         self.stem = f"{_compact(started_at)}-{spider}-{run}"
         self._settings = settings
-        self._names = re.compile(rf"\d{{8}}T\d{{6}}Z-{re.escape(spider)}-\d{{8}}T\d{{6}}Z-\d+\..+")
+        self._names = names_of_runs(spider)
 
     def write(self, certificate: dict[str, Any]) -> None:
         """Write the run's *certificate*, and remove those of old runs."""
@@ -53,6 +53,11 @@ class Runs:
     def book(self, uri: str, certificate: dict[str, Any]) -> None:
         """Enter *certificate*, which will be at *uri*, into the register of content with a term."""
         book_certificate(self._settings, uri, certificate)
+
+
+def names_of_runs(spider: str) -> re.Pattern[str]:
+    """Return a pattern that the names of *spider*'s files in ``runs/`` match."""
+    return re.compile(rf"\d{{8}}T\d{{6}}Z-{re.escape(spider)}-\d{{8}}T\d{{6}}Z-\d+\..+")
 
 
 def _compact(moment: str) -> str:

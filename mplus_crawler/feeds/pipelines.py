@@ -10,6 +10,7 @@ from scrapy.exceptions import DropItem
 from mplus_crawler.census import Census
 from mplus_crawler.errors import one_line
 from mplus_crawler.feeds.publication import Publication
+from mplus_crawler.feeds.sentinel import Sentinel
 from mplus_crawler.museum.components import Component
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.protocols.source import SourceRecord
@@ -108,6 +109,7 @@ class ValidatePipeline(Component):
         self._kind = Museum.of(self._crawler).kind
         self._item_class = ITEM_CLASSES[self._kind]
         self._publication = Publication.of(self._crawler)
+        self._sentinel = Sentinel.of(self._crawler)
 
     def process_item(self, item: Records | Loss) -> Records:
         """Return *item* with its valid and new rows; drop a loss into the rejected file."""
@@ -132,13 +134,14 @@ class ValidatePipeline(Component):
             if self._census.duplicate(record_id, content):
                 faults = faults or [{"path": "id", "message": "another row has this id"}]
                 self._write(record_id, place, "duplicate", faults, moment, record)
-        elif faults:
+            return False
+        self._sentinel.add(record_id, record)
+        if faults:
             self._census.reject(record_id, reason, content)
             self._write(record_id, place, reason, faults, moment, record)
-        else:
-            self._census.deliver(row, content)
-            return True
-        return False
+            return False
+        self._census.deliver(row, content)
+        return True
 
     def _faults(self, row: Row) -> tuple[str, list[dict[str, str]]]:
         """What is wrong with *row*, and the reason for which it is rejected."""

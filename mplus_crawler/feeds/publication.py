@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -24,6 +24,7 @@ from mplus_crawler.feeds.certificate import (
     is_over,
     judgement,
 )
+from mplus_crawler.feeds.changes.extension import Changes
 from mplus_crawler.feeds.conversion import convert, feed_of, table_schemas
 from mplus_crawler.feeds.feed import Feed, arrange, compare, file_entry, target_of
 from mplus_crawler.feeds.names import (
@@ -40,6 +41,7 @@ from mplus_crawler.feeds.names import (
 from mplus_crawler.feeds.outputs import publishing, release_outputs, spider_lock
 from mplus_crawler.feeds.replacement import Replacement
 from mplus_crawler.feeds.retention.booking import Booking
+from mplus_crawler.feeds.sentinel import Sentinel
 from mplus_crawler.feeds.transaction import Step, Transaction
 from mplus_crawler.museum.components import Extension
 from mplus_crawler.museum.contract import Museum
@@ -192,9 +194,16 @@ class Publication(Extension):
             **certificate_of(self._crawler, self._times, judged),
             "snapshot": self._files.makes_snapshot and verdict.complete,
             **self._replacement.entries(),
+            **Sentinel.of(self._crawler).certified(self._run, self._comparable),
             "feeds": [feed.entry(state) for feed in self._feeds],
             "rejects": file_entry(rejected, state) or None,
         }
+
+    @property
+    def _comparable(self) -> Mapping[str, Any]:
+        """The certificate of the snapshot whose shape this run's should have; empty: none."""
+        former = Changes.of(self._crawler).former_certificate
+        return former if former and self._files.makes_snapshot else {}
 
     @property
     def _state(self) -> str:

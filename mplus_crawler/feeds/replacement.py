@@ -95,6 +95,7 @@ class Replacement:
 
     def discard(self) -> None:
         """Let go of the feed: it has its name, or it gets none."""
+        Changes.of(self._crawler).close()
         if self.file is not None:
             self.file.discard()
         self.file = self._written = None

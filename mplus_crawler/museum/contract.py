@@ -48,6 +48,7 @@ class Museum(Spider):
 
     museum: ClassVar[str]  # the policy: museum/policies/MUSEUM.toml
     kind: ClassVar[str]  # the item's schema: schemas/KIND.schema.json
+    api_version: ClassVar[str] = ""  # where it is not the policy's current version
     keyed: ClassVar[bool] = False  # the API needs a key
     has_snapshot: ClassVar[bool] = True  # a run without arguments harvests all there is
     # A record that the source no longer has is deleted: it is published whole, as one release.

@@ -15,7 +15,7 @@ items alike, so no code of ours calls it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import new_class
 from typing import Any, ClassVar
@@ -118,9 +118,26 @@ def _of_kind(schema: dict[str, Any], kind: str) -> dict[str, Any]:
     return {**schema, "properties": columns}
 
 
-ITEM_CLASSES: dict[str, type[SchemaItem]] = {
-    kind: make_item_class(kind, schema) for kind, schema in _schemas()
-}
+class _ItemClasses(Mapping[str, type[SchemaItem]]):
+    """The item class of each kind, made when it is first needed: compiling a schema takes 5 ms."""
+
+    def __init__(self) -> None:
+        self._schemas = dict(_schemas())
+        self._made: dict[str, type[SchemaItem]] = {}
+
+    def __getitem__(self, kind: str) -> type[SchemaItem]:
+        if kind not in self._made:
+            self._made[kind] = make_item_class(kind, self._schemas[kind])
+        return self._made[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
+
+
+ITEM_CLASSES = _ItemClasses()
 
 
 def volatile_columns(kind: str) -> frozenset[str]:

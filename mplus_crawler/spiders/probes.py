@@ -42,17 +42,22 @@ class Probes:
             return []
         if not self._begun:
             self._begun = True
-            return self._permitted([self._probe(id_) for id_ in self._changes.to_request()])
+            return self._first()
         if self._changes.not_found and not self._checked:
             self._checked = True
-            return self._permitted(self._health_check())
+            return self._health_check()
         return []
 
-    def _permitted(self, requests: list[Request]) -> list[Request]:
-        """Return *requests*; those whose responses are saved where a former run is accepted."""
-        if not self._spider.accepted_run:
-            return requests
-        return [each for each in requests if Ledger.of(self._crawler).find(each)]
+    def _first(self) -> list[Request]:
+        """Return all probes; where a run is accepted, those whose responses are saved."""
+        try:
+            requests = [self._probe(id_) for id_ in self._changes.to_request()]
+        except OSError:
+            return []  # the publication will fail on it, and report it
+        if self._spider.accepted_run:
+            ledger = Ledger.of(self._crawler)
+            requests = [each for each in requests if ledger.find(each)]
+        return requests
 
     @property
     def _census(self) -> Census:

@@ -88,6 +88,7 @@ class _Chain:
         self._place = folder / CHANGES / spider
         self._feeds: dict[str, _Feed] = {}
         self._certificates: dict[str, Certificate] = {}
+        self._snapshot: Certificate | None = None
 
     def findings(self) -> Iterator[Finding]:
         """Yield the differences, and a line about each feed that has none."""
@@ -104,6 +105,21 @@ class _Chain:
                 )
             elif run not in reached:
                 yield Finding(feed.path, "not replayed, since a feed before it is missing or wrong")
+        yield from self._last()
+
+    def _last(self) -> Iterator[Finding]:
+        """Compare the end of the chain with the snapshot, which must have its feed."""
+        if self._snapshot is None:
+            return
+        run = self._snapshot["run"]
+        later = [feed for feed in self._feeds.values() if feed.begins == run]
+        if run not in self._feeds:
+            feed = self._snapshot["changes"].get("file")
+            yield Finding(
+                self._snapshot.path, f"its change feed {feed} is missing or cannot be read"
+            )
+        for feed in later:
+            yield Finding(feed.path, f"is later than the snapshot, which is of run {run}")
 
     def _read(self) -> Iterator[Finding]:
         """Read the header of each feed."""
@@ -133,7 +149,7 @@ class _Chain:
             self._feeds[feed.ends] = feed
 
     def _read_certificates(self) -> Iterator[Finding]:
-        """Read the certificates of published runs; the snapshot's must have its feed."""
+        """Read the certificates of published runs, the snapshot's last."""
         paths = sorted((self._folder / RUNS).glob(f"*-{self._spider}-*{CERTIFICATE}"))
         snapshot = self._folder / f"{self._spider}{CERTIFICATE}"
         for path in [*paths, *([snapshot] if snapshot.exists() else [])]:
@@ -148,9 +164,7 @@ class _Chain:
             yield from differences
             if not differences:
                 self._certificates[found["run"]] = found
-                if path == snapshot and found["run"] not in self._feeds:
-                    feed = found["changes"].get("file")
-                    yield Finding(path, f"its change feed {feed} is missing or cannot be read")
+                self._snapshot = found if path == snapshot else None
 
     def _replay(self, feed: _Feed, reached: set[str]) -> Iterator[Finding]:
         """Replay the chain that begins with *feed*, until it ends or a feed differs."""

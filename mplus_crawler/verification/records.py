@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
-import jsonschema
 import jsonschema_rs
 
 from mplus_crawler import schema_folder
@@ -96,6 +95,8 @@ def _schemas() -> dict[tuple[str | None, str], _Schema]:
 
 def worded(schema: dict[str, Any], instance: Any) -> Iterator[str]:
     """Yield the errors of *instance* by *schema*, each with its path."""
+    import jsonschema  # slow to import, and most files are free of errors
+
     draft = jsonschema.Draft7Validator
     for error in draft(schema, format_checker=draft.FORMAT_CHECKER).iter_errors(instance):
         yield _line(error.absolute_path, error.message)

@@ -6,7 +6,6 @@ import argparse
 from contextlib import closing
 
 from mplus_crawler.cli.command import ProjectCommand
-from mplus_crawler.wire.budget.stores import open_budget
 
 
 class Command(ProjectCommand):
@@ -22,6 +21,7 @@ class Command(ProjectCommand):
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
         """Print the table once, or every second."""
         from mplus_crawler.cli.budgets import show, watch
+        from mplus_crawler.wire.budget.stores import open_budget
 
         with closing(open_budget(self.current_settings.get("BUDGET_URL"))) as budget:
             (watch if opts.watch else show)(budget)

@@ -68,7 +68,7 @@ class Command(ProjectCommand):
             raise ChangeFeedError(f"{error}; see {hint}") from None
         except OSError as error:
             raise DeliveryError(f"the change feeds cannot be read: {error}") from None
-        for line in _lines(opts.format, changes, since, spider):
+        for line in _lines(opts, changes, since, spider):
             print_line(line)
         return ExitCode.FAILED if opts.exit_code and changes else ExitCode.COMPLETE
 
@@ -124,27 +124,40 @@ def _moment(text: str, runs: Sequence[str]) -> datetime:
 
 
 def _lines(
-    format_: str, changes: Sequence[Change], feeds: Sequence[ChangeFeed], spider: Museum
+    opts: argparse.Namespace,
+    changes: Sequence[Change],
+    feeds: Sequence[ChangeFeed],
+    spider: Museum,
 ) -> Iterator[str]:
-    """Yield *changes*, those of *feeds*, in the *format_* that was chosen."""
+    """Yield *changes*, those of *feeds*, in the format that was chosen."""
     from mplus_crawler.feeds.changes.iiif import collection
-    from mplus_crawler.feeds.changes.summary import Summary, since
+    from mplus_crawler.feeds.changes.summary import Summary
     from mplus_crawler.records.batch import json_line, stamp
 
     now = datetime.now(UTC)
     ended = feeds[-1].header.between[1] if feeds else stamp(now)
-    if format_ == "summary":
-        first = not feeds or feeds[0].header.former is None
-        beginning = "from the first harvest" if first else since(feeds[0].header.between[0], now)
-        yield Summary.of(changes).sentence(beginning if feeds else "since the last harvest")
-    elif format_ == "csv":
+    if opts.format == "summary":
+        yield Summary.of(changes).sentence(_beginning(opts.since, feeds, now))
+    elif opts.format == "csv":
         yield from _csv(changes)
-    elif format_ == "iiif":
+    elif opts.format == "iiif":
         base = f"{spider.policy.uri_base}changes/{spider.name}"
         yield json_line(collection(changes, base, ended, spider.uri)).decode().rstrip()
     else:
         for seq, change in enumerate(changes, 1):
             yield change.line(seq).decode().rstrip()
+
+
+def _beginning(asked: str | None, feeds: Sequence[ChangeFeed], now: datetime) -> str:
+    """Return what the sentence begins with: the date that was *asked* for, or of the first feed."""
+    from mplus_crawler.feeds.changes.summary import since
+
+    if asked and "T" not in asked and asked != "first":
+        return since(asked, now)
+    if not feeds:
+        return "since the last harvest"
+    first = feeds[0].header
+    return "first snapshot" if first.former is None else since(first.between[0], now)
 
 
 def _csv(changes: Iterable[Change]) -> Iterator[str]:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
-from mplus_crawler.cli import process
 from mplus_crawler.cli.command import name_program
 from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.home import expand_home
-from mplus_crawler.cli.jobs import Job
-from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
-from mplus_crawler.cli.summary import print_summary
 from mplus_crawler.cli.values import check_given, check_objects
-from mplus_crawler.cli.words import the_spider
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
-from mplus_crawler.feeds.checks import check_output
-from mplus_crawler.museum.policies.policy import base_settings
+
+if TYPE_CHECKING:
+    from mplus_crawler.cli.jobs import Job
 
 
 class Command(ScrapyCrawl):
@@ -47,6 +43,10 @@ class Command(ScrapyCrawl):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Read the options and prepare the log; exit with one line if that fails."""
+        from mplus_crawler.cli.jobs import Job
+        from mplus_crawler.cli.process import prepare_log
+        from mplus_crawler.feeds.checks import check_output
+
         assert self.settings is not None
         arguments = dict(pair.partition("=")[::2] for pair in opts.spargs)
         end_with(StoppedError("interrupted before the first request"))
@@ -57,7 +57,7 @@ class Command(ScrapyCrawl):
             super().process_options(args, opts)
             check_given(self.settings, opts.set)
             expand_home(self.settings)
-            process.prepare_log(self.settings)
+            prepare_log(self.settings)
         except (ScrapyUsageError, HarvestError) as caught:
             error = caught if isinstance(caught, HarvestError) else UsageError(str(caught))
             if job := Job.of(" ".join(args), arguments, self.settings):
@@ -66,6 +66,8 @@ class Command(ScrapyCrawl):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and take the exit code from the verdict."""
+        from mplus_crawler.cli.jobs import Job
+
         assert self.settings is not None
         job = Job.of(" ".join(args), opts.spargs, self.settings)
         self.exitcode = run_command(lambda: self._run(args, opts, job))
@@ -87,6 +89,12 @@ class Command(ScrapyCrawl):
         self, args: list[str], opts: argparse.Namespace
     ) -> tuple[int, dict[str, Any] | None]:
         """Run the spider and print the summary; return the exit code and the certificate."""
+        from mplus_crawler.cli import process
+        from mplus_crawler.cli.preflight import check_launch
+        from mplus_crawler.cli.summary import print_summary
+        from mplus_crawler.cli.words import the_spider
+        from mplus_crawler.museum.policies.policy import base_settings
+
         assert self.crawler_process is not None
         assert self.settings is not None
         check_spelling(opts.set, self.settings)

@@ -6,7 +6,6 @@ import argparse
 
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.errors import ExitCode, HarvestError, UsageError
-from mplus_crawler.museum.policies.reading import policy_keys
 
 
 class Command(ProjectCommand):
@@ -25,6 +24,7 @@ class Command(ProjectCommand):
         """Print a line for each check."""
         from mplus_crawler.cli.diagnosis import diagnose
         from mplus_crawler.cli.diagnosis.check import print_check
+        from mplus_crawler.museum.policies.reading import policy_keys
 
         known = policy_keys(self.current_settings.get("POLICY_DIR"))
         if unknown := set(args) - set(known):

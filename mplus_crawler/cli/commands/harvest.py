@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from scrapy.commands import ScrapyCommand
-from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
-from mplus_crawler.cli import process
 from mplus_crawler.cli.command import name_program
 from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.home import expand_home
-from mplus_crawler.cli.preflight import check_launch
 from mplus_crawler.cli.signals import end_with
 from mplus_crawler.cli.spelling import check_spelling
-from mplus_crawler.cli.summary import SpiderResult, print_results
 from mplus_crawler.cli.values import check_given, check_objects
-from mplus_crawler.cli.words import the_museums
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError, worst
-from mplus_crawler.museum.policies.policy import base_settings
+
+if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
+
+    from mplus_crawler.cli.summary import SpiderResult
 
 
 class Command(ScrapyCommand):
@@ -44,6 +43,8 @@ class Command(ScrapyCommand):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Read the options and prepare the log; exit with one line if that fails."""
+        from mplus_crawler.cli.process import prepare_log
+
         assert self.settings is not None
         end_with(StoppedError("interrupted before the first request"))
         try:
@@ -51,7 +52,7 @@ class Command(ScrapyCommand):
             super().process_options(args, opts)
             check_given(self.settings, opts.set)
             expand_home(self.settings)
-            process.prepare_log(self.settings)
+            prepare_log(self.settings)
         except ScrapyUsageError as error:
             raise SystemExit(report(UsageError(str(error)))) from None
         except HarvestError as error:
@@ -62,6 +63,11 @@ class Command(ScrapyCommand):
         self.exitcode = run_command(lambda: self._run(args, opts))
 
     def _run(self, args: list[str], opts: argparse.Namespace) -> int:
+        from mplus_crawler.cli import process
+        from mplus_crawler.cli.summary import SpiderResult, print_results
+        from mplus_crawler.cli.words import the_museums
+        from mplus_crawler.museum.policies.policy import base_settings
+
         assert self.crawler_process is not None
         assert self.settings is not None
         check_spelling(opts.set, self.settings)
@@ -87,6 +93,8 @@ class Command(ScrapyCommand):
         return worst(result.exit_code for result in results)
 
     def _checked(self, name: str, opts: argparse.Namespace) -> Crawler:
+        from mplus_crawler.cli.preflight import check_launch
+
         assert self.crawler_process is not None
         crawler = self.crawler_process.create_crawler(name)
         check_launch(crawler.spidercls, crawler.settings, {}, opts.set)

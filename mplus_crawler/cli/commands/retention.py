@@ -11,7 +11,6 @@ from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import make_table, print_error, print_line, print_table
 from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError, printable
-from mplus_crawler.records.batch import stamp
 
 if TYPE_CHECKING:
     from mplus_crawler.feeds.retention.holdings import Holding
@@ -108,6 +107,8 @@ def _print(holdings: Sequence[Holding], at: datetime) -> None:
 
 
 def _cells(holding: Holding, at: datetime) -> tuple[str, ...]:
+    from mplus_crawler.records.batch import stamp
+
     days = (at - holding.since) / _DAY
     known = days < _UNKNOWN
     return (

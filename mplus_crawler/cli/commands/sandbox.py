@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
+from typing import TYPE_CHECKING
 
 from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_line
 from mplus_crawler.cli.signals import stop_signals
 from mplus_crawler.errors import UsageError
-from mplus_crawler.sandbox.options import Options
+
+if TYPE_CHECKING:
+    from mplus_crawler.sandbox.options import Options
 
 # No colons before a space: a line that ends in one is a heading to Scrapy.
 _HELP = {
@@ -55,6 +57,7 @@ class Command(ProjectCommand):
         from mplus_crawler.sandbox import schema_changes
         from mplus_crawler.sandbox.dmg import faults as gent
         from mplus_crawler.sandbox.mplus import faults as mplus
+        from mplus_crawler.sandbox.options import Options
 
         group = parser.add_argument_group(title="Sandbox")
         for name, (metavar, text) in _HELP.items():
@@ -83,6 +86,10 @@ class Command(ProjectCommand):
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
         """Serve until a signal; return 0."""
+        import asyncio
+
+        from mplus_crawler.sandbox.options import Options
+
         if args:
             raise UsageError(f"{program()} sandbox takes options only, not {args[0]!r}")
         try:
@@ -97,6 +104,8 @@ class Command(ProjectCommand):
 
 
 async def _serve(options: Options) -> None:
+    import asyncio
+
     from mplus_crawler.sandbox.app import start  # aiohttp is slow to import
 
     runner, gent, mplus = await start(options)

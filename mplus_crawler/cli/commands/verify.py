@@ -9,8 +9,6 @@ from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_line, report
 from mplus_crawler.errors import DeliveryError, ExitCode, HarvestError, StoppedError, UsageError
-from mplus_crawler.storage.folders import in_s3
-from mplus_crawler.verification import verify
 
 
 class Command(ProjectCommand):
@@ -41,6 +39,9 @@ class Command(ProjectCommand):
         return max(self._verify(name, opts.certificate) for name in args)
 
     def _verify(self, file: str, certificate: Path | None) -> int:
+        from mplus_crawler.storage.folders import in_s3
+        from mplus_crawler.verification import verify
+
         code = ExitCode.COMPLETE
         folder = Path(self.current_settings["HARVEST_DIR"])
         try:

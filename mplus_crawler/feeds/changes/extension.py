@@ -61,13 +61,14 @@ class Changes(Extension):
     def _former(self) -> FormerSnapshot | None:
         """The snapshot that this harvest may replace, as it is when it is first needed."""
         try:
-            return FormerSnapshot.find(self._former_certificate, self._files, self._museum.api_url)
+            return FormerSnapshot.find(self.former_certificate, self._files, self._museum.api_url)
         except OSError as error:
             self._census.note(f"the change feed begins anew: {error}")
             return None
 
     @cached_property
-    def _former_certificate(self) -> Certificate | None:
+    def former_certificate(self) -> Certificate | None:
+        """The certificate of that snapshot; ``None`` where there is none that can be read."""
         try:
             content = self._files.folder.read(f"{self._files.stem}{CERTIFICATE}")
         except OSError:
@@ -77,7 +78,7 @@ class Changes(Extension):
     @property
     def former_records(self) -> int:
         """How many records the former snapshot has; 0 if it is not from exactly this API."""
-        found = self._former_certificate or {}
+        found = self.former_certificate or {}
         return int(found["unique"]) if found.get("api") == self._museum.api_url else 0
 
     @cached_property
@@ -87,6 +88,11 @@ class Changes(Extension):
     @property
     def _census(self) -> Census:
         return Census.of(self._crawler)
+
+    def close(self) -> None:
+        """Close the former snapshot."""
+        if (former := self.__dict__.get("_former")) is not None:
+            former.close()
 
     # What the spider finds out about absent records.
 

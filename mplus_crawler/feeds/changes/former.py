@@ -43,6 +43,10 @@ class FormerSnapshot:
         self._file.seek(0)
         return self._read(self._file)
 
+    def close(self) -> None:
+        """Close its file."""
+        self._file.close()
+
     @property
     def run(self) -> str:
         """The run that wrote it."""

@@ -154,6 +154,23 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Stability:
+    """What the museum promises of a version of its API, in its own words.
+
+    *removed*, *retyped*, *uri* and *endpoint* are changes that take a new version; *added* is one
+    that does not. *promise* is the sentence that says so, at *source*.
+    """
+
+    promise: str
+    removed: str
+    retyped: str
+    uri: str
+    endpoint: str
+    added: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One museum's facts. ``base_url`` is the canonical one and ends with a slash.
 
@@ -184,6 +201,7 @@ class Policy:
     dataset: Dataset | None
     images: Images | None
     versions: tuple[Version, ...]
+    stability: Stability | None
     document: dict[str, Any]
 
     def tier(self, url: str, base_url: str) -> Tier:
@@ -218,6 +236,11 @@ class Policy:
             if version.name == name:
                 return version
         raise UsageError(f"the policy of {self.name} has no [[version]] {name!r}")
+
+    @property
+    def current_version(self) -> str:
+        """The name of the API's current version; empty if the museum names none."""
+        return next((one.name for one in self.versions if one.status == "current"), "")
 
     @property
     def strictest(self) -> Tier:

@@ -30,6 +30,7 @@ from mplus_crawler.museum.policies.policy import (
     Policy,
     Quoted,
     RootField,
+    Stability,
     Tier,
     Version,
 )
@@ -152,9 +153,14 @@ def _policy(key: str, document: Mapping[str, Any], source: str) -> Policy:
         dataset=_dataset(plain.get("dataset")),
         images=_images(plain.get("images")),
         versions=tuple(map(_version, plain.get("version", []))),
+        stability=_stability(plain.get("stability")),
         document=plain,
         **{fact: plain[fact] for fact in facts},
     )
+
+
+def _stability(facts: dict[str, Any] | None) -> Stability | None:
+    return Stability(**{k: v for k, v in facts.items() if k != "checked"}) if facts else None
 
 
 def _version(facts: dict[str, Any]) -> Version:

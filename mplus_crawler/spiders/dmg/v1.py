@@ -40,6 +40,7 @@ class V1Spider(GentSpider):
     """
 
     kind = "v1_record"
+    api_version = "v1"
     path: ClassVar[str]
     successor: ClassVar[str]
     parameters: ClassVar[Mapping[str, str]] = {}

@@ -1,0 +1,72 @@
+"""The sentinel: compares the shape of what came with that of the snapshot before."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from scrapy.crawler import Crawler
+
+from mplus_crawler.census import Census
+from mplus_crawler.museum.components import Extension
+from mplus_crawler.museum.contract import Museum
+from mplus_crawler.records.shape import Shape
+from mplus_crawler.records.shape_changes import Promise, ShapeChange, shape_changes
+from mplus_crawler.wire.throttle import Throttle
+
+_GONE = {"404", "410"}
+logger = logging.getLogger(__name__)
+
+
+class Sentinel(Extension):
+    """Keeps the shape of a harvest's records, and reports what changed; it never ends a harvest."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._shape = Shape()
+        self._reported: set[str] = set()
+
+    @cached_property
+    def _census(self) -> Census:
+        return Census.of(self._crawler)
+
+    def add(self, record_id: str | None, record: object) -> None:
+        """Count the fields of a museum's *record*, which is valid or not."""
+        self._shape.add(record_id, record, self._census.expected_last)
+
+    def certified(self, run: str, former: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``shape`` and ``contract`` for the certificate of *run*.
+
+        *former* is the certificate of the snapshot before; empty if there is none to compare with.
+        A run that was killed at its end, and publishes again, keeps what it found first.
+        """
+        shape = self._shape.document()
+        if former.get("run") == run:
+            return {"shape": shape, "contract": former.get("contract")}
+        if "shape" not in former:
+            return {"shape": shape, "contract": None}
+        spider = Museum.of(self._crawler)
+        promise = Promise.of(spider, spider.policy)
+        found = self._lost_endpoint() or shape_changes(former["shape"], shape)
+        changes = [promise.entry(change) for change in found]
+        self._report(changes)
+        return {"shape": shape, "contract": {"former": former["run"], "changes": changes}}
+
+    def _lost_endpoint(self) -> list[ShapeChange]:
+        """Return the loss of the endpoint, if it has responded with 404 or 410 only."""
+        statuses = Throttle.of(self._crawler).statuses.keys()
+        if not statuses or not statuses <= _GONE:
+            return []
+        spider = Museum.of(self._crawler).name
+        what = f"the endpoint of {spider} responds with {' and '.join(sorted(statuses))} only"
+        return [ShapeChange("endpoint", "", what)]
+
+    def _report(self, changes: Iterable[Mapping[str, Any]]) -> None:
+        """Log each of *changes* once; a certificate may be made several times."""
+        for change in changes:
+            if change["message"] not in self._reported:
+                self._reported.add(change["message"])
+                level = logging.WARNING if change["breaking"] else logging.INFO
+                logger.log(level, "%s", change["message"])

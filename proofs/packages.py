@@ -1,0 +1,40 @@
+"""Harvests the sandbox and makes packages: ``python -m proofs.packages FOLDER``.
+
+It runs with the project's Python; the proofs then read FOLDER with other programs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mplus_crawler.sandbox.app import Sandbox
+from tests.conftest import Scrapy, limit
+from tests.fixtures.mplus import PUBLISHED
+
+MUSEUMS = ("dmg", "mplus_open")
+PUBLISHED_SET = ("mplus_open_objects", "mplus_open_constituents")
+
+
+def make(folder: Path) -> None:
+    """Harvest into *folder*/data, and make a package of each museum in *folder*."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scrapy = Scrapy(folder, plain=True)
+    scrapy.policy(limit(5000, 1))
+    sizes = {"objects": 300, "agents": 60, "exhibitions": 30, "concepts": 40}
+    with Sandbox(**sizes, limits="off", invalid=0) as museum:
+        _run(scrapy.at(museum), "harvest", "dmg")
+    for spider in PUBLISHED_SET:
+        _run(scrapy, "crawl", spider, "-a", f"source={PUBLISHED}")
+    for museum_ in MUSEUMS:
+        _run(scrapy, "dataset", museum_, "-o", str(folder / museum_))
+
+
+def _run(scrapy: Scrapy, *arguments: str) -> None:
+    done = scrapy.run(*arguments)
+    if done.returncode:
+        raise SystemExit(f"scrapy {' '.join(arguments)}: {done.stderr}")
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))
