@@ -267,3 +267,12 @@ def test_a_place_that_is_none_is_told_offline_too(scrapy: Scrapy, place: str) ->
 def test_what_is_looked_for_is_what_the_package_needs(requirement: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert requirement in project["project"]["dependencies"]
+
+
+@pytest.mark.parametrize(("museum", "times"), [("mplus", 1), ("dmg", 0), ("mplus_open", 0)])
+def test_a_museum_that_asks_to_be_informed_is_named_once(
+    scrapy: Scrapy, museum: str, times: int
+) -> None:
+    done = scrapy.run("doctor", museum, "--offline", MPLUS_API_KEY=KEY)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("stories@mplus.org.hk") == times

@@ -50,6 +50,11 @@ def cured(done: subprocess.CompletedProcess[str], code: int, *words: str) -> Non
         ("crawl objects -a since=1.5.2026", "write a date as YYYY-MM-DD: 2026-05-01"),
         ("crawl objects -a since=31/12/2025", "write a date as YYYY-MM-DD: 2025-12-31"),
         ("crawl objects -a since=5/1/2026", "write a date as YYYY-MM-DD"),
+        (
+            "crawl objects -O x.parquett",
+            "x.parquett has an unsupported format",
+        ),
+        ("crawl objects -o objects.xls", ".jsonl, .csv, .json, .parquet, .xlsx, .sqlite"),
         ("crawl mplus_objects -s MPLUS_API_KEY=k", "set it in the environment"),
         ("crawl object -a pids=https://www.museum.example/0004", "give PIDs or URIs"),
     ],

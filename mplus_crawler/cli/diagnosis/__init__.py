@@ -22,6 +22,7 @@ def diagnose(
     yield from installation.policies(settings, museums)
     yield from installation.clock(settings, museums)
     yield from installation.keys(settings, museums, required=bool(named))
+    yield from installation.notices(settings, museums)
     yield from installation.contact(settings)
     yield from installation.security(settings)
     yield from installation.values(settings)

@@ -73,6 +73,13 @@ def keys(settings: BaseSettings, museums: Sequence[str], *, required: bool) -> I
         yield Check(f"key {credential.environment}", state, fix)
 
 
+def notices(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
+    """Say what the museums ask users to tell them."""
+    for key, policy in _policies(settings, museums):
+        if isinstance(policy, Policy) and (notice := policy.document.get("notice")):
+            yield Check(f"notice to {key}", notice)
+
+
 def contact(settings: BaseSettings) -> Iterator[Check]:
     """Warn if museums cannot reach the user: ``CONTACT_URL`` is still an example."""
     address = settings["CONTACT_URL"] or "none"
