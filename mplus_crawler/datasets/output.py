@@ -1,4 +1,4 @@
-"""Puts a package where it is wanted: as a folder or as a zip file, whole or not at all."""
+"""Writes a package to its target: as a folder or as a zip file, whole or not at all."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def _deprecation(lines: Iterable[str]) -> tuple[bool | None, datetime | None]:
 
 def _lines(response: Response, name: str) -> list[str]:
     lines = [value.decode("latin-1") for value in response.headers.getlist(name)]
-    # Link headers have a bound of their own.
+    # Link headers have a separate bound.
     return lines if name == "Link" or sum(map(len, lines)) <= LONGEST_FIELD else []
 
 

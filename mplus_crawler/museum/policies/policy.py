@@ -131,7 +131,7 @@ class Dataset:
 class Images:
     """Which images are fetched by default, and how often an image host may be requested.
 
-    *licences* are slugs of terms; *hosts* are tiers of hosts with limits of their own, by name.
+    *licences* are slugs of terms; *hosts* are tiers of hosts with separate limits, by name.
     """
 
     licences: tuple[str, ...]

@@ -28,7 +28,7 @@ class CollectionSpider(GentSpider, PagedSpider):
     """A collection's full records, page by page along ``rel="next"``.
 
     To add one, set :attr:`name`, :attr:`kind`, :attr:`path` and the museum's :attr:`filters`, and
-    :attr:`single` where records have no page of their own. ``since`` requests what changed from
+    :attr:`single` where records have no separate page. ``since`` requests what changed from
     that day on.
     """
 

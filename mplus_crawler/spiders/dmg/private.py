@@ -22,7 +22,7 @@ class PrivateObjectsSpider(CollectionSpider):
     keyed = True
     private = True
     in_harvest = False
-    # Most have no page of their own.
+    # Most have no separate page.
     single = False
     # The rest of what the API's description lists is ignored here.
     filters: ClassVar = {
