@@ -233,6 +233,7 @@ def test_the_same_snapshots_give_the_same_bytes(
     elsewhere.mkdir()
     for file in harvests.glob("*.json*"):
         shutil.copyfile(file, elsewhere / file.name)
+    shutil.copytree(harvests / "changes", elsewhere / "changes")
     later = package(elsewhere, museum, tmp_path / "again", now=NOW.replace(year=2027))
     assert contents(later) == contents(packages[museum])
     zips = [

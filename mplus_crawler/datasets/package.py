@@ -31,6 +31,7 @@ from mplus_crawler.datasets.description import (
 )
 from mplus_crawler.datasets.readme import readme
 from mplus_crawler.datasets.relations import KindTable, kind_table, referred
+from mplus_crawler.datasets.report.page import REPORT, report
 from mplus_crawler.datasets.snapshots import DamagedSnapshotError, Kind, Snapshot
 from mplus_crawler.feeds.attribution import attribution
 from mplus_crawler.feeds.names import ATTRIBUTION, CERTIFICATE
@@ -175,6 +176,8 @@ class Package:
         }
         for name, content in texts.items():
             self._write(name, content, _DOCUMENTS[name])
+        if not about.withheld:
+            self._write(REPORT, report(about), "The snapshots in figures, for people.")
         self._write(CRATE, _json(crate(about)), "The package and its files (RO-Crate 1.2).")
 
     def _certificate(self) -> None:

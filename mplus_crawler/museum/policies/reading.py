@@ -55,6 +55,14 @@ def load_policy(key: str, overlay: str | Path | None = None) -> Policy:
     return _policy(key, document, source)
 
 
+def policy_from(key: str, document: Mapping[str, Any]) -> Policy:
+    """The policy of the museum *key* as *document* has it, such as the one in a certificate.
+
+    Raise :class:`UsageError` with the field that is missing or wrong.
+    """
+    return _policy(key, document, f"policy of {key} in a certificate")
+
+
 def policy_keys(overlay: str | Path | None = None) -> list[str]:
     """The museums that have a policy, shipped or in ``POLICY_DIR``."""
     names = {entry.name for entry in resources.files("mplus_crawler.museum.policies").iterdir()}

@@ -14,8 +14,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from mplus_crawler.protocols.iiif import image_key
+from mplus_crawler.records.permission import Statement
 from mplus_crawler.records.rights import UNKNOWN
-from mplus_crawler.spiders.images.permission import Statement
 from mplus_crawler.storage.sqlite import scratch
 
 _SCHEMA = """

@@ -18,11 +18,11 @@ from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.policies.policy import ImageLicence, Images, Tier
 from mplus_crawler.protocols.iiif import read_size, resized
 from mplus_crawler.records.batch import Loss
+from mplus_crawler.records.permission import statements
 from mplus_crawler.records.reader import check_feed, read_feed
 from mplus_crawler.records.rights import UNKNOWN, Rights
 from mplus_crawler.spiders.arguments import Parser, some_of, text
 from mplus_crawler.spiders.dmg.base import GentSpider
-from mplus_crawler.spiders.images.permission import statements
 from mplus_crawler.spiders.images.queue import ImageQueue, QueuedImage, Shard
 from mplus_crawler.spiders.images.store import StoredImage
 from mplus_crawler.storage.folders import in_s3
