@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from mplus_crawler.protocols.pagers import Page, whole_parameter, with_parameter
@@ -30,9 +31,8 @@ class ApiBase:
 
     def carry(self, url: str) -> str:
         """Return *url* in one spelling, moved to *base_url* if it is below either base."""
-        spelled, canonical = normalized(url), normalized(self.canonical)
-        rest = canonical.partition(":")[2]
-        for base in (normalized(self.base_url), f"https:{rest}", f"http:{rest}"):
+        spelled = normalized(url)
+        for base in _spellings(self.base_url, self.canonical):
             if spelled.startswith(base):
                 return self.base_url + spelled[len(base) :].lstrip("/")
         return spelled
@@ -141,7 +141,8 @@ class Chain:
 
     def _next(self, page: Page) -> str:
         """Return the URL of the next page: the links agree on it, or it is the earlier of two."""
-        links = [self._complete(self.carry(urljoin(self.first, link))) for link in page.links]
+        named = dict.fromkeys(page.links)  # header and body mostly agree to the letter
+        links = [self._complete(self.carry(urljoin(self.first, link))) for link in named]
         if not _same_query(links[0], links[-1]):
             self.note("the next links of header and body disagreed")
         faults = [self._fault(url, page) for url in links]
@@ -180,12 +181,19 @@ class Chain:
         return with_parameter(self._template, self.parameter, number)
 
 
+@lru_cache
+def _spellings(base_url: str, canonical: str) -> tuple[str, str, str]:
+    """Return how links begin that are below one of the bases."""
+    rest = normalized(canonical).partition(":")[2]
+    return normalized(base_url), f"https:{rest}", f"http:{rest}"
+
+
 def _query(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
 def _same_query(one: str, other: str) -> bool:
-    return _query(one) == _query(other)
+    return one == other or _query(one) == _query(other)
 
 
 def _same_collection(one: str, other: str) -> bool:

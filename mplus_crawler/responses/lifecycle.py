@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
@@ -31,6 +32,7 @@ from mplus_crawler.wire.rate_limits import LONGEST_FIELD
 # From this many days before its end, the message counts the days left.
 _LAST_DAYS = 90
 _FIELDS = ("Deprecation", "Sunset", "Link")
+_relation = re.compile("successor-version|deprecation|sunset", re.IGNORECASE).search
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class Lifecycle:
 def read_lifecycle(response: Response) -> Lifecycle:
     """What the headers of *response* announce; never raises."""
     fields = {name: _lines(response, name) for name in _FIELDS}
+    related = [line for line in fields["Link"] if _relation(line)]  # most pages have others only
+    if not (related or fields["Deprecation"] or fields["Sunset"]):
+        return Lifecycle()
     deprecated, since = _deprecation(fields["Deprecation"])
     links = parse_links(fields["Link"])
     return Lifecycle(

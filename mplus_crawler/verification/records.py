@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import jsonschema_rs
@@ -22,8 +22,11 @@ class _Schema:
         self.columns = {name for name in rules if kind in rules[name].get("kinds", [kind])}
         self.volatile = {name for name in rules if rules[name].get("volatile")}
         self._schema, self._kind = schema, kind
-        self._fast = jsonschema_rs.Draft7Validator(schema, validate_formats=True, offline=True)
         self._chosen: dict[frozenset[str], _Schema] = {}
+
+    @cached_property
+    def _fast(self) -> jsonschema_rs.Draft7Validator:
+        return jsonschema_rs.Draft7Validator(self._schema, validate_formats=True, offline=True)
 
     def of(self, chosen: frozenset[str]) -> _Schema:
         """Return the schema of rows that have only the columns *chosen*."""

@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import unicodedata
 from contextlib import suppress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 # Names that never leave a machine or a network (RFC 6761, RFC 6762, RFC 8375, ICANN's "internal").
@@ -16,6 +17,7 @@ _CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/32", "2002::/16", "2001
 _ISATAP, _ANY_ISATAP = 0x00005EFE, 0xFDFFFFFF
 
 
+@lru_cache(maxsize=128)
 def origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port of *url* (RFC 6454), with the scheme's default port."""
     split = urlsplit(url)
