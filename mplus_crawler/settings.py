@@ -101,6 +101,7 @@ EXTENSIONS_BASE = {
     "mplus_crawler.responses.ledger.Ledger": -10,
     "mplus_crawler.responses.revalidation.Revalidation": -5,
     "mplus_crawler.responses.lifecycle.LifecycleWatch": 0,
+    "mplus_crawler.responses.sandboxed.SandboxWatch": 0,
     "mplus_crawler.spiders.reconciliation.Reconciliation": 90,
     "mplus_crawler.feeds.changes.extension.Changes": 95,
     "mplus_crawler.feeds.sentinel.Sentinel": 95,

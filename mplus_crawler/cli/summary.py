@@ -23,6 +23,7 @@ def print_summary(certificate: Mapping[str, Any], base_settings: Collection[str]
     lines = [
         f"{certificate['spider']}: {certificate['verdict']} (exit {certificate['exit_code']})",
         f"  reason: {certificate['reason']}",
+        f"  source: {certificate['source']}",
         f"  API: {certificate['api']}",
         f"  started {certificate['started_at']}, took {certificate['duration_s']:,} s",
         f"  expected {'unknown' if expected is None else f'{expected:,}'}, "

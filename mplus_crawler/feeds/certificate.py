@@ -18,6 +18,7 @@ from mplus_crawler.feeds.names import CERTIFICATE, RUNS
 from mplus_crawler.feeds.retention.booking import book_certificate
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.responses.lifecycle import LifecycleWatch
+from mplus_crawler.responses.sandboxed import SandboxWatch
 from mplus_crawler.storage.destination import destination
 from mplus_crawler.verification import sealed
 from mplus_crawler.wire.throttle import Throttle
@@ -78,7 +79,7 @@ def certificate_of(
     began, ended = (datetime.fromisoformat(run[at]) for at in ("started_at", "finished_at"))
     return {
         "spider": spider.name,
-        "source": spider.policy.name,
+        "source": SandboxWatch.of(crawler).named(spider.policy.name),
         "private": spider.private,
         "api": spider.api_url,
         "run": run["run"],

@@ -16,8 +16,9 @@ from mplus_crawler.museum.contract import Museum
 from mplus_crawler.protocols.source import SourceRecord
 from mplus_crawler.records.batch import Loss, Records, Row, json_line, stamp
 from mplus_crawler.records.digest import digest
-from mplus_crawler.records.items import ITEM_CLASSES, errors, volatile_columns
+from mplus_crawler.records.items import ITEM_CLASSES, errors, lasting_columns
 from mplus_crawler.records.rights import UNWRITTEN, Rights
+from mplus_crawler.responses.sandboxed import SandboxWatch
 
 
 class NormalisePipeline(Component):
@@ -68,17 +69,23 @@ class NormalisePipeline(Component):
 
 
 class RightsPipeline(Component):
-    """Settles the licences of each row by the museum's terms, and adds its credit line."""
+    """Settles the licences of each row by the museum's terms, and adds its credit line.
+
+    Source and credit line of the sandbox's records say that these are invented.
+    """
 
     def open_spider(self) -> None:
         """Take the terms from the museum's policy."""
         self._rights = Rights(Museum.of(self._crawler).policy)
+        self._watch = SandboxWatch.of(self._crawler)
 
     def process_item(self, item: Records | Loss) -> Records | Loss:
         """Return *item* with the rights of its rows settled."""
         if isinstance(item, Records):
             for row in item.rows:
                 self._rights.settle(row)
+                for column in ("source", "attribution") if self._watch.invented else ():
+                    row[column] = row[column] and self._watch.named(row[column])
         return item
 
 
@@ -86,14 +93,14 @@ class DigestPipeline(Component):
     """Adds the digest of each row, when all of its other columns are final."""
 
     def open_spider(self) -> None:
-        """Find the columns that no digest covers."""
-        self._volatile = volatile_columns(Museum.of(self._crawler).kind)
+        """Find the columns that a digest covers."""
+        self._lasting = lasting_columns(Museum.of(self._crawler).kind)
 
     def process_item(self, item: Records | Loss) -> Records | Loss:
         """Return *item* with the digests of its rows."""
         if isinstance(item, Records):
             for row in item.rows:
-                row["digest"] = digest(row, self._volatile)
+                row["digest"] = digest(row, self._lasting)
         return item
 
 

@@ -17,6 +17,8 @@ from mplus_crawler.museum.policies.policy import ImageLicence, Policy, Quoted
 from mplus_crawler.records.batch import SEVERAL, Row
 
 UNKNOWN = "unknown"
+# Follows the museum's name in the source and credit line of records that the sandbox invented.
+INVENTED = " (invented data of the sandbox)"
 # A credit line that :meth:`Rights.settle` has to write; None: the spider says there is none.
 UNWRITTEN = ""
 

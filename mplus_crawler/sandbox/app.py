@@ -117,7 +117,7 @@ MUSEUMS = web.AppKey("MUSEUMS", Museums)
 def create_app(options: Options) -> web.Application:
     """Return the sandbox as an aiohttp application."""
     app = web.Application(client_max_size=_LARGEST_BODY)
-    app.on_response_prepare.append(_forget_server)
+    app.on_response_prepare.append(_mark)
     app[MUSEUMS] = museums = Museums(options)
     app.router.add_route("*", "/__{control}", museums.control)
     app.router.add_route("*", "/{path:.*}", museums.respond)
@@ -221,5 +221,7 @@ class Sandbox:
         self._loop.close()
 
 
-async def _forget_server(_: web.Request, response: web.StreamResponse) -> None:
+async def _mark(_: web.Request, response: web.StreamResponse) -> None:
+    """Say that the data are invented, instead of which server this is."""
     response.headers.popall("Server", None)
+    response.headers["Sandbox"] = "invented data"

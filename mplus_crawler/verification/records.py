@@ -92,7 +92,8 @@ def _schemas() -> dict[tuple[str | None, str], _Schema]:
             properties = schema.get("properties", {})
             rule = properties.get("kind", {})
             for kind in rule.get("enum") or filter(None, [rule.get("const")]):
-                found[properties["source"].get("const"), kind] = _Schema(schema, kind)
+                for source in properties["source"].get("enum", [None]):
+                    found[source, kind] = _Schema(schema, kind)
     return found
 
 

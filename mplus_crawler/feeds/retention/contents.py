@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from mplus_crawler.feeds.retention.terms import Term
 from mplus_crawler.records.reader import DAMAGE, decompressed, format_of, read_lines
+from mplus_crawler.records.rights import INVENTED
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ def _retrieved(row: Mapping[str, Any], term: Term, *, rejected: bool) -> datetim
     """When *row* was retrieved, if *term* is for it."""
     if rejected:
         return moment(row.get("retrieved_at"))
-    if row.get("source", term.source) != term.source:
+    if str(row.get("source", term.source)).removesuffix(INVENTED) != term.source:
         return None
     expiry = moment(row.get("expires_at"))
     return expiry and expiry - term.keep

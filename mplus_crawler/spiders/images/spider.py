@@ -20,7 +20,8 @@ from mplus_crawler.protocols.iiif import read_size, resized
 from mplus_crawler.records.batch import Loss
 from mplus_crawler.records.permission import statements
 from mplus_crawler.records.reader import check_feed, read_feed
-from mplus_crawler.records.rights import UNKNOWN, Rights
+from mplus_crawler.records.rights import INVENTED, UNKNOWN, Rights
+from mplus_crawler.responses.sandboxed import SandboxWatch
 from mplus_crawler.spiders.arguments import Parser, some_of, text
 from mplus_crawler.spiders.dmg.base import GentSpider
 from mplus_crawler.spiders.images.queue import ImageQueue, QueuedImage, Shard
@@ -152,6 +153,7 @@ class ImagesSpider(GentSpider):
     async def _read(self) -> None:
         """Add the feed's images to the queue."""
         census, rights = Census.of(self.crawler), Rights(self.policy)
+        watch = SandboxWatch.of(self.crawler)
         faults = 0
         for number, record in enumerate(read_feed(self.feed)):
             if number % _CHUNK == 0:
@@ -161,6 +163,8 @@ class ImagesSpider(GentSpider):
                 if faults <= _FAULTS:
                     census.problem(f"{self.feed}: {record}")
                 continue
+            if not watch.invented and str(record.get("source")).endswith(INVENTED):
+                watch.learn()
             for statement in statements(record, rights):
                 self.queue.add(statement)
         if faults > _FAULTS:

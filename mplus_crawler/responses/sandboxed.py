@@ -1,0 +1,62 @@
+"""Tells invented data of the sandbox from a museum's.
+
+The sandbox sends the header ``Sandbox`` with every response. It counts only where the API's
+address is another than the policy's own: no museum can send it by mistake. A server without it,
+such as a proxy of the museum, is taken for the museum.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Self
+
+from scrapy import Request, signals
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+
+from mplus_crawler.census import Census, Verdict
+from mplus_crawler.museum.components import Extension
+from mplus_crawler.records.rights import INVENTED
+from mplus_crawler.wire.addresses import origin
+
+HEADER = "Sandbox"
+
+
+class SandboxWatch(Extension):
+    """Extension: learns from responses whether the data are invented."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self.invented = False
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Return the watch over *crawler*'s responses, replayed ones included."""
+        watch = cls(crawler)
+        crawler.signals.connect(watch.look, signals.response_received)
+        return watch
+
+    def look(self, response: Response, request: Request) -> None:
+        """Learn from the header of *response*, if it is the API's."""
+        sent = HEADER in response.headers and not request.meta.get("third_party")
+        if sent and not self.invented and not self._at_museum:
+            self.learn()
+
+    def learn(self) -> None:
+        """From now on, the data are invented; stop a harvest that has delivered real ones."""
+        self.invented = True
+        census = Census.of(self._crawler)
+        if census.delivered:
+            census.stop(
+                Verdict.FAILED,
+                "some responses come from the sandbox and some do not; start afresh with "
+                "-a fresh=true",
+            )
+
+    def named(self, source: str) -> str:
+        """Return *source*, a museum's name, with a note if the data are invented."""
+        return f"{source}{INVENTED}" if self.invented else source
+
+    @cached_property
+    def _at_museum(self) -> bool:
+        return origin(self._museum.base_url) == origin(self._museum.policy.base_url)
