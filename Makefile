@@ -50,5 +50,6 @@ $(PROOFS)/.ready: requirements-proofs.txt
 readme: $(VENV)/.ready
 	python -m tests.readme_tables
 
+# What a harvest wrote stays: data/, demo/.
 clean:
-	rm -rf $(VENV) $(PROOFS) data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PROOFS) .mypy_cache .pytest_cache .ruff_cache .hypothesis
