@@ -13,7 +13,7 @@ from typing import Any
 from mplus_crawler.verification.certificate import CERTIFICATE, Certificate, Finding
 from mplus_crawler.verification.changes import verify_changes
 from mplus_crawler.verification.feed import Reading
-from mplus_crawler.verification.lookup import certificate_by_checksum, find_certificate
+from mplus_crawler.verification.lookup import certificate_by_checksum, checksum, find_certificate
 from mplus_crawler.verification.package import (
     PACKAGE_CERTIFICATE,
     is_package,
@@ -72,6 +72,10 @@ def _verify_certificate(certificate: Certificate, folder: Path) -> Iterator[Find
         file = certificate.place(feed)
         if file is None:
             yield Finding(certificate.path, f"the feed {feed['uri']} is not on this computer")
+        elif later := _later(certificate, file, folder):
+            text = f"its feed {file.name} is the one of a later run, {later['run']}, by now"
+            yield Finding(certificate.path, text, agrees=not differences)
+            yield from verify(file, None, folder)
         else:
             yield from _verify_feed(certificate, file, feed, trusted=not differences)
 
@@ -103,6 +107,17 @@ def _rejects_beside(certificate: Certificate, folder: Path) -> Iterator[Finding]
     if file is None or kept:
         return
     differences = [Finding(file, text) for text in Rejects(certificate, file).differences()]
-    later = certificate_by_checksum(file, folder) if differences else None
-    if later is None or later[0].document.get("run") == certificate["run"]:
+    if differences and not _later(certificate, file, folder):
         yield from differences
+
+
+def _later(certificate: Certificate, file: Path, folder: Path) -> Certificate | None:
+    """Return the certificate of the later run that has replaced *file*, if any has."""
+    if certificate.entry(file, checksum(file)):
+        return None
+    found = certificate_by_checksum(file, folder)
+    if found is None or not found[0].well_formed:
+        return None
+    later = found[0]
+    same_spider = later["spider"] == certificate["spider"]
+    return later if same_spider and later["started_at"] >= certificate["started_at"] else None

@@ -37,10 +37,8 @@ def find_certificate(file: Path, folder: Path) -> tuple[Certificate, dict[str, A
 
 def certificate_by_checksum(file: Path, folder: Path) -> tuple[Certificate, dict[str, Any]] | None:
     """Return the first certificate that names *file* with its checksum, and its entry there."""
-    try:
-        with file.open("rb") as content:
-            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-    except OSError:
+    sha256 = checksum(file)
+    if not sha256:
         return None
     for path in _paths(file, folder):
         try:
@@ -50,6 +48,15 @@ def certificate_by_checksum(file: Path, folder: Path) -> tuple[Certificate, dict
         if entry := found.entry(file, sha256):
             return found, entry
     return None
+
+
+def checksum(file: Path) -> str:
+    """Return the SHA-256 of *file*; empty if it cannot be read."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _paths(file: Path, folder: Path) -> Iterator[Path]:
