@@ -142,7 +142,8 @@ def test_every_record_past_the_window_in_both_languages(
     assert KEY not in done.err + (done.folder / "mplus_objects.certificate.json").read_text()
     # Both languages are one row, the museum's answers beside it.
     first = rows[2]
-    assert (first["source"], first["kind"], first["licence"]) == ("M+", "object", "CC0 1.0")
+    assert first["source"] == "M+ (invented data of the sandbox)"
+    assert (first["kind"], first["licence"]) == ("object", "CC0 1.0")
     assert (first["title_en"], first["title_zh"]) == ("Ko Shing Street, Sheung Wan", "上環高陞街")
     assert (first["medium_en"], first["medium_zh"]) == ("black and white print", "黑白照片")
     assert (first["makers_en"], first["makers_zh"]) == (["Yau Leung"], ["邱良"])
@@ -150,6 +151,7 @@ def test_every_record_past_the_window_in_both_languages(
     assert first["url"] == page
     assert first["attribution"] == (
         "Yau Leung, Ko Shing Street, Sheung Wan, 1956, 2026.0, source: M+, Hong Kong, mplus.org.hk"
+        " (invented data of the sandbox)"
     )
     assert first["record"]["zh"]["title"] == first["title_zh"]
     assert "_sys" not in first["record"]["en"]

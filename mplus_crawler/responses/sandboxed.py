@@ -33,7 +33,8 @@ class SandboxWatch(Extension):
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Return the watch over *crawler*'s responses, replayed ones included."""
         watch = cls(crawler)
-        crawler.signals.connect(watch.look, signals.response_received)
+        crawler.signals.connect(watch.look, signals.response_downloaded)
+        crawler.signals.connect(watch.look_at_replayed, signals.response_received)
         return watch
 
     def look(self, response: Response, request: Request) -> None:
@@ -41,6 +42,11 @@ class SandboxWatch(Extension):
         sent = HEADER in response.headers and not request.meta.get("third_party")
         if sent and not self.invented and not self._at_museum:
             self.learn()
+
+    def look_at_replayed(self, response: Response, request: Request) -> None:
+        """As :meth:`look`, for a response from the ledger."""
+        if request.meta.get("replayed"):
+            self.look(response, request)
 
     def learn(self) -> None:
         """From now on, the data are invented; stop a harvest that has delivered real ones."""
