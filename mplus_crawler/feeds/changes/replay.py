@@ -8,6 +8,9 @@ from dataclasses import replace
 
 from mplus_crawler.feeds.changes.change import SETS, Change, ChangeType
 
+_COME = (ChangeType.CREATE, ChangeType.RESTORE)
+_ORDER = (ChangeType.UPDATE, *_COME, ChangeType.MOVE, ChangeType.DELETE, ChangeType.MISSING)
+
 
 def replay(changes: Iterable[Change], content: MutableMapping[str, str]) -> None:
     """Apply *changes* to *content*, digests by id."""
@@ -62,11 +65,12 @@ class Net:
                 self._touched.setdefault(change.to, []).append(change)
 
     def changes(self) -> list[Change]:
-        """Return the changes, sorted by id; each id has one at most."""
+        """Return the changes, in the order of a feed; each id has one at most."""
         found = [change for id_ in sorted(self._touched) if (change := self._of(id_))]
         moved = {change.to for change in found if change.type is ChangeType.MOVE}
-        come = (ChangeType.CREATE, ChangeType.RESTORE)
-        return [each for each in found if each.type not in come or each.id not in moved]
+        net = [each for each in found if each.type not in _COME or each.id not in moved]
+        # A Move also sets its target, so updates of that come before it.
+        return sorted(net, key=lambda each: _ORDER.index(each.type))
 
     def _of(self, id_: str) -> Change | None:
         before, after, lines = self._before.get(id_), self._now.get(id_), self._touched[id_]
