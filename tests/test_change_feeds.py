@@ -202,7 +202,9 @@ DAMAGES: dict[str, tuple[Callable[[Keeper], object], str]] = {
     ),
     "evidence edited": (
         lambda keeper: edited(
-            keeper, 1, lambda lines: [line.replace("410", "404") for line in lines]
+            keeper,
+            1,
+            lambda lines: [line.replace('"status":410', '"status":404') for line in lines],
         ),
         "sha256 is",
     ),
