@@ -22,9 +22,11 @@ from mplus_crawler.datasets.making import make_package
 from mplus_crawler.datasets.relations import KindTable, kind_table
 from mplus_crawler.datasets.snapshots import kinds
 from mplus_crawler.errors import HarvestError
+from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification import sealed, verify
 from tests.conftest import Scrapy
 from tests.every_kind import Feeds, rows
+from tests.s3 import S3Server
 
 MUSEUMS = ("dmg", "mplus", "mplus_open")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)  # before any harvest of the tests
@@ -230,10 +232,7 @@ def test_the_same_snapshots_give_the_same_bytes(
     harvests: Path, packages: Mapping[str, Path], museum: str, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "moved"
-    elsewhere.mkdir()
-    for file in harvests.glob("*.json*"):
-        shutil.copyfile(file, elsewhere / file.name)
-    shutil.copytree(harvests / "changes", elsewhere / "changes")
+    _copy(harvests, elsewhere)
     later = package(elsewhere, museum, tmp_path / "again", now=NOW.replace(year=2027))
     assert contents(later) == contents(packages[museum])
     zips = [
@@ -350,11 +349,9 @@ def test_no_image_and_nothing_private_is_in_it(
 
 @pytest.fixture
 def copied(harvests: Path, tmp_path: Path) -> Path:
-    """HARVEST_DIR with M+'s snapshots, for tests to damage."""
+    """HARVEST_DIR, for tests to damage."""
     folder = tmp_path / "harvests"
-    folder.mkdir()
-    for file in harvests.glob("mplus_*.*"):
-        shutil.copyfile(file, folder / file.name)
+    _copy(harvests, folder)
     return folder
 
 
@@ -538,3 +535,48 @@ def test_mistakes_are_one_line(scrapy: Scrapy, arguments: tuple[str, ...], words
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_package_says_what_changed(scrapy: Scrapy, museum: Callable[..., Sandbox]) -> None:
+    gent = museum(objects=60, agents=12, exhibitions=9, concepts=14, invalid=0)
+    scrapy.at(gent)
+    for day in (0, 1):
+        gent.move_to(day)
+        assert scrapy.crawl("objects").code == 0
+    folder = package(scrapy.folder / "data", "dmg", scrapy.folder / "package")
+    assert faults(folder) == []
+    truth = gent.truth(day=1, since=0)["objects"]["changes_since"]
+    feeds = sorted((folder / "changes" / "objects").iterdir())
+    assert len(feeds) == 2
+    with closing(sqlite3.connect(folder / "museum.sqlite")) as database:
+        found = database.execute("SELECT run, type, count(*) FROM changes GROUP BY run, type")
+        counts = {(run, type_): count for run, type_, count in found}
+    first, second = sorted({run for run, _ in counts})
+    assert counts[first, "Create"] == 60
+    assert counts[second, "Create"] == len(truth["created"])
+    for feed in feeds:
+        lines = [json.loads(line) for line in feed.read_text().splitlines()]
+        run = lines[0]["to"]["run"]
+        assert sum(count for (of, _), count in counts.items() if of == run) == len(lines) - 1
+
+
+def test_snapshots_in_s3_give_the_same_package(
+    harvests: Path, packages: Mapping[str, Path], scrapy: Scrapy, tmp_path: Path
+) -> None:
+    server = S3Server(tmp_path / "s3")
+    _copy(harvests, server.folder / "bucket" / "snapshots")
+    server.start()
+    try:
+        where = {"HARVEST_DIR": "s3://bucket/snapshots", **server.environment}
+        refused = scrapy.run("dataset", "mplus_open", **where)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        target = tmp_path / "package"
+        done = scrapy.run("dataset", "mplus_open", "-o", str(target), **where)
+    finally:
+        server.kill()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert contents(target) == contents(packages["mplus_open"])
+
+
+def _copy(harvests: Path, target: Path) -> None:
+    shutil.copytree(harvests, target, ignore=shutil.ignore_patterns("images", ".state", "runs"))

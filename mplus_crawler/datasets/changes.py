@@ -9,72 +9,46 @@ from typing import Any
 
 import orjson
 
-from mplus_crawler.datasets.snapshots import DamagedSnapshotError, Snapshot
-from mplus_crawler.storage.destination import Destination
+from mplus_crawler.datasets.snapshots import Snapshot
+from mplus_crawler.feeds.changes.change import Change
+from mplus_crawler.feeds.changes.history import FOLDER, ChangeFeed, chain
+from mplus_crawler.storage.destination import Destination, Folder
 
-CHANGES = "changes"
-Header = dict[str, Any]
+CHANGES = FOLDER
 
 
-def copy_changes(place: Destination, snapshot: Snapshot, target: Path, scratch: Path) -> list[Path]:
-    """Copy the feeds of *snapshot* and those before it to the folder *target*, the oldest first.
+def copy_changes(
+    place: Destination, snapshot: Snapshot, target: Path, scratch: Path
+) -> list[ChangeFeed]:
+    """Copy the feeds that led to *snapshot* to the folder *target*; return them from the first.
 
-    Raises OSError, and :class:`DamagedSnapshotError` for a feed that cannot be read.
+    *place* is ``HARVEST_DIR``. Raises OSError.
     """
-    folder = place.below(CHANGES).below(snapshot.kind.spider)
-    names = [name for name in folder.names() if name.endswith(".jsonl") and name[0] != "."]
-    feeds = {}
-    for name in names:
-        copy = scratch / f"{snapshot.kind.spider}-{name}"
-        folder.fetch(name, copy)
-        feeds[_run(header(copy), "to")] = copy
-    found: list[Path] = []
-    run: str | None = snapshot.certificate["run"]
-    while run in feeds:
-        copy = feeds.pop(run)
-        path = target / f"{run}.jsonl"
+    source = place.below(FOLDER).below(snapshot.kind.spider)
+    feeds = chain(source, snapshot.certificate["run"])
+    for feed in feeds:
         target.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(copy, path)
-        found.insert(0, path)
-        run = _run(header(copy), "from")
-    return found
+        # What is fetched may be a link to the file in HARVEST_DIR.
+        copy = scratch / f"{snapshot.kind.spider}-{feed.name}"
+        source.fetch(feed.name, copy)
+        shutil.copyfile(copy, target / feed.name)
+    return [ChangeFeed(Folder(target), feed.name, feed.header) for feed in feeds]
 
 
-def header(feed: Path) -> Header:
-    """Return the first line of *feed*; raises :class:`DamagedSnapshotError` if it is not one."""
-    with feed.open("rb") as file:
-        return _parsed(file.readline(), feed, "feed")
+def change_rows(feed: ChangeFeed, table: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the changes in *feed* as rows of the database's table ``changes``.
+
+    Raises :class:`~mplus_crawler.feeds.changes.change.ChangeFeedError` for what is none.
+    """
+    run, at = feed.header.now["run"], feed.header.between[1]
+    for seq, change in enumerate(feed.changes(), 1):
+        yield (table, run, at, seq, *_cells(change))
 
 
-def change_rows(feed: Path, table: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the changes in *feed* as rows of the database's table ``changes``."""
-    with feed.open("rb") as file:
-        head = _parsed(file.readline(), feed, "feed")
-        for line in file:
-            one = _parsed(line, feed, "seq")
-            columns, evidence = one.get("columns"), one.get("evidence")
-            yield (
-                *(table, _run(head, "to"), (head.get("between") or [None])[-1]),
-                *(one["seq"], one.get("type"), one.get("id"), one.get("to")),
-                *(one.get("before"), one.get("after")),
-                *(" | ".join(columns) if columns else None, _text(evidence)),
-            )
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _run(head: Header, end: str) -> str | None:
-    found = head.get(end) or {}
-    return found.get("run")
-
-
-def _parsed(line: bytes, feed: Path, required: str) -> dict[str, Any]:
-    try:
-        found = orjson.loads(line)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or required not in found:
-        raise DamagedSnapshotError(f"the change feed {feed.name} cannot be read")
-    return found
+def _cells(change: Change) -> tuple[Any, ...]:
+    columns = " | ".join(change.columns) if change.columns else None
+    evidence = orjson.dumps(dict(change.evidence)).decode() if change.evidence else None
+    return (
+        *(str(change.type), change.id, change.to, change.before, change.after),
+        *(columns, evidence),
+    )

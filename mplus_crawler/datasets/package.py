@@ -6,7 +6,7 @@ import csv
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,10 @@ from mplus_crawler.datasets.relations import KindTable, kind_table, referred
 from mplus_crawler.datasets.report.page import REPORT, report
 from mplus_crawler.datasets.snapshots import DamagedSnapshotError, Kind, Snapshot
 from mplus_crawler.feeds.attribution import attribution
+from mplus_crawler.feeds.changes.history import ChangeFeed
 from mplus_crawler.feeds.names import ATTRIBUTION, CERTIFICATE
-from mplus_crawler.records.tables.columns import Column
-from mplus_crawler.records.tables.csv_cells import csv_cell, json_cell
-from mplus_crawler.records.tables.rows import RowReader
+from mplus_crawler.protocols.source import parse
+from mplus_crawler.records.tables.csv_cells import csv_cell
 from mplus_crawler.records.tables.table import Table
 from mplus_crawler.storage.destination import Destination
 from mplus_crawler.verification import sealed
@@ -112,19 +112,18 @@ class Package:
 
     def _csv(self, snapshot: Snapshot) -> None:
         table = self._table(snapshot)
-        reader = RowReader(table.schema)
+        names = [column.name for column in table.schema]
         path = self._new(f"{table.name}{CSV}")
         with snapshot.lines() as lines, path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(column.name for column in table.schema)
-            cells = [_csv_cell(column) for column in table.schema]
-            for batch in reader.batches(lines):
-                writer.writerows(
-                    [cell(value) for cell, value in zip(cells, row, strict=True)] for row in batch
-                )
+            writer.writerow(names)
+            for line in lines:
+                row = parse(line)  # numbers as the feed writes them
+                row["record"] = row.part("record")
+                writer.writerow([csv_cell(row[name]) for name in names])
         self._add(f"{table.name}{CSV}", f"{table.description} One row a record (CSV in UTF-8).")
 
-    def _database(self, feeds: dict[Kind, list[Path]]) -> None:
+    def _database(self, feeds: dict[Kind, list[ChangeFeed]]) -> None:
         about = self.about
         with Database(self._new(DATABASE), about.tables, views(about.museum)) as database:
             for snapshot in about.snapshots:
@@ -150,7 +149,7 @@ class Package:
         self._linked = {"quads": quads.quads, "repairs": dict(sorted(quads.repairs.items()))}
         self._add(QUADS, "The records as linked data, a graph a record (N-Quads).")
 
-    def _changes(self, place: Destination, snapshot: Snapshot) -> list[Path]:
+    def _changes(self, place: Destination, snapshot: Snapshot) -> list[ChangeFeed]:
         folder = f"{CHANGES}/{snapshot.kind.spider}"
         copies = copy_changes(place, snapshot, self.folder / folder, self._scratch)
         for copy in copies:
@@ -221,13 +220,6 @@ _SNAPSHOT = (
     *("table", "spider", "run", "api", "started_at", "finished_at", "verdict"),
     *("records", "expires_at"),
 )
-
-
-def _csv_cell(column: Column) -> Callable[[Any], Any]:
-    """Return the function that makes the cell of a value in *column*."""
-    if column.kind == "json":
-        return lambda value: value if value is None else json_cell(value)
-    return csv_cell
 
 
 def _row(snapshot: Snapshot) -> tuple[Any, ...]:
