@@ -19,6 +19,7 @@ streams, the process's title, the order of imports, another hash seed.
 
 from __future__ import annotations
 
+import atexit
 import json
 import multiprocessing
 import os
@@ -137,7 +138,10 @@ def _run(
     sys.argv = ["", *arguments]
     if "RUN_FIRST" in env:
         runpy.run_path(env["RUN_FIRST"])
-    runpy.run_module("scrapy", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("scrapy", run_name="__main__", alter_sys=True)
+    finally:  # which processes of multiprocessing leave out
+        atexit._run_exitfuncs()
 
 
 class Shells:

@@ -193,3 +193,34 @@ def test_appending_after_a_kill_appends_once(
     assert scrapy.crawl("objects", "-o", str(feed)).code == 0
     assert scrapy.crawl("objects", "-o", str(feed)).code == 0
     assert len(feed.read_bytes().splitlines()) == 600
+
+
+# Kills the process after its summary, and before its very last act.
+KILLED_AT_THE_END = """
+import os, pathlib, signal
+unlink = pathlib.Path.unlink
+def kill(self, missing_ok=False):
+    if self.suffix == ".appended" and self.exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    unlink(self, missing_ok)
+pathlib.Path.unlink = kill
+"""
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_appending_after_a_kill_at_the_very_end_appends_once(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path, form: str
+) -> None:
+    feed = tmp_path / f"all.{form}"
+    scrapy.at(museum(objects=30, invalid=0)).policy(UNLIMITED)
+    killed = scrapy.run(
+        *("crawl", "objects", "-o", str(feed)), RUN_FIRST=scrapy.first(KILLED_AT_THE_END)
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert "objects: complete (exit 0)" in killed.stderr
+    lines = 30 + (form == "csv")
+    assert len(feed.read_bytes().splitlines()) == lines
+    assert scrapy.crawl("objects", "-o", str(feed)).code == 0
+    assert len(feed.read_bytes().splitlines()) == lines
+    assert scrapy.crawl("objects", "-o", str(feed)).code == 0
+    assert len(feed.read_bytes().splitlines()) == 30 + lines

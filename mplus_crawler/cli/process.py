@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
+import os
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from threading import Thread
@@ -80,10 +83,21 @@ def outcome(crawler: Crawler) -> tuple[ExitCode, dict[str, Any] | None]:
     return ExitCode.FAILED, None
 
 
-def acknowledge(crawler: Crawler) -> None:
-    """Tell *crawler*'s publication that its result has been reported."""
-    with suppress(RuntimeError, AssertionError):
-        Publication.of(crawler).acknowledge()
+def end_at_once(code: int, crawlers: Sequence[Crawler]) -> None:
+    """Let the process end with *code* as soon as the command returns; objects are not freed.
+
+    The last act is to acknowledge the results of *crawlers*: a command that is killed before,
+    even after its summary, is repeated by the next one, so that nothing is appended twice.
+    """
+
+    def end() -> None:
+        logging.shutdown()
+        for crawler in crawlers:
+            with suppress(RuntimeError, AssertionError):
+                Publication.of(crawler).acknowledge()
+        os._exit(code)
+
+    atexit.register(end)
 
 
 def _warnings_only(record: logging.LogRecord) -> bool:

@@ -18,11 +18,17 @@ from mplus_crawler.cli.values import check_given, check_objects
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scrapy.crawler import Crawler
+
     from mplus_crawler.cli.jobs import Job
 
 
 class Command(ScrapyCrawl):
     """Run a spider and exit with its verdict: 0 is complete, anything else is not."""
+
+    _reported: Sequence[Crawler] = ()
 
     def syntax(self) -> str:
         """Return what ``--help`` prints after the command's name."""
@@ -71,6 +77,10 @@ class Command(ScrapyCrawl):
         assert self.settings is not None
         job = Job.of(" ".join(args), opts.spargs, self.settings)
         self.exitcode = run_command(lambda: self._run(args, opts, job))
+        if self._reported:
+            from mplus_crawler.cli import process
+
+            process.end_at_once(self.exitcode, self._reported)
 
     def _run(self, args: list[str], opts: argparse.Namespace, job: Job | None) -> int:
         try:
@@ -107,5 +117,5 @@ class Command(ScrapyCrawl):
         if certificate:
             names = base_settings(getattr(crawler.spidercls, "museum", ""))
             print_summary(certificate, names)
-            process.acknowledge(crawler)
+            self._reported = [crawler]
         return code, certificate

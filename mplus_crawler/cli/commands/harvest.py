@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from scrapy.commands import ScrapyCommand
@@ -27,6 +28,7 @@ class Command(ScrapyCommand):
 
     requires_project = True
     default_settings: ClassVar[dict[str, object]] = {"RESUME_WITH": "harvest"}
+    _reported: Sequence[Crawler] = ()
 
     def syntax(self) -> str:
         """Return what ``--help`` prints after the command's name."""
@@ -61,6 +63,10 @@ class Command(ScrapyCommand):
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Run each spider that passes its checks, and print how each ended."""
         self.exitcode = run_command(lambda: self._run(args, opts))
+        if self._reported:
+            from mplus_crawler.cli import process
+
+            process.end_at_once(self.exitcode, self._reported)
 
     def _run(self, args: list[str], opts: argparse.Namespace) -> int:
         from mplus_crawler.cli import process
@@ -88,8 +94,7 @@ class Command(ScrapyCommand):
             results.append(SpiderResult.of(name, *process.outcome(crawler)))
         museums = {getattr(crawler.spidercls, "museum", "") for crawler in crawlers.values()}
         print_results(results, {name for museum in museums for name in base_settings(museum)})
-        for crawler in crawlers.values():
-            process.acknowledge(crawler)
+        self._reported = [*crawlers.values()]
         return worst(result.exit_code for result in results)
 
     def _checked(self, name: str, opts: argparse.Namespace) -> Crawler:
