@@ -18,9 +18,13 @@ from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
 
 
-def name_program(parser: argparse.ArgumentParser) -> None:
-    """Put the name of the running program into the usage that ``--help`` prints."""
+def plain_help(parser: argparse.ArgumentParser) -> None:
+    """Let ``--help`` name the running program, and print texts as they are.
+
+    Scrapy's formatter makes a heading of every line that ends in a colon.
+    """
     parser.usage = (parser.usage or "").replace("scrapy", program(), 1)
+    parser.formatter_class = argparse.HelpFormatter
 
 
 def check_options(words: Sequence[str], command: str) -> None:
@@ -56,7 +60,7 @@ class ProjectCommand(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add Scrapy's options, ``-s`` among them."""
         super().add_options(parser)
-        name_program(parser)
+        plain_help(parser)
 
     def short_desc(self) -> str:
         """Return the line that ``scrapy -h`` prints."""

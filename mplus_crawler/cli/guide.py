@@ -22,35 +22,29 @@ _NAMES = 28  # columns of an argument with its value
 
 
 def overview(classes: Sequence[type[Spider]], settings: BaseSettings) -> Iterator[str]:
-    """Yield lines about the spiders *classes*: what each gives, and its arguments."""
-    museum = ""
+    """Yield lines about the spiders *classes* by museum: what each gives, and its arguments."""
+    museums: dict[str, list[type[MuseumSpider]]] = {}
     for cls in classes:
-        if not issubclass(cls, MuseumSpider):
-            yield cls.name
-            continue
-        if cls.museum != museum:
-            museum = cls.museum
-            yield _heading(museum, cls.load_policy(settings).name, classes)
-        yield f"  {cls.name:<24}{cls.summary()}"
-        if names := _own(cls, settings):
-            yield from _wrapped("takes " + ", ".join(names), 26)
+        if issubclass(cls, MuseumSpider):
+            museums.setdefault(cls.museum, []).append(cls)
+    for museum, own in museums.items():
+        name = own[0].load_policy(settings).name
+        whole = any(cls.in_harvest for cls in own)
+        yield f"{name} ({program()} harvest {museum})" if whole else f"{name} ({museum})"
+        for cls in own:
+            yield from _row(cls.name, cls.summary())
+            if names := _own(cls, settings):
+                yield from _wrapped("takes " + ", ".join(names), _NAMES)
     yield f"All spiders take {' and '.join(ALWAYS)}."
     yield f"`{program()} crawl SPIDER --help` explains the arguments."
 
 
-def _heading(museum: str, name: str, classes: Sequence[type[Spider]]) -> str:
-    harvested = any(
-        issubclass(cls, MuseumSpider) and cls.museum == museum and cls.in_harvest for cls in classes
-    )
-    return f"{name} ({program()} harvest {museum})" if harvested else name
-
-
 def arguments(cls: type[Spider], settings: BaseSettings) -> Iterator[str]:
     """Yield what ``crawl SPIDER --help`` prints: the spider, its arguments, where records go."""
-    yield f"usage: {program()} crawl {cls.name} [-a NAME=VALUE]... [-O FILE] [options]"
+    yield f"usage: {program()} crawl {cls.name} [-a NAME=VALUE]... [options]"
     if issubclass(cls, MuseumSpider):
         yield ""
-        yield f"{cls.summary()}. Museum: {cls.load_policy(settings).name}."
+        yield from _wrapped(f"{cls.summary()}. Museum: {cls.load_policy(settings).name}.", 0)
         yield ""
         yield "Arguments, each after -a:"
         for name in (*_own(cls, settings), *ALWAYS):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
-from mplus_crawler.cli.command import name_program
+from mplus_crawler.cli.command import plain_help
 from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.signals import end_with
@@ -41,7 +41,7 @@ class Command(ScrapyCrawl):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add Scrapy's options, and ``--help`` about the spider that is named."""
         super().add_options(parser)
-        name_program(parser)
+        plain_help(parser)
         if {"-h", "--help"} & {*sys.argv}:
             from mplus_crawler.cli.guide import SpiderHelp
 

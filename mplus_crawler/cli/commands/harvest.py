@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
-from mplus_crawler.cli.command import name_program
+from mplus_crawler.cli.command import plain_help
 from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.signals import end_with
@@ -41,7 +41,7 @@ class Command(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add Scrapy's options, ``-s`` among them."""
         super().add_options(parser)
-        name_program(parser)
+        plain_help(parser)
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Read the options and prepare the log; exit with one line if that fails."""

@@ -15,7 +15,6 @@ from mplus_crawler.errors import UsageError
 if TYPE_CHECKING:
     from mplus_crawler.sandbox.options import Options
 
-# No colons before a space: a line that ends in one is a heading to Scrapy.
 _HELP = {
     "host": ("ADDRESS", "loopback address to listen on, 127.0.0.1 or ::1"),
     "port": ("N", "port to listen on; 0 takes a free one"),
