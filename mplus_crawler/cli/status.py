@@ -15,6 +15,7 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.feeds.names import CERTIFICATE, RUNS
 from mplus_crawler.museum.policies.policy import base_settings
+from mplus_crawler.museum.policies.reading import load_policy, policy_keys
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.responses.harvest import Harvest
 from mplus_crawler.storage.destination import Destination, destination
@@ -193,13 +194,12 @@ def _address(run: Certificate, settings: BaseSettings) -> str:
     api, usual = _api(run), run.get("policy", {}).get("base_url") or ""
     if not api or api.startswith(usual):
         return ""
-    from scrapy.spiderloader import get_spider_loader  # it imports all spiders
-
-    loader = get_spider_loader(settings)
-    if run["spider"] not in loader.list():
-        return ""
-    names = base_settings(getattr(loader.load(run["spider"]), "museum", ""))
-    return "" if names[0] in run["resume"] else f"{names[0]}={shlex.quote(api)}"
+    overlay = settings.get("POLICY_DIR")
+    for key in policy_keys(overlay):
+        name = base_settings(key)[0]
+        if load_policy(key, overlay).base_url == usual and name not in run["resume"]:
+            return f"{name}={shlex.quote(api)}"
+    return ""
 
 
 def _api(run: Certificate) -> str:
