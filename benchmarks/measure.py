@@ -86,7 +86,7 @@ def ours(base_url: str) -> Run:
         (folder / "dmg.toml").write_text(NO_LIMITS)
         places = {"HARVEST_DIR": name, "POLICY_DIR": name, "XDG_STATE_HOME": name}
         settings = environment(DMG_BASE_URL=base_url, **places)
-        cost = _run([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")
+        cost = run_command([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")
         delivered, rejected = folder / "objects.jsonl", folder / "objects.rejected.jsonl"
         return Run(cost, _lines(delivered), _lines(rejected))
 
@@ -97,7 +97,7 @@ def plain(base_url: str) -> Run:
         feed = Path(name, "objects.jsonl")
         arguments = ["-a", f"base_url={base_url}", "-O", str(feed)]
         command = [*SCRAPY, "runspider", str(PLAIN_SPIDER), *arguments]
-        cost = _run(command, Path(name), environment(), Path(name, "log"))
+        cost = run_command(command, Path(name), environment(), Path(name, "log"))
         return Run(cost, _lines(feed))
 
 
@@ -107,7 +107,9 @@ def check(run: Run, records: int) -> None:
         raise SystemExit(f"lost: {run.records:,} of {records:,} records came")
 
 
-def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> Cost:
+def run_command(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
+) -> Cost:
     """Run *command* in *folder* and measure that process."""
     began = monotonic()
     with (

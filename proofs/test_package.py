@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -156,3 +157,32 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return None if value is pd.NA else value
+
+
+def blocks(language: str, word: str) -> str:
+    """The block of the recipes in *language* that has *word*."""
+    recipes = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text("utf-8")
+    found = re.findall(rf"^```{language}\n(.*?)^```$", recipes, re.MULTILINE | re.DOTALL)
+    (block,) = (text for text in found if word in text)
+    return str(block)
+
+
+@pytest.mark.parametrize("word", ["import pandas", "import polars"])
+def test_recipes_run(
+    harvested: Path, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(harvested / "dmg")
+    exec(blocks("python", word), {})
+    assert len(capsys.readouterr().out.splitlines()) > 5
+
+
+def test_datasette_shows_a_view(package: Path) -> None:
+    command = blocks("text", "datasette").replace(
+        "datasette", str(Path(sys.executable).with_name("datasette")), 1
+    )
+    done = subprocess.run(
+        command, shell=True, cwd=package, capture_output=True, text=True, check=True
+    )
+    shown = json.loads(done.stdout)
+    assert len(shown) == 3
+    assert all(row["label"] and row["attribution"] for row in shown)

@@ -17,6 +17,9 @@ from scrapy.utils.project import get_project_settings
 from mplus_crawler.datasets.database import Database, views
 from mplus_crawler.datasets.relations import kind_table
 from mplus_crawler.datasets.snapshots import kinds
+from mplus_crawler.records.items import ITEM_CLASSES
+from mplus_crawler.records.tables.columns import columns_of
+from mplus_crawler.records.tables.table import Table
 from tests.conftest import ROOT
 from tests.every_kind import Feeds, rows, spider_kind
 from tests.tables import load
@@ -306,3 +309,32 @@ def test_one_query_answers_the_question_in_a_package(
         assert sorted(map(repr, found)) == sorted(map(repr, expected))
     else:
         assert found == expected
+
+
+def block_after(words: str) -> str:
+    """The SQL that follows the line that begins with *words*."""
+    (query,) = re.findall(rf"^{words}.*?^```sql\n(.*?)^```", RECIPES, re.MULTILINE | re.DOTALL)
+    return str(query)
+
+
+def test_what_is_new_this_month(packaged: dict[str, sqlite3.Connection], data: Data) -> None:
+    (query,) = re.findall(
+        r"^What is new this month.*?^```sql\n(.*?)^```", RECIPES, re.MULTILINE | re.DOTALL
+    )
+    found = packaged["dmg"].execute(query).fetchall()
+    expected = as_packaged(8, changes(data), data)
+    assert [(row[1], row[2], row[4]) for row in found] == [row[:3] for row in expected]
+
+
+def test_parquet_of_a_package_is_read_in_place(feeds: Feeds, tmp_path: Path) -> None:
+    (query,) = re.findall(
+        r"^DuckDB, without loading.*?^```sql\n(.*?)^```", RECIPES, re.MULTILINE | re.DOTALL
+    )
+    columns = columns_of(ITEM_CLASSES["object"].jsonschema)
+    with feeds["objects"].open("rb") as lines:
+        content = b"".join(Table("parquet", columns).pieces(lines, tmp_path))
+    (tmp_path / "objects.parquet").write_bytes(content)
+    with duckdb.connect() as database:
+        found = database.execute(query.replace("'objects", f"'{tmp_path}/objects")).fetchall()
+    licences = Counter(row["licence"] for row in rows(feeds["objects"]))
+    assert found == licences.most_common()

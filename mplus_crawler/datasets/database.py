@@ -93,6 +93,7 @@ class Database:
         self.insert("columns", self._dictionary())
         self._db.execute("INSERT INTO search (search) VALUES ('optimize')")
         self._db.execute("COMMIT")
+        self._db.execute(self._all_records())
         self._db.executescript(self._views)
         self._db.execute("ANALYZE")
         self._check()
@@ -119,6 +120,13 @@ class Database:
             "CREATE VIRTUAL TABLE search USING fts5 "
             "(kind, id UNINDEXED, label, text, tokenize = 'unicode61 remove_diacritics 2')"
         )
+
+    def _all_records(self) -> str:
+        """The view ``records``: the label of every record, by kind and id."""
+        parts = (
+            f"SELECT '{name}' AS kind, id, label FROM {name} WHERE listed" for name in self._tables
+        )
+        return f"CREATE VIEW records AS {' UNION ALL '.join(parts)}"
 
     def _references(self) -> Iterator[str]:
         for table in self._tables.values():
