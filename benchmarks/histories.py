@@ -21,15 +21,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from mplus_crawler.feeds.transaction import roll_forward
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification import verify
 from tests.conftest import Scrapy, limit
 from tests.test_change_feeds import CLOCK, DAY
-from tests.test_changes import STEP, check_history, run
 from tests.test_names import KILLED
 
 SPIDERS = ("objects", "agents")
@@ -175,6 +171,10 @@ def at_the_wire(histories: int, seed: int) -> None:
 
 def in_process(examples: int) -> None:
     """Run the model of the tests with so many *examples*."""
+    from hypothesis import given, settings  # here: each command at the wire imports this module
+    from hypothesis import strategies as st
+
+    from tests.test_changes import STEP, check_history, run
 
     @settings(max_examples=examples, database=None)
     @given(st.lists(STEP, max_size=8))

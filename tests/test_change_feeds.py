@@ -112,6 +112,7 @@ def test_each_day_of_the_museum_is_in_its_feed(history: tuple[Keeper, Sandbox]) 
     assert listed == keeper.copy.keys()
     assert keeper.feeds[4] == []
     assert keeper.findings() == []
+    assert all(found.agrees for found in verify(keeper.data / "objects.jsonl", None, keeper.data))
 
 
 def test_what_has_changed_is_told(history: tuple[Keeper, Sandbox]) -> None:

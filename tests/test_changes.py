@@ -129,6 +129,31 @@ def test_a_sentence() -> None:
     assert Summary().sentence("since 14 November") == "since 14 November: no change"
 
 
+@pytest.mark.parametrize(
+    ("findings", "told"),
+    [
+        ("absent 0, absent 1", "Missing, Delete"),
+        ("absent 0, absent 0.5, absent 0.9, absent 1", "Missing, , , Delete"),
+        ("absent 0, rejected 1, absent 2, absent 2.5", "Missing, Missing, Missing, "),
+        ("not_found 0, unanswered 1, not_found 2", "Missing, , Delete"),
+        ("not_found 0, absent 1, not_found 2", "Missing, Missing, Missing"),
+        ("unanswered 0, unanswered 9, not_found 9, gone 9", "Missing, , Missing, Delete"),
+        ("not_requested 0, merged 3", "Missing, Move"),
+        ("rejected 0, rejected 3, unreadable 3, withdrawn 3", "Missing, , Missing, Delete"),
+    ],
+)
+def test_what_findings_about_one_record_come_to(findings: str, told: str) -> None:
+    model, types = Model(), []
+    model.publish({"a": {}, "b": {}}, {})
+    for finding in findings.split(", "):
+        reason, days = finding.split()
+        at = (START + float(days) * DAY).isoformat()
+        to = "b" if reason == "merged" else None
+        model.publish({"b": {}}, {"a": Evidence(Reason(reason), at, to=to)})
+        types.append("".join(change.type for change in model.history[-1]))
+    assert ", ".join(types) == told
+
+
 # A model of a museum and of our knowledge of it, step by step.
 
 

@@ -33,7 +33,8 @@ class PagedSpider(MuseumSpider):
     2. Set :attr:`path`, where the collection is below the API's base, and :attr:`pager`.
     3. Write :meth:`columns`; its ``id`` must be the same in a list and in a single record.
     4. Set :attr:`record_path`, where one record is, with ``{id}`` in it. It lets the harvest
-       settle rows that move while it pages; :attr:`record_pointer` says where the response has
+       settle rows that move while it pages, and find out why a record is no longer listed;
+       :attr:`record_pointer` says where the response has
        the record. Without a path, the pages themselves are read once more.
     5. Set :attr:`full_query` if pages are of whole records only with these parameters, and
        :attr:`ids_query` for lists of ids that are lighter than pages of records.

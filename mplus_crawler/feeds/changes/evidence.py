@@ -31,6 +31,7 @@ class Reason(StrEnum):
 # A deletion, once two complete harvests at least a day apart have found it.
 _REPEATED = frozenset((Reason.NOT_FOUND, Reason.ABSENT))
 _PROVEN = frozenset((Reason.GONE, Reason.WITHDRAWN))
+_FINDINGS = _REPEATED | {Reason.REJECTED, Reason.UNREADABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ def removal(
             proof["same"] = "object_number"
             return Change(ChangeType.MOVE, id_, twin, before, digests[twin], evidence=proof)
         return Change(ChangeType.DELETE, id_, before=before, evidence=proof)
-    if former and (found.reason not in _REPEATED or repeated):
+    # A record that came in between, even if it was rejected, is not absent twice in a row.
+    news = found.reason in _FINDINGS and found.reason != waiting.get("reason")
+    if former and not news:
         return None
     return Change(ChangeType.MISSING, id_, before=before, evidence=found.document(twin=twin))
 

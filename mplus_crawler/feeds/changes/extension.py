@@ -161,8 +161,8 @@ class Changes(Extension):
             summary.add(change)
             file.write(change.line(seq))
         file.finish()
-        first = "first snapshot" if header.former is None else ""
-        beginning = first or since(header.between[0], datetime.fromisoformat(to["finished_at"]))
+        now = datetime.fromisoformat(to["finished_at"])
+        beginning = since(header.between[0], now) if header.former else "first snapshot"
         entry = {
             "file": f"{FOLDER}/{self._museum.name}/{to['run']}{ENDING}",
             "bytes": file.bytes,
