@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,12 +19,24 @@ import pytest
 from mplus_crawler.records.batch import SEVERAL
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.records.tables.columns import Column, columns_of
+from mplus_crawler.records.tables.table import Table
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification.tables import spreadsheet_rows
 from tests.conftest import ROOT, Crawl, Scrapy
+from tests.every_kind import SPIDERS, Feeds, spider_kind
+from tests.every_kind import rows as records_of
 
 Row = dict[str, Any]
 COLUMNS = columns_of(ITEM_CLASSES["object"].jsonschema)
+# Their records have the columns of another spider's.
+LIKE_ANOTHER = (
+    "private_objects",
+    "v1_agents",
+    "v1_exhibitions",
+    "v1_concepts",
+    "materials",
+    "roles",
+)
 TABLES = ("o.parquet", "o.xlsx", "o.sqlite")
 
 
@@ -94,6 +107,30 @@ def test_parquet_sqlite_and_json_lines_are_equal_cell_by_cell(
         names = [column[0] for column in duck.description or ()]
         found = [dict(zip(names, row, strict=True)) for row in duck.fetchall()]
     assert found == [{name: row[name] for name in names} for row in rows]
+
+
+@pytest.mark.parametrize("spider", [one for one in SPIDERS if one not in LIKE_ANOTHER])
+def test_every_kind_is_the_same_in_every_format(feeds: Feeds, spider: str, tmp_path: Path) -> None:
+    """M+'s kinds include real records of its published data set."""
+    expected = records_of(feeds[spider])
+    columns = columns_of(ITEM_CLASSES[spider_kind(spider)].jsonschema)
+    for format_ in ("parquet", "sqlite"):
+        table, file, scratch = Table(format_, columns), tmp_path / format_, tmp_path / "scratch"
+        scratch.mkdir()
+        with feeds[spider].open("rb") as feed:
+            file.write_bytes(b"".join(table.pieces(feed, scratch)))
+        shutil.rmtree(scratch)
+        found = (
+            pq.read_table(file).to_pylist() if format_ == "parquet" else sqlite_rows(file, columns)
+        )
+        assert not table.unfit
+        for row, other in zip(found, expected, strict=True):
+            for column in columns:
+                value = row[column.name]
+                if column.kind == "json":
+                    value = json.loads(value)
+                is_list = column.repeats and format_ == "sqlite"  # it has no list that is null
+                assert value == ((other[column.name] or []) if is_list else other[column.name])
 
 
 def test_a_record_is_the_museums_own_text(scrapy: Scrapy, rows: list[Row]) -> None:
