@@ -12,6 +12,8 @@ from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy, limit
 from tests.fixtures.mplus import PUBLISHED
 
+FED = ("objects", "exhibitions")  # spiders whose records are also in feeds/
+ENDINGS = ("jsonl", "csv", "parquet")
 MUSEUMS = ("dmg", "mplus_open")
 PUBLISHED_SET = ("mplus_open_objects", "mplus_open_constituents")
 
@@ -24,6 +26,9 @@ def make(folder: Path) -> None:
     sizes = {"objects": 300, "agents": 60, "exhibitions": 30, "concepts": 40}
     with Sandbox(**sizes, limits="off", invalid=0) as museum:
         _run(scrapy.at(museum), "harvest", "dmg")
+        for kind in FED:
+            feeds = (f"{folder}/feeds/{kind}.{ending}" for ending in ENDINGS)
+            _run(scrapy, "crawl", kind, *(part for feed in feeds for part in ("-O", feed)))
     for spider in PUBLISHED_SET:
         _run(scrapy, "crawl", spider, "-a", f"source={PUBLISHED}")
     for museum_ in MUSEUMS:
