@@ -58,7 +58,10 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
         "(exit 11)",
         None,
     ),
-    "LOOKAHEAD": ("maximum number of pages requested at the same time", None),
+    "LOOKAHEAD": (
+        "maximum number of pages requested at the same time",
+        "the policy's `in_flight`: 8 for Design Museum Gent, 2 for M+",
+    ),
     "MAX_REJECT_SHARE": ("share of records that may be rejected or unreadable, 0 to 1", None),
     "RECORD": (
         "0 leaves the column `record` out of feeds given by `-o` and `-O`, 1 keeps it; "

@@ -87,7 +87,7 @@ def test_another_program_at_the_same_address_is_made_room_for(
 
 
 @pytest.mark.parametrize(
-    ("code", "seconds", "told"), [(429, 4, ["waiting 4 s for the rate limit"]), (503, 2, [])]
+    ("code", "seconds", "told"), [(429, 4, ["rate limit: next in 4 s"]), (503, 2, [])]
 )
 def test_a_refusal_parks_the_tier_for_as_long_as_it_asks(
     museum: Callable[..., Sandbox], scrapy: Scrapy, code: int, seconds: int, told: list[str]
@@ -97,7 +97,7 @@ def test_a_refusal_parks_the_tier_for_as_long_as_it_asks(
     crawl = scrapy.at(sandbox).crawl("objects", *QUICK, LOGSTATS_INTERVAL="0.2")
     assert crawl.code == 0, crawl.err
     # Shorter waits are not worth a word.
-    assert sorted(set(re.findall(r"waiting (?:4 s for the rate limit|[012] s)", crawl.err))) == told
+    assert sorted(set(re.findall(r"rate limit: next in [0124] s", crawl.err))) == told
     log = sandbox.stats(log=True)["log"]
     refused = next(moment for moment, _, status in log if status in (429, 503))
     after = [moment for moment, _, _ in log if moment > refused + 0.3]
@@ -164,20 +164,20 @@ def test_a_day_that_is_spent_is_spent_for_a_new_process(
     assert sandbox.stats()["tiers"]["collections"]["requests"] == 0
 
 
-@pytest.mark.parametrize("lookahead", [1, 2, 4, 9])
+@pytest.mark.parametrize("lookahead", [1, 4, None])
 def test_looking_ahead_changes_nothing_but_the_time(
-    museum: Callable[..., Sandbox], scrapy: Scrapy, lookahead: int
+    museum: Callable[..., Sandbox], scrapy: Scrapy, lookahead: int | None
 ) -> None:
-    sandbox = museum(objects=460, latency=0.1)
-    crawl = scrapy.at(sandbox).crawl(
-        "objects", "-a", "page_size=20", "-s", f"LOOKAHEAD={lookahead}"
-    )
+    sandbox = museum(objects=460, latency=0.1 if lookahead else 0.4)
+    given = ("-s", f"LOOKAHEAD={lookahead}") if lookahead else ()
+    crawl = scrapy.at(sandbox).crawl("objects", "-a", "page_size=20", *given)
     assert crawl.code == 0, crawl.err
     ids = [record["id"] for record in [*crawl.records, *crawl.rejected]]
     assert sorted(ids) == sorted(sandbox.truth()["objects"]["ids"])
     tier = sandbox.stats()["tiers"]["collections"]
-    assert tier["peak_in_flight"] <= lookahead + 1
-    assert lookahead == 1 or tier["peak_in_flight"] > 1
+    # Stubs go along with the next page; without the setting, the museum's own limit holds.
+    assert tier["peak_in_flight"] <= (lookahead + 1 if lookahead else 8)
+    assert tier["peak_in_flight"] > (1 if lookahead == 4 else 4 if lookahead is None else 0)
     listed = [path for _, path, _ in sandbox.stats(log=True)["log"] if "fullRecord" in path]
     assert len(listed) == len(set(listed)) == 23
 

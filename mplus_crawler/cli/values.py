@@ -34,6 +34,7 @@ _NUMBERS = {
     "DOWNLOAD_MAXSIZE": (0, float("inf")),
     "CLOSESPIDER_TIMEOUT": (0.0, float("inf")),
 }
+_OPTIONAL = ("LOOKAHEAD",)  # a policy says what is used instead
 _SWITCHES = ("DOWNLOAD_VERIFY_CERTIFICATES", "TELNETCONSOLE_ENABLED", "REMOTE_CONTROL_ENABLED")
 # Scrapy's defaults for some of these are whole numbers.
 _SECONDS = ("_DELAY", "_INTERVAL", "_TIMEOUT")
@@ -42,6 +43,8 @@ _SECONDS = ("_DELAY", "_INTERVAL", "_TIMEOUT")
 def check_values(settings: BaseSettings) -> None:
     """Raise :class:`UsageError` for a value that is out of range or not among the allowed ones."""
     for name, (least, most) in _NUMBERS.items():
+        if name in _OPTIONAL and settings[name] is None:
+            continue
         try:
             number = float(settings[name])
         except (TypeError, ValueError):

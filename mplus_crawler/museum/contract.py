@@ -61,6 +61,7 @@ class Museum(Spider):
     revalidates: ClassVar[bool] = False  # requests are conditional on the last harvest's responses
     policy: Policy
     base_url: str  # ends with a slash
+    lookahead: int  # pages that are requested at the same time
     arguments: dict[str, str]  # checked, in the museum's spelling
     fresh: bool  # do not resume an unfinished harvest
     accepted_run: str  # publish this run, which was held back; empty: none

@@ -90,6 +90,7 @@ class MuseumSpider(Museum):
         spider.accepted_run = spider.arguments.pop("accept", "")
         spider.policy = cls.load_policy(crawler.settings)
         spider.base_url = cls.base(crawler.settings, spider.policy)
+        spider.lookahead = crawler.settings.getint("LOOKAHEAD") or spider.policy.in_flight
         spider.private = cls.is_private(spider.arguments)
         trust(spider.base_url)
         return spider

@@ -144,7 +144,7 @@ class PagedSpider(MuseumSpider):
             first=first,
             parameter=self.pager.number,
             carry=self.carry,
-            lookahead=self.crawler.settings.getint("LOOKAHEAD"),
+            lookahead=self.lookahead,
             note=lambda remark: Census.of(self.crawler).note(remark),
             rows=rows,
         )

@@ -94,7 +94,6 @@ class RetryMiddleware(Component):
         self._failures_elsewhere: Counter[str] = Counter()
         self._one_check = asyncio.Lock()
         self._checks_in_a_row = 0
-        self._most_checks = settings.getint("LOOKAHEAD")  # this many pages can be bad at a time
         self._codes = {int(code) for code in settings.getlist("RETRY_HTTP_CODES")}
         self._exceptions = tuple(
             load_object(exception) for exception in settings.getlist("RETRY_EXCEPTIONS")
@@ -235,7 +234,8 @@ class RetryMiddleware(Component):
         outage, tried = self._outage, request.meta.get("retry_times", 0)
         if outage.failures >= self._breaker:
             self._checks_in_a_row += 1
-            within = self._checks_in_a_row <= self._most_checks
+            # As many pages can be bad at a time as are requested.
+            within = self._checks_in_a_row <= self._museum.lookahead
             return not (within and await self._is_healthy())
         if not outage.responded:
             return outage.failures > 1 and outage.exhausted

@@ -49,7 +49,6 @@ class V1Spider(GentSpider):
     version: Version
     size: int
     rows: int | None
-    lookahead: int
     _requested: int = 0
     _in_flight: int = 0
     _end: int = 1
@@ -63,7 +62,6 @@ class V1Spider(GentSpider):
         spider.version = spider.policy.version("v1")
         spider.size = int(spider.arguments.get("page_size", spider.policy.page_size))
         spider.rows = int(limit) if limit else None
-        spider.lookahead = crawler.settings.getint("LOOKAHEAD")
         return spider
 
     @classmethod

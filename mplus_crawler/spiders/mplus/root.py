@@ -95,7 +95,7 @@ class RootSpider(MplusSpider):
             avoid=api.page_sizes,
         )
         spider.reader = Reader(cls.discriminating_fields, cls.nested_field, api.nested)
-        spider.concurrency = min(crawler.settings.getint("LOOKAHEAD"), spider.policy.in_flight)
+        spider.concurrency = min(spider.lookahead, spider.policy.in_flight)
         return spider
 
     @classmethod
