@@ -224,6 +224,17 @@ def test_what_expires_with_us_makes_no_room_at_the_server(store: str) -> None:
     budget.close()
 
 
+@pytest.mark.parametrize("resets", [(6.0, 5.0), (5.0, 6.0)])
+def test_the_earliest_end_that_the_server_states_counts(
+    store: str, resets: tuple[float, ...]
+) -> None:
+    one, budget = account([Limit(10, 6.0)]), open_budget(store)
+    for reset in resets:  # it rounds up to whole seconds
+        spend(budget, one, 1, RateLimits((Quota(remaining=0, reset=reset, window=6),)))
+    assert 4 < budget.reserve(one).wait <= 5
+    budget.close()
+
+
 def test_a_higher_count_of_the_servers_loosens_nothing(store: str) -> None:
     one = account([Limit(3, 60)])
     budget = open_budget(store)

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between checks of a waiting request whether the crawl is stopping or the budget changed.
 _LOOK_UP = 1.0
+# Seconds until a store is tried again that another process holds, or that does not respond.
+_AGAIN = 0.1
 # The back-off, in seconds, after a 503 that states none.
 _MOMENT = 1.0
 # The first delay, in seconds, between requests to an overloaded server; then it doubles.
@@ -147,7 +149,7 @@ class Throttle(Extension):
                     self._stop(Verdict.STOPPED, str(error))
             except BudgetUnavailableError as error:
                 self._stop(Verdict.STOPPED, str(error))
-            await self._sleep(_LOOK_UP)
+            await self._sleep(_AGAIN)
 
     async def hold(self, admission: Admission) -> None:
         """Hold the request in the budget until cancelled: it has no response yet."""

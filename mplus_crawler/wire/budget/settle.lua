@@ -17,12 +17,12 @@ for i = 4 + limits, #ARGV, 3 do
   local window = prefix .. ':window:' .. seconds
   local ceiling = remaining + redis.call('ZCARD', prefix .. ':spent:' .. seconds)
   local former, ends = unpack(redis.call('HMGET', window, 'ceiling', 'until'))
+  local till = now + math.min(reset, tonumber(seconds))
   if former and now < tonumber(ends) then
-    redis.call('HSET', window, 'ceiling', math.min(tonumber(former), ceiling))
-  else
-    local till = now + math.min(reset, tonumber(seconds))
-    redis.call('HSET', window, 'ceiling', ceiling, 'until', till)
+    -- Servers round the end of a window up: the earliest that they have stated counts.
+    ceiling, till = math.min(tonumber(former), ceiling), math.min(tonumber(ends), till)
   end
+  redis.call('HSET', window, 'ceiling', ceiling, 'until', till)
 end
 
 local back_off = prefix .. ':back_off'

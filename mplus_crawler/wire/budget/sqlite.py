@@ -208,13 +208,14 @@ class SqliteBudget:
         """Apply a server's count that is lower than ours: other clients share the limit.
 
         Our count may include requests that the server has not received yet, so the ceiling is
-        too high at first and becomes exact as responses arrive.
+        too high at first and becomes exact as responses arrive. So does the end of the window:
+        servers round it up to whole seconds, and the earliest that they have stated counts.
         """
         seconds = quota.window_among([limit.seconds for limit in account.limits])
         used = _rows(db, account.key, seconds)
         db.execute(
             "UPDATE window SET ceiling = CASE WHEN until > ?1 THEN min(ceiling, ?2) ELSE ?2 END,"
-            " until = CASE WHEN until > ?1 THEN until ELSE ?3 END"
+            " until = CASE WHEN until > ?1 THEN min(until, ?3) ELSE ?3 END"
             " WHERE account = ?4 AND seconds = ?5",
             (now, quota.remaining + used, now + min(quota.reset, seconds), account.key, seconds),
         )
