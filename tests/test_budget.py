@@ -229,8 +229,9 @@ def test_the_earliest_end_that_the_server_states_counts(
     store: str, resets: tuple[float, ...]
 ) -> None:
     one, budget = account([Limit(10, 6.0)]), open_budget(store)
-    for reset in resets:  # it rounds up to whole seconds
-        spend(budget, one, 1, RateLimits((Quota(remaining=0, reset=reset, window=6),)))
+    tickets = [budget.reserve(one).ticket or 0 for _ in resets]
+    for ticket, reset in zip(tickets, resets, strict=True):  # it rounds up to whole seconds
+        budget.settle(one, ticket, RateLimits((Quota(remaining=0, reset=reset, window=6),)))
     assert 4 < budget.reserve(one).wait <= 5
     budget.close()
 
