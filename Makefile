@@ -38,7 +38,8 @@ types: $(VENV)/.ready
 tests: $(VENV)/.ready
 	python -m pytest --numprocesses 4 --quiet
 
-# Heavy programs that know nothing of this project read what it writes.
+# Heavy programs that know nothing of this project read what it writes. Debian's chromium,
+# chromium-driver and libreoffice-calc are needed too.
 proofs: $(VENV)/.ready $(PROOFS)/.ready
 	PROJECT_PYTHON=$(abspath $(BIN)/python) $(PROOFS)/bin/python -m pytest --quiet proofs
 
