@@ -17,12 +17,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
-from tests.conftest import Crawl, Scrapy, limit
+from tests.conftest import ROOT, Crawl, Scrapy, limit
 from tests.fixtures.mplus import PUBLISHED
 from tests.test_faults import BASE, QUICK
 from tests.wire import Answer, serving
 
 ALWAYS = "times=always"
+CLOCK = str(ROOT / "tests" / "fixtures" / "shifted_clock.py")
 PATIENCE = ("-s", "RETRY_TIMES=3", "-s", "RETRY_BACK_OFF_TIMES=3")
 POLICY = limit(1_000_000, 1) + limit(1_000_000, 1, "single")
 
@@ -291,6 +292,57 @@ def test_absent_records(scrapy: Scrapy, pids: str, absent: dict[str, int]) -> No
     check_reason(crawl)
 
 
+def named(path: str, titles: dict[str, str], **more: object) -> dict[str, object]:
+    """An object with titles by language; ``/`` in a number is spelt as the museum does."""
+    language = "http://publications.europa.eu/resource/authority/language/"
+    found = [
+        {
+            "@type": "crm:E41_Appellation",
+            "rdfs:label": title,
+            "crm:P72_has_language": {"@id": f"{language}{code}"},
+        }
+        for code, title in titles.items()
+    ]
+    return row(0) | {"@id": f"{BASE}id/object/{path}", "crm:P1_is_identified_by": found, **more}
+
+
+def test_columns(scrapy: Scrapy) -> None:
+    """Parts have the museum's own URIs, and a label in another language is better than none."""
+    part = {"crm:P46_has_component": [{"@id": f"{BASE}id/object/0012/part/1"}]}
+    slash = {"crm:P46_has_component": {"@id": f"{BASE}id/object/2001-0003%2FA/part/2"}}
+    rows = [
+        named("0012", {"NLD": "unknown", "FRA": "une chaise"}, **part, **{"rdfs:label": "unknown"}),
+        named("2001-0003%2FA", {"ENG": "a chair"}, **slash, **{"rdfs:label": None}),
+    ]
+    body = json.dumps({"hydra:totalItems": 2, "hydra:view": {}, "hydra:member": rows}).encode()
+    with serving(lambda path: (200, [("Content-Type", "application/ld+json")], body)) as server:
+        scrapy.environment["DMG_BASE_URL"] = server.base_url
+        crawl = scrapy.policy(POLICY).crawl("objects", *QUICK)
+    assert crawl.code == 0, crawl.err
+    assert [(one["label"], one["parts"]) for one in crawl.records] == [
+        ("une chaise", [f"{BASE}id/object/0012/part/1"]),
+        ("a chair", [f"{BASE}id/object/2001-0003%2FA/part/2"]),
+    ]
+
+
+@pytest.mark.parametrize("days", [2, 3653])
+def test_a_ledger_from_the_future(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, days: int
+) -> None:
+    """The clock was wrong once: the harvest of that day is not resumed, however old it may get."""
+    fault = f"html:path=objects,page=2,{ALWAYS}"
+    sandbox = museum(objects=60, invalid=0, unlinked=0, faults=[fault])
+    given = (*QUICK, *PATIENCE, "-s", "RESUME_MAX_AGE=999999999")
+    scrapy.at(sandbox).policy(f"page_size = 40\n{POLICY}")
+    ahead = {"RUN_FIRST": CLOCK, "CLOCK_AHEAD": str(days * 86_400)}
+    assert scrapy.crawl("objects", *given, **ahead).code == 10
+    sandbox.clear()
+    crawl = scrapy.crawl("objects", *given)
+    assert crawl.code == 0, crawl.err
+    assert crawl.certificate["pages"]["replayed"] == 0
+    assert "afresh" in crawl.err
+
+
 def listed(folder: Path, *lines: str) -> None:
     (folder / "objects.csv").write_text('"id","sortNumber"\n' + "\n".join(lines))
 
@@ -370,6 +422,33 @@ def test_a_server_that_is_gone(scrapy: Scrapy, spider: str) -> None:
     )
     assert (crawl.certificate["verdict"], crawl.code) == ("incomplete", 10), crawl.err
     assert "connection refused" in crawl.certificate["reason"]
+    check_reason(crawl)
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "code", "words"),
+    [
+        ({"DMG_BASE_URL": "https://gent.invalid/v2/"}, (), 10, "name not found: gent.invalid"),
+        (
+            {"DMG_BASE_URL": "https://gent.invalid/v2/", "https_proxy": "http://127.0.0.1:9"},
+            *((), 10, "connection refused by the proxy 127.0.0.1:9; check https_proxy"),
+        ),
+        ({}, ("-s", "DOWNLOAD_MAXSIZE=2000"), 10, "the body has more than 2,000 bytes"),
+    ],
+)
+def test_causes(
+    museum: Callable[..., Sandbox],
+    scrapy: Scrapy,
+    environment: dict[str, str],
+    options: Sequence[str],
+    code: int,
+    words: str,
+) -> None:
+    sandbox = museum(objects=20)
+    crawl = scrapy.at(sandbox).crawl("objects", *QUICK, *options, **environment)
+    assert (crawl.certificate["verdict"], crawl.code) == ("incomplete", code), crawl.err
+    assert words in crawl.certificate["reason"]
+    assert "Error" not in crawl.certificate["reason"]
     check_reason(crawl)
 
 
