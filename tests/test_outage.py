@@ -192,3 +192,35 @@ def test_a_server_that_stays_away_stops_the_harvest(scrapy: Scrapy, spider: str)
     assert f"scrapy crawl {spider}" in errors
     reason = next(line for line in errors.splitlines() if "reason" in line)
     assert len(reason) < 330
+
+
+# Every second response is an error, the others are no pages: a gateway in front of a server.
+SICK = {
+    "no page": ["status:code=503,every=2", "empty:nth=2"],
+    "HTML": ["status:code=500,every=2", "html:nth=2"],
+    "no rows": ["status:code=502,every=2", "empty_page:nth=2"],
+}
+
+
+@pytest.mark.parametrize("faults", SICK.values(), ids=SICK)
+def test_errors_with_invalid_responses_between_are_an_outage(
+    scrapy: Scrapy, faults: list[str]
+) -> None:
+    faults = [f"{fault},path=objects,times=always" for fault in faults]
+    with Sandbox(objects=1000, limits="off", faults=faults) as sandbox:
+        scrapy.at(sandbox).policy(UNLIMITED)
+        crawl = scrapy.crawl("objects", "-a", "page_size=10", *QUICK)
+        requests = sandbox.stats()["tiers"]["collections"]["requests"]
+    assert crawl.code == 11, crawl.err
+    assert "the server is away" in crawl.certificate["reason"]
+    assert requests < 60
+
+
+def test_bad_pages_of_two_kinds_are_no_outage(scrapy: Scrapy) -> None:
+    faults = ["status:code=503,path=objects,page=4", "empty:path=objects,page=5"]
+    faults = [f"{fault},times=always" for fault in faults]
+    with Sandbox(objects=120, invalid=0, limits="off", faults=faults) as sandbox:
+        scrapy.at(sandbox).policy(UNLIMITED)
+        crawl = scrapy.crawl("objects", "-a", "page_size=10", *QUICK)
+    assert crawl.code == 10, crawl.err
+    assert crawl.certificate["unique"] >= 100

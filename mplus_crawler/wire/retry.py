@@ -128,12 +128,12 @@ class RetryMiddleware(Component):
         if response.status in self._codes:
             reason = f"the museum responded with {response.status}"
             return await self._failed(request, reason, response.status)
+        if response.status in _ACCEPTED:
+            return await self._judge(request, response)
         self._succeeded(request)
         if response.status == 304:  # RevalidationMiddleware has replaced requested ones
             return self._retry(request, "the museum responded with 304 to an unconditional request")
-        if response.status not in _ACCEPTED:
-            raise IgnoreRequest(f"the museum responded with {response.status}")
-        return self._judge(request, response)
+        raise IgnoreRequest(f"the museum responded with {response.status}")
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
         """Return the request for a retry, if *exception* is transient."""
@@ -161,13 +161,22 @@ class RetryMiddleware(Component):
         if not request.meta.get("health_check"):
             self._checks_in_a_row = 0
 
-    def _judge(self, request: Request, response: Response) -> Request | Response:
-        """Return *response* if the spider accepts it, else the request for its retry."""
+    async def _judge(self, request: Request, response: Response) -> Request | Response:
+        """Return *response* if the spider accepts it, else the request for its retry.
+
+        An invalid response does not end an outage: gateways send such pages for a server that is
+        away.
+        """
         request.meta.setdefault("retrieved_at", _now())
         try:
             self._museum.accept(request, response)
         except InvalidResponseError as error:
+            if request.meta.get("probe") and not await self._is_healthy():
+                request.meta.pop("retrieved_at")
+                self._outage.failed()
+                return self._wait(request, str(error))
             return self._retry_invalid(request, response, error)
+        self._succeeded(request)
         return response
 
     def _retry_invalid(
