@@ -15,7 +15,7 @@ from mplus_crawler.errors import printable
 from mplus_crawler.feeds.attribution import attribution
 from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.records.items import ITEM_CLASSES, errors
-from mplus_crawler.records.rights import UNKNOWN, UNWRITTEN, LicenceCount, Rights
+from mplus_crawler.records.rights import UNKNOWN, UNWRITTEN, LicenceCount, Rights, licences_of
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.dmg.cidoc import canonical_id
 from tests.conftest import Scrapy
@@ -350,7 +350,7 @@ def test_what_is_owed_stands_beside_the_snapshots(
         assert crawl.code == 0
         counted, licences = LicenceCount(), crawl.certificate["licences"]
         for record in crawl.records:
-            counted.add(record)
+            counted.add(licences_of(record))
         assert licences == counted.counts()
         assert licences["records"] == {POLICY.licence: len(crawl.records)}
     assert set(agents.certificate["licences"]["texts"]) == {"CC BY-SA 4.0", UNKNOWN}
@@ -358,7 +358,7 @@ def test_what_is_owed_stands_beside_the_snapshots(
     for line in (
         f"- credit: {POLICY.attribution}",
         f"- licence of the data: [{POLICY.licence}]({POLICY.licence_url})",
-        f"From {agents.certificate['base_url']}, complete on {agents.certificate['finished_at']}.",
+        f"From {agents.certificate['api']}, complete on {agents.certificate['finished_at']}.",
         f"{len(agents.records)} records.",
         f"- {POLICY.document['obligations'][0]}",
         f"- Texts from Wikipedia ([CC BY-SA 4.0]({BY_SA})): {POLICY.quoted[0].summary}.",

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from mplus_crawler.census.ids import Ids
 from mplus_crawler.errors import one_line
 from mplus_crawler.records.batch import Row
-from mplus_crawler.records.rights import LicenceCount
+from mplus_crawler.records.rights import LicenceCount, licences_of
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +50,6 @@ class Counts:
     doubts: Counter[str] = field(default_factory=Counter)
     vanished: dict[str, str] = field(default_factory=dict)
     requested_singly: list[str] = field(default_factory=list)
-    _licences: LicenceCount = field(default_factory=LicenceCount)
     _ids: Ids = field(default_factory=Ids)
     _columns: tuple[str, ...] = ()
     _totals: set[int] = field(default_factory=set)
@@ -97,11 +98,25 @@ class Counts:
 
     def deliver(self, row: Row, content: int) -> None:
         """Count *row*, whose id is new and whose record has the hash *content*."""
-        # A number 0 and False say something; None and what is empty do not.
-        filled = bytes([bool(value) or value == 0 for value in row.values()])
-        self._ids.deliver(row["id"], content, row["digest"], filled)
         self._columns = self._columns or tuple(row)
-        self._licences.add(row)
+        licences = orjson.dumps(licences_of(row))
+        self._ids.deliver(row["id"], content, row["digest"], _filled(row), licences)
+
+    def redeliver(self, row: Row, content: int) -> bool:
+        """Count *row* instead of the one with its id, if it is fuller; return whether it is."""
+        filled, former = _filled(row), self._ids.filled_of(row["id"])
+        if former is None or sum(filled) <= sum(former):
+            return False
+        licences = orjson.dumps(licences_of(row))
+        self._ids.redeliver(row["id"], content, row["digest"], filled, licences)
+        return True
+
+    def blank_columns(self, record_id: str) -> set[str]:
+        """Return the columns in which the delivered row *record_id* has no value."""
+        filled = self._ids.filled_of(record_id)
+        if filled is None:
+            return set()
+        return {name for name, value in zip(self._columns, filled, strict=True) if not value}
 
     def duplicate(self, record_id: str, content: int) -> bool:
         """Count another row with *record_id*; whether its record, by its hash, is another one."""
@@ -224,6 +239,13 @@ class Counts:
                 filled[name] += rows * has_value
         return filled
 
+    def licences(self) -> dict[str, dict[str, int]]:
+        """Return how many records, images and texts there are under each licence."""
+        count = LicenceCount()
+        for licences, rows in self._ids.licences():
+            count.add(orjson.loads(licences), rows)
+        return count.counts()
+
     def counts(self) -> dict[str, Any]:
         """The certificate's counts."""
         pages = self.pages
@@ -249,5 +271,11 @@ class Counts:
             "id_digest": self.id_digest(),
             "content_digest": self.content_digest(),
             "filled": self.filled(),
-            "licences": self._licences.counts(),
+            "licences": self.licences(),
         }
+
+
+def _filled(row: Row) -> bytes:
+    """Return a byte for each column of *row*: 1 if it has a value, else 0."""
+    # A number 0 and False say something; None and what is empty do not.
+    return bytes([bool(value) or value == 0 for value in row.values()])

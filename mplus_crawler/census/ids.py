@@ -12,31 +12,50 @@ class Ids:
     """Ids that are accounted for: *admitted* to the feeds, and *delivered* unless withdrawn.
 
     Each is kept with a hash of its record's content, in SQLite's own temporary database; those
-    that are delivered also with the digest of their row, and with its *filled* columns: a byte
-    for each column, 1 or 0.
+    that are delivered also with the digest of their row, with its *filled* columns, a byte for
+    each, 1 or 0, and with its *licences* in JSON.
     """
 
     def __init__(self) -> None:
         self.admitted = 0
         self.delivered = 0
         self._db = scratch(
-            "CREATE TABLE seen (id TEXT PRIMARY KEY, delivered, content, digest, filled)"
+            "CREATE TABLE seen (id TEXT PRIMARY KEY, delivered, content, digest, filled,"
+            " licences)"
             " WITHOUT ROWID;"
             "CREATE TABLE other (id TEXT, content, PRIMARY KEY (id, content)) WITHOUT ROWID"
         )
 
-    def deliver(self, record_id: str, content: int, digest: str, filled: bytes) -> None:
+    def deliver(
+        self, record_id: str, content: int, digest: str, filled: bytes, licences: bytes
+    ) -> None:
         """Add *record_id*, which is new, and whose row is delivered."""
-        self._db.execute(
-            "INSERT INTO seen VALUES (?, 1, ?, ?, ?)", (record_id, content, digest, filled)
-        )
+        row = (record_id, content, digest, filled, licences)
+        self._db.execute("INSERT INTO seen VALUES (?, 1, ?, ?, ?, ?)", row)
         self.admitted += 1
         self.delivered += 1
+
+    def redeliver(
+        self, record_id: str, content: int, digest: str, filled: bytes, licences: bytes
+    ) -> None:
+        """Replace what is known of *record_id*, which is delivered once more."""
+        row = (content, digest, filled, licences, record_id)
+        self._db.execute(
+            "UPDATE seen SET content = ?, digest = ?, filled = ?, licences = ? WHERE id = ?", row
+        )
+        self.admitted += 1
+
+    def filled_of(self, record_id: str) -> bytes | None:
+        """Return the filled columns of *record_id*; None if it is not delivered."""
+        found = self._db.execute(
+            "SELECT filled FROM seen WHERE delivered AND id = ?", (record_id,)
+        ).fetchone()
+        return bytes(found[0]) if found else None
 
     def add(self, record_id: str, content: int | None = None) -> bool:
         """Add *record_id*, which is not delivered; return whether it is new."""
         cursor = self._db.execute(
-            "INSERT OR IGNORE INTO seen VALUES (?, 0, ?, NULL, NULL)", (record_id, content)
+            "INSERT OR IGNORE INTO seen VALUES (?, 0, ?, NULL, NULL, NULL)", (record_id, content)
         )
         return cursor.rowcount == 1
 
@@ -71,6 +90,12 @@ class Ids:
     def filled(self) -> Iterator[tuple[bytes, int]]:
         """Yield each combination of filled columns, and how many delivered rows have it."""
         return self._db.execute("SELECT filled, count(*) FROM seen WHERE delivered GROUP BY filled")
+
+    def licences(self) -> Iterator[tuple[bytes, int]]:
+        """Yield each combination of licences, and how many delivered rows have it."""
+        return self._db.execute(
+            "SELECT licences, count(*) FROM seen WHERE delivered GROUP BY licences"
+        )
 
     def content_digest(self) -> str:
         """SHA-256 over the lines ``id<TAB>digest`` of what is delivered, sorted."""

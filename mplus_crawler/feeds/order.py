@@ -25,12 +25,15 @@ class Order:
         for id_, length in lines:
             places.append((id_, self._end, length))
             self._end += length
-            self.sorted = self.sorted and self._last <= id_
+            self.sorted = self.sorted and self._last < id_
             self._last = id_
         self._db.executemany("INSERT INTO lines VALUES (?, ?, ?)", places)
 
     def lines(self, without: Collection[str], file: IO[bytes], _former: int) -> Iterator[bytes]:
-        """Yield the lines of *file* by id, in UTF-8, but those of the ids *without*."""
+        """Yield the lines of *file* by id, in UTF-8, but those of the ids *without*.
+
+        Of several lines with one id, the last counts.
+        """
         for start, length in self._stretches(without):
             file.seek(start)
             yield file.read(length)
@@ -38,7 +41,9 @@ class Order:
     def _stretches(self, without: Collection[str]) -> Iterator[tuple[int, int]]:
         """Yield start and length of lines; neighbours come together."""
         first, end = 0, 0
-        for id_, start, length in self._db.execute("SELECT * FROM lines ORDER BY id"):
+        # SQLite takes the other columns from the row with the maximum.
+        last = "SELECT id, max(start), length FROM lines GROUP BY id ORDER BY id"
+        for id_, start, length in self._db.execute(last):
             if id_ in without:
                 continue
             if start != end or end - first > _MOST:

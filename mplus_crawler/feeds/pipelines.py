@@ -127,7 +127,7 @@ class ValidatePipeline(Component):
         item.rows = [
             row
             for row, place in zip(item.rows, places, strict=True)
-            if self._is_delivered(row, place)
+            if (self._is_fuller(row) if item.repeats else self._is_delivered(row, place))
         ]
         return item
 
@@ -136,7 +136,7 @@ class ValidatePipeline(Component):
         record, moment = row["record"], row["retrieved_at"]
         reason, faults = self._faults(row)
         record_id = row["id"] if isinstance(row["id"], str) else None
-        content = hash(record.raw if isinstance(record, SourceRecord) else json_line(record))
+        content = _content(row)
         if record_id is not None and self._census.knows(record_id):
             if self._census.duplicate(record_id, content):
                 faults = faults or [{"path": "id", "message": "another row has this id"}]
@@ -148,6 +148,13 @@ class ValidatePipeline(Component):
             self._write(record_id, place, reason, faults, moment, record)
             return False
         self._census.deliver(row, content)
+        return True
+
+    def _is_fuller(self, row: Row) -> bool:
+        """Whether *row* is valid, and has more columns than the one that it replaces."""
+        if self._faults(row)[1] or not self._census.redeliver(row, _content(row)):
+            return False
+        self._sentinel.add(row["id"], row["record"])
         return True
 
     def _faults(self, row: Row) -> tuple[str, list[dict[str, str]]]:
@@ -181,6 +188,12 @@ class ValidatePipeline(Component):
             "record": record,
         }
         self._publication.reject(json_line(line))
+
+
+def _content(row: Row) -> int:
+    """Return a hash of the record in *row*, for comparisons within this process."""
+    record = row["record"]
+    return hash(record.raw if isinstance(record, SourceRecord) else json_line(record))
 
 
 def _repeats(name: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from scrapy.crawler import Crawler
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.feeds.changes.extension import Changes, Written
 from mplus_crawler.feeds.feed import Feed
+from mplus_crawler.feeds.thinning import report
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.responses.ledger import Ledger
 from mplus_crawler.storage.staging import StagedFile
@@ -51,6 +52,8 @@ class Replacement:
         self, run: Mapping[str, str], feeds: Sequence[Feed], rejected: StagedFile | None
     ) -> None:
         changes, errors = Changes.of(self._crawler), list[OSError]()
+        if loss := report(changes.former_filled, self._census.filled()):
+            self._census.note(loss)
         file = self.file = changes.place.stage(f"{run['run']}.jsonl", errors.append)
         file.private = True  # the process decides who may read it
         snapshot = next((feed.file for feed in feeds if feed.file and feed.file.whole), None)

@@ -28,13 +28,15 @@ class Records:
     A member is (id, record); the id is used if the record has none, and may be ``None``.
     *retrieved_at* is when the response was received, in UTC (ISO 8601). *places* name those
     members that have no id: page and position there, from 1. If empty, the members are the first
-    of page 1.
+    of page 1. The records of a batch that *repeats* were delivered before; fuller ones replace
+    these.
     """
 
     retrieved_at: str
     members: list[tuple[str | None, Any]]
     rows: list[Row] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
+    repeats: bool = False
 
     @cached_property
     def lines(self) -> list[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -130,6 +131,17 @@ class Rights:
         return None
 
 
+def licences_of(row: Row) -> tuple[list[str], list[str], list[str]]:
+    """Return the licences of the record, of the images and of the texts in *row*.
+
+    An image without a statement has ``none``.
+    """
+    own, is_image = [row["licence"]], row["kind"] == "image"
+    images = [image["licence"] or "none" for image in row.get("image_rights") or ()]
+    texts = [text["licence"] for text in row.get("biographies") or ()]
+    return ([], own + images, texts) if is_image else (own, images, texts)
+
+
 @dataclass
 class LicenceCount:
     """Counts of records, images and texts delivered, by licence."""
@@ -138,14 +150,11 @@ class LicenceCount:
     images: Counter[str] = field(default_factory=Counter)
     texts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, row: Row) -> None:
-        """Count the contents of *row*; an image without a statement counts as ``none``."""
-        licensed = self.images if row["kind"] == "image" else self.records
-        licensed[row["licence"]] += 1
-        for image in row.get("image_rights") or ():
-            self.images[image["licence"] or "none"] += 1
-        for text in row.get("biographies") or ():
-            self.texts[text["licence"]] += 1
+    def add(self, licences: Iterable[Iterable[str]], rows: int = 1) -> None:
+        """Count *licences*, by :func:`licences_of`, of so many *rows*."""
+        for counter, names in zip((self.records, self.images, self.texts), licences, strict=True):
+            for name in names:
+                counter[name] += rows
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the certificate's ``licences``."""

@@ -26,6 +26,7 @@ from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.paged import PagedSpider
 from mplus_crawler.spiders.probes import Probes
 from mplus_crawler.spiders.single import described, is_doubtful, record_request
+from mplus_crawler.spiders.thinning import Thinning
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Reconciliation(Component):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._probes = Probes(crawler)
+        self._thinning = Thinning(crawler)
         self._passes = 0
         self._former: set[str] | None = None
         self._listed: dict[str, int] = {}  # by id, the page that lists it
@@ -72,11 +74,15 @@ class Reconciliation(Component):
     def _idle(self) -> None:
         requests = list(self._step())
         if not requests and isinstance(spider := self._crawler.spider, PagedSpider):
-            requests = self._probes.step(spider) if self._crawler.crawling else []
+            requests = self._after(spider) if self._crawler.crawling else []
         for request in requests:
             self._crawler.engine.crawl(request)
         if requests:
             raise DontCloseSpider
+
+    def _after(self, spider: PagedSpider) -> list[Request]:
+        """Return what to request once the list is settled."""
+        return self._probes.step(spider) or self._thinning.step(spider)
 
     def _step(self) -> Iterable[Request]:
         """Return what to request next: records, another pass, or nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -74,6 +74,16 @@ class Changes(Extension):
         except OSError:
             content = None
         return snapshot_certificate(content)
+
+    @property
+    def former_filled(self) -> Mapping[str, int]:
+        """The filled columns of that snapshot; empty if this run makes none, or has no former."""
+        found = self.former_certificate or {}
+        return found["filled"] if self._files.makes_snapshot and self._former else {}
+
+    def former_rows(self) -> Iterator[Row]:
+        """Yield the rows of that snapshot, sorted by id."""
+        return self._former.rows() if self._former else iter(())
 
     @property
     def former_records(self) -> int:

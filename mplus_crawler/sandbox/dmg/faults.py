@@ -30,6 +30,7 @@ _ANSWERS: Kinds = {
 }
 _PAGES: Kinds = {
     "short": {"rows": (int, 1)},
+    "thin": {"rows": (int, 100)},
     "empty_page": {},
     "total": {"value": (int, None), "delta": (int, 1)},
     "next_offorigin": {"url": (str, ...)},

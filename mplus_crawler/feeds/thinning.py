@@ -1,0 +1,33 @@
+"""Columns that have lost values against the former snapshot.
+
+While a museum's storage fails, its records may come without images, media or relations, and
+nothing in the responses says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# A column is thinned if it has lost more than this share of its values, and at least so many.
+_SHARE, _LEAST = 0.05, 10
+
+
+def thinned(former: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    """Return the columns that have lost values, and how many; both count values by column."""
+    lost = {name: values - now.get(name, 0) for name, values in former.items()}
+    return {
+        name: fewer
+        for name, fewer in lost.items()
+        if fewer >= _LEAST and fewer > _SHARE * former[name]
+    }
+
+
+def report(former: Mapping[str, int], now: Mapping[str, int]) -> str:
+    """Return the thinned columns in words; empty if there are none."""
+    columns = [
+        f"{name} ({former[name]:,} before, {now.get(name, 0):,} now)"
+        for name in thinned(former, now)
+    ]
+    if not columns:
+        return ""
+    return f"fewer values than in the snapshot before: {', '.join(columns)}"
