@@ -101,17 +101,17 @@ def test_numbers_count_as_the_feed_writes_them(one: str, other: str) -> None:
 
 
 @settings(max_examples=50)
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True), st.randoms())
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)), st.randoms())
 def test_lines_are_in_the_order_of_their_ids_in_utf_8(ids: list[str], order: random.Random) -> None:
-    lines = {id_: f"{id_!a}\n".encode() for id_ in ids}
-    gone = {id_ for id_ in ids if order.random() < 0.2}
+    written = [(id_, f"{number} {id_!a}\n".encode()) for number, id_ in enumerate(ids)]
+    last, gone = dict(written), {id_ for id_ in ids if order.random() < 0.2}
     known = Order()
-    for id_ in ids:
-        known.add([(id_, len(lines[id_]))])
-    file = io.BytesIO(b"".join(lines.values()))
-    kept = sorted(id_.encode() for id_ in ids if id_ not in gone)
-    assert b"".join(known.lines(gone, file, 0)) == b"".join(lines[id_.decode()] for id_ in kept)
-    assert known.sorted == (ids == sorted(ids, key=str.encode))
+    for id_, line in written:
+        known.add([(id_, len(line))])
+    file = io.BytesIO(b"".join(line for _, line in written))
+    kept = sorted(last.keys() - gone, key=str.encode)
+    assert b"".join(known.lines(gone, file, 0)) == b"".join(last[id_] for id_ in kept)
+    assert known.sorted == (ids == sorted(set(ids), key=str.encode))
 
 
 def lasting(row: dict[str, Any]) -> dict[str, Any]:
