@@ -8,16 +8,18 @@ import gzip
 import io
 import json
 import lzma
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
 from tests.test_faults import QUICK
-from tests.wire import get
+from tests.test_pages import LD_JSON, record, stub
+from tests.wire import Answer, get, serving
 
 UNLIMITED = f"page_size = 50\n{limit(1_000_000, 1)}"
 ONE_BY_ONE = ("-a", "page_size=25", "-s", "LOOKAHEAD=1")
@@ -266,3 +268,82 @@ def test_two_rows_with_one_id_are_no_drift(museum: Callable[..., Sandbox], scrap
     assert drifted.code == 0, drifted.err
     assert drifted.certificate["verdict"] == "complete_with_drift"
     assert drifted.certificate["rejected_by"]["duplicate"] == 2
+
+
+def listed_later(
+    rows: int, single: Callable[[int], Answer | None], stub: Callable[[int], bytes]
+) -> Callable[[str], Answer]:
+    """Objects of which the pages deliver the fourth for the third; the lists of ids have all.
+
+    *single* responds to requests for one record, *stub* gives a row of the lists of ids.
+    """
+
+    def answer(path: str) -> Answer:
+        url = urlsplit(path)
+        if not url.path.endswith("/id/objects"):
+            number = int(url.path.rpartition("/")[2])
+            return single(number) or (200, [LD_JSON], record(number))
+        query = parse_qs(url.query)
+        full, numbers = "fullRecord" in query, range(1, rows + 1)
+        parts = [record(n + (n == 3)) if full else stub(n) for n in numbers]
+        number, size = int(query["page"][0]), int(query["itemsPerPage"][0])
+        last = -(-rows // size)
+        link = path.replace(f"page={number}", "page={}")
+        view = {"hydra:last": link.format(last)}
+        if number < last:
+            view["hydra:next"] = link.format(number + 1)
+        head = json.dumps({"hydra:totalItems": rows, "hydra:view": view}).encode()
+        page = b",".join(parts[(number - 1) * size : number * size])
+        return 200, [LD_JSON], head[:-1] + b',"hydra:member":[%s]}' % page
+
+    return answer
+
+
+NOT_FOUND: Answer = (404, [LD_JSON], b'{"message": "not found"}')
+
+
+@pytest.mark.parametrize(
+    ("missing", "code", "words"),
+    [
+        (range(1, 121), 11, "the museum's database failed"),
+        ([3, 1], 11, "the museum's database failed"),
+        ([3], 0, "119 records"),
+    ],
+)
+def test_records_are_not_found_only_while_others_are(
+    scrapy: Scrapy, missing: Collection[int], code: int, words: str
+) -> None:
+    answer = listed_later(120, lambda number: NOT_FOUND if number in missing else None, stub)
+    with serving(answer) as server:
+        scrapy.environment["DMG_BASE_URL"] = server.base_url
+        scrapy.policy(UNLIMITED + limit(1_000_000, 1, "single"))
+        crawl = scrapy.crawl("objects", *QUICK)
+        assert crawl.code == code, crawl.err
+        if code:
+            assert words in crawl.certificate["reason"]
+            assert crawl.rejected == []
+            server.answer = listed_later(120, lambda number: None, stub)
+            assert scrapy.crawl("objects", *QUICK).code == 0
+            assert scrapy.crawl("objects", *QUICK).certificate["unique"] == 120
+        else:
+            assert [line["reason"] for line in crawl.rejected] == ["unreadable"]
+
+
+@pytest.mark.parametrize(("bad", "code"), [([70], 0), ([1, 120], 0), ([3], 10)])
+def test_rows_of_the_ids_that_cannot_be_parsed_cost_no_other(
+    scrapy: Scrapy, bad: list[int], code: int
+) -> None:
+    """Their records have come, but for the third."""
+
+    def spoilt(number: int) -> bytes:
+        return stub(number)[:-1] + b',"x":NaN}' if number in bad else stub(number)
+
+    with serving(listed_later(120, lambda number: None, spoilt)) as server:
+        scrapy.environment["DMG_BASE_URL"] = server.base_url
+        scrapy.policy(UNLIMITED + limit(1_000_000, 1, "single"))
+        crawl = scrapy.crawl("objects", *QUICK)
+    assert crawl.code == code, crawl.err
+    assert crawl.certificate["unique"] == (120 if code == 0 else 119)
+    assert crawl.rejected == []
+    if code:
+        assert "the ids of 1 rows cannot be read" in crawl.certificate["reason"]

@@ -14,6 +14,7 @@ import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.outage import Outage
+from mplus_crawler.wire.retry import FIRST_TIMEOUT
 from tests.conftest import Scrapy, limit
 
 UNLIMITED = limit(1_000_000, 1) + limit(1_000_000, 1, "single")
@@ -128,6 +129,36 @@ def test_a_server_that_never_responds_is_named_with_what_happens(
     assert words in crawl.certificate["reason"]
     assert len(crawl.certificate["reason"]) <= 300
     assert time.monotonic() - began < 30
+
+
+def short_first_timeout(scrapy: Scrapy, seconds: float) -> str:
+    return scrapy.first(f"from mplus_crawler.wire import retry\nretry.FIRST_TIMEOUT = {seconds}\n")
+
+
+@pytest.mark.parametrize("spider", ["objects", "types"])
+def test_a_server_that_never_responds_is_given_up_before_a_time_out_ends(
+    scrapy: Scrapy, spider: str
+) -> None:
+    """Two attempts of FIRST_TIMEOUT are less than a minute, whatever DOWNLOAD_TIMEOUT is."""
+    assert 2 * FIRST_TIMEOUT < 60
+    scrapy.policy(UNLIMITED)
+    began = time.monotonic()
+    with listening(hang) as base_url:
+        first = short_first_timeout(scrapy, 0.6)
+        crawl = scrapy.crawl(spider, *QUICK, DMG_BASE_URL=base_url, RUN_FIRST=first)
+    assert crawl.code == 10, crawl.err
+    assert "has never responded in" in crawl.certificate["reason"]
+    assert time.monotonic() - began < 20
+
+
+def test_a_server_that_has_responded_has_the_whole_time_out(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    scrapy.at(museum(objects=230, invalid=0, faults=["latency:path=objects,page=2,seconds=2"]))
+    scrapy.policy(UNLIMITED)
+    crawl = scrapy.crawl("objects", *QUICK, RUN_FIRST=short_first_timeout(scrapy, 1))
+    assert crawl.code == 0, crawl.err
+    assert "no response" not in crawl.err
 
 
 @pytest.mark.parametrize("spider", ["agents", "agent", "types"])

@@ -21,7 +21,14 @@ from mplus_crawler.records.batch import Records, stamp
 from mplus_crawler.responses.ledger import Ledger
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.paged import PagedSpider
-from mplus_crawler.spiders.single import MERGED, described, is_doubtful, location, record_request
+from mplus_crawler.spiders.single import (
+    MERGED,
+    described,
+    existing_record_request,
+    is_doubtful,
+    location,
+    record_request,
+)
 
 
 class Probes:
@@ -129,9 +136,7 @@ class Probes:
             return []
         url = self._spider.record_url(existing)
         assert url is not None
-        check = record_request(url, self._checked_by, self._unhealthy, again=True)
-        check.meta.update(skip_ledger=True, dont_revalidate=True)
-        return [check]
+        return [existing_record_request(url, self._checked_by, self._unhealthy)]
 
     def _checked_by(self, response: Response, record: object = None) -> None:
         """Any status but 404 shows that the database was read."""

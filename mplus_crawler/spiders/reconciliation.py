@@ -17,15 +17,20 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from mplus_crawler.census import Census
+from mplus_crawler.census import Census, Verdict
 from mplus_crawler.museum.components import Component
-from mplus_crawler.protocols.chain import NextLinkError
 from mplus_crawler.protocols.pagers import Page
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.id_pass import IdPass, unsaved_page
 from mplus_crawler.spiders.paged import PagedSpider
 from mplus_crawler.spiders.probes import Probes
-from mplus_crawler.spiders.single import described, is_doubtful, record_request
+from mplus_crawler.spiders.single import (
+    described,
+    existing_record_request,
+    is_doubtful,
+    record_request,
+)
 from mplus_crawler.spiders.thinning import Thinning
 
 logger = logging.getLogger(__name__)
@@ -47,10 +52,10 @@ class Reconciliation(Component):
         self._thinning = Thinning(crawler)
         self._passes = 0
         self._former: set[str] | None = None
-        self._listed: dict[str, int] = {}  # by id, the page that lists it
-        self._rows = 0  # of the pass, with those that share an id
-        self._fault = ""
+        self._ids: IdPass  # the last pass
         self._requested: set[str] = set()
+        self._not_found: dict[str, str] = {}  # by id, the response with 404
+        self._unlisted: set[str] = set()  # records that exist, and are not listed
         self._resumption_checked = False
         self._done = False
 
@@ -101,13 +106,15 @@ class Reconciliation(Component):
             logger.warning("rows have moved while paging: listing the collection again")
             self._former = set(census.ids())
             return self._pass()
-        if not self._fault:
+        if self._not_found:
+            return self._health_check()
+        if not self._ids.fault:
             missing = sorted(
-                id_ for id_ in self._listed.keys() - self._requested if not census.knows(id_)
+                id_ for id_ in self._ids.listed.keys() - self._requested if not census.knows(id_)
             )
             if missing:
                 return self._fetch(missing)
-            if self._listed.keys() == self._former:
+            if self._ids.listed.keys() == self._former:
                 return self._finish()
         return self._another()
 
@@ -116,7 +123,34 @@ class Reconciliation(Component):
         if self._single_records:
             return [*map(self._single, missing)]
         self._requested.update(missing)
-        return [self._full(number) for number in sorted({self._listed[id_] for id_ in missing})]
+        return [self._full(number) for number in sorted({self._ids.listed[id_] for id_ in missing})]
+
+    def _health_check(self) -> Iterable[Request]:
+        """Request a record that exists, before the responses with 404 count."""
+        known = (id_ for id_ in self._ids.listed if self._census.knows(id_))
+        existing = next((id_ for id_ in known if id_ not in self._not_found), None)
+        url = self._spider.record_url(existing) if existing else None
+        if url is None:
+            self._database_failed("there is no other record to compare")
+            return []
+        return [existing_record_request(url, self._checked, self._unchecked)]
+
+    def _checked(self, response: Response, record: object = None) -> Iterator[Loss]:
+        """Any status but 404 shows that the museum's database works."""
+        if response.status == 404:
+            self._database_failed(f"{response.url} is not found, either")
+            return
+        for id_, message in self._not_found.items():
+            yield self._loss(id_, message)
+        self._not_found.clear()
+
+    def _unchecked(self, failure: Failure) -> None:
+        self._database_failed(failure.getErrorMessage())
+
+    def _database_failed(self, why: str) -> None:
+        count = len(self._not_found)
+        reason = f"{count} records were not found, perhaps because the museum's database failed"
+        self._census.stop(Verdict.STOPPED, f"{reason}: {why}")
 
     @property
     def _single_records(self) -> bool:
@@ -124,7 +158,7 @@ class Reconciliation(Component):
 
     def _full(self, number: int) -> Request:
         size = self._spider.policy.page_size
-        return self._request(self._spider.url(number, size), self._take, number, size)
+        return unsaved_page(self._spider.url(number, size), self._take, self._lost, number, size)
 
     def _take(self, response: Response, page: Page) -> Iterator[Records]:
         """Yield the records of *page* that are new."""
@@ -138,7 +172,7 @@ class Reconciliation(Component):
         """The first row once more, for the records that are *gone* from the list."""
         self._requested.update(gone)
         url = self._spider.url(1, 1, full=False)
-        return self._request(url, self._withdraw, 1, 1, gone=gone)
+        return unsaved_page(url, self._withdraw, self._lost, 1, 1, gone=gone)
 
     def _withdraw(self, response: Response, page: Page, gone: list[str]) -> Iterator[Loss]:
         yield from (Loss(id_, "vanished", "the museum no longer lists it") for id_ in gone)
@@ -146,8 +180,7 @@ class Reconciliation(Component):
     def _page_again(self, page: Page) -> Request:
         """Request the page where a former crawl ended again: rows may have moved since."""
         url = self._spider.url(page.number, page.size)
-        request = self._request(url, self._compare, page.number, page.size, former=page)
-        return request.replace(errback=self._unseen)
+        return unsaved_page(url, self._compare, self._unseen, page.number, page.size, former=page)
 
     def _compare(self, response: Response, page: Page, former: Page) -> None:
         id_of = self._spider.id_of
@@ -161,69 +194,38 @@ class Reconciliation(Component):
         if self._passes >= _MOST_PASSES:
             self._done = True
             self._census.problem(
-                self._fault or f"no two of {self._passes} passes found the same ids"
+                self._ids.fault or f"no two of {self._passes} passes found the same ids"
             )
             return []
-        self._former = set(self._listed)
+        self._former = set(self._ids.listed)
         return self._pass()
 
     def _finish(self) -> Iterable[Request]:
         """Settle the result of two equal passes; others are gone if their own pages say so."""
-        gone = sorted(set(self._census.ids()) - self._listed.keys() - self._requested)
+        gone = sorted(set(self._census.ids()) - self._ids.listed.keys() - self._requested)
         if gone:
             return [*map(self._single, gone)] if self._single_records else [self._withdrawal(gone)]
         self._done = True
-        if never := [id_ for id_ in self._listed if not self._census.knows(id_)]:
+        if never := [id_ for id_ in self._ids.listed if not self._census.knows(id_)]:
             self._census.problem(
                 f"{len(never)} records are listed and never delivered: {never[0]}…"
             )
             return []
+        if self._ids.unread > len(self._unlisted):
+            self._census.problem(f"the ids of {self._ids.unread} rows cannot be read")
+            return []
         # Rows that share an id also explain a difference, if nothing else has moved.
-        moved = self._census.moved or self._requested or self._rows != self._census.expected
+        moved = self._census.moved or self._requested or self._ids.rows != self._census.expected
         self._census.reconciled(self._passes, drift=bool(moved))
         return []
 
     def _pass(self) -> Iterable[Request]:
-        spider = self._spider
         self._passes += 1
-        self._listed, self._fault, self._rows = {}, "", 0
-        self._chain = spider.chain_from(spider.url(1, spider.policy.page_size, full=False))
-        return [self._ids_page(*self._chain.start())]
-
-    def _ids_page(self, number: int, url: str) -> Request:
-        return self._request(url, self._list, number, self._spider.policy.page_size)
-
-    def _list(self, response: Response, page: Page) -> Iterator[Request]:
-        """Collect the page's ids, and request the next pages."""
-        self._census.total(page.total)
-        ids = [self._spider.id_of(member) for member in page.members]
-        self._rows += len(ids)
-        self._listed |= {id_: page.number for id_ in ids if id_}
-        # A last page that only the total calls short disproves the total, if the next pass agrees.
-        ends = page.is_last and 0 < len(ids) < page.size
-        if not all(ids) or (response.meta.get("accepted_invalid") and not ends):
-            self._fault = f"page {page.number} of the ids is not whole"
-        try:
-            for number, url in self._chain.arrived(page):
-                yield self._ids_page(number, url)
-        except NextLinkError as bad:
-            self._fault = str(bad)
-
-    def _request(
-        self, url: str, callback: object, number: int, size: int, **carried: object
-    ) -> Request:
-        """Return a request for a page, never served from the ledger."""
-        return Request(
-            url,
-            callback,  # type: ignore[arg-type]  # each takes the page, and what is carried
-            errback=self._lost,
-            meta={"page": number, "size": size, "skip_ledger": True},
-            cb_kwargs=carried,
-            dont_filter=True,
-        )
+        self._ids = IdPass(self._spider)
+        return [self._ids.start()]
 
     def _lost(self, failure: Failure) -> None:
-        self._fault = f"a page of the ids could not be read: {failure.getErrorMessage()}"
+        self._ids.fault = f"a page could not be read again: {failure.getErrorMessage()}"
 
     def _single(self, id_: str, *, again: bool = False) -> Request:
         self._requested.add(id_)
@@ -239,10 +241,14 @@ class Reconciliation(Component):
         if response.status == 200 and found and found != id_:
             yield self._loss(id_, f"the museum responds with another record, {found}")
         elif response.status == 200:
+            if id_ not in self._ids.listed:
+                self._unlisted.add(id_)
             if not self._census.knows(id_):
                 yield Records(response.meta["retrieved_at"], [(id_, record)])
         elif is_doubtful(response):
             yield self._single(id_, again=True)
+        elif response.status == 404:
+            self._not_found[id_] = described(response)
         else:
             yield self._loss(id_, described(response))
 

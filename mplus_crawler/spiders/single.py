@@ -47,6 +47,15 @@ def record_request(
     )
 
 
+def existing_record_request(
+    url: str, callback: Callable[..., Any], errback: Callable[[Failure], Any]
+) -> Request:
+    """Return the request for a record that exists: a 404 shows that the database fails."""
+    request = record_request(url, callback, errback, again=True)
+    request.meta.update(skip_ledger=True, dont_revalidate=True)
+    return request
+
+
 def is_doubtful(response: Response) -> bool:
     """Whether *response* is a first 404, which a second one must confirm."""
     return response.status == 404 and not response.meta["second_try"]

@@ -35,6 +35,8 @@ _GATEWAY = (502, 503, 521, 522, 523, 530)
 _TOO_SLOW = (504, 524)
 # The wait for a server, in units of RETRY_BACKOFF_BASE: two minutes.
 _PATIENCE = 240
+# Seconds for a response until the server has sent one: two attempts, and a minute is not over.
+FIRST_TIMEOUT = 25.0
 # Seconds between checks of a waiting request whether the server is back.
 _LOOK_UP = 0.2
 
@@ -100,7 +102,10 @@ class RetryMiddleware(Component):
         )
 
     async def process_request(self, request: Request) -> None:
-        """Hold *request* while another one probes a server that is away."""
+        """Set the time-out, and hold *request* while another one probes a server that is away."""
+        if request.meta.get("download_timeout") in (None, self._timeout, FIRST_TIMEOUT):
+            first = min(self._timeout, FIRST_TIMEOUT)
+            request.meta["download_timeout"] = self._timeout if self._outage.responded else first
         exempt = ("probe", "health_check", "third_party")
         if any(map(request.meta.get, exempt)) or not self._is_to_api(request):
             return
