@@ -88,10 +88,11 @@ class Description:
         counts = ", ".join(
             f"{one.certificate['unique']:,} {one.kind.table}" for one in self.snapshots
         )
+        images = any(column.name == "images" for one in self.tables for column in one.schema)
         return (
             f"Records of {self.source} as tables and as a database: {counts}. "
             f"Read from {self.snapshots[0].api} and certified as complete. "
-            "Images are not included; their addresses and rights are."
+            f"Images are not included{'; their addresses and rights are' if images else ''}."
         )
 
     @property

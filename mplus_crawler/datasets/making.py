@@ -13,7 +13,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.datasets.description import Description
 from mplus_crawler.datasets.output import ZIP, building, check_target, put_folder, zipped
 from mplus_crawler.datasets.package import Package, describe
-from mplus_crawler.datasets.registration import register
+from mplus_crawler.datasets.registration import register, registered
 from mplus_crawler.datasets.report.page import REPORT, report
 from mplus_crawler.datasets.snapshots import Kind, kinds, read_snapshots
 from mplus_crawler.errors import DeliveryError, UsageError
@@ -40,7 +40,9 @@ def make_package(
         folder, scratch = work / "package", work / "scratch"
         for each in (folder, scratch):
             each.mkdir()
-        Package(folder, scratch, about).build(destination(settings))
+        package = Package(folder, scratch, about)
+        with registered(settings, about, package.contents()):
+            package.build(destination(settings))
         if target.suffix.lower() == ZIP:
             file = zipped(folder, target)
             try:

@@ -102,6 +102,14 @@ class Package:
         self._documents()
         self._certificate()
 
+    def contents(self) -> Iterator[tuple[Path, str]]:
+        """Yield the hidden files that will hold records, with their SHA-256 if it is known."""
+        for snapshot in self.about.snapshots:
+            yield snapshot.feed, ""
+            for ending in (PARQUET, CSV):
+                yield self.folder / f"{snapshot.kind.table}{ending}", ""
+        yield self.folder / DATABASE, ""
+
     def _parquet(self, snapshot: Snapshot) -> None:
         table = self._table(snapshot)
         writer = Table("parquet", table.schema)

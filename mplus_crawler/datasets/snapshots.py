@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,8 +16,11 @@ from scrapy.spiderloader import get_spider_loader
 
 from mplus_crawler.errors import DeliveryError, ExitCode, HarvestError, UsageError
 from mplus_crawler.feeds.names import CERTIFICATE
+from mplus_crawler.feeds.outputs import publishing
+from mplus_crawler.feeds.transaction import roll_forward
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.storage.destination import Destination, destination
+from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.verification import seal, verify
 
 FEED = ".jsonl"
@@ -114,42 +118,53 @@ def read_snapshots(
     incomplete, a selection, private or expired at *now*, or if they do not belong together.
     """
     place = destination(settings)
+    kinds = list(kinds)
     try:
-        names = {*place.names()}
-        found = [
-            _read(place, kind, work, now)
-            for kind in kinds
-            if f"{kind.spider}{CERTIFICATE}" in names
-        ]
-        orphans = [
-            kind
-            for kind in kinds
-            if f"{kind.spider}{FEED}" in names
-            and kind.spider not in {one.kind.spider for one in found}
-        ]
+        with _unchanged(settings):
+            names = _fetch(place, kinds, work)
     except OSError as error:
         raise DeliveryError(f"{settings['HARVEST_DIR']} cannot be read: {error}") from None
-    for kind in orphans:
-        raise DamagedSnapshotError(f"{kind.spider}{FEED} has no certificate: harvest it again")
+    for kind in kinds:
+        for ending, other in ((CERTIFICATE, FEED), (FEED, CERTIFICATE)):
+            if kind.spider + ending in names and kind.spider + other not in names:
+                raise DamagedSnapshotError(
+                    f"{kind.spider}{ending} is there without {kind.spider}{other}: harvest it again"
+                )
+    found = [_read(kind, work, now) for kind in kinds if kind.spider + FEED in names]
     _check_together(found)
     return found
 
 
-def _read(place: Destination, kind: Kind, work: Path, now: datetime) -> Snapshot:
-    certificate = f"{kind.spider}{CERTIFICATE}"
-    for name in (certificate, f"{kind.spider}{FEED}"):
-        try:
-            place.fetch(name, work / name)
-        except FileNotFoundError:
-            raise DamagedSnapshotError(f"{place.uri(name)}: no such file") from None
-    document = _certificate(work / certificate, kind)
-    feed = work / f"{kind.spider}{FEED}"
-    snapshot = Snapshot(kind, feed, document)
+@contextmanager
+def _unchanged(settings: BaseSettings) -> Iterator[None]:
+    """Keep harvests from publishing meanwhile, and complete what killed ones have begun."""
+    state = state_folder(settings)
+    with ExitStack() as stack:
+        if state.is_dir():
+            with suppress(OSError):  # a read-only folder, which no harvest changes
+                stack.enter_context(publishing(settings))
+                roll_forward(state)
+        yield
+
+
+def _fetch(place: Destination, kinds: Iterable[Kind], work: Path) -> set[str]:
+    """Copy the files of *kinds* to *work*, and return their names."""
+    wanted = {kind.spider + ending for kind in kinds for ending in (CERTIFICATE, FEED)}
+    names = wanted & {*place.names()}
+    for name in sorted(names):
+        place.fetch(name, work / name)
+    return names
+
+
+def _read(kind: Kind, work: Path, now: datetime) -> Snapshot:
+    """Return the snapshot of *kind* in *work*, verified."""
+    certificate, feed = work / f"{kind.spider}{CERTIFICATE}", work / f"{kind.spider}{FEED}"
+    snapshot = Snapshot(kind, feed, _certificate(certificate, kind))
     if (expires := snapshot.expires) and expires <= now.astimezone(UTC):
         raise ExpiredSnapshotError(
             f"the snapshot of {kind.spider} expired on {expires:%Y-%m-%d}: harvest it again"
         )
-    for finding in verify(feed, work / certificate, work):
+    for finding in verify(feed, certificate, work):
         if not finding.agrees:
             raise DamagedSnapshotError(f"{feed.name}: {finding.text}; harvest it again")
     return snapshot
