@@ -1,4 +1,4 @@
-"""Random histories: ``python -m benchmarks.histories [--wire 40] [--random 1000] [--seed 1]``.
+"""Random histories: ``python -m benchmarks.histories [--wire 100] [--random 1000] [--seed 1]``.
 
 Of the first kind, a museum changes from day to day, and harvests of it meet faults, empty
 collections, databases that find nothing, and kills before a random rename. After each harvest
@@ -152,18 +152,21 @@ class History:
         self._counts["deletions proven"] += len(last.keys() & self._gone - listed)
 
 
-def at_the_wire(histories: int, seed: int) -> None:
-    """Run so many *histories* with the real command, and print what has happened."""
+def at_the_wire(histories: int, seed: int, seconds: float) -> None:
+    """Run *histories* with the real command for some *seconds*, and print what has happened."""
     counts: Counter[str] = Counter()
-    began = time.monotonic()
+    began, done = time.monotonic(), 0
     for number in range(histories):
+        if time.monotonic() - began > seconds:
+            break
         dice = random.Random(f"{seed}-{number}")
         with TemporaryDirectory() as folder:
             try:
                 History(Path(folder), dice, counts).run()
             except (WrongError, AssertionError) as error:
                 raise SystemExit(f"history {number} of seed {seed}: {error}") from None
-    print(f"{histories} histories at the wire in {time.monotonic() - began:,.0f} s")
+        done += 1
+    print(f"{done} histories at the wire in {time.monotonic() - began:,.0f} s")
     for what, count in sorted(counts.items()):
         print(f"  {what}: {count:,}")
     print("  false deletions: 0, deletions missed: 0, feeds that do not replay: 0")
@@ -188,12 +191,13 @@ def in_process(examples: int) -> None:
 def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], allow_abbrev=False)
-    parser.add_argument("--wire", type=int, default=40, metavar="N")
+    parser.add_argument("--wire", type=int, default=100, metavar="N")
     parser.add_argument("--random", type=int, default=1000, metavar="N")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=500, help="stop after these")
     options = parser.parse_args()
     in_process(options.random)
-    at_the_wire(options.wire, options.seed)
+    at_the_wire(options.wire, options.seed, options.seconds)
 
 
 if __name__ == "__main__":

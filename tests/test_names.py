@@ -164,6 +164,7 @@ def test_a_kill_at_any_point_of_the_publication_leaves_every_file_certified(
         else:
             roll_forward(data / ".state")
         check_published(data)
+        assert all(finding.agrees for finding in verify(data, None, data)), "change feeds"
         certificate = json.loads(published(data)["objects.certificate.json"])
         assert (certificate["run"] != first) == begun
         assert (certificate["unique"] < 115) == begun
