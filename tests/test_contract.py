@@ -64,6 +64,7 @@ def test_a_broken_promise_is_reported(scrapy: Scrapy, museum: Sandbox) -> None:
     assert messages(third) == []
     done = scrapy.run("contract", "objects")
     assert (done.returncode, "no change of shape" in done.stdout) == (0, True)
+    assert "promises: existing versions are never modified in a breaking way (" in done.stdout
     done = scrapy.run("contract", "objects", "--since", run)
     assert done.returncode == ExitCode.CONTRACT_BROKEN
     assert f"compared with run {run}:\n{lines[0]}" in done.stdout

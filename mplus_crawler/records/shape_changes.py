@@ -1,7 +1,7 @@
 """Changes between the shapes of two harvests, judged by what the museum promises.
 
-A change is reported where chance is no explanation: where some dozen records would have shown the
-former shape, and none does. A rare field that is missing once is no change.
+A change is reported where chance is no explanation: where at least ten records would have shown
+the former shape, and hardly any does. A rare field that is missing once is no change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mplus_crawler.museum.policies.policy import Policy, Stability
 from mplus_crawler.records.shape import NO_VALUE
 
 # Records that would be expected to have what is missing from all of them.
-ENOUGH = 12
+ENOUGH = 10
 # Shares of a field's records: what is more than rare, and what most readers meet.
 _RESIDUE = 0.1
 _MAJORITY = 0.5
@@ -48,6 +48,13 @@ class Promise:
         """Return the promise for the records of *spider*."""
         version = spider.api_version or policy.current_version
         return cls(policy.name, version, policy.stability)
+
+    @property
+    def words(self) -> str:
+        """The promise in the museum's words, with its source."""
+        if self.stability is None:
+            return f"{self.museum} promises no stable fields."
+        return f"{self.museum} promises: {self.stability.promise} ({self.stability.source})."
 
     def entry(self, change: ShapeChange) -> dict[str, Any]:
         """Return *change* for the certificate: with the museum's clause, and in one sentence."""

@@ -75,6 +75,7 @@ class Command(ProjectCommand):
             print_line(printable(promise.message(change)))
         if not changes:
             print_line("no change of shape")
+        print_line(promise.words)
         broken = any(change.breaking for change in changes)
         return ExitCode.CONTRACT_BROKEN if broken else ExitCode.COMPLETE
 
