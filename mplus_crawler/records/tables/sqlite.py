@@ -18,6 +18,7 @@ _TYPES = {
     "boolean": "BOOLEAN",
     "json": "TEXT",
 }
+_RECORDS = "records"
 _BLOCK = 1 << 20  # bytes
 
 
@@ -30,11 +31,12 @@ def write_sqlite(
     """
     path = scratch / "records.sqlite"
     try:
-        with closing(open_database(path)) as database:
-            table = SqlTable("records", columns)
-            table.create(database)
+        with closing(_opened(path)) as database:
+            tables = _Tables(columns)
+            tables.create(database)
             for batch in batches:
-                table.insert(database, batch)
+                tables.insert(database, batch)
+            tables.finish(database)
             database.commit()
     except sqlite3.Error as error:
         raise OSError(str(error)) from error
@@ -43,7 +45,7 @@ def write_sqlite(
             yield block
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def _opened(path: Path) -> sqlite3.Connection:
     """Return a new database in *path*, which no other process reads and no crash must spare."""
     database = sqlite3.connect(path)
     for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
@@ -51,16 +53,15 @@ def open_database(path: Path) -> sqlite3.Connection:
     return database
 
 
-class SqlTable:
-    """A table *name* for rows with *columns*, and a link table for each column that repeats.
+class _Tables:
+    """The table of rows with *columns*, and a link table for each column that repeats.
 
-    A link table has the column's name after *prefix*, and the columns ``record_id``, ``position``
-    (from 1) and ``value``; of a list of objects, their fields instead of ``value``.
+    A link table has the column's name, and the columns ``record_id``, ``position`` (from 1) and
+    ``value``; of a list of objects, their fields instead of ``value``. Record and position are
+    its key.
     """
 
-    def __init__(self, name: str, columns: Sequence[Column], prefix: str = "") -> None:
-        self.name = name
-        self.links = {column.name: f"{prefix}{column.name}" for column in columns if column.repeats}
+    def __init__(self, columns: Sequence[Column]) -> None:
         places = list(enumerate(columns))
         self._plain = [(place, column) for place, column in places if not column.repeats]
         self._lists = [(place, column) for place, column in places if column.repeats]
@@ -68,27 +69,32 @@ class SqlTable:
 
     def create(self, database: sqlite3.Connection) -> None:
         """Create the tables in *database*."""
-        _create(database, self.name, [_definition(column) for _, column in self._plain])
+        _create(database, _RECORDS, [_definition(column) for _, column in self._plain])
         for _, column in self._lists:
             definitions = (
-                f"record_id TEXT NOT NULL REFERENCES {_quoted(self.name)}",
+                f"record_id TEXT NOT NULL REFERENCES {_RECORDS}",
                 "position INTEGER NOT NULL",
                 *(f"{_quoted(field.name)} {_TYPES[field.kind]}" for field in _members(column)),
-                "PRIMARY KEY (record_id, position)",
             )
-            _create(database, self.links[column.name], definitions, "WITHOUT ROWID")
+            _create(database, column.name, definitions)
 
     def insert(self, database: sqlite3.Connection, rows: Sequence[Cells]) -> None:
         """Insert *rows*, whose values are in the order of the columns."""
         places = [place for place, _ in self._plain]
-        _insert(database, self.name, [[row[place] for place in places] for row in rows])
+        _insert(database, _RECORDS, [[row[place] for place in places] for row in rows])
         for place, column in self._lists:
             links = [
                 (row[self._key], position, *_values(column, value))
                 for row in rows
                 for position, value in enumerate(row[place] or (), 1)
             ]
-            _insert(database, self.links[column.name], links)
+            _insert(database, column.name, links)
+
+    def finish(self, database: sqlite3.Connection) -> None:
+        """Add the keys of the link tables, which takes less time when they are full."""
+        for _, column in self._lists:
+            key, table = _quoted(f"{column.name}_key"), _quoted(column.name)
+            database.execute(f"CREATE UNIQUE INDEX {key} ON {table} (record_id, position)")
 
 
 def _members(column: Column) -> Sequence[Column]:
@@ -106,10 +112,8 @@ def _definition(column: Column) -> str:
     return f"{_quoted(column.name)} {_TYPES[column.kind]}{suffix}"
 
 
-def _create(
-    database: sqlite3.Connection, name: str, definitions: Sequence[str], options: str = ""
-) -> None:
-    database.execute(f"CREATE TABLE {_quoted(name)} ({', '.join(definitions)}) {options}")
+def _create(database: sqlite3.Connection, name: str, definitions: Sequence[str]) -> None:
+    database.execute(f"CREATE TABLE {_quoted(name)} ({', '.join(definitions)})")
 
 
 def _insert(database: sqlite3.Connection, name: str, rows: Sequence[Sequence[Any]]) -> None:
