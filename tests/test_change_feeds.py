@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from mplus_crawler.cli.summary import SpiderResult, print_results
+from mplus_crawler.errors import ExitCode
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification import verify
 from tests.conftest import ROOT, Crawl, Scrapy, limit
@@ -38,6 +40,8 @@ class Keeper:
         clock = {"RUN_FIRST": CLOCK, "CLOCK_AHEAD": str(days * DAY)}
         crawl = self.scrapy.crawl(self.spider, *share, *given, **clock)
         assert crawl.code == code, crawl.err
+        if changes := crawl.certificate["changes"]:
+            assert f"\n  {changes['summary']}\n" in crawl.err
         if code == 0:
             self.feeds.append(self.apply(crawl))
         return crawl
@@ -225,6 +229,20 @@ def _swap(one: Path, other: Path) -> None:
     content = one.read_bytes()
     one.write_bytes(other.read_bytes())
     other.write_bytes(content)
+
+
+def test_a_feed_is_verified_with_its_chain(history: tuple[Keeper, Sandbox]) -> None:
+    keeper = history[0]
+    findings = list(verify(_feeds(keeper)[2], None, keeper.data))
+    assert [found.file.name for found in findings] == [feed.name for feed in _feeds(keeper)]
+
+
+def test_the_results_of_several_harvests_end_with_what_has_changed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = SpiderResult("agents", ExitCode.COMPLETE, "complete", "", changes="since 1 May: 1 new")
+    print_results([result], ())
+    assert capsys.readouterr().err.endswith("\nagents: since 1 May: 1 new\n")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

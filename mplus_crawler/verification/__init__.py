@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mplus_crawler.verification.certificate import CERTIFICATE, Certificate, Finding
-from mplus_crawler.verification.changes import verify_changes
+from mplus_crawler.verification.changes import is_change_feed, verify_changes
 from mplus_crawler.verification.feed import Reading
 from mplus_crawler.verification.lookup import certificate_by_checksum, checksum, find_certificate
 from mplus_crawler.verification.package import (
@@ -28,7 +28,7 @@ __all__ = ["Finding", "seal", "sealed", "verify"]
 def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Finding]:
     """Check *file*: a feed, a rejected file, a certificate with all its files, or a package.
 
-    Of a folder that is no package, check the change feeds.
+    Of a folder that is no package, check the change feeds; of a change feed, its whole chain.
 
     The file's certificate is *certificate*; without one, it is searched beside the file and in
     *folder*. Raises :class:`~mplus_crawler.errors.HarvestError` if none is found or readable.
@@ -38,7 +38,7 @@ def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Findi
     if is_package(file):
         yield from verify_package(file)
         return
-    if file.is_dir() and certificate is None:
+    if certificate is None and (file.is_dir() or is_change_feed(file)):
         yield from verify_changes(file)
         return
     if file.name.endswith(CERTIFICATE):

@@ -55,11 +55,21 @@ class _Feed:
         return str(self.header["to"]["run"])
 
 
-def verify_changes(folder: Path) -> Iterator[Finding]:
-    """Check all change feeds in *folder*, a ``HARVEST_DIR``.
+def is_change_feed(file: Path) -> bool:
+    """Whether *file* is where a ``HARVEST_DIR`` has change feeds."""
+    return file.is_file() and file.absolute().parent.parent.name == CHANGES
 
-    Raises :class:`~mplus_crawler.errors.HarvestError` if it has none.
+
+def verify_changes(place: Path) -> Iterator[Finding]:
+    """Check all change feeds in *place*, a ``HARVEST_DIR``, or the chain of one feed.
+
+    Raises :class:`~mplus_crawler.errors.HarvestError` if there are none.
     """
+    if is_change_feed(place):
+        file = place.absolute()
+        yield from _Chain(file.parents[2], file.parent.name).findings()
+        return
+    folder = place
     spiders = {path.name for path in (folder / CHANGES).glob("*") if path.is_dir()}
     spiders |= {
         path.name.removesuffix(CERTIFICATE)

@@ -50,19 +50,13 @@ class Command(ProjectCommand):
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
         """Print the changes; return 0, or 1 for changes with ``--exit-code``."""
         from mplus_crawler.feeds.changes.change import ChangeFeedError
-        from mplus_crawler.feeds.changes.replay import Net
 
         if len(args) != 1:
             raise UsageError(f"name one spider: {program()} changes SPIDER")
         spider = _spider(args[0], self.current_settings)
         try:
             before, since = _feeds(spider.name, opts.since, self.current_settings)
-            net = Net()
-            for feed in before:
-                net.know(feed.changes())
-            for feed in since:
-                net.add(feed.changes())
-            changes = net.changes()
+            changes = _net(before, since)
         except ChangeFeedError as error:
             hint = f"{program()} verify {self.current_settings['HARVEST_DIR']}"
             raise ChangeFeedError(f"{error}; see {hint}") from None
@@ -110,6 +104,20 @@ def _feeds(
     moment = _moment(since, runs)
     after = [datetime.fromisoformat(feed.header.between[1]) > moment for feed in feeds]
     return feeds[: after.count(False)], feeds[after.count(False) :]
+
+
+def _net(before: Sequence[ChangeFeed], since: Sequence[ChangeFeed]) -> list[Change]:
+    """Return what the feeds *since* come to, after those *before*."""
+    from mplus_crawler.feeds.changes.replay import Net
+
+    if len(since) == 1:  # it has one line for each id
+        return [*since[0].changes()]
+    net = Net()
+    for feed in before:
+        net.know(feed.changes())
+    for feed in since:
+        net.add(feed.changes())
+    return net.changes()
 
 
 def _moment(text: str, runs: Sequence[str]) -> datetime:
