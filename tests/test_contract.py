@@ -117,3 +117,17 @@ def test_mistakes_are_one_line(scrapy: Scrapy) -> None:
     ):
         done: Any = scrapy.run("contract", *arguments)
         check_one_line(Crawl(done.returncode, done.stdout, done.stderr, scrapy.folder, ""), 2, part)
+
+
+def test_a_part_of_the_records_is_no_evidence(scrapy: Scrapy) -> None:
+    """The first page may lack what the others have."""
+    changes = ["drop:field=crm:P45_consists_of"]
+    with Sandbox(objects=60, invalid=0, limits="off", schema_changes=changes) as sandbox:
+        scrapy.at(sandbox)
+        assert scrapy.crawl("objects").code == ExitCode.COMPLETE
+        sandbox.move_to(1)
+        sandbox.fault("html:path=objects,page=2,times=always")
+        crawl = scrapy.crawl("objects", "-a", "page_size=30", "-s", "RETRY_BACKOFF_BASE=0.01")
+    assert crawl.code == ExitCode.INCOMPLETE, crawl.err
+    assert crawl.certificate["contract"] is None
+    assert scrapy.run("contract", "objects").returncode == ExitCode.COMPLETE

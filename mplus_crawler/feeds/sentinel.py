@@ -9,7 +9,7 @@ from typing import Any
 
 from scrapy.crawler import Crawler
 
-from mplus_crawler.census import Census
+from mplus_crawler.census import Census, Verdict
 from mplus_crawler.museum.components import Extension
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.shape import Shape
@@ -40,19 +40,27 @@ class Sentinel(Extension):
         """Return ``shape`` and ``contract`` for the certificate of *run*.
 
         *former* is the certificate of the snapshot before; empty if there is none to compare with.
+        A part of the records is no evidence: it may be another part than before.
         A run that was killed at its end, and publishes again, keeps what it found first.
         """
         shape = self._shape.document()
         if former.get("run") == run:
             return {"shape": shape, "contract": former.get("contract")}
-        if "shape" not in former:
+        gone = self._lost_endpoint()
+        if "shape" not in former or not (gone or self._is_whole):
             return {"shape": shape, "contract": None}
         spider = Museum.of(self._crawler)
         promise = Promise.of(spider, spider.policy)
-        found = self._lost_endpoint() or shape_changes(former["shape"], shape)
+        found = gone or shape_changes(former["shape"], shape)
         changes = [promise.entry(change) for change in found]
         self._report(changes)
         return {"shape": shape, "contract": {"former": former["run"], "changes": changes}}
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all records came, valid or not."""
+        verdict = self._census.verdict()[0]
+        return verdict.complete or verdict is Verdict.CONTRACT_BROKEN
 
     def _lost_endpoint(self) -> list[ShapeChange]:
         """Return the loss of the endpoint, if it has responded with 404 or 410 only."""

@@ -30,7 +30,7 @@ _MOST_STARTS = 2000  # of one field
 _MOST_TOPS = 5000
 
 _TYPES = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
-# Neither is a value: a field that never has another is as good as missing.
+# Neither is a value: a field that never has another counts as missing.
 NO_VALUE = frozenset({"null", "empty"})
 OTHER = "other:"  # URIs without a pattern, or with a rare one
 _VALUED = "valued"  # counts the records in which a field has a value
@@ -200,7 +200,7 @@ class Shape:
         return number
 
     def _uri(self, place: _Field, uri: str) -> int:
-        """Return the number of the pattern that *uri* has; all but some dozen count as one."""
+        """Return the number of *uri*'s pattern; a field has a dozen, and one for all others."""
         start = uri[: uri.rfind("/") + 1]
         number = place.starts.get(start)
         if number is None:

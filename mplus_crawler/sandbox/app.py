@@ -67,7 +67,7 @@ class Museums:
         return truth_on(front.museum_of, day, since)
 
     def move_to(self, day: int) -> Json:
-        """Let it be another day in both museums."""
+        """Move both museums to another day."""
         if day < 0:
             raise ValueError(f"day: {day} is not 0 or more")
         self.gent.move_to(day)
@@ -191,7 +191,7 @@ class Sandbox:
         return self._call(lambda: self._museums.truth(museum, day, since))
 
     def move_to(self, day: int) -> None:
-        """Let it be another day; statistics and the faults in force stay."""
+        """Move to another day; statistics and active faults stay."""
         self._call(lambda: self._museums.move_to(day))
 
     def fault(self, spec: str, museum: str = "") -> None:

@@ -29,18 +29,18 @@ class Table(Protocol):
         """Return the records that may be listed again."""
 
     def apply(self, event: str, key: int, day: int, dice: Random) -> None:
-        """Let an event happen to a record."""
+        """Apply an event to a record."""
 
 
 def pass_days(tables: Sequence[Table], days: int, seed: int) -> None:
-    """Let *days* days pass; the same seed always gives the same history."""
+    """Apply the events of *days* days; the same seed always gives the same history."""
     for day in range(1, days + 1):
         for table in tables:
             _pass_day(table, day, Random(f"{seed}:{table.name}:{day}"))
 
 
 def _pass_day(table: Table, day: int, dice: Random) -> None:
-    """Let the day's events happen; no record has two on one day."""
+    """Apply the day's events; no record has two on one day."""
     changed: set[int] = set()
     ordinary, unlisted = list(table.ordinary()), list(table.unlisted())
     for event in _FACTS["event"]:

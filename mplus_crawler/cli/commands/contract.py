@@ -43,12 +43,11 @@ class Command(ProjectCommand):
         if args[0] not in loader.list():
             raise UsageError(f"there is no spider {args[0]!r}; scrapy list names them")
         spider = cast("type[Museum]", loader.load(args[0]))
-        runs = (
+        whole = (
             one
             for one in certificates(self.current_settings, spider.name)
-            if one.get("shape") and one["shape"]["records"]
+            if _is_whole(one) and not one["arguments"].keys() - spider.selects_nothing
         )
-        whole = (one for one in runs if not one["arguments"].keys() - spider.selects_nothing)
         now = next(whole, None)
         if now is None:
             raise UsageError(
@@ -78,6 +77,12 @@ class Command(ProjectCommand):
         print_line(promise.words)
         broken = any(change.breaking for change in changes)
         return ExitCode.CONTRACT_BROKEN if broken else ExitCode.COMPLETE
+
+
+def _is_whole(certificate: Certificate) -> bool:
+    """Whether the records came, all of them, and the certificate has their shape."""
+    ended = certificate["exit_code"] in (ExitCode.COMPLETE, ExitCode.CONTRACT_BROKEN)
+    return ended and bool(certificate.get("shape", {}).get("records"))
 
 
 def _former(runs: Iterator[Certificate], since: str | None) -> Certificate | None:

@@ -44,11 +44,11 @@ class _Table:
         return self._unlisted
 
     def apply(self, event: str, key: int, day: int, dice: Random) -> None:
-        """Let an event happen to a row."""
+        """Apply an event to a row."""
         _EVENTS[event](self, key, day, dice)
 
     def add(self, key: int, day: int, *_: Any) -> None:
-        """Add a row behind this one."""
+        """Add a row after this one."""
         new = self._listing.new_row(key)
         self.regenerate(new, day)
         for listing in self._lists:

@@ -82,7 +82,7 @@ class Faults:
         self._faults += faults
 
     def follow(self, museum: Museum) -> None:
-        """Apply the faults in force to the museum of another day."""
+        """Apply the active faults to the museum of another day."""
         self._museum, faults, self._faults = museum, self._faults, []
         self._activate(faults)
 

@@ -48,7 +48,7 @@ class Front:
             self.move_to(self._options.day)
 
     def move_to(self, day: int) -> None:
-        """Let it be another day; statistics and the faults in force stay."""
+        """Move to another day; statistics and active faults stay."""
         self.museum = self.museum_of(day)
         self.faults.follow(self.museum)
 

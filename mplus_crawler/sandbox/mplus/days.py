@@ -36,7 +36,7 @@ class _Table:
         return self._unlisted
 
     def apply(self, event: str, key: int, day: int, dice: Random) -> None:
-        """Let an event happen to a document."""
+        """Apply an event to a document."""
         _EVENTS[event](self, self._by_id[key], day)
 
     def add(self, document: Document, day: int) -> None:

@@ -63,7 +63,7 @@ class Faults:
         self._activate(_DIALECT.read_all(specs, self._seed, len(self._faults)))
 
     def follow(self, collection: Collection) -> None:
-        """Apply the faults in force to the collection of another day."""
+        """Apply the active faults to the collection of another day."""
         self._collection, faults, self._faults = collection, self._faults, []
         self._activate(faults)
 

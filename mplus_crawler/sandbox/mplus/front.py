@@ -49,7 +49,7 @@ class Front:
         return self.museum.faults
 
     def move_to(self, day: int) -> None:
-        """Let it be another day: the cache is empty; statistics and the faults in force stay."""
+        """Move to another day with an empty cache; statistics and active faults stay."""
         self._options = replace(self._options, day=day)
         if "museum" in self.__dict__:
             self.museum = Museum(self._options, self.museum.faults)
