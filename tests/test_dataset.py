@@ -327,6 +327,8 @@ def test_its_documents_agree(packages: Mapping[str, Path], museum: str) -> None:
         else "https://creativecommons.org/publicdomain/zero/1.0/"
     }
     readme = (folder / "README.md").read_text()
+    for name in (*listed, "package.certificate.json"):
+        assert f"| `{name}` | " in readme
     for table in tables(museum).values():
         for column in table.schema:
             assert f"| `{column.name}` |" in readme, (table.name, column.name)

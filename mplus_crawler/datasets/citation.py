@@ -10,6 +10,8 @@ import re
 
 from mplus_crawler.datasets.description import Description
 
+CITATION = "CITATION.cff"
+
 # SPDX's names of the licences of Creative Commons differ from the usual ones in their hyphens.
 _CREATIVE_COMMONS = re.compile(r"CC(0| BY(-NC)?(-SA|-ND)?) [1-4]\.0")
 

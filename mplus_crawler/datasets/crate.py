@@ -17,13 +17,13 @@ from mplus_crawler.datasets.description import (
     Description,
     PackageFile,
 )
+from mplus_crawler.datasets.readme import LATER_FILES
 from mplus_crawler.datasets.snapshots import Snapshot
 from mplus_crawler.verification.package import PACKAGE_CERTIFICATE
 
 _PROFILE = "https://w3id.org/ro/crate/1.2"
 _SOFTWARE = "#mplus_crawler"
 _MUSEUM, _API = "#museum", "#api"
-_CERTIFICATE = "Certificate of this package: size and SHA-256 of every other file, sealed."
 
 
 def crate(package: Description) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _entities(package: Description) -> Iterator[dict[str, Any]]:
         "@id": PACKAGE_CERTIFICATE,
         "@type": "File",
         "name": PACKAGE_CERTIFICATE,
-        "description": _CERTIFICATE,
+        "description": LATER_FILES[PACKAGE_CERTIFICATE],
         "encodingFormat": "application/json",
     }
     yield from (_action(one, paths) for one in package.snapshots)

@@ -11,6 +11,8 @@ from mplus_crawler.datasets.description import PARQUET, Description, PackageFile
 from mplus_crawler.datasets.relations import KindTable
 from mplus_crawler.records.tables.columns import Column
 
+CROISSANT = "croissant.json"
+
 _CONFORMS = "http://mlcommons.org/croissant/1.1"
 _TYPES = {"integer": "sc:Integer", "number": "sc:Float", "boolean": "sc:Boolean"}
 _CONTEXT = {

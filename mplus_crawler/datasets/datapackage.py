@@ -11,6 +11,8 @@ from typing import Any
 from mplus_crawler.datasets.description import CSV, DATABASE, Description, PackageFile
 from mplus_crawler.records.tables.table_schema import table_schema
 
+DATA_PACKAGE = "datapackage.json"
+
 _PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
 
 

@@ -15,11 +15,11 @@ import msgspec
 import orjson
 
 from mplus_crawler.datasets.changes import CHANGES, change_rows, copy_changes
-from mplus_crawler.datasets.citation import citation
+from mplus_crawler.datasets.citation import CITATION, citation
 from mplus_crawler.datasets.crate import crate
-from mplus_crawler.datasets.croissant import croissant
+from mplus_crawler.datasets.croissant import CROISSANT, croissant
 from mplus_crawler.datasets.database import Database, views
-from mplus_crawler.datasets.datapackage import datapackage
+from mplus_crawler.datasets.datapackage import DATA_PACKAGE, datapackage
 from mplus_crawler.datasets.description import (
     CRATE,
     CSV,
@@ -29,7 +29,7 @@ from mplus_crawler.datasets.description import (
     Description,
     PackageFile,
 )
-from mplus_crawler.datasets.readme import readme
+from mplus_crawler.datasets.readme import LATER_FILES, README, readme
 from mplus_crawler.datasets.relations import KindTable, kind_table, referred
 from mplus_crawler.datasets.report.page import REPORT, report
 from mplus_crawler.datasets.snapshots import DamagedSnapshotError, Kind, Snapshot
@@ -44,12 +44,6 @@ from mplus_crawler.verification import sealed
 from mplus_crawler.verification.package import PACKAGE_CERTIFICATE
 
 CERTIFICATES = "certificates"
-_DOCUMENTS = {
-    "CITATION.cff": "How to cite the package, for programs (Citation File Format 1.2.0).",
-    "datapackage.json": "The tables with their columns, for programs (Data Package 2).",
-    "croissant.json": "The same for machine learning (Croissant 1.1).",
-    "README.md": "What the package contains, and what each column means.",
-}
 
 
 def describe(
@@ -175,17 +169,13 @@ class Package:
         about = self.about
         credits_ = attribution(one.certificate for one in about.snapshots)
         self._write(ATTRIBUTION, credits_.encode(), "Credits and terms of use.")
-        texts = {
-            "CITATION.cff": citation(about).encode(),
-            "datapackage.json": _json(datapackage(about)),
-            "croissant.json": _json(croissant(about)),
-            "README.md": readme(about).encode(),
-        }
-        for name, content in texts.items():
-            self._write(name, content, _DOCUMENTS[name])
+        self._write(CITATION, citation(about).encode(), "How to cite the package, for programs.")
+        self._write(DATA_PACKAGE, _json(datapackage(about)), "The CSV files (Data Package 2).")
+        self._write(CROISSANT, _json(croissant(about)), "The Parquet files (Croissant 1.1).")
         if not about.withheld:
             self._write(REPORT, report(about), "The snapshots in figures, for people.")
-        self._write(CRATE, _json(crate(about)), "The package and its files (RO-Crate 1.2).")
+        self._write(README, readme(about).encode(), LATER_FILES[README])
+        self._write(CRATE, _json(crate(about)), LATER_FILES[CRATE])
 
     def _certificate(self) -> None:
         about = self.about

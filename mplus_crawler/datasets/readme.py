@@ -6,10 +6,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from mplus_crawler.datasets.database import dictionary, views
-from mplus_crawler.datasets.description import DATABASE, PARQUET, Description
+from mplus_crawler.datasets.description import CRATE, DATABASE, PARQUET, Description
 from mplus_crawler.datasets.relations import referred
 from mplus_crawler.errors import printable
+from mplus_crawler.verification.package import PACKAGE_CERTIFICATE
 
+README = "README.md"
+# Files that are written when the text has been.
+LATER_FILES = {
+    README: "What the package contains, and what each column means.",
+    CRATE: "The package and its files (RO-Crate 1.2).",
+    PACKAGE_CERTIFICATE: "Size and SHA-256 of every other file, sealed.",
+}
 _VIEW = re.compile(r"^((?:-- .*\n)*)CREATE VIEW (\w+)", re.MULTILINE)
 _USE = f"""## How to use it
 
@@ -48,7 +56,8 @@ def _sections(package: Description) -> Iterator[str]:
     yield from _left_out(package)
     yield "## Files\n"
     files = [(f"`{file.path}`", _clean(file.description)) for file in package.files]
-    yield _table(("file", "what it is"), files)
+    later = [(f"`{name}`", description) for name, description in LATER_FILES.items()]
+    yield _table(("file", "what it is"), [*files, *later])
     yield from _use(package)
     yield f"## How to cite it\n\n{_clean(package.citation)}\n"
     yield _CHECK
@@ -67,6 +76,8 @@ def _facts(package: Description) -> str:
         "read": f"{package.began} to {package.created}",
         "made with": package.software,
     }
+    if commit := (package.snapshots[0].certificate.get("origin") or {}).get("commit"):
+        facts["release"] = f"commit {commit}"
     if package.expires:
         days = policy["retention_days"]
         facts["refresh or delete by"] = (
