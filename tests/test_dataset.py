@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -259,6 +259,23 @@ def test_one_flipped_byte_is_found_in_any_file(
             assert name == "package.certificate.json"
         (folder / name).write_bytes(whole)
     assert faults(folder) == []
+
+
+def test_one_flipped_byte_is_found_anywhere_in_a_zip_file(harvests: Path, tmp_path: Path) -> None:
+    whole = package(harvests, "mplus_open", tmp_path / "whole.zip").read_bytes()
+    damaged = tmp_path / "damaged.zip"
+    # The last bytes are the directory, and the checksum of all before.
+    places = {*range(0, len(whole), len(whole) // 30), *range(len(whole) - 100, len(whole), 3)}
+    for place in places:
+        flipped = bytearray(whole)
+        flipped[place] ^= 1
+        damaged.write_bytes(flipped)
+        with suppress(HarvestError):
+            assert faults(damaged), place
+    with zipfile.ZipFile(tmp_path / "whole.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    again = shutil.make_archive(str(tmp_path / "again"), "zip", tmp_path / "unpacked")
+    assert faults(Path(again)) == []
 
 
 def _remove(folder: Path) -> None:

@@ -44,7 +44,7 @@ def make_package(
         with registered(settings, about, package.contents()):
             package.build(destination(settings))
         if target.suffix.lower() == ZIP:
-            file = zipped(folder, target)
+            file = zipped(folder, target, scratch)
             try:
                 register(settings, about, [(target, file.sha256)])
                 file.publish(target)

@@ -16,6 +16,8 @@ from mplus_crawler.verification.package import PACKAGE_CERTIFICATE
 ZIP = ".zip"
 _BEGINNING_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o644 << 16
+_DIGITS = 64
+_BLOCK = 1 << 20  # bytes
 
 
 @contextmanager
@@ -65,26 +67,39 @@ def put_folder(package: Path, target: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
-def zipped(package: Path, target: Path) -> StagedFile:
+def zipped(package: Path, target: Path, scratch: Path) -> StagedFile:
     """Return the whole zip file of the folder *package*, to be published as *target*.
 
-    The same content gives the same bytes. Raises OSError.
+    The same content gives the same bytes. Its comment, the last bytes of the file, is the SHA-256
+    of all bytes before. *scratch* is a folder. Raises OSError.
     """
+    draft = scratch / "draft.zip"
+    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = b"0" * _DIGITS
+        for path in sorted(one for one in package.rglob("*") if one.is_file()):
+            _add(archive, path, path.relative_to(package).as_posix())
     errors: list[OSError] = []
     file = StagedFile(target, errors.append, tag="-zip")
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(one for one in package.rglob("*") if one.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(package).as_posix(), _BEGINNING_OF_ZIP)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, whatever this computer runs
-            entry.external_attr = _MODE
-            with path.open("rb") as content, archive.open(entry, "w", force_zip64=True) as member:
-                shutil.copyfileobj(content, member, 1 << 20)
+    left = draft.stat().st_size - _DIGITS
+    with draft.open("rb") as content:
+        while block := content.read(min(left, _BLOCK)):
+            file.write(block)
+            left -= len(block)
+    file.write(file.sha256.encode())
     file.finish()
     if errors:
         file.discard()
         raise errors[0]
     return file
+
+
+def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    entry = zipfile.ZipInfo(name, _BEGINNING_OF_ZIP)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system = 3  # Unix, whatever this computer runs
+    entry.external_attr = _MODE
+    with path.open("rb") as content, archive.open(entry, "w", force_zip64=True) as member:
+        shutil.copyfileobj(content, member, _BLOCK)
 
 
 def _beside(target: Path, state: str) -> Path:

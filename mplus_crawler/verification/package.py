@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,7 +42,13 @@ _SHAPE = {
         },
     },
 }
-_DAMAGE = (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError)
+# What zipfile raises for a file that was changed.
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
+_DIGITS = 64
+_SHA256 = re.compile(rb"[0-9a-f]{64}")
 Open = Callable[[str], IO[bytes]]
 
 
@@ -62,13 +71,30 @@ def verify_package(path: Path) -> Iterator[Finding]:
                 certificate = parse(file.read(), object_pairs_hook=without_doubles)
         except KeyError:
             raise HarvestError(f"{path} has no {PACKAGE_CERTIFICATE}") from None
-        except (*_DAMAGE, ValueError, RecursionError) as error:
+        except _DAMAGE as error:
             raise HarvestError(f"{path} is not a package: {error}") from None
         faults = list(_differences(certificate, names, open_file))
+        if path.is_file() and not _is_as_written(path):
+            faults.append("its comment is not the SHA-256 of the bytes before it")
     yield from (Finding(path, fault) for fault in faults)
     if not faults:
         count, version = len(certificate["files"]), certificate["version"]
         yield Finding(path, f"{count:,} files, as certified (version {version})", agrees=True)
+
+
+def _is_as_written(path: Path) -> bool:
+    """Return whether the zip file *path* is whole, or was packed by another program."""
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        left = file.seek(-_DIGITS, os.SEEK_END)
+        said = file.read()
+        if not archive.comment and not _SHA256.fullmatch(said):
+            return True
+        file.seek(0)
+        digest = hashlib.sha256()
+        while block := file.read(min(left, 1 << 20)):
+            digest.update(block)
+            left -= len(block)
+        return digest.hexdigest().encode() == said
 
 
 def _contents(path: Path, stack: ExitStack) -> tuple[list[str], Open]:
