@@ -195,7 +195,7 @@ def test_a_certificate_can_be_named(
 @pytest.mark.parametrize(
     ("arguments", "errors"),
     [
-        ([], ["name a feed, a certificate or a package: scrapy verify FILE"]),
+        ([], ["name a feed, a certificate, a package or HARVEST_DIR: scrapy verify FILE"]),
         (["--certificate", "no.json", "no.jsonl"], ["no such certificate: no.json"]),
         (
             ["no.jsonl", "no.certificate.json", "README.md"],
@@ -475,7 +475,7 @@ def test_what_a_schema_refuses_is_found_with_its_path(complete: Harvest) -> None
         "objects.jsonl: line 18: record.crm:P2_has_type.0: 'a' is not of type 'object'",
         "objects.jsonl: line 19: 'label' is a required property",
         "objects.jsonl: line 20: kind: no schema for 'painting'",
-        "objects.jsonl: line 21: url: 'no address' is not a 'uri'",
+        'objects.jsonl: line 21: url: "no address" is not a "uri"',
     ]
 
 

@@ -15,7 +15,7 @@ _MESSAGE_LENGTH = 300
 
 
 class _Schema:
-    """A kind's schema: a fast validator accepts, a second one words the errors."""
+    """A kind's schema: a fast validator accepts, :func:`worded` words the errors."""
 
     def __init__(self, schema: dict[str, Any], kind: str) -> None:
         rules = schema["properties"]
@@ -36,15 +36,8 @@ class _Schema:
         return self._chosen[chosen]
 
     def faults(self, row: dict[str, Any]) -> Iterator[str]:
-        if self._fast.is_valid(row):
-            return
-        faults = worded(self._schema, row)
-        if first := next(faults, None):
-            yield first
-            yield from faults
-        else:  # a format such as date-time, which jsonschema knows with further packages only
-            for error in self._fast.iter_errors(row):
-                yield _line(error.instance_path, error.message)
+        if not self._fast.is_valid(row):
+            yield from worded(self._schema, row)
 
 
 def schema_faults(row: dict[str, Any], chosen: frozenset[str] | None = None) -> Iterator[str]:
@@ -98,12 +91,22 @@ def _schemas() -> dict[tuple[str | None, str], _Schema]:
 
 
 def worded(schema: dict[str, Any], instance: Any) -> Iterator[str]:
-    """Yield the errors of *instance* by *schema*, each with its path."""
+    """Yield the errors of *instance* by *schema*, each with its path.
+
+    jsonschema knows formats such as date-time only with further packages, so another validator
+    looks for wrong formats where that one finds nothing.
+    """
     import jsonschema  # slow to import, and most files are free of errors
 
-    draft = jsonschema.Draft7Validator
-    for error in draft(schema, format_checker=draft.FORMAT_CHECKER).iter_errors(instance):
-        yield _line(error.absolute_path, error.message)
+    faults = jsonschema.Draft7Validator(schema).iter_errors(instance)
+    if first := next(faults, None):
+        yield _line(first.absolute_path, first.message)
+        for error in faults:
+            yield _line(error.absolute_path, error.message)
+        return
+    fast = jsonschema_rs.Draft7Validator(schema, validate_formats=True, offline=True)
+    for fault in fast.iter_errors(instance):
+        yield _line(fault.instance_path, fault.message)
 
 
 def _line(path: Iterable[str | int], message: str) -> str:
