@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import runpy
 import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import ROOT
+from tests.command import run_scrapy
 
 if TYPE_CHECKING:
     from benchmarks.places import Place
@@ -64,5 +64,4 @@ def _command(arguments: tuple[str, ...], env: dict[str, str], log: Path, step: i
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(before)
-    sys.argv = ["", *arguments]
-    runpy.run_module("scrapy", run_name="__main__", alter_sys=True)
+    run_scrapy(arguments)

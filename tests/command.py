@@ -135,12 +135,18 @@ def _run(
     for number, stream in zip((0, 1, 2)[-len(streams) :], streams, strict=True):
         os.dup2(stream.fileno(), number)
         stream.close()
-    sys.argv = ["", *arguments]
     if "RUN_FIRST" in env:
+        sys.argv = ["", *arguments]
         runpy.run_path(env["RUN_FIRST"])
+    run_scrapy(arguments)
+
+
+def run_scrapy(arguments: tuple[str, ...]) -> None:
+    """Run ``scrapy ARGUMENTS`` to its end, in a process of multiprocessing."""
+    sys.argv = ["", *arguments]
     try:
         runpy.run_module("scrapy", run_name="__main__", alter_sys=True)
-    finally:  # which processes of multiprocessing leave out
+    finally:  # which such processes leave out
         atexit._run_exitfuncs()
 
 
