@@ -20,7 +20,7 @@ import pytest
 from mplus_crawler.protocols.iiif import image_key, resized
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.storage.staging import hidden
-from tests.conftest import Crawl, Scrapy, resolving
+from tests.conftest import ROOT, Crawl, Scrapy, resolving
 from tests.wire import Answer, Server, serving
 
 PD = ("Public Domain", "https://creativecommons.org/publicdomain/zero/1.0/")
@@ -108,6 +108,25 @@ def check_shelf(folder: Path) -> dict[str, dict[str, Any]]:
                 assert use[name], name
         found[file.name] = beside
     return found
+
+
+def test_the_digest_of_an_image_does_not_depend_on_when_it_came(scrapy: Scrapy) -> None:
+    shifted = str(ROOT / "tests" / "fixtures" / "shifted_clock.py")
+    with serving(host) as server:
+        rows = [row(n, f"{server.base_url}{n}.png") for n in range(3)]
+        file = feed(scrapy.folder / "feed.jsonl", rows)
+        crawls = []
+        for days in (0, 3):
+            scrapy.environment |= {
+                "HARVEST_DIR": str(scrapy.folder / f"day-{days}"),
+                "RUN_FIRST": shifted,
+                "CLOCK_AHEAD": str(86_400 * days),
+            }
+            crawls.append(images(scrapy, file, server))
+    one, other = crawls
+    assert (one.code, other.code) == (0, 0), one.err + other.err
+    assert one.records[0]["retrieved_at"] != other.records[0]["retrieved_at"]
+    assert one.certificate["content_digest"] == other.certificate["content_digest"]
 
 
 def test_images_come_with_their_rights_and_are_asked_for_once(scrapy: Scrapy) -> None:

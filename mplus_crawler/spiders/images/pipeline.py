@@ -85,7 +85,7 @@ class ImagesPipeline(FilesPipeline):
             if (found := self._store.find(request.url)) is None:
                 return None
             stored, retrieved_at = found
-            self._store.add_uses(stored, self._spider.uses(item, request.url, retrieved_at))
+            self._store.add_uses(stored, self._dated_uses(item, request.url, retrieved_at))
         except OSError as error:
             self._undelivered(error)
         return _info(request, stored, retrieved_at, "uptodate")
@@ -105,7 +105,7 @@ class ImagesPipeline(FilesPipeline):
         retrieved_at = stamp(datetime.now(UTC))
         try:
             form = read_format(content_type, response.body)
-            uses = self._spider.uses(item, request.url, retrieved_at)
+            uses = self._dated_uses(item, request.url, retrieved_at)
             stored = self._store.put(response.body, form, uses)
         except NotAnImageError as error:
             raise IgnoreRequest(str(error)) from None
@@ -130,12 +130,16 @@ class ImagesPipeline(FilesPipeline):
         ((_, result),) = results
         if not isinstance(result, Failure):
             found = cast("ImageInfo", result)
-            uses = self._spider.uses(item, found["url"], found["retrieved_at"])
+            uses = self._spider.uses(item, found["url"])  # without times, so equal in each run
             record = {"content": asdict(found["stored"]), "uses": uses}
             return Records(found["retrieved_at"], [(item.url, record)])
         if self._census.ended or not self.crawler.crawling:
             raise DropItem("the crawl is ending", log_level="DEBUG")
         return self._spider.loss(item, str(result.value))
+
+    def _dated_uses(self, item: QueuedImage, url: str, retrieved_at: str) -> list[dict[str, Any]]:
+        """Return the uses for the image's sidecar."""
+        return [{**use, "retrieved_at": retrieved_at} for use in self._spider.uses(item, url)]
 
     def _undelivered(self, error: OSError) -> NoReturn:
         reason = f"an image cannot be stored: {error.strerror or error}"

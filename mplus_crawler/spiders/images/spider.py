@@ -184,8 +184,8 @@ class ImagesSpider(GentSpider):
         """Return the URL of *image* in the requested size."""
         return resized(image.url, self.arguments.get("size"))
 
-    def uses(self, image: QueuedImage, url: str, retrieved_at: str) -> list[dict[str, Any]]:
-        """Return the uses for the image's sidecar: each object that shows it, and the terms."""
+    def uses(self, image: QueuedImage, url: str) -> list[dict[str, Any]]:
+        """Return the uses of the image: each object that shows it, and the terms."""
         return [
             {
                 "object": use["object"],
@@ -196,7 +196,6 @@ class ImagesSpider(GentSpider):
                 "note": use["note"],
                 "source": use["image"],
                 "url": url,
-                "retrieved_at": retrieved_at,
             }
             for use in image.uses
         ]
