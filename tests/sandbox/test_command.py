@@ -42,6 +42,8 @@ def test_the_command_serves_until_it_is_stopped(scrapy: Scrapy, number: signal.S
     [
         (["--host", "0.0.0.0"], "host: '0.0.0.0' is not 127.0.0.1 or ::1"),
         (["--fault", "nonsense"], "fault: 'nonsense' is not one of"),
+        (["--day", "-1"], "day: -1 is not 0 or more"),
+        (["--schema-change", "melt:field=x"], "schema change: 'melt' is not one of"),
         (["--port", "taken"], "address already in use"),
         (["extra"], "scrapy sandbox takes options only"),
     ],
