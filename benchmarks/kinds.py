@@ -62,7 +62,12 @@ def kinds(stack: ExitStack) -> list[Kind]:
         Kind("appended", "objects", partial(_files, "-o", "a.jsonl"), head=("a.jsonl", b"{}\n")),
         Kind("appended csv", "objects", partial(_files, "-o", "a.csv"), former=True),
         Kind("compressed", "objects", _packed),
-        Kind("tables", "objects", partial(_files, "-O", "a.parquet", "b.xlsx", "c.sqlite")),
+        Kind(
+            "tables",
+            "objects",
+            partial(_files, "-O", "a.parquet", "b.xlsx", "c.sqlite"),
+            former=True,
+        ),
         Kind("s3", "objects", partial(_s3_folder, "harvest"), server=store, bucket="harvest"),
         Kind("s3 feed", "objects", _s3_feed, former=True, server=store, bucket="feeds"),
         Kind("private", "private_objects", private=True),

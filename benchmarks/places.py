@@ -18,6 +18,7 @@ import boto3
 
 from benchmarks.kinds import Kind
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.verification.tables import READERS
 from tests.conftest import Scrapy, limit
 from tests.s3 import S3Server
 from tests.test_images import LIMITS
@@ -179,6 +180,8 @@ def _rows(file: Path) -> Counter[str]:
             rows = [json.loads(line) for line in content.splitlines()]
         elif name.endswith(".csv"):
             rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+        elif read := READERS.get(name.rpartition(".")[2]):
+            rows = list(read(file))
         elif name.endswith(".json") and content.startswith(b"["):
             rows = json.loads(content)
         else:
