@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,16 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from mplus_crawler.records.batch import SEVERAL
+from mplus_crawler.errors import UsageError
+from mplus_crawler.feeds.retention.contents import Contents, examine
+from mplus_crawler.feeds.retention.names import read_name
+from mplus_crawler.feeds.retention.terms import Term
+from mplus_crawler.records.batch import SEVERAL, stamp
 from mplus_crawler.records.items import ITEM_CLASSES
 from mplus_crawler.records.tables.columns import Column, columns_of
-from mplus_crawler.records.tables.table import Table
+from mplus_crawler.records.tables.table import FORMATS, Table
 from mplus_crawler.sandbox.app import Sandbox
-from mplus_crawler.verification.tables import spreadsheet_rows
+from mplus_crawler.verification.tables import parquet_rows, spreadsheet_rows
 from tests.conftest import ROOT, Crawl, Scrapy
 from tests.every_kind import SPIDERS, Feeds, spider_kind
 from tests.every_kind import rows as records_of
@@ -131,6 +138,39 @@ def test_every_kind_is_the_same_in_every_format(feeds: Feeds, spider: str, tmp_p
                     value = json.loads(value)
                 is_list = column.repeats and format_ == "sqlite"  # it has no list that is null
                 assert value == ((other[column.name] or []) if is_list else other[column.name])
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_retention_reads_the_age_of_a_table(feeds: Feeds, format_: str, tmp_path: Path) -> None:
+    term = Term("M+", timedelta(days=14))
+    for spider, ours in (("mplus_terms", True), ("mplus_open_constituents", False)):
+        columns = columns_of(ITEM_CLASSES[spider_kind(spider)].jsonschema)
+        scratch = tmp_path / spider
+        scratch.mkdir()
+        with feeds[spider].open("rb") as feed:
+            content = b"".join(Table(format_, columns).pieces(feed, scratch))
+        rows = records_of(feeds[spider])
+        found = examine(io.BytesIO(content), term)
+        assert (found.ours, found.others) == ((len(rows), 0) if ours else (0, len(rows)))
+        assert not ours or stamp(found.oldest or datetime.now(UTC)) == min(
+            row["retrieved_at"] for row in rows
+        )
+    assert examine(io.BytesIO(content[: len(content) // 2]), term) == Contents(0, 0)
+
+
+@pytest.mark.parametrize("name", ["mplus_objects.parquet", "mplus_objects.incomplete.xlsx"])
+def test_a_table_is_found_by_its_name(name: str) -> None:
+    found = read_name(name, ["mplus_objects"])
+    assert found
+    assert found.spider == "mplus_objects"
+
+
+def test_parquet_without_its_package_names_the_extra(
+    crawl: Crawl, scrapy: Scrapy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as if it were not installed
+    with pytest.raises(UsageError, match=r"pip install 'mplus-crawler\[parquet\]'"):
+        next(parquet_rows(Path(at(scrapy, "o.parquet"))))
 
 
 def test_a_record_is_the_museums_own_text(scrapy: Scrapy, rows: list[Row]) -> None:

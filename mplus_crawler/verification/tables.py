@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.etree import ElementTree
 
 from mplus_crawler.errors import UsageError
@@ -113,3 +113,12 @@ def _letters(place: int) -> str:
 
 READERS = {"parquet": parquet_rows, "xlsx": spreadsheet_rows, "sqlite": sqlite_rows}
 """The reader of each format."""
+_MAGIC = {b"PAR1": "parquet", b"PK\x03\x04": "xlsx", b"SQLite format 3\0": "sqlite"}
+
+
+def table_format(file: IO[bytes]) -> str:
+    """Return the format of a table by how *file* begins, where it stands then; empty: no table."""
+    file.seek(0)
+    first = file.read(16)
+    file.seek(0)
+    return next((name for magic, name in _MAGIC.items() if first.startswith(magic)), "")

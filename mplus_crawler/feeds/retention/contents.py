@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
+from mplus_crawler.errors import UsageError
 from mplus_crawler.feeds.retention.terms import Term
 from mplus_crawler.records.reader import DAMAGE, decompressed, format_of, read_lines
 from mplus_crawler.records.rights import INVENTED
+from mplus_crawler.verification.tables import READERS, table_format
 
 
 @dataclass(slots=True)
@@ -36,17 +41,28 @@ def examine(file: IO[bytes], term: Term, *, rejected: bool = False) -> Contents:
     """
     contents = Contents()
     try:
-        source = decompressed(file)
-        for line in read_lines(source, format_of(source)):
-            if line.row is None:
-                continue
-            if since := _retrieved(line.row, term, rejected=rejected):
+        for row in _rows(file):
+            if since := _retrieved(row, term, rejected=rejected):
                 contents.add(since)
-            elif "expires_at" in line.row:
+            elif "expires_at" in row:
                 contents.others += 1
-    except (ValueError, *DAMAGE):  # compressed, and damaged
+    except (ValueError, UsageError, *DAMAGE):  # damaged, or the package that reads it is missing
         pass
     return contents
+
+
+def _rows(file: IO[bytes]) -> Iterator[Mapping[str, Any]]:
+    if format_ := table_format(file):
+        with TemporaryDirectory() as folder:  # SQLite reads paths only
+            path = Path(folder, "table")
+            with path.open("wb") as copy:
+                copyfileobj(file, copy)
+            yield from READERS[format_](path)
+        return
+    source = decompressed(file)
+    for line in read_lines(source, format_of(source)):
+        if line.row is not None:
+            yield line.row
 
 
 def moment(text: object) -> datetime | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 UNFINISHED = "unfinished file"
 
-_FORMATS = r"jsonl|jsonlines|jl|json|csv"
+_FORMATS = r"jsonl|jsonlines|jl|json|csv|parquet|xlsx|sqlite"
 _STATES = r"(\.selection)?(\.incomplete|\.held)?"
 _KINDS = {
     "ledger": r"-[0-9a-f]{12}\.(ledger|known)(\.damaged-\d+)?(-wal|-shm)?",
