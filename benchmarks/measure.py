@@ -110,7 +110,18 @@ def check(run: Run, records: int) -> None:
 def run_command(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
 ) -> Cost:
-    """Run *command* in *folder* and measure that process."""
+    """Run *command* in *folder* and measure it; exit with code 1 if it fails."""
+    cost, code = measured(command, folder, environment, log)
+    if code:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise SystemExit(f"{' '.join(command)}: exit {code}\n{tail}")
+    return cost
+
+
+def measured(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
+) -> tuple[Cost, int]:
+    """Run *command* in *folder*; return the cost of that process, and its exit code."""
     began = monotonic()
     with (
         open(log, "wb") as said,
@@ -120,11 +131,8 @@ def run_command(
     ):
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    wall = monotonic() - began
-    if process.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise SystemExit(f"{' '.join(command)}: exit {process.returncode}\n{tail}")
-    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss * _MAXRSS_UNIT)
+    cost = Cost(used.ru_utime + used.ru_stime, monotonic() - began, used.ru_maxrss * _MAXRSS_UNIT)
+    return cost, process.returncode
 
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024

@@ -22,11 +22,12 @@ class PlainSpider(Spider):
     name = "plain"
     custom_settings = {"LOG_LEVEL": "INFO"}  # DEBUG would print every record
     base_url: str
+    rows = "100"  # of a page
 
     async def start(self) -> AsyncIterator[Request]:
         """Request the first page."""
-        first = urljoin(self.base_url, "id/objects?page=1&itemsPerPage=100&fullRecord=true")
-        yield Request(first, self.read_page)
+        query = f"page=1&itemsPerPage={self.rows}&fullRecord=true"
+        yield Request(urljoin(self.base_url, f"id/objects?{query}"), self.read_page)
 
     def read_page(self, response: Response) -> Iterator[Request | dict[str, Any]]:
         """Yield the page's members and the next page; links name the real museum's host."""

@@ -1,0 +1,1 @@
+"""Harvests of one museum by other tools and by this one, side by side."""
