@@ -258,6 +258,34 @@ def test_a_feed_that_is_damaged_is_found(
     assert any(expected in finding for finding in copy.findings()), copy.findings()
 
 
+def test_many_absent_records_are_not_requested_and_an_accepted_run_deletes_none(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    gent = museum(objects=3, agents=60, exhibitions=3, concepts=3, invalid=0)
+    keeper = Keeper(scrapy.at(gent).policy(UNLIMITED), "agents")
+    first = {line["id"] for line in keeper.harvest(0).lines("agents.jsonl")}
+    gent.move_to(40)
+    absent = first - {*gent.truth(day=40)["agents"]["ids"]}
+    assert len(absent) > 10
+    held = keeper.harvest(40, code=15)
+    assert gent.stats()["tiers"]["single"]["requests"] == 0
+    assert f"{len(absent)} of the 60 records of the snapshot are gone" in held.err
+    before = gent.stats()["tiers"]
+    keeper.harvest(40, "-a", f"accept={held.certificate['run']}")
+    assert gent.stats()["tiers"] == before
+    missing = [line for line in keeper.feeds[-1] if line["type"] == "Missing"]
+    assert {line["id"] for line in missing} == absent
+    assert {line["evidence"]["reason"] for line in missing} == {"not_requested"}
+    assert not keeper.types().keys() & {"Delete", "Move"}
+    keeper.harvest(40.1)  # as many as may be are requested now
+    assert keeper.types().keys() == {"Missing"}
+    assert len(keeper.feeds[-1]) == 10
+    keeper.harvest(41.2)
+    told = {type_: len(ids) for type_, ids in keeper.types().items()}
+    assert told == {"Delete": 9, "Missing": len(absent) - 10}
+    assert keeper.findings() == []
+
+
 def test_a_record_that_is_not_found_is_deleted_a_day_later(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
