@@ -159,11 +159,19 @@ def damaged_ledger(damage: Callable[[bytes], bytes]) -> Callable[[Scrapy], Crawl
     return run_
 
 
-def second_of(**places: str) -> Callable[[Scrapy], Crawl]:
-    """A second harvest of one folder, with *places* in a folder below, while a first one runs."""
+def second_of(feed: str = "", again: str = "", **places: str) -> Callable[[Scrapy], Crawl]:
+    """A second harvest, with *places* below its folder, while a first one runs.
+
+    The first one writes to *feed*, if given, and the second one to *again*; ``link`` is a link
+    to their folder.
+    """
 
     def run_(scrapy: Scrapy) -> Crawl:
         begun, over = threading.Event(), threading.Event()
+        (scrapy.folder / "link").symlink_to(scrapy.folder)
+
+        def to(place: str) -> tuple[str, ...]:
+            return ("-O", str(scrapy.folder / place)) if place else ()
 
         def wait(path: str) -> Answer:
             begun.set()
@@ -172,11 +180,11 @@ def second_of(**places: str) -> Callable[[Scrapy], Crawl]:
 
         with serving(wait) as server:
             base = {"DMG_BASE_URL": server.base_url}
-            first = scrapy.policy(FREE).start("crawl", "objects", **base)
+            first = scrapy.policy(FREE).start("crawl", "objects", *to(feed), **base)
             try:
                 assert begun.wait(30)
                 there = {name: str(scrapy.folder / place) for name, place in places.items()}
-                return run(scrapy, **base, **there)
+                return run(scrapy, *to(again), **base, **there)
             finally:
                 over.set()
                 first.kill()

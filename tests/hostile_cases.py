@@ -201,6 +201,20 @@ CASES = (
         *USAGE,
         "another process is writing",
     ),
+    Case(
+        10,
+        "one HARVEST_DIR in two spellings, two state folders",
+        second_of(HARVEST_DIR="link/data/../data", HARVEST_STATE_DIR="other"),
+        *USAGE,
+        "another process is writing",
+    ),
+    Case(
+        10,
+        "one feed of two folders",
+        second_of("one.csv", "link/one.csv", HARVEST_DIR="elsewhere", HARVEST_STATE_DIR="other"),
+        *USAGE,
+        "another process is writing",
+    ),
     Case(11, "the budget is a folder", budget(Path.mkdir), *USAGE, "budget store"),
     Case(
         11,
