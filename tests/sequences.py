@@ -98,7 +98,7 @@ class Sequence:
     def _failing_start(self) -> int:
         wrong = (
             ("objects", "-a", "colour=red"),
-            ("agents", "-O", str(self._data / "objects.jsonl")),
+            ("objects", "-O", str(self._data / "objects.jsonl")),
             ("objects", "-O", str(self._out / "x.certificate.json")),
         )
         code = self._crawl(*self._dice.choice(wrong))

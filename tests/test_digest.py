@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,8 +24,9 @@ from mplus_crawler.records.items import ITEM_CLASSES, lasting_columns
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification import verify
 from mplus_crawler.verification.digests import JsonLine
-from tests.conftest import Scrapy, limit
+from tests.conftest import ROOT, Scrapy, limit
 
+COLUMNS = (ROOT / "docs" / "columns.md").read_text("utf-8")
 VOLATILE = {"retrieved_at", "expires_at", "digest"}
 scalars = (
     st.none()
@@ -123,6 +125,17 @@ def content_digest(rows: list[dict[str, Any]]) -> str:
     return hashlib.sha256(b"".join(lines)).hexdigest()
 
 
+def load_versions(warehouse: duckdb.DuckDBPyConnection, data: Path) -> tuple[int, int]:
+    """Load the snapshot as docs/columns.md says; return how many versions there are, and ended."""
+    (script,) = re.findall(
+        r"```sql\n(CREATE TABLE IF NOT EXISTS versions.*?)```", COLUMNS, re.DOTALL
+    )
+    warehouse.execute(script.replace("'data/", f"'{data}/"))
+    found = warehouse.execute("SELECT count(*), count(valid_to) FROM versions").fetchone()
+    assert found is not None
+    return found[0], found[1]
+
+
 def findings(file: Path) -> list[str]:
     return [each.text for each in verify(file, None, file.parent)]
 
@@ -132,7 +145,8 @@ def test_the_same_museum_gives_the_same_snapshot(
 ) -> None:
     sandbox = museum(objects=130, agents=3, exhibitions=3, concepts=3)
     scrapy.at(sandbox).policy(limit(1_000_000, 1))
-    crawls, rows = [], []
+    crawls, rows, versions = [], [], []
+    warehouse = duckdb.connect()
     for look_ahead, page_size in (("1", "100"), ("8", "7"), ("3", "50")):
         given = ("-s", f"LOOKAHEAD={look_ahead}", "-a", f"page_size={page_size}")
         crawl = scrapy.crawl("objects", *given)
@@ -141,7 +155,9 @@ def test_the_same_museum_gives_the_same_snapshot(
         rows.append([lasting(row) for row in crawl.records])
         raw = (crawl.folder / "objects.jsonl").read_bytes().splitlines(keepends=True)
         assert [expected(line) for line in raw] == [row["digest"] for row in rows[-1]]
+        versions.append(load_versions(warehouse, crawl.folder))
     assert rows[0] == rows[1] == rows[2]
+    assert versions == [(len(rows[0]), 0)] * 3
     ids = [row["id"].encode() for row in rows[0]]
     assert ids == sorted(ids)
     first, second, third = crawls
@@ -161,6 +177,13 @@ def test_the_same_museum_gives_the_same_snapshot(
     assert [findings(out / name) for name in ("o.csv", "o.jsonl")] == [
         [f"{len(ids)} records, as certified (complete)"]
     ] * 2
+
+    sandbox.move_to(1)
+    changed = scrapy.crawl("objects").certificate["changes"]
+    updates, gone = changed["update"], changed["delete"] + changed["missing"] + changed["move"]
+    total, closed = load_versions(warehouse, crawl.folder)
+    assert (total, closed) == (len(rows[0]) + changed["create"] + updates, updates + gone)
+    assert updates
 
     snapshot = scrapy.folder / "data" / "objects.jsonl"
     lines = snapshot.read_bytes().splitlines(keepends=True)

@@ -53,7 +53,7 @@ def a_belgian_chair(data: Data) -> None:
 
 def formerly(objects: list[Row]) -> list[Row]:
     """The objects as they were: one changed since, one gone, and one was not there yet."""
-    changed = {**objects[1], "record": {**objects[1]["record"], "rdfs:label": "before"}}
+    changed = {**objects[1], "label": "before", "digest": "0" * 64}
     gone = {**objects[2], "uri": f"{objects[2]['uri']}-gone"}
     return [changed, *objects[2:], gone]
 
@@ -176,7 +176,7 @@ def changes(data: Data) -> list[tuple[Any, ...]]:
 def _change(now: Row | None, former: Row | None) -> str:
     if now is None or former is None:
         return "gone" if now is None else "new"
-    return "changed" if now["record"] != former["record"] else ""
+    return "changed" if now["digest"] != former["digest"] else ""
 
 
 def exhibitions(data: Data) -> list[tuple[Any, ...]]:
