@@ -46,7 +46,7 @@ def published(*folders: Path) -> dict[str, bytes]:
 def check_published(*folders: Path) -> None:
     """Every published file has its certificate, and agrees with it."""
     for folder in folders:
-        for file in folder.glob("[!.]*.jsonl"):
+        for file in [*folder.glob("[!.]*.jsonl"), *folder.glob("[!.]*.certificate.json")]:
             findings = list(verify(file, None, folders[0]))
             assert findings, file
             assert all(finding.agrees for finding in findings), [str(each) for each in findings]
