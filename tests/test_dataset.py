@@ -74,10 +74,11 @@ def faults(path: Path) -> list[str]:
 
 
 def test_the_command_makes_a_package_that_passes(harvests: Path, scrapy: Scrapy) -> None:
-    target = scrapy.folder / "gent.zip"
-    done = scrapy.run("dataset", "dmg", "-o", str(target), HARVEST_DIR=str(harvests))
+    target = scrapy.folder / "set.zip"
+    done = scrapy.run("dataset", "mplus_open", "-o", str(target), HARVEST_DIR=str(harvests))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "objects: 400 records" in done.stdout
+    count = len(rows(harvests / "mplus_open_objects.jsonl"))
+    assert f"objects: {count} records" in done.stdout
     checked = scrapy.run("verify", str(target))
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "files, as certified" in checked.stdout
@@ -265,7 +266,7 @@ def test_one_flipped_byte_is_found_anywhere_in_a_zip_file(harvests: Path, tmp_pa
     whole = package(harvests, "mplus_open", tmp_path / "whole.zip").read_bytes()
     damaged = tmp_path / "damaged.zip"
     # The last bytes are the directory, and the checksum of all before.
-    places = {*range(0, len(whole), len(whole) // 30), *range(len(whole) - 100, len(whole), 3)}
+    places = {*range(0, len(whole), len(whole) // 20), *range(len(whole) - 100, len(whole), 5)}
     for place in places:
         flipped = bytearray(whole)
         flipped[place] ^= 1
@@ -366,9 +367,9 @@ def test_no_image_and_nothing_private_is_in_it(
 
 @pytest.fixture
 def copied(harvests: Path, tmp_path: Path) -> Path:
-    """HARVEST_DIR, for tests to damage."""
+    """HARVEST_DIR with M+'s snapshots, for tests to damage."""
     folder = tmp_path / "harvests"
-    _copy(harvests, folder)
+    _copy(harvests, folder, "mplus*")
     # So that no command reaches the files that all tests read.
     for path in folder.glob("*.certificate.json"):
         document = json.loads(path.read_text().replace(str(harvests), str(folder)))
@@ -443,11 +444,15 @@ def _empty(folder: Path) -> None:
     ],
 )
 def test_a_snapshot_that_proves_nothing_is_refused_in_one_line(
-    copied: Path, tmp_path: Path, damage: Callable[[Path], None], code: int, words: str
+    packages: Mapping[str, Path],
+    copied: Path,
+    tmp_path: Path,
+    damage: Callable[[Path], None],
+    code: int,
+    words: str,
 ) -> None:
     target = tmp_path / "package"
-    target.mkdir()
-    package(copied, "mplus_open", target)
+    shutil.copytree(packages["mplus_open"], target)
     former = contents(target)
     damage(copied)
     with pytest.raises(HarvestError) as error:
@@ -524,8 +529,10 @@ def test_a_kill_leaves_the_former_package_or_the_new_one(
     if named:  # killed between the two renamings
         target.rename(tmp_path / ".package.former")
     (tmp_path / ".package.harvest.part").touch()
+    (tmp_path / "mplus_open_objects.jsonl").touch()  # without a certificate
     with pytest.raises(HarvestError):
         package(tmp_path, "mplus_open", target)  # it fails, and cleans up
+    (tmp_path / "mplus_open_objects.jsonl").unlink()
     assert [path.name for path in tmp_path.iterdir()] == ["package"]
     assert contents(target) == contents(packages["mplus_open"])
 
@@ -552,6 +559,7 @@ def test_a_full_disk_is_one_line(harvests: Path, scrapy: Scrapy, tmp_path: Path)
     [
         ((), "name one museum"),
         (("dmg", "mplus"), "name one museum"),
+        (("dmg",), "no snapshot of dmg"),
         (("louvre",), "use one of dmg, mplus, mplus_open"),
         (("dmg", "-o", "s3://bucket/package"), "-o FOLDER"),
     ],
@@ -561,6 +569,7 @@ def test_mistakes_are_one_line(scrapy: Scrapy, arguments: tuple[str, ...], words
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+    assert not (scrapy.folder / "data").exists()
 
 
 def test_a_package_says_what_changed(scrapy: Scrapy, museum: Callable[..., Sandbox]) -> None:
@@ -604,8 +613,12 @@ def test_snapshots_in_s3_give_the_same_package(
     assert contents(target) == contents(packages["mplus_open"])
 
 
-def _copy(harvests: Path, target: Path) -> None:
-    shutil.copytree(harvests, target, ignore=shutil.ignore_patterns("images", ".state", "runs"))
+def _copy(harvests: Path, target: Path, names: str = "*") -> None:
+    """Copy the snapshots and the change feeds of the spiders *names*."""
+    for file in (*harvests.glob(f"{names}.json*"), *harvests.glob(f"changes/{names}/*")):
+        copy = target / file.relative_to(harvests)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
 
 
 def test_a_killed_command_leaves_nothing_unknown(

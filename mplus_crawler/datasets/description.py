@@ -89,6 +89,11 @@ class Description:
             f"{one.certificate['unique']:,} {one.kind.table}" for one in self.snapshots
         )
         images = any(column.name == "images" for one in self.tables for column in one.schema)
+        if self.withheld:
+            return (
+                f"What was read from {self.snapshots[0].api} and certified as complete: {counts}. "
+                "The records are left out, since they must be refreshed or deleted."
+            )
         return (
             f"Records of {self.source} as tables and as a database: {counts}. "
             f"Read from {self.snapshots[0].api} and certified as complete. "

@@ -15,7 +15,7 @@ from mplus_crawler.datasets.output import ZIP, building, check_target, put_folde
 from mplus_crawler.datasets.package import Package, describe
 from mplus_crawler.datasets.registration import register, registered
 from mplus_crawler.datasets.report.page import REPORT, report
-from mplus_crawler.datasets.snapshots import Kind, kinds, read_snapshots
+from mplus_crawler.datasets.snapshots import Kind, check_harvested, kinds, read_snapshots
 from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.records.tables.table import LINKED_DATA, PARQUET, check_installed
 from mplus_crawler.storage.destination import destination
@@ -35,6 +35,7 @@ def make_package(
     if any(kind.spelling for kind in every):
         check_installed(LINKED_DATA)
     check_target(target)
+    check_harvested(settings, museum, every)
     with _making(target) as work:
         about = _described(settings, museum, every, work, now, withhold=withhold)
         folder, scratch = work / "package", work / "scratch"
@@ -65,6 +66,7 @@ def make_report(settings: BaseSettings, museum: str, target: Path, now: datetime
     every = kinds(settings, museum)
     if target.is_dir():
         raise UsageError(f"{target} is a folder: name a file, such as {target / REPORT}")
+    check_harvested(settings, museum, every)
     with _making(target) as work:
         about = _described(settings, museum, every, work, now, withhold=False)
         page = report(about)
@@ -98,6 +100,4 @@ def _described(
     snapshots = work / "read"
     snapshots.mkdir()
     found = read_snapshots(settings, every, snapshots, now)
-    if not found:
-        raise UsageError(f"no snapshot of {museum} in {settings['HARVEST_DIR']}: harvest it first")
     return describe(museum, every, found, withhold=withhold)

@@ -170,9 +170,9 @@ class Package:
         credits_ = attribution(one.certificate for one in about.snapshots)
         self._write(ATTRIBUTION, credits_.encode(), "Credits and terms of use.")
         self._write(CITATION, citation(about).encode(), "How to cite the package, for programs.")
-        self._write(DATA_PACKAGE, _json(datapackage(about)), "The CSV files (Data Package 2).")
-        self._write(CROISSANT, _json(croissant(about)), "The Parquet files (Croissant 1.1).")
         if not about.withheld:
+            self._write(DATA_PACKAGE, _json(datapackage(about)), "The CSV files (Data Package 2).")
+            self._write(CROISSANT, _json(croissant(about)), "The Parquet files (Croissant 1.1).")
             self._write(REPORT, report(about), "The snapshots in figures, for people.")
         self._write(README, readme(about).encode(), LATER_FILES[README])
         self._write(CRATE, _json(crate(about)), LATER_FILES[CRATE])

@@ -110,7 +110,7 @@ def _use(package: Description) -> Iterator[str]:
 
 
 def _columns(package: Description) -> Iterator[str]:
-    written = {one.kind.table for one in package.snapshots}
+    written = {one.kind.table for one in package.snapshots if not package.withheld}
     for table in package.tables:
         if table.name in written:
             yield f"## Columns of {table.name}\n\n{_clean(table.description)}\n"

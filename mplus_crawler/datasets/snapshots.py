@@ -109,6 +109,17 @@ def _is_public(cls: type[Museum]) -> bool:
     return cls.has_snapshot and not cls.private and not hasattr(cls, "successor")
 
 
+def check_harvested(settings: BaseSettings, museum: str, kinds: Iterable[Kind]) -> None:
+    """Raise :class:`UsageError` if ``HARVEST_DIR`` has no snapshot of *kinds* of *museum*."""
+    place = settings["HARVEST_DIR"]
+    try:
+        names = {*destination(settings).names()}
+    except OSError as error:
+        raise DeliveryError(f"{place} cannot be read: {error}") from None
+    if not any(kind.spider + ending in names for kind in kinds for ending in (CERTIFICATE, FEED)):
+        raise UsageError(f"no snapshot of {museum} in {place}: harvest it first")
+
+
 def read_snapshots(
     settings: BaseSettings, kinds: Iterable[Kind], work: Path, now: datetime
 ) -> list[Snapshot]:
