@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 from zipfile import ZipFile
@@ -91,6 +92,7 @@ def test_two_at_once(scrapy: Scrapy) -> None:
         first = scrapy.at(museum).start("crawl", "objects")
         while not museum.stats()["tiers"].get("collections", {}).get("peak_in_flight"):
             assert first.poll() is None
+            time.sleep(0.05)
         second = scrapy.run("crawl", "objects")
         for _ in range(2):  # Ctrl-C, and again, since the page never comes
             first.send_signal(signal.SIGINT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,7 @@ def test_the_command_shows_what_runs_what_was_killed_and_what_is_complete(scrapy
         process = scrapy.start("crawl", "objects")
         while not museum.stats()["tiers"].get("collections", {}).get("peak_in_flight"):
             assert process.poll() is None
+            time.sleep(0.05)
         running = json.loads(scrapy.run("status", "--json").stdout)
         process.send_signal(signal.SIGKILL)
         process.communicate()
