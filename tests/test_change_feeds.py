@@ -51,6 +51,8 @@ class Keeper:
         header, *lines = crawl.lines(crawl.certificate["changes"]["file"])
         assert header["to"]["content_digest"] == crawl.certificate["content_digest"]
         assert header["from"] == crawl.certificate["former"]
+        if header["from"] is None:
+            self.copy.clear()
         for line in lines:
             if line["type"] in ("Create", "Update", "Restore"):
                 self.copy[line["id"]] = line["after"]
@@ -243,6 +245,22 @@ def test_the_results_of_several_harvests_end_with_what_has_changed(
     result = SpiderResult("agents", ExitCode.COMPLETE, "complete", "", changes="since 1 May: 1 new")
     print_results([result], ())
     assert capsys.readouterr().err.endswith("\nagents: since 1 May: 1 new\n")
+
+
+def test_a_chain_with_a_gap_is_not_summed_up(
+    history: tuple[Keeper, Sandbox], tmp_path: Path
+) -> None:
+    shutil.copytree(history[0].data, tmp_path / "data")
+    scrapy = Scrapy(tmp_path)
+    feeds = _feeds(Keeper(scrapy, "objects"))
+    feeds[1].unlink()
+    assert scrapy.run("changes", "objects").returncode == 0
+    done = scrapy.run("changes", "objects", "--since", feeds[2].stem)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"the change feed of run {feeds[1].stem} is missing; see scrapy verify" in done.stderr
+    _feeds(Keeper(scrapy, "objects"))[-1].write_text("{}\n")
+    done = scrapy.run("changes", "objects", "--since", feeds[2].stem)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

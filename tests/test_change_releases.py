@@ -87,6 +87,11 @@ def test_each_release_is_in_its_feed(scrapy: Scrapy, release: Release) -> None:
     shutil.copy(PUBLISHED / "objects_JSON" / "0" / "00017.json", release.object(17))
     keeper.harvest(0, *release.given)
     assert keeper.types() == {"Restore": {"17", "442"}}
+    snapshot = keeper.data / f"{SPIDER}.jsonl"
+    snapshot.write_bytes(snapshot.read_bytes().replace(b'"digest":"', b'"digest":"0', 1))
+    anew = keeper.harvest(0, *release.given).certificate
+    assert set(keeper.types()) == {"Create"}
+    assert any(note.startswith("the change feed begins anew") for note in anew["notes"])
     assert keeper.findings() == []
 
 

@@ -112,6 +112,17 @@ def test_a_record_may_hold_what_looks_like_a_digest() -> None:
     assert reader(file, "0" * 64) is None
 
 
+def test_a_row_that_was_damaged_since_has_no_columns() -> None:
+    (row,), (now,) = rows({"a": {"title": "b"}}), rows({"a": {"title": "c"}})
+    damaged = row._replace(line=row.line.replace(b"}", b""))
+    comparison = Comparison(lambda _: Evidence(Reason.GONE, ""))
+    (update,) = comparison.changes([damaged], [now])
+    assert (update.before, update.after, update.columns) == (row.digest, now.digest, ())
+    assert b"columns" not in update.line(1)
+    (gone,) = Comparison(lambda _: Evidence(Reason.GONE, "")).changes([damaged], [])
+    assert gone.type is ChangeType.DELETE
+
+
 def test_a_sentence() -> None:
     update = [
         Change(ChangeType.UPDATE, "a", columns=("title_nl", "title_en", "label", "record")),

@@ -9,6 +9,7 @@ from typing import Any
 from scrapy.crawler import Crawler
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.feeds.changes.change import ChangeFeedError
 from mplus_crawler.feeds.changes.extension import Changes, Written
 from mplus_crawler.feeds.feed import Feed
 from mplus_crawler.feeds.thinning import report
@@ -41,7 +42,7 @@ class Replacement:
         """
         try:
             self._write(run, feeds, rejected)
-        except OSError as error:
+        except (OSError, ChangeFeedError) as error:
             self._census.end(Verdict.UNDELIVERED, f"the change feed cannot be written: {error}")
         else:
             self._brake(run["run"])

@@ -88,7 +88,7 @@ def _feeds(
     from mplus_crawler.feeds.changes.history import FOLDER, chain
     from mplus_crawler.storage.destination import destination
 
-    feeds = chain(destination(settings).below(FOLDER).below(spider))
+    feeds = chain(destination(settings).below(FOLDER).below(spider), strict=True)
     if not feeds:
         raise UsageError(
             f"{spider} has no change feeds in {settings['HARVEST_DIR']}: the first harvest "
@@ -108,10 +108,13 @@ def _feeds(
 
 def _net(before: Sequence[ChangeFeed], since: Sequence[ChangeFeed]) -> list[Change]:
     """Return what the feeds *since* come to, after those *before*."""
+    from mplus_crawler.feeds.changes.change import ChangeFeedError
     from mplus_crawler.feeds.changes.replay import Net
 
     if len(since) == 1:  # it has one line for each id
         return [*since[0].changes()]
+    if since and (former := [*before, *since][0].header.former):
+        raise ChangeFeedError(f"the change feed of run {former['run']} is missing")
     net = Net()
     for feed in before:
         net.know(feed.changes())

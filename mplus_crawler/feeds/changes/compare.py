@@ -39,8 +39,14 @@ def differing(former: Iterable[Row], now: Iterable[Row]) -> Iterator[tuple[Row |
 
 
 def columns(before: Row, after: Row) -> tuple[str, ...]:
-    """Return the names of the columns that differ, in the order of *after*."""
-    one, other = _members(before.line), _members(after.line)
+    """Return the names of the columns that differ, in the order of *after*.
+
+    Empty if *before* cannot be read, since its file has been damaged.
+    """
+    try:
+        one, other = _members(before.line), _members(after.line)
+    except ValueError:
+        return ()
     written = [
         name
         for name in dict.fromkeys([*other, *one])
@@ -92,4 +98,7 @@ _numbered = msgspec.json.Decoder(_Numbered).decode
 
 def object_number(row: Row) -> str | None:
     """Return the row's object number, which stays with an object whose id changes."""
-    return _numbered(row.line).object_number or None
+    try:
+        return _numbered(row.line).object_number or None
+    except ValueError:  # a damaged row
+        return None

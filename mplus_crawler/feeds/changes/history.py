@@ -54,13 +54,16 @@ def _neither_created_nor_updated(file: IO[bytes]) -> Iterator[bytes]:
             yield line
 
 
-def chain(place: Destination, last_run: str | None = None) -> list[ChangeFeed]:
+def chain(
+    place: Destination, last_run: str | None = None, *, strict: bool = False
+) -> list[ChangeFeed]:
     """Return the feeds in *place* that lead to the run *last_run*, from the first.
 
     Without *last_run*, the chain is that of the newest feed. A feed that is not there ends the
-    chain at its beginning: ``scrapy verify`` reports it. Raises OSError.
+    chain at its beginning: ``scrapy verify`` reports it. Raises OSError, and if *strict*
+    :class:`ChangeFeedError` for a feed without a header; else that counts as missing.
     """
-    feeds = {feed.header.now["run"]: feed for feed in _all(place)}
+    feeds = {feed.header.now["run"]: feed for feed in _all(place, strict=strict)}
     run = last_run or max(feeds, key=lambda run: (feeds[run].header.between[1], run), default=None)
     found: list[ChangeFeed] = []
     while run in feeds:
@@ -70,7 +73,7 @@ def chain(place: Destination, last_run: str | None = None) -> list[ChangeFeed]:
     return found[::-1]
 
 
-def _all(place: Destination) -> Iterator[ChangeFeed]:
+def _all(place: Destination, *, strict: bool) -> Iterator[ChangeFeed]:
     for name in place.names():
         if name.endswith(ENDING) and not name.startswith("."):
             with place.open(name) as file:
@@ -78,7 +81,8 @@ def _all(place: Destination) -> Iterator[ChangeFeed]:
             try:
                 yield ChangeFeed(place, name, read_header(name, line))
             except ChangeFeedError:
-                continue
+                if strict:
+                    raise
 
 
 @dataclass(frozen=True, slots=True)
