@@ -8,11 +8,13 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
-from xml.etree import ElementTree
+from typing import IO, TYPE_CHECKING, Any
 
 from mplus_crawler.errors import UsageError
 from mplus_crawler.verification.strict_json import parse
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 Row = dict[str, Any]
 
@@ -65,6 +67,8 @@ def sqlite_rows(path: Path) -> Iterator[Row]:
 
 def spreadsheet_rows(path: Path) -> Iterator[Row]:
     """Yield the rows of the sheets that begin like the first one; raises OSError, ValueError."""
+    from xml.etree import ElementTree  # slow to import
+
     try:
         with zipfile.ZipFile(path) as archive:
             heads: list[str] = []
@@ -85,8 +89,10 @@ def spreadsheet_rows(path: Path) -> Iterator[Row]:
 
 def _sheet(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, str]]:
     """Yield the cells of each row by the letters of their column."""
+    from xml.etree import ElementTree
+
     with archive.open(name) as file:
-        rows: ElementTree.Element | None = None
+        rows: Element | None = None
         for event, element in ElementTree.iterparse(file, ("start", "end")):
             if element.tag == f"{_SPREADSHEET}sheetData":
                 rows = element
@@ -96,7 +102,7 @@ def _sheet(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, str]]:
                     rows.clear()  # one row at a time is in memory
 
 
-def _text(cell: ElementTree.Element) -> str:
+def _text(cell: Element) -> str:
     text = "".join(cell.itertext())
     return _ESCAPED.sub(lambda code: chr(int(code[1], 16)), text)
 
