@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __version__ = "1.0.0"
 
 # Checked here, as `scrapy doctor` would: an older Python cannot parse the other modules.
-if sys.version_info < (3, 11):  # noqa: UP036
+if sys.version_info < (3, 11):  # noqa: UP036  # for those who run an older one
     sys.exit(f"FAIL Python: {platform.python_version()}\n     fix: use Python 3.11 or newer")
 
 

@@ -68,13 +68,13 @@ class Validator:
             yield SchemaViolation(path, error.message)
 
 
-class SchemaMeta(JsonSchemaMeta):  # type: ignore[misc]  # the library carries no types
+class SchemaMeta(JsonSchemaMeta):  # type: ignore[misc]  # its base is untyped  # the library carries no types
     """Makes item classes that validate with :class:`Validator`."""
 
     draft_to_validator = {JSON_SCHEMA_DRAFT_7: Validator}
 
 
-class SchemaItem(JsonSchemaItem, metaclass=SchemaMeta):  # type: ignore[misc]
+class SchemaItem(JsonSchemaItem, metaclass=SchemaMeta):  # type: ignore[misc]  # its base is untyped
     """An item whose fields are the properties of ``jsonschema``."""
 
     jsonschema: ClassVar[dict[str, Any]] = {"$schema": JSON_SCHEMA_DRAFT_7, "type": "object"}

@@ -53,6 +53,6 @@ class _Protocol(_LenientHTTP11ClientProtocol):
 class BoundedFactory(_LenientHTTP11ClientFactory):
     """Builds connections whose responses have bounded headers."""
 
-    def buildProtocol(self, addr: IAddress | None) -> HTTP11ClientProtocol:  # noqa: N802
+    def buildProtocol(self, addr: IAddress | None) -> HTTP11ClientProtocol:  # noqa: N802  # Twisted's name
         """Build the protocol of a connection to *addr*."""
-        return _Protocol(self._quiescentCallback)  # type: ignore[no-untyped-call]
+        return _Protocol(self._quiescentCallback)  # type: ignore[no-untyped-call]  # of Twisted

@@ -12,7 +12,7 @@ from urllib.request import getproxies
 
 from scrapy.resolver import CachingHostnameResolver
 from twisted.internet.interfaces import IResolutionReceiver
-from zope.interface import implementer  # type: ignore[import-untyped]
+from zope.interface import implementer  # type: ignore[import-untyped]  # has no stubs
 
 from mplus_crawler.wire.addresses import is_public_address
 

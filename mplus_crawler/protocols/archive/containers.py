@@ -119,7 +119,7 @@ def _in_tar(place: Path) -> Iterator[ArchiveFile]:
         offset, number = -1, 0
         while (info := archive.next()) is not None:
             # tarfile remembers every member that it has passed, thousands of them.
-            archive.members = []  # type: ignore[attr-defined]
+            archive.members = []  # type: ignore[attr-defined]  # not in typeshed
             number += 1
             if number > MOST_ENTRIES:
                 raise ArchiveError(f"has more than {MOST_ENTRIES:,} files")

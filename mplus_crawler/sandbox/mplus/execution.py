@@ -15,6 +15,7 @@ from graphql import (
     GraphQLIncludeDirective,
     GraphQLObjectType,
     GraphQLSkipDirective,
+    InlineFragmentNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
@@ -113,8 +114,8 @@ class Operation:
                 yield node
             elif isinstance(node, FragmentSpreadNode):
                 yield from self._fields([self._fragments[node.name.value]])
-            else:
-                yield from self._fields([node.selection_set])  # type: ignore[attr-defined]
+            elif isinstance(node, InlineFragmentNode):
+                yield from self._fields([node.selection_set])
 
     def _is_wanted(self, node: SelectionNode) -> bool:
         if not node.directives:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from importlib.resources import files
+from typing import cast
 
 from graphql import (
     DocumentNode,
@@ -19,7 +20,7 @@ from graphql import (
 from mplus_crawler.sandbox.facts.mplus import Json
 
 SCHEMA = build_schema((files(__package__) / "schema.graphql").read_text("utf-8"))
-QUERY: GraphQLObjectType = SCHEMA.type_map["Query"]  # type: ignore[assignment]
+QUERY = cast("GraphQLObjectType", SCHEMA.type_map["Query"])
 ROOTS = tuple(QUERY.fields)
 
 # From the wording of graphql-core to that of graphql 0.13, which M+ runs.

@@ -12,7 +12,7 @@ from mplus_crawler.sandbox.facts.mplus import ENGLISH, FACTS, LANGUAGES, MESSAGE
 from mplus_crawler.sandbox.mplus.data import Document
 
 _OTHERS = frozenset(FACTS["roles"]["others"])
-_SEPARATORS = re.compile(r"[\s/_–—]+")  # noqa: RUF001
+_SEPARATORS = re.compile(r"[\s/_–—]+")  # noqa: RUF001  # the dashes are meant
 _DROPPED = re.compile(r"[^a-z0-9-]")
 
 

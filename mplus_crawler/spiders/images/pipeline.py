@@ -120,7 +120,7 @@ class ImagesPipeline(FilesPipeline):
         error = failure.value
         if not isinstance(error, IgnoreRequest):
             error = IgnoreRequest(str(error).rstrip(".") or type(error).__name__)
-        super().media_failed(Failure(error), request, info)  # type: ignore[no-untyped-call]
+        super().media_failed(Failure(error), request, info)  # type: ignore[no-untyped-call]  # of Twisted
 
     def item_completed(
         self, results: list[FileInfoOrError], item: QueuedImage, info: MediaPipeline.SpiderInfo
