@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Self
+from typing import Any
 
 from scrapy import signals
 from scrapy.crawler import Crawler
@@ -12,7 +12,7 @@ from scrapy.utils.defer import deferred_from_coro
 from mplus_crawler.census.counts import Counts
 from mplus_crawler.census.verdict import Verdict
 from mplus_crawler.errors import one_line
-from mplus_crawler.museum.components import Extension
+from mplus_crawler.museum.components import Extension, Handlers
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +30,9 @@ class Census(Counts, Extension):
         self._end: tuple[Verdict, str] | None = None
         self._close_reason: str | None = None
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The census of *crawler*."""
-        census = cls(crawler)
-        crawler.signals.connect(census._closed, signals.spider_closed)
-        crawler.signals.connect(census._error, signals.spider_error)
-        return census
+    def handlers(self) -> Handlers:
+        """Return the handlers of Scrapy's signals."""
+        return {signals.spider_closed: self._closed, signals.spider_error: self._error}
 
     @property
     def ended(self) -> bool:

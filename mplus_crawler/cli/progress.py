@@ -7,7 +7,7 @@ import os
 import sys
 from functools import cache
 from time import monotonic
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from scrapy import signals
 from scrapy.crawler import Crawler
@@ -15,6 +15,7 @@ from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
 
 from mplus_crawler.census import Census
+from mplus_crawler.museum.components import Component, Handlers
 from mplus_crawler.wire.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ logger = logging.getLogger(__name__)
 _LONG_WAIT = 3  # seconds; shorter ones are normal where a second has one request
 
 
-class ProgressExtension:
+class ProgressExtension(Component):
     """Reports the progress of a harvest every ``LOGSTATS_INTERVAL`` seconds (0: never)."""
 
     def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
         self._interval = crawler.settings.getfloat("LOGSTATS_INTERVAL")
         if not self._interval or not crawler.settings.getbool("LOG_ENABLED"):
             raise NotConfigured
-        self._crawler = crawler
         self._bar: Progress | None = None
         self._began = monotonic()
         if _is_terminal() and not crawler.settings.get("LOG_FILE"):
@@ -41,13 +42,9 @@ class ProgressExtension:
             self._bar = _bar()  # shared by all crawls of this process
         self._loop = create_looping_call(self._report)
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """Return the progress of *crawler*'s harvest."""
-        progress = cls(crawler)
-        crawler.signals.connect(progress._open, signals.spider_opened)
-        crawler.signals.connect(progress._close, signals.spider_closed)
-        return progress
+    def handlers(self) -> Handlers:
+        """Return the handlers of Scrapy's signals."""
+        return {signals.spider_opened: self._open, signals.spider_closed: self._close}
 
     def line(self) -> str:
         """Return a line for the log: pages and records so far, the rate, the time that is left."""

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from scrapy import signals
 from scrapy.crawler import Crawler
@@ -43,7 +43,7 @@ from mplus_crawler.feeds.replacement import Replacement
 from mplus_crawler.feeds.retention.booking import Booking
 from mplus_crawler.feeds.sentinel import Sentinel
 from mplus_crawler.feeds.transaction import Step, Transaction
-from mplus_crawler.museum.components import Extension
+from mplus_crawler.museum.components import Extension, Handlers
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.responses.ledger import Ledger
@@ -78,15 +78,14 @@ class Publication(Extension):
         self._replacement = Replacement(crawler)
         self._over = False
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The publication of *crawler*'s harvest."""
-        publication = cls(crawler)
-        crawler.signals.connect(publication._open, signals.spider_opened)
-        crawler.signals.connect(publication._feed_closed, signals.feed_slot_closed)
-        crawler.signals.connect(publication._start, signals.engine_started)
-        crawler.signals.connect(publication.publish, signals.engine_stopped)
-        return publication
+    def handlers(self) -> Handlers:
+        """Return the handlers of Scrapy's signals."""
+        return {
+            signals.spider_opened: self._open,
+            signals.feed_slot_closed: self._feed_closed,
+            signals.engine_started: self._start,
+            signals.engine_stopped: self.publish,
+        }
 
     @cached_property
     def _census(self) -> Census:

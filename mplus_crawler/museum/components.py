@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from scrapy.crawler import Crawler
 
 from mplus_crawler.museum.contract import Museum
+
+# By signal of scrapy.signals; each takes the signal's arguments that it names.
+Handlers = Mapping[object, Callable[..., Any]]
 
 
 class Component:
@@ -32,8 +36,15 @@ class Component:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Build the component for *crawler*; Scrapy calls this."""
-        return cls(crawler)
+        """Build the component for *crawler*, and connect its handlers; Scrapy calls this."""
+        component = cls(crawler)
+        for signal, handler in component.handlers().items():
+            crawler.signals.connect(handler, signal)
+        return component
+
+    def handlers(self) -> Handlers:
+        """Return the methods to call on Scrapy's signals, by signal."""
+        return {}
 
     @cached_property
     def _museum(self) -> Museum:
@@ -44,15 +55,12 @@ class Component:
 class Extension(Component):
     """A component that the others look up with :meth:`of`.
 
-    To write one, inherit, list the class under ``EXTENSIONS_BASE`` in ``settings.py``, and connect
-    it to signals where it needs any::
+    To write one, inherit, list the class under ``EXTENSIONS_BASE`` in ``settings.py``, and name
+    its handlers of signals::
 
         class Stopwatch(Extension):
-            @classmethod
-            def from_crawler(cls, crawler: Crawler) -> Self:
-                stopwatch = cls(crawler)
-                crawler.signals.connect(stopwatch.start, signals.spider_opened)
-                return stopwatch
+            def handlers(self) -> Handlers:
+                return {signals.spider_opened: self.start}
 
         Stopwatch.of(crawler).elapsed
     """

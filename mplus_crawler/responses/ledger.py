@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Self
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -21,7 +20,7 @@ from scrapy.http import Response
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import HarvestError, UsageError
-from mplus_crawler.museum.components import Component, Extension
+from mplus_crawler.museum.components import Component, Extension, Handlers
 from mplus_crawler.responses.harvest import Harvest, lock_harvest
 from mplus_crawler.responses.store import DamagedError, ResponseStore, SavedResponse
 from mplus_crawler.storage.sqlite import remove
@@ -39,12 +38,9 @@ class Ledger(Extension):
         super().__init__(crawler)
         self._store: ResponseStore | None = None
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The ledger of *crawler*'s harvest."""
-        ledger = cls(crawler)
-        crawler.signals.connect(ledger.open, signals.spider_opened)
-        return ledger
+    def handlers(self) -> Handlers:
+        """Return the handlers of Scrapy's signals."""
+        return {signals.spider_opened: self.open}
 
     @cached_property
     def harvest(self) -> Harvest:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urljoin
 
 import http_sf
@@ -23,7 +23,7 @@ from scrapy.http import Response
 
 from mplus_crawler.census import Census
 from mplus_crawler.errors import printable
-from mplus_crawler.museum.components import Extension
+from mplus_crawler.museum.components import Extension, Handlers
 from mplus_crawler.protocols.dates import parse_http_date
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.records.batch import stamp
@@ -104,13 +104,12 @@ class LifecycleWatch(Extension):
         self._now = now
         self._known = Lifecycle()
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The watch over *crawler*'s responses."""
-        watch = cls(crawler)
-        crawler.signals.connect(watch.look, signals.response_downloaded)
-        crawler.signals.connect(watch.look_at_replayed, signals.response_received)
-        return watch
+    def handlers(self) -> Handlers:
+        """Return the handlers of Scrapy's signals."""
+        return {
+            signals.response_downloaded: self.look,
+            signals.response_received: self.look_at_replayed,
+        }
 
     @cached_property
     def _census(self) -> Census:

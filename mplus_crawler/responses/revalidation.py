@@ -11,14 +11,13 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from mplus_crawler.census import Census
-from mplus_crawler.museum.components import Component, Extension
+from mplus_crawler.museum.components import Component, Extension, Handlers
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.protocols.validators import CONDITIONS, StoredResponse, read_stored_response
 from mplus_crawler.responses.ledger import Ledger
@@ -41,13 +40,9 @@ class Revalidation(Extension):
         super().__init__(crawler)
         self._store: ResponseStore | None = None
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The revalidation of *crawler*."""
-        revalidation = cls(crawler)
-        crawler.signals.connect(revalidation._open, signals.spider_opened)
-        crawler.signals.connect(revalidation._close, signals.spider_closed)
-        return revalidation
+    def handlers(self) -> Handlers:
+        """Return the handlers of Scrapy's signals."""
+        return {signals.spider_opened: self._open, signals.spider_closed: self._close}
 
     def find(self, url: str) -> StoredResponse | None:
         """The former response of *url*, unless it is damaged."""

@@ -8,14 +8,13 @@ such as a proxy of the museum, is taken for the museum.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Self
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.museum.components import Extension
+from mplus_crawler.museum.components import Extension, Handlers
 from mplus_crawler.records.rights import INVENTED
 from mplus_crawler.wire.addresses import origin
 
@@ -29,13 +28,12 @@ class SandboxWatch(Extension):
         super().__init__(crawler)
         self.invented = False
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """Return the watch over *crawler*'s responses, replayed ones included."""
-        watch = cls(crawler)
-        crawler.signals.connect(watch.look, signals.response_downloaded)
-        crawler.signals.connect(watch.look_at_replayed, signals.response_received)
-        return watch
+    def handlers(self) -> Handlers:
+        """Return the handlers of Scrapy's signals."""
+        return {
+            signals.response_downloaded: self.look,
+            signals.response_received: self.look_at_replayed,
+        }
 
     def look(self, response: Response, request: Request) -> None:
         """Learn from the header of *response*, if it is the API's."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from typing import Self
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -18,7 +17,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.museum.components import Component
+from mplus_crawler.museum.components import Component, Handlers
 from mplus_crawler.protocols.pagers import Page
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.base import request_of
@@ -59,12 +58,9 @@ class Reconciliation(Component):
         self._resumption_checked = False
         self._done = False
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """The reconciliation of *crawler*'s harvest."""
-        reconciliation = cls(crawler)
-        crawler.signals.connect(reconciliation._idle, signals.spider_idle)
-        return reconciliation
+    def handlers(self) -> Handlers:
+        """Return the handlers of Scrapy's signals."""
+        return {signals.spider_idle: self._idle}
 
     @property
     def _census(self) -> Census:

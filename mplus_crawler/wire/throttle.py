@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from time import monotonic
-from typing import Self
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -19,7 +18,7 @@ from scrapy.http import Response
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.errors import HarvestError
-from mplus_crawler.museum.components import Component, Extension
+from mplus_crawler.museum.components import Component, Extension, Handlers
 from mplus_crawler.museum.policies.policy import Tier
 from mplus_crawler.wire.budget.background import BackgroundBudget
 from mplus_crawler.wire.budget.budget import (
@@ -74,13 +73,9 @@ class Throttle(Extension):
         self.statuses: Counter[str] = Counter()
         self._budget: BackgroundBudget | None = None
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """Build the throttle of *crawler*, open while its spider is."""
-        throttle = cls(crawler)
-        crawler.signals.connect(throttle.open, signals.spider_opened)
-        crawler.signals.connect(throttle.close, signals.engine_stopped)
-        return throttle
+    def handlers(self) -> Handlers:
+        """Return the handlers of Scrapy's signals."""
+        return {signals.spider_opened: self.open, signals.engine_stopped: self.close}
 
     @cached_property
     def _census(self) -> Census:
