@@ -323,3 +323,12 @@ def test_every_dependency_has_its_reason() -> None:
     direct = {re.split(r"[^\w-]", dependency)[0] for dependency in named}
     section = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("### Dependencies\n")[2]
     assert set(re.findall(r"^- `([\w-]+)`", section, re.MULTILINE)) == direct
+
+
+def test_every_extra_is_explained() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    page = (ROOT / "docs" / "first-harvest.md").read_text("utf-8")
+    table = page.partition("| extra |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == {
+        *project["optional-dependencies"]
+    }
