@@ -102,7 +102,8 @@ def joined_by_language(said: Iterable[Localized]) -> dict[str, str]:
 
 def in_languages(column: str, found: dict[str, str]) -> dict[str, str | None]:
     """Return the columns ``{column}_nl``, ``_fr`` and ``_en``."""
-    return {f"{column}_{code}": found.get(code) for code in ("nl", "fr", "en")}
+    nl, fr, en = found.get("nl"), found.get("fr"), found.get("en")
+    return {f"{column}_nl": nl, f"{column}_fr": fr, f"{column}_en": en}
 
 
 def dates(span: Node) -> tuple[str | None, str | None]:

@@ -174,7 +174,8 @@ def has_type(node: Node, uri: str) -> bool:
 
 def language(node: Node) -> str | None:
     """Return the ISO 639 code of a node's ``crm:P72_has_language``, a URI or a label (``nl``)."""
-    for one in nodes(node, "crm:P72_has_language"):
+    value = node.get("crm:P72_has_language")
+    for one in [value] if type(value) is dict else nodes_in(value):
         if name := uri_of(one) or label(one):
             return _CODES.get(name) or name.rpartition("/")[2].lower()
     return None
@@ -197,7 +198,11 @@ def texts(some: Iterable[Node]) -> list[Localized]:
     """Return each label of the nodes with its language."""
     found: list[Localized] = []
     for node in some:
-        found += literals(node.get("rdfs:label"), language(node))
+        said, code = node.get("rdfs:label"), language(node)
+        if type(said) is str and said.isprintable() and (plain := said.strip()):
+            found.append((code, plain))  # as most are
+        else:
+            found += literals(said, code)
     return found
 
 

@@ -11,6 +11,8 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
 )
 
 Columns = dict[str, list[str]]
+# A node without label and URI.
+_NOTHING = ("", "")
 
 
 def name_columns(names: str, uris: str, some: list[Node], canonical: Canonical) -> Columns:
@@ -18,11 +20,10 @@ def name_columns(names: str, uris: str, some: list[Node], canonical: Canonical) 
 
     What a node lacks is an empty text, so that positions agree.
     """
-    if not some:
-        return {names: [], uris: []}
-    found = dict.fromkeys([_pair(node, canonical) for node in some])
-    found.pop(("", ""), None)
-    return {names: [name for name, _ in found], uris: [uri for _, uri in found]}
+    found = dict.fromkeys([_pair(node, canonical) for node in some]) if some else {}
+    found.pop(_NOTHING, None)
+    labels, ids = zip(*found, strict=True) if found else ((), ())
+    return {names: list(labels), uris: list(ids)}
 
 
 def term_columns(term: str, some: list[Node], canonical: Canonical) -> Columns:
@@ -32,13 +33,14 @@ def term_columns(term: str, some: list[Node], canonical: Canonical) -> Columns:
     """
     found: dict[tuple[str, str], str] = {}
     for node in some:
-        key = _pair(node, canonical)
-        elsewhere = SEVERAL.join(references(same)) if (same := node.get("owl:sameAs")) else ""
+        key, same = _pair(node, canonical), node.get("owl:sameAs")
+        elsewhere = SEVERAL.join(references(same)) if same else ""
         found[key] = found.get(key) or elsewhere
-    found.pop(("", ""), None)
+    found.pop(_NOTHING, None)
+    labels, ids = zip(*found, strict=True) if found else ((), ())
     return {
-        f"{term}s": [name for name, _ in found],
-        f"{term}_ids": [uri for _, uri in found],
+        f"{term}s": list(labels),
+        f"{term}_ids": list(ids),
         f"{term}_same_as": list(found.values()),
     }
 
