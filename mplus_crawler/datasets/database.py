@@ -40,7 +40,7 @@ _ABOUT = {
 class Database:
     """The database being written at *path*, with the tables of *planned* kinds.
 
-    Use it as a context manager; raises :class:`DeliveryError` where the disk is full.
+    Use it as a context manager. Raises :class:`sqlite3.Error`, such as for a full disk.
     """
 
     def __init__(self, path: Path, planned: Sequence[KindTable], views: str) -> None:

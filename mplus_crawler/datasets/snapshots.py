@@ -190,11 +190,13 @@ def _certificate(path: Path, kind: Kind) -> dict[str, Any]:
         private, snapshot = document["private"], document["snapshot"]
         _ = document["policy"]["licence"], datetime.fromisoformat(document["started_at"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise DamagedSnapshotError(f"{name} is not a sealed certificate: harvest again") from None
+        raise DamagedSnapshotError(
+            f"{name} is not a sealed certificate; harvest it again"
+        ) from None
     if not right:
-        raise DamagedSnapshotError(f"{name}: its seal is broken; it has been changed")
+        raise DamagedSnapshotError(f"{name}: its seal is broken: it was changed; harvest it again")
     if spider != kind.spider:
-        raise DamagedSnapshotError(f"{name} is the certificate of {spider}")
+        raise DamagedSnapshotError(f"{name} is the certificate of {spider}; harvest it again")
     if private:
         raise UsageError(f"{name} is private: it cannot be in a package")
     if code != ExitCode.COMPLETE:
