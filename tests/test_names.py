@@ -123,6 +123,17 @@ def test_nothing_but_a_whole_complete_harvest_touches_a_snapshot(
     check_published(data, out)
 
 
+def test_another_spiders_name_is_kept_free_for_its_snapshot(
+    sandbox: Sandbox, scrapy: Scrapy
+) -> None:
+    data = scrapy.folder / "data"
+    assert scrapy.crawl("concepts", "-O", str(data / "objects.jsonl")).code == 2
+    crawl = scrapy.crawl("concepts", "-O", str(data / "objects.csv"), MAX_REJECT_SHARE="1")
+    assert crawl.code == 0, crawl.err
+    assert set(published(data)) == {"objects.csv", "objects.schema.json"}
+    check_published(data, data / "runs")
+
+
 def test_runs_keeps_the_newest_of_each_spider(sandbox: Sandbox, scrapy: Scrapy) -> None:
     runs = scrapy.folder / "data" / "runs"
     runs.mkdir(parents=True)

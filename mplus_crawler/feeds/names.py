@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import orjson
 from scrapy.settings import BaseSettings
+from scrapy.spiderloader import get_spider_loader
 
 from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.contract import OWN_FEED, Museum
@@ -102,11 +102,11 @@ def shares_snapshot(settings: BaseSettings, museum: Museum | type[Museum], feed:
         return False
     if feed.stem == museum.name:
         return museum.has_snapshot
-    try:
-        found = orjson.loads((Path(place) / f"{feed.stem}{CERTIFICATE}").read_bytes())
-        return bool(found["spider"] == feed.stem)
-    except (OSError, ValueError, KeyError, TypeError):
+    loader = get_spider_loader(settings)
+    if feed.stem not in loader.list():
         return False
+    other = loader.load(feed.stem)
+    return issubclass(other, Museum) and other.has_snapshot
 
 
 def check_names(settings: BaseSettings, museum: type[Museum]) -> None:

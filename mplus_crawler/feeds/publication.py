@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -42,12 +42,13 @@ from mplus_crawler.feeds.outputs import publishing, release_outputs, spider_lock
 from mplus_crawler.feeds.replacement import Replacement
 from mplus_crawler.feeds.retention.booking import Booking
 from mplus_crawler.feeds.sentinel import Sentinel
+from mplus_crawler.feeds.staged import StagedFiles
 from mplus_crawler.feeds.transaction import Step, Transaction
 from mplus_crawler.museum.components import Extension, Handlers
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.responses.ledger import Ledger
-from mplus_crawler.storage.destination import Destination, Folder, locate
+from mplus_crawler.storage.destination import Folder, locate
 from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.staging import StagedFile
 from mplus_crawler.verification import sealed
@@ -70,8 +71,7 @@ class Publication(Extension):
         self.certificate: dict[str, Any] | None = None
         self.interrupted = False  # whether the crawl has begun and nothing is published
         self.booking = Booking(crawler)
-        self._staged: list[StagedFile] = []
-        self._written: list[StagedFile] = []
+        self._staged = StagedFiles(crawler, self.booking)
         self._feeds: list[Feed] = []
         self._rejected: StagedFile | None = None
         self._appended: list[StagedFile] = []
@@ -106,7 +106,7 @@ class Publication(Extension):
         self._incomplete = in_state(f"{self._files.stem}{CERTIFICATE}", INCOMPLETE)
         self._state_copy = Folder(state_folder(settings))
         name = f"{self._files.stem}{REJECTED}"
-        self._rejected = self._staged_file(partial(self._files.folder.stage, name), name)
+        self._rejected = self._staged.add(partial(self._files.folder.stage, name), name)
         self._appends = Appends(ledger.harvest.ledger.with_suffix(".appended"))
 
     def _start(self) -> None:
@@ -116,7 +116,7 @@ class Publication(Extension):
         """Return a file that will be *path*; with *append*, it begins with what is there."""
         path = path.with_name(self._files.feed(path.name))
         former = self._appends.former(path) if append else 0
-        file = self._staged_file(partial(StagedFile, path, former=former), str(path))
+        file = self._staged.add(partial(StagedFile, path, former=former), str(path))
         if append:
             self._appended.append(file)
         return file
@@ -130,22 +130,7 @@ class Publication(Extension):
         # A folder for each prefix: feeds of one name may go to several.
         folder = f"s3-{hashlib.sha256(prefix.encode()).hexdigest()[:12]}"
         bucket = Bucket(prefix, state_folder(self._crawler.settings) / folder)
-        return self._staged_file(partial(bucket.stage, name), uri)
-
-    def _staged_file(self, make: Callable[..., StagedFile], name: str) -> StagedFile:
-        def failed(error: OSError) -> None:
-            self._census.stop(
-                Verdict.UNDELIVERED, f"{name} cannot be written: {error.strerror or error}"
-            )
-
-        file = make(failed=failed)
-        file.private = Museum.of(self._crawler).private
-        self._staged.append(file)
-        try:
-            self.booking.staged(file)
-        except OSError as error:
-            failed(error)
-        return file
+        return self._staged.add(partial(bucket.stage, name), uri)
 
     def reject(self, line: bytes) -> None:
         """Write a *line* to the file of rejected records."""
@@ -214,7 +199,7 @@ class Publication(Extension):
 
     def _deliver(self, certificate: dict[str, Any]) -> None:
         """Publish everything, or raise OSError; in S3, all uploads come before any name."""
-        files = [file for file in self._staged if file.whole]
+        files = list(self._staged)
         # First: a certificate in runs/ names it, too.
         files.sort(key=lambda file: file is not self._rejected)
         for file in files:
@@ -226,30 +211,17 @@ class Publication(Extension):
         with publishing(self._crawler.settings):
             if self._files.stem != self._runs.stem:
                 name = f"{self._files.stem}{CERTIFICATE}"
-                files.append(self._write(self._files.folder, name, sealed(certificate)))
+                files.append(self._staged.write(self._files.folder, name, sealed(certificate)))
             for uri, schema in table_schemas(self._feeds).items():
-                files.append(self._write(*locate(uri, self._state_copy.path), schema))
+                files.append(self._staged.write(*locate(uri, self._state_copy.path), schema))
             steps = [Step(file, target_of(file, self._state)) for file in files]
             if feed := self._replacement.file:
                 steps.append(Step(feed, feed.target))
             if certificate["snapshot"]:
                 text = attribution_with(certificate, self._files.folder)
-                file = self._write(self._files.folder, ATTRIBUTION, text.encode())
+                file = self._staged.write(self._files.folder, ATTRIBUTION, text.encode())
                 steps.append(Step(file, file.target))
             self._commit(steps)
-
-    def _write(self, folder: Destination, name: str, content: bytes) -> StagedFile:
-        """Stage *content*, whole, as *name* in *folder*; raises OSError."""
-        errors: list[OSError] = []
-        file = folder.stage(name, errors.append)
-        file.private = True  # a file of our own: the process decides who may read it
-        self._written.append(file)
-        file.write(content)
-        file.finish()
-        if errors:
-            raise errors[0]
-        file.prepare()
-        return file
 
     def _commit(self, steps: list[Step]) -> None:
         former: list[str] = []
@@ -277,11 +249,7 @@ class Publication(Extension):
 
     def _undelivered(self, error: OSError) -> None:
         """Keep what was not published, and end the harvest with that *error*."""
-        left = [file for file in self._staged if file.whole and file.part.exists()]
-        for each in left:
-            with suppress(OSError):
-                self._keep(each)
-        kept = [file.place for file in left]
+        kept = self._staged.keep()
         # The long message of S3 comes last, since a reason is cut.
         where = f"; the records are in {', '.join(kept)}" if kept else ""
         self._census.end(Verdict.UNDELIVERED, f"a file could not be stored{where} ({error})")
@@ -298,10 +266,8 @@ class Publication(Extension):
 
     def abandon(self) -> None:
         """Release all files: they are published or kept, or there is nothing to publish."""
-        for file in (*self._staged, *self._written):
-            file.discard()
+        self._staged.discard()
         self._replacement.discard()
-        self._staged.clear()
         release_outputs(self._crawler.settings, self._name)
 
     def acknowledge(self) -> None:
@@ -309,10 +275,6 @@ class Publication(Extension):
         if self._over:
             with suppress(OSError):
                 self._appends.forget()
-
-    def _keep(self, file: StagedFile) -> None:
-        file.keep()
-        self.booking.kept(file)
 
     def _feed_closed(self, slot: FeedSlot) -> None:
         feed = feed_of(slot)
