@@ -1,6 +1,6 @@
 """CPU and memory of comparing two snapshots: ``python -m benchmarks.comparison``.
 
-Each size is compared in a process of its own, with one record in a hundred changed, and one in a
+Each size is compared in a separate process, with one record in a hundred changed, and one in a
 thousand added and one removed.
 """
 

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _run(feed: Path, kind: str, records: int, format_: str) -> float:
-    """Measure one format in a process of its own; return its peak memory in MB."""
+    """Measure one format in a separate process; return its peak memory in MB."""
     command = [sys.executable, "-m", "benchmarks.formats", "--one", "--feed", str(feed)]
     command += ["--kind", kind, "--records", str(records), "--format", format_]
     with TemporaryDirectory(prefix="formats") as folder:
