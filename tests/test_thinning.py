@@ -1,4 +1,4 @@
-"""A source that loses values without saying so is noticed, and asked once more."""
+"""Values that a museum's server leaves out without an error are noticed and requested again."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Tells invented data of the sandbox from a museum's.
 
-The sandbox sends the header ``Sandbox`` with every response. It counts only where the API's
-address is another than the policy's own: no museum can send it by mistake. A server without it,
-such as a proxy of the museum, is taken for the museum.
+The sandbox sends the header ``Sandbox`` with every response. At the policy's own address the
+header is ignored, so that a museum's records are never marked. A server without it, such as a
+proxy of the museum, is taken for the museum.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HEADER = "Sandbox"
 
 
 class SandboxWatch(Extension):
-    """Extension: learns from responses whether the data are invented."""
+    """Extension: finds out from responses whether the data are invented."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
@@ -36,7 +36,7 @@ class SandboxWatch(Extension):
         }
 
     def look(self, response: Response, request: Request) -> None:
-        """Learn from the header of *response*, if it is the API's."""
+        """Look for the header in *response*, if that is the API's."""
         sent = HEADER in response.headers and not request.meta.get("third_party")
         if sent and not self.invented and not self._at_museum:
             self.learn()
@@ -47,7 +47,7 @@ class SandboxWatch(Extension):
             self.look(response, request)
 
     def learn(self) -> None:
-        """From now on, the data are invented; stop a harvest that has delivered real ones."""
+        """Mark all further records; stop a harvest that has delivered unmarked ones."""
         self.invented = True
         census = Census.of(self._crawler)
         if census.delivered:

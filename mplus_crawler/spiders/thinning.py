@@ -21,7 +21,7 @@ from mplus_crawler.spiders.single import record_request
 
 logger = logging.getLogger(__name__)
 
-# If more records have lost values, the cause is rather a change in the museum's records.
+# If more records have lost values, the museum has probably changed its records.
 _MOST = 1000
 
 
@@ -33,7 +33,7 @@ class Thinning:
         self._done = False
 
     def step(self, spider: PagedSpider) -> list[Request]:
-        """Return the requests when *spider* is idle and everything else has come."""
+        """Return the requests, once, when *spider* is idle and its list is settled."""
         if self._done or not Census.of(self._crawler).settled or spider.record_url("") is None:
             return []
         self._done = True
