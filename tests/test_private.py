@@ -97,7 +97,9 @@ def test_all_objects_come_with_the_key_in_the_header_of_each_page(
     assert sorted(record["id"] for record in records) == truth
     assert {record["kind"] for record in records} == {"object"}
     assert whole.certificate["private"] is True
-    assert whole.certificate["requests"]["peak"] == {"private": 5}
+    # A window may end between two of the requests.
+    assert whole.certificate["requests"]["sent"] == 5
+    assert 1 <= whole.certificate["requests"]["peak"]["private"] <= 5
     assert sandbox.stats()["tiers"]["private"]["statuses"] == {"200": 10, "503": 1}
     check_no_key(keyed, out=crawl.out + whole.out, err=crawl.err + whole.err)
     assert {table.name, lines.name, Path(snapshot).name} < set(check_owned(keyed))
