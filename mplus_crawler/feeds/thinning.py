@@ -13,8 +13,11 @@ _SHARE, _LEAST = 0.05, 10
 
 
 def thinned(former: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    """Return the columns that have lost values, and how many; both count values by column."""
-    lost = {name: values - now.get(name, 0) for name, values in former.items()}
+    """Return the columns that have lost values, and how many; both count values by column.
+
+    A column that *now* lacks was dropped from the schema.
+    """
+    lost = {name: values - now[name] for name, values in former.items() if name in now}
     return {
         name: fewer
         for name, fewer in lost.items()
@@ -25,8 +28,7 @@ def thinned(former: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]
 def report(former: Mapping[str, int], now: Mapping[str, int]) -> str:
     """Return the thinned columns in words; empty if there are none."""
     columns = [
-        f"{name} ({former[name]:,} before, {now.get(name, 0):,} now)"
-        for name in thinned(former, now)
+        f"{name} ({former[name]:,} before, {now[name]:,} now)" for name in thinned(former, now)
     ]
     if not columns:
         return ""
