@@ -537,6 +537,19 @@ def test_a_kill_leaves_the_former_package_or_the_new_one(
     assert contents(target) == contents(packages["mplus_open"])
 
 
+def test_a_link_to_a_package_stays_one(
+    harvests: Path, packages: Mapping[str, Path], tmp_path: Path
+) -> None:
+    real, link = tmp_path / "elsewhere" / "package", tmp_path / "link"
+    shutil.copytree(packages["mplus_open"], real)
+    (real / "README.md").write_text("former")
+    link.symlink_to(real)
+    package(harvests, "mplus_open", link)
+    assert link.is_symlink()
+    assert contents(real) == contents(packages["mplus_open"])
+    assert [path.name for path in real.parent.iterdir()] == ["package"]
+
+
 def test_a_full_disk_is_one_line(harvests: Path, scrapy: Scrapy, tmp_path: Path) -> None:
     full = tmp_path / "full.py"
     full.write_text(

@@ -32,7 +32,7 @@ def building(target: Path) -> Iterator[Path]:
     work, former = _beside(target, "building"), _beside(target, "former")
     try:
         if former.exists() and not target.exists():
-            former.rename(target)
+            former.rename(target.resolve())
         for left in (former, work):
             shutil.rmtree(left, ignore_errors=True)
         work.mkdir()
@@ -59,11 +59,11 @@ def put_folder(package: Path, target: Path) -> None:
 
     Between the two renamings a kill leaves the former package hidden; the next run restores it.
     """
-    former = _beside(target, "former")
-    if target.exists():
-        target.rename(former)
-    package.rename(target)
-    sync_folder(target.parent)
+    former, real = _beside(target, "former"), target.resolve()
+    if real.exists():
+        real.rename(former)
+    package.rename(real)
+    sync_folder(real.parent)
     shutil.rmtree(former, ignore_errors=True)
 
 
