@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -80,6 +81,7 @@ def data_set(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], str]:
     real = published("objects_JSON")
     people = published("constituents_JSON")
 
+    @cache
     def make(count: int) -> str:
         folder = tmp_path_factory.mktemp("published")
         objects = [
@@ -433,13 +435,16 @@ def test_what_cannot_be_mended_is_told_and_not_asked_again(
 
 
 def rewritten(
-    ask: Callable[[dict[str, Any]], object], say: Callable[[int, dict[str, Any]], object]
+    ask: Callable[[dict[str, Any]], object],
+    say: Callable[[int, dict[str, Any]], object],
+    data: str = "",
 ) -> Callable[[str], Answer]:
     """The sample behind a server that rewrites what is asked of it, and then its answer.
 
-    *say* may change the answer to the call of that number, or give bytes in its place.
+    *say* may change the answer to the call of that number, or give bytes in its place. *data* is
+    another data set.
     """
-    museum, numbers = Museum(Options()), count(1)
+    museum, numbers = Museum(Options(mplus_data=data)), count(1)
 
     def answer(body: str) -> Answer:
         call, number = json.loads(body), next(numbers)
@@ -522,19 +527,20 @@ def sends_too_much(number: int, said: dict[str, Any]) -> bytes:
 @pytest.mark.parametrize(
     ("ask", "say", "code", "came", "most", "words"),
     [
-        (at_most_50, nothing, 0, 300, 16, "all 300 records"),
-        (nothing, says_more, 10, 300, 60, "lists of all ids did not agree"),
-        (nothing, says_less, 10, 300, 60, "lists of all ids did not agree"),
-        (nothing, says_nothing, 10, 300, 20, "response has no total"),
+        (at_most_50, nothing, 0, 110, 16, "all 110 records"),
+        (nothing, says_more, 10, 110, 60, "lists of all ids did not agree"),
+        (nothing, says_less, 10, 110, 60, "lists of all ids did not agree"),
+        (nothing, says_nothing, 10, 110, 20, "response has no total"),
         (nothing, repeats_itself, 10, 1, 80, "brought nothing new"),
         (nothing, forgets_an_id, 10, 299, 99, "1 records cannot be read, and have no id"),
-        (nothing, gives_one_twice, 0, 300, 12, "all 300 records"),
-        (nothing, speaks_no_json_of_one, 0, 299, 60, "all 300 records"),
-        (nothing, sends_too_much, 0, 300, 12, "all 300 records"),
+        (nothing, gives_one_twice, 0, 110, 12, "all 110 records"),
+        (nothing, speaks_no_json_of_one, 0, 109, 60, "all 110 records"),
+        (nothing, sends_too_much, 0, 110, 12, "all 110 records"),
     ],
 )
 def test_a_server_that_caps_lies_forgets_and_babbles(
     scrapy: Scrapy,
+    data_set: Callable[[int], str],
     ask: Callable[[dict[str, Any]], object],
     say: Callable[[int, dict[str, Any]], object],
     code: int,
@@ -543,7 +549,8 @@ def test_a_server_that_caps_lies_forgets_and_babbles(
     words: str,
 ) -> None:
     fast = SMALL.partition("[[graphql.root]]")[0].replace("window = 100", "window = 10000")
-    with serving(rewritten(ask, say)) as server:
+    data = data_set(110) if came <= 110 else ""  # the sample has gaps that hide an id
+    with serving(rewritten(ask, say, data)) as server:
         scrapy.policy(fast.replace("nested = 90", "nested = 200"), "mplus")
         patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
         done = scrapy.crawl("mplus_objects", *patience, **pointed_at(server.base_url))
@@ -723,7 +730,7 @@ def with_id(id_: int, text: bytes) -> Callable[[int, dict[str, Any]], bytes]:
     return say
 
 
-HIGHEST = max(document.id for document in Collection().public("objects"))
+HIGHEST = 3 * 109 + 2  # of a data set of 110
 
 
 @pytest.mark.parametrize(
@@ -739,16 +746,20 @@ HIGHEST = max(document.id for document in Collection().public("objects"))
     ],
 )
 def test_a_bad_record_costs_itself(
-    scrapy: Scrapy, say: Callable[[int, dict[str, Any]], object], id_: str, reason: str
+    scrapy: Scrapy,
+    data_set: Callable[[int], str],
+    say: Callable[[int, dict[str, Any]], object],
+    id_: str,
+    reason: str,
 ) -> None:
     fast = SMALL.partition("[[graphql.root]]")[0].replace("window = 100", "window = 10000")
-    with serving(rewritten(nothing, say)) as server:
+    with serving(rewritten(nothing, say, data_set(110))) as server:
         scrapy.policy(fast.replace("nested = 90", "nested = 200"), "mplus")
         patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
         done = scrapy.crawl("mplus_objects", *patience, **pointed_at(server.base_url))
     assert done.code == 0, done.err
     assert [(line["id"], line["reason"]) for line in done.rejected] == [(id_, reason)]
-    assert (len(done.records), done.certificate["verdict"]) == (299, "complete")
+    assert (len(done.records), done.certificate["verdict"]) == (109, "complete")
 
 
 def test_a_record_is_kept_as_the_museum_sent_it(scrapy: Scrapy) -> None:
