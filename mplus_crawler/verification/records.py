@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache, cached_property
 from typing import Any
 
@@ -96,6 +97,10 @@ def worded(schema: dict[str, Any], instance: Any) -> Iterator[str]:
     jsonschema knows formats such as date-time only with further packages, so another validator
     looks for wrong formats where that one finds nothing.
     """
+    fast = jsonschema_rs.Draft7Validator(schema, validate_formats=True, offline=True)
+    with suppress(ValueError):  # a number that it cannot hold
+        if fast.is_valid(instance):
+            return
     import jsonschema  # slow to import, and most files are free of errors
 
     faults = jsonschema.Draft7Validator(schema).iter_errors(instance)
@@ -104,7 +109,6 @@ def worded(schema: dict[str, Any], instance: Any) -> Iterator[str]:
         for error in faults:
             yield _line(error.absolute_path, error.message)
         return
-    fast = jsonschema_rs.Draft7Validator(schema, validate_formats=True, offline=True)
     for fault in fast.iter_errors(instance):
         yield _line(fault.instance_path, fault.message)
 
