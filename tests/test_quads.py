@@ -8,10 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyoxigraph as ox
 import pytest
 import rdflib
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rdflib.compare import isomorphic, to_canonical_graph
 from scrapy.utils.project import get_project_settings
 
@@ -115,6 +119,12 @@ OK = {"@context": {"crm": CRM}, "@id": ID, "@type": "crm:E22_Human-Made_Object"}
             f"<{ID}> <{CRM}P> ",
             {"context": 1, "prefix": 1},
         ),
+        (
+            {"crm:P": {"@id": "http://vocab.getty.edu/aat/1", "crm:Q": {"crm:R": 1}}},
+            "<https://data.designmuseumgent.be/.well-known/genid/",
+            {},
+        ),
+        ({"http://x.be/p": "v"}, f'<{ID}> <http://x.be/p> "v"', {}),
         ({"@index": "x", "crm:P": "v"}, f"<{ID}> <{CRM}P> ", {"keyword": 1}),
     ],
 )
@@ -156,6 +166,41 @@ def test_equal_museums_give_equal_files_but_for_the_provenance(tmp_path: Path) -
     assert one[: len(first)] == first, "the provenance is the last graph"
     assert one != two
     assert sum("generatedAtTime" in line for line in one) == 2
+
+
+_NAMES = st.sampled_from(
+    [
+        *("@id", "@type", "@value", "@language", "@list", "@set", "@context", "@graph", "@reverse"),
+        *("crm:P", "skos:q", "image", "", ":", "crm:", "_:b", "http://x/y z"),
+    ]
+)
+_TEXTS = st.text(max_size=6) | st.sampled_from([ID, "_:b", "crm:X", "http://[", "%", "nl", "a b"])
+_SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _TEXTS
+)
+_JSON = st.recursive(
+    _SCALARS,
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(_NAMES, below, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(_NAMES, _JSON, max_size=5))
+@settings(max_examples=60)
+def test_any_json_gives_valid_quads_about_its_id(record: Row) -> None:
+    with TemporaryDirectory() as folder:
+        record = {"@context": {"crm": CRM}, **record}
+        lines, _ = of_record(record, Path(folder))
+        assert any(line.startswith(f"<{ID}> ") for line in lines)
+        text = "".join(f"{line} .\n" for line in lines)
+        assert len(list(ox.parse(text, format=ox.RdfFormat.N_TRIPLES))) == len(lines)
+        assert "_:" not in re.sub(r'"(\\.|[^"\\])*"|<[^>]*>', "", text)
+        turned = dict(reversed(record.items()))
+        assert of_record(turned, Path(folder))[0] == lines
 
 
 @pytest.mark.parametrize("text", ["http://x/a?b=c#d", "urn:x", "crm:P1", "http://[::1]/a", ""])

@@ -18,6 +18,7 @@ PREFIXES: Mapping[str, str] = tomllib.loads(
 )
 # Characters that no IRI contains (RFC 3987), and a percent sign that escapes nothing.
 _FORBIDDEN = re.compile(r'[\x00-\x20<>"{}|\\^`\x7f-\x9f]|%(?![0-9A-Fa-f]{2})')
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
@@ -47,7 +48,7 @@ class Repairs:
             self.count["subject"] += 1
         members = {name: value for name, value in record.items() if name != "@context"}
         prefixes = {**PREFIXES, **own}
-        return {"@context": prefixes, **self._node({**members, "@id": subject}, "", own)}
+        return {"@context": prefixes, **self._node({**members, "@id": subject}, subject, own)}
 
     def iri(self, text: str) -> str:
         """Return *text* as an IRI: spelled as the museum's ids, forbidden characters escaped."""
@@ -79,10 +80,21 @@ class Repairs:
             return value
         if "@value" in value:
             return self._literal(value)
-        for container in ("@list", "@set"):
-            if container in value:
-                return {container: self._value(value[container], place, own)}
+        if "@set" in value:
+            return self._value(value["@set"], place, own)
+        if "@list" in value:
+            return self._list(value["@list"], place, own)
         return self._node(value, place, own)
+
+    def _list(self, values: Any, place: str, own: Mapping[str, str]) -> Json:
+        """Return a list as the nodes that it stands for, which have IRIs here."""
+        members = values if isinstance(values, list) else [values]
+        rest: Json = {"@id": f"{_RDF}nil"}
+        for number, one in reversed(list(enumerate(members))):
+            id_ = skolem(place, {"@list": members, "number": number})
+            first = self._value(one, _below(place, id_, "first"), own)
+            rest = {"@id": id_, f"{_RDF}first": first, f"{_RDF}rest": rest}
+        return rest
 
     def _node(self, node: Mapping[str, Any], place: str, own: Mapping[str, str]) -> Json:
         found: Json = {"@id": self._id(node, place)}
@@ -90,14 +102,12 @@ class Repairs:
             if name == "@type":
                 if types := self._types(value):
                     found[name] = types
-            elif name in ("@graph", "@included"):
-                found[name] = self._value(value, f"{found['@id']}\n{name}", own)
-            elif name.startswith("@"):
+            elif name.startswith("@") and name not in ("@graph", "@included"):
                 self.count["keyword"] += name != "@id"
             else:
-                prefix = name.partition(":")[0]
-                self.count["prefix"] += name != prefix and prefix not in own
-                found[name] = self._value(value, f"{found['@id']}\n{name}", own)
+                prefix, colon, _ = name.partition(":")
+                self.count["prefix"] += bool(colon) and prefix in PREFIXES and prefix not in own
+                found[name] = self._value(value, _below(place, found["@id"], name), own)
         return found
 
     def _id(self, node: Mapping[str, Any], place: str) -> str:
@@ -110,7 +120,7 @@ class Repairs:
 
     def _types(self, value: Any) -> list[str]:
         types = value if isinstance(value, list) else [value]
-        texts = [one for one in types if isinstance(one, str) and one]
+        texts = [one for one in types if isinstance(one, str) and one and one[:2] != "_:"]
         self.count["type"] += len(types) - len(texts)
         return [self.iri(text) for text in texts]
 
@@ -129,6 +139,12 @@ class Repairs:
                 found["@language"] = tag
         self.count["literal"] += found != given
         return found
+
+
+def _below(place: str, node: str, name: str) -> str:
+    """Return the place of a value: the record, the *node* that refers to it, the property."""
+    record = place.partition("\n")[0]
+    return f"{record}\n{node}\n{name}"
 
 
 def _is_term(name: str, value: Any) -> bool:
@@ -153,7 +169,7 @@ def escape(text: str) -> str:
 def skolem(place: str, node: Mapping[str, Any]) -> str:
     """Return the IRI of a *node* that has none (RDF 1.1, section 3.5).
 
-    *place* is the IRI of the node that refers to it, and the property.
+    *place* is where it is, see :func:`_below`; the IRI is at the host of the record.
     """
     content = json.dumps(node, ensure_ascii=False, sort_keys=True)
     digest = hashlib.sha256(f"{place}\n{content}".encode("utf-8", "surrogatepass")).hexdigest()

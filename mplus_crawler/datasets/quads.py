@@ -10,12 +10,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Any
 
 import msgspec
 import pyoxigraph as ox
 
-from mplus_crawler.datasets.jsonld import PREFIXES, Json, Repairs, escape, skolem
+from mplus_crawler.datasets.jsonld import PREFIXES, Json, Repairs, escape
 from mplus_crawler.datasets.snapshots import Snapshot
 from mplus_crawler.protocols.source import parse
 from mplus_crawler.storage.sqlite import scratch
@@ -104,21 +103,7 @@ def _quads(document: Json, graph: ox.NamedNode) -> Iterable[ox.Quad]:
     context = document.pop("@context")
     whole = {"@context": context, "@id": graph.value, "@graph": [document]}
     text = json.dumps(whole, ensure_ascii=False).encode()
-    quads = ox.parse(input=text, format=ox.RdfFormat.JSON_LD, base_iri=document["@id"])
-    return _named(quads, document["@id"]) if b'"@list"' in text else quads
-
-
-def _named(quads: Iterable[ox.Quad], subject: str) -> Iterator[ox.Quad]:
-    """Yield *quads* with an IRI for each blank node, of which lists are made."""
-    named: dict[ox.BlankNode, ox.NamedNode] = {}
-
-    def term(one: Any) -> Any:
-        if not isinstance(one, ox.BlankNode):
-            return one
-        return named.setdefault(one, ox.NamedNode(skolem(subject, {"@list": len(named)})))
-
-    for quad in quads:
-        yield ox.Quad(term(quad.subject), quad.predicate, term(quad.object), quad.graph_name)
+    return ox.parse(input=text, format=ox.RdfFormat.JSON_LD, base_iri=document["@id"])
 
 
 def _sorted(quads: Iterable[ox.Quad]) -> list[bytes]:
