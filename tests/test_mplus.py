@@ -166,7 +166,7 @@ def test_what_is_swallowed_cached_broken_refused_added_and_withdrawn(
     scrapy: Scrapy, museum: Museums
 ) -> None:
     faults = [
-        *("backend:root=objects,every=7", "nested:root=objects,every=5", "poison:row=101"),
+        *("backend:root=objects,every=7", "nested:root=objects,every=8", "poison:row=101"),
         *("crosstalk:root=objects,nth=20", "total:root=objects,nth=31"),
         *("status:code=429,retry_after=1,nth=7", "truncate:nth=9", "reset:nth=11"),
         *("delete:nth=12,at=2", "delete:nth=12,at=2", "insert:nth=13,at=150"),
