@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from mplus_crawler.feeds.changes.change import Change, ChangeType
 from mplus_crawler.feeds.changes.comparison import Comparison, creations
 from mplus_crawler.feeds.changes.evidence import Evidence, Reason
+from mplus_crawler.feeds.changes.iiif import collection
 from mplus_crawler.feeds.changes.replay import Net, digest_of, replay
 from mplus_crawler.feeds.changes.snapshot import Row, content_digest, found, parsed, reader
 from mplus_crawler.feeds.changes.summary import Summary
@@ -121,6 +123,34 @@ def test_a_row_that_was_damaged_since_has_no_columns() -> None:
     assert b"columns" not in update.line(1)
     (gone,) = Comparison(lambda _: Evidence(Reason.GONE, "")).changes([damaged], [])
     assert gone.type is ChangeType.DELETE
+
+
+def test_a_redirect_to_a_record_that_is_not_listed_is_no_move() -> None:
+    model, merged = Model(), Evidence(Reason.MERGED, START.isoformat(), 301, to="UNHEALTHY")
+    model.publish({"a": {}, "b": {}}, {})
+    model.publish({"b": {}}, {"a": merged})
+    (missing,) = model.history[-1]
+    assert (missing.type, missing.to, missing.after) == (ChangeType.MISSING, None, None)
+    assert missing.evidence["to"] == "UNHEALTHY"
+    model.publish({"b": {}}, {"a": merged})
+    assert model.history[-1] == []
+    model.publish({"b": {}}, {"a": replace(merged, to="b")})
+    assert told(model.history[-1]) == {"a": ("Move", "b")}
+    check_history(model)
+
+
+def test_activities_that_name_their_stream() -> None:
+    changes = [
+        Change(ChangeType.MISSING, "a", before="1"),
+        Change(ChangeType.RESTORE, "b", after="2"),
+        Change(ChangeType.MOVE, "c", to="b", before="1", after="2"),
+    ]
+    made = collection(changes, "https://m/changes", "2026-11-28T00:00:00Z", "https://m/{}".format)
+    stream = {"id": "https://m/changes", "type": "OrderedCollection"}
+    removed, added, moved = made["orderedItems"]
+    assert (removed["type"], removed["origin"]) == ("Remove", stream)
+    assert (added["type"], added["target"]) == ("Add", stream)
+    assert (moved["type"], moved["target"]["id"]) == ("Move", "https://m/b")
 
 
 def test_a_sentence() -> None:

@@ -67,10 +67,8 @@ def removal(
     *digests* has those of the ids in the snapshot.
     """
     waiting = former.evidence if former else {}
-    if found.reason is Reason.MERGED:
-        to = found.to or ""
-        proof = found.document()
-        return Change(ChangeType.MOVE, id_, to, before, digests.get(to), evidence=proof)
+    if found.reason is Reason.MERGED and (after := digests.get(found.to or "")):
+        return Change(ChangeType.MOVE, id_, found.to, before, after, evidence=found.document())
     twin = twin or waiting.get("twin")
     repeated = found.reason in _REPEATED and waiting.get("reason") == found.reason
     if found.reason in _PROVEN or (repeated and _is_later(found.at, waiting["at"])):
@@ -83,7 +81,9 @@ def removal(
     news = found.reason in _FINDINGS and found.reason != waiting.get("reason")
     if former and not news:
         return None
-    return Change(ChangeType.MISSING, id_, before=before, evidence=found.document(twin=twin))
+    # The address of an unhealthy record redirects to one that the museum does not list.
+    proof = found.document(twin=twin, to=found.to)
+    return Change(ChangeType.MISSING, id_, before=before, evidence=proof)
 
 
 def _is_later(now: str, former: object) -> bool:

@@ -9,11 +9,13 @@ from mplus_crawler.feeds.changes.change import Change, ChangeType
 
 _CONTEXT = "http://iiif.io/api/discovery/1/context.json"
 # Remove and Add say that a resource has left the stream, or is back, without a word on deletion.
+# A client ignores them unless they name this stream.
 _ACTIVITIES = {
     **{type_: type_.value for type_ in ChangeType},
     ChangeType.MISSING: "Remove",
     ChangeType.RESTORE: "Add",
 }
+_STREAM = {ChangeType.MISSING: "origin", ChangeType.RESTORE: "target"}
 
 
 def collection(
@@ -23,7 +25,8 @@ def collection(
 
     *base* is the URI that it is to have; *uri* makes a record's of its id.
     """
-    items = [_activity(change, ended, uri) for change in changes]
+    stream = {"id": base, "type": "OrderedCollection"}
+    items = [_activity(change, ended, uri, stream) for change in changes]
     page = {"id": f"{base}#page-1", "type": "OrderedCollectionPage"}
     return {
         "@context": _CONTEXT,
@@ -36,10 +39,14 @@ def collection(
     }
 
 
-def _activity(change: Change, ended: str, uri: Callable[[str], str]) -> dict[str, Any]:
+def _activity(
+    change: Change, ended: str, uri: Callable[[str], str], stream: dict[str, str]
+) -> dict[str, Any]:
     activity: dict[str, Any] = {"type": _ACTIVITIES[change.type], "object": _record(change.id, uri)}
     if change.to:
         activity["target"] = _record(change.to, uri)
+    if name := _STREAM.get(change.type):
+        activity[name] = stream
     return {**activity, "endTime": ended}
 
 
