@@ -111,7 +111,7 @@ EXIT_CODES: dict[ExitCode, tuple[tuple[Verdict, ...], str]] = {
     ExitCode.HELD_BACK: (
         (Verdict.HELD_BACK,),
         "complete, but so much smaller than the snapshot that it was not published "
-        "(`MAX_DELETE_SHARE`); it is beside it as `<spider>.held.jsonl`, and `-a accept=RUN` "
+        "(`MAX_DELETE_SHARE`): the new records are in `<spider>.held.jsonl`, `-a accept=RUN` "
         "publishes it",
     ),
 }

@@ -97,7 +97,7 @@ def test_a_harvest_that_was_finished_later_is_not_listed(tmp_path: Path) -> None
 
 
 def test_the_command_shows_what_runs_what_was_killed_and_what_is_complete(scrapy: Scrapy) -> None:
-    assert "no harvests in" in scrapy.run("status").stdout
+    assert "no snapshots in" in scrapy.run("status").stdout
     with Sandbox(objects=30, agents=9, invalid=0, limits="off") as museum:
         assert scrapy.at(museum).crawl("agents").code == 0
         museum.reset()

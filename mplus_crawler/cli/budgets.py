@@ -68,7 +68,7 @@ def make_tables(usages: Iterable[Usage]) -> Group:
 
 
 def _now(usage: Usage) -> str:
-    """Return how long the tier backs off, and who is waiting."""
+    """Return how long the tier backs off, and which processes wait."""
     state = [f"backs off for {usage.backs_off_for:,.0f} s"] if usage.backs_off_for else []
     if usage.waiting:
         state.append(f"waiting: {', '.join(usage.waiting)}")

@@ -22,7 +22,7 @@ _NAMES = 28  # columns of an argument with its value
 
 
 def overview(classes: Sequence[type[Spider]], settings: BaseSettings) -> Iterator[str]:
-    """Yield lines about the spiders *classes* by museum: what each gives, and its arguments."""
+    """Yield lines about the spiders *classes* by museum: what each harvests, and its arguments."""
     museums: dict[str, list[type[MuseumSpider]]] = {}
     for cls in classes:
         if issubclass(cls, MuseumSpider):

@@ -104,8 +104,8 @@ MEANINGS: dict[str, Meaning] = {
         ),
         (
             *("accept", "RUN"),
-            "publish the run that was held back (exit 15), as its certificate names it, without a "
-            "request",
+            "publish this run, which was held back (exit 15), without a request; its certificate "
+            "has `run`",
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""``scrapy budget``: how much of each rate limit is used, and who is waiting."""
+"""``scrapy budget``: how much of each rate limit is used, and which processes wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mplus_crawler.cli.command import ProjectCommand
 class Command(ProjectCommand):
     """Print a table of each API's rate limits: used, left, and when they are reset."""
 
-    summary = "Show what is left of the museums' rate limits, and who is waiting"
+    summary = "Show what is left of the museums' rate limits, and which processes wait"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add ``--watch``."""

@@ -29,7 +29,7 @@ _COLUMNS = ("type", "id", "to", "columns", "reason", "before", "after")
 class Command(ProjectCommand):
     """Print what has changed between two snapshots, by the change feeds of their harvests."""
 
-    summary = "Print what has changed since a former harvest"
+    summary = "Print what has changed since an earlier harvest"
     usage = "[options] SPIDER"
     interrupted = StoppedError("interrupted; run the same command again")
 
@@ -42,7 +42,9 @@ class Command(ProjectCommand):
             help="the changes after this run, or read after this date, YYYY-MM-DD[THH:MM:SS] in "
             "UTC; first: all (default: those of the last harvest)",
         )
-        parser.add_argument("--format", choices=FORMATS, default="summary", help="%(choices)s")
+        parser.add_argument(
+            "--format", choices=FORMATS, default="summary", help="(default summary)"
+        )
         parser.add_argument(
             "--exit-code", action="store_true", help="exit 1 if there are changes, else 0"
         )

@@ -21,7 +21,7 @@ Certificate = Mapping[str, Any]
 class Command(ProjectCommand):
     """Print which fields came, and compare them with those of a former run."""
 
-    summary = "Show the fields of a spider's records, and how they changed since a former run"
+    summary = "Show the fields of a spider's records, and how they changed since an earlier run"
     usage = "[options] SPIDER"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ class Command(ProjectCommand):
         parser.add_argument(
             "--since",
             metavar="RUN",
-            help="the run to compare with, as its certificate names it (default: the one before)",
+            help="the run to compare with: `run` in its certificate (default: the one before)",
         )
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from mplus_crawler.storage.folders import in_s3
 class Command(ProjectCommand):
     """Make a package of a museum's certified snapshots."""
 
-    summary = "Make a package of certified snapshots: Parquet, CSV, SQLite, descriptions"
+    summary = "Make a package of certified snapshots: Parquet, CSV, SQLite, metadata"
     usage = "[options] MUSEUM"
     interrupted = StoppedError("interrupted; the former package, if any, is unchanged")
 

@@ -15,7 +15,7 @@ from mplus_crawler.storage.folders import in_s3
 class Command(ProjectCommand):
     """Make a page about a museum's certified snapshots."""
 
-    summary = "Make a page about certified snapshots: counts, timeline, changes, licences"
+    summary = "Make an HTML page about certified snapshots: counts, timeline, changes, licences"
     usage = "[options] MUSEUM"
     interrupted = StoppedError("interrupted; the former report, if any, is unchanged")
 

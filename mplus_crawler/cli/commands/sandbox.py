@@ -68,10 +68,15 @@ class Command(ProjectCommand):
                 default=default,
                 help=f"{text} (default {default})" if default != "" else text,
             )
-        for name, kinds, example in (
-            ("fault", gent.KINDS, "status:code=503,path=objects,page=3"),
-            ("mplus-fault", mplus.KINDS, "backend:root=objects,every=20"),
-            ("schema-change", schema_changes.KINDS, "drop:field=crm:P46_has_component"),
+        for name, meaning, kinds, example in (
+            ("fault", "a fault of Gent", gent.KINDS, "status:code=503,path=objects,page=3"),
+            ("mplus-fault", "a fault of M+", mplus.KINDS, "backend:root=objects,every=20"),
+            (
+                "schema-change",
+                "a changed field",
+                schema_changes.KINDS,
+                "drop:field=crm:P46_has_component",
+            ),
         ):
             group.add_argument(
                 f"--{name}",
@@ -79,8 +84,7 @@ class Command(ProjectCommand):
                 action="append",
                 default=[],
                 dest=f"{name.replace('-', '_')}s",
-                help=f"a {name.replace('-', ' ')}, for example {example}; "
-                f"kinds are {', '.join(kinds)} (repeatable)",
+                help=f"{meaning}, for example {example}; kinds are {', '.join(kinds)} (repeatable)",
             )
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:

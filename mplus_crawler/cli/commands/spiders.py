@@ -1,4 +1,4 @@
-"""``scrapy spiders``: what each spider gives, and its arguments."""
+"""``scrapy spiders``: what each spider harvests, and its arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mplus_crawler.errors import UsageError
 class Command(ProjectCommand):
     """Print the spiders of each museum, with what they give and the arguments they take."""
 
-    summary = "Show what each spider gives, and its arguments"
+    summary = "Show what each spider harvests, and its arguments"
     usage = "[options] [SPIDER...]"
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:

@@ -52,7 +52,7 @@ class Command(ProjectCommand):
 
 def _print(status: Status, now: datetime) -> None:
     if not status.snapshots and not status.unfinished:
-        print_line(f"no harvests in {status.place}; start with: {program()} crawl objects")
+        print_line(f"no snapshots in {status.place}; start with: {program()} crawl objects")
         return
     if status.snapshots:
         table = make_table(("snapshot", "verdict", "expires"), ("age", "records"), "last change")

@@ -18,7 +18,7 @@ class Command(ProjectCommand):
     """
 
     summary = "Check feeds against their certificates, independently of the harvest"
-    usage = "[options] FILE|HARVEST_DIR..."
+    usage = "[options] FILE|FOLDER..."
     interrupted = StoppedError("interrupted before all files were checked")
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ class Command(ProjectCommand):
             "--certificate",
             type=Path,
             metavar="FILE",
-            help="the feeds' certificate (default: the one beside them or in HARVEST_DIR)",
+            help="the feeds' certificate (default: found next to them, in HARVEST_DIR or in runs/)",
         )
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
