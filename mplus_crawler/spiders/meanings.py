@@ -104,8 +104,7 @@ MEANINGS: dict[str, Meaning] = {
         ),
         (
             *("accept", "RUN"),
-            "publish this run, which was held back (exit 15), without a request; its certificate "
-            "has `run`",
+            "publish the held-back run (exit 15) whose certificate has this `run`; sends no request",
         ),
     )
 }
