@@ -319,7 +319,7 @@ def block_after(words: str) -> str:
 
 def test_what_is_new_this_month(packaged: dict[str, sqlite3.Connection], data: Data) -> None:
     (query,) = re.findall(
-        r"^What is new this month.*?^```sql\n(.*?)^```", RECIPES, re.MULTILINE | re.DOTALL
+        r"^What changed in the latest month.*?^```sql\n(.*?)^```", RECIPES, re.MULTILINE | re.DOTALL
     )
     found = packaged["dmg"].execute(query).fetchall()
     expected = as_packaged(8, changes(data), data)
