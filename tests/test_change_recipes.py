@@ -100,7 +100,7 @@ def test_dbt(folders: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
             assert dict(found) == snapshot(folder)
 
 
-@pytest.mark.parametrize("recipe", ["A mail of what is new", "git"])
+@pytest.mark.parametrize("recipe", ["A mail about changes", "git"])
 def test_mail_and_git(folders: list[Path], tmp_path: Path, shells: Shells, recipe: str) -> None:
     (script,) = RECIPES[recipe]
     script = script.replace("changes objects", f"changes {SPIDER}")
