@@ -104,7 +104,8 @@ MEANINGS: dict[str, Meaning] = {
         ),
         (
             *("accept", "RUN"),
-            "publish the held-back run (exit 15) whose certificate has this `run`; sends no request",
+            "publish the held-back run (exit 15) whose certificate has this `run`; sends no "
+            "request",
         ),
     )
 }
