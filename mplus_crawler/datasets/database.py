@@ -19,7 +19,7 @@ from mplus_crawler.records.tables.rows import RowReader
 
 _STUB = [
     SqlColumn("id", "TEXT", "Identifier that records refer to."),
-    SqlColumn("label", "TEXT", "Name to show, as a record gives it."),
+    SqlColumn("label", "TEXT", "Display name, as the record gives it."),
 ]
 _LISTED = SqlColumn("listed", "INTEGER", "1: a record of a snapshot; 0: only referred to.")
 _ABOUT = {
