@@ -596,3 +596,21 @@ def test_a_compressed_feed_is_certified_by_its_bytes(
     assert told["bytes"] == feed.stat().st_size
     verified = scrapy.run("verify", str(feed))
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.mark.parametrize("name", ["all.jsonl", "all.csv"])
+def test_a_file_that_two_harvests_have_appended_to_passes(
+    museum: Callable[..., Sandbox], scrapy: Scrapy, name: str
+) -> None:
+    scrapy.at(museum(objects=12, invalid=0)).policy(UNLIMITED)
+    feed = scrapy.folder / name
+    for _ in range(2):
+        assert scrapy.crawl("objects", "-o", str(feed)).code == 0
+    checked = scrapy.run("verify", str(feed))
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "12 records, as certified" in checked.stdout
+    content = feed.read_bytes()
+    feed.write_bytes(content.replace(b"object/", b"object_", 1))
+    assert scrapy.run("verify", str(feed)).returncode == 1
+    feed.write_bytes(content[: len(content) * 3 // 4])
+    assert scrapy.run("verify", str(feed)).returncode == 1

@@ -51,14 +51,18 @@ class Feed:
 
 
 def file_entry(file: StagedFile | None, state: str) -> dict[str, Any]:
-    """Return where *file* is or will be, its size and its checksum; nothing of one that broke."""
+    """Return where *file* is or will be, its size and its checksum; nothing of one that broke.
+
+    ``before`` is the number of bytes that an appended file had before.
+    """
     if file is None or not file.whole:
         return {}
-    return {
+    entry = {
         "uri": file.place or file.uri(target_of(file, state)),
         "bytes": file.bytes,
         "sha256": file.sha256,
     }
+    return entry | ({"before": file.former} if file.former else {})
 
 
 def target_of(file: StagedFile, state: str) -> Path:

@@ -51,7 +51,7 @@ _CHANGES = {
     "properties": {"file": _TEXT, "sha256": _SHA256},
 }
 _FEED = _object(uri=_TEXT, format=_TEXT, items=_COUNT)
-_FEED["properties"] |= {"bytes": _COUNT, "sha256": _SHA256}
+_FEED["properties"] |= {"bytes": _COUNT, "sha256": _SHA256, "before": _COUNT}
 _SHAPE = _object(
     spider={"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
     source=_TEXT,

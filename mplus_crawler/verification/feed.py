@@ -38,6 +38,8 @@ class Reading:
         self._intact = True
         chosen = feed.get("columns")
         self._chosen = frozenset(map(str, chosen)) if isinstance(chosen, list) else None
+        self._before = feed.get("before", 0)  # bytes of other harvests, which it was appended to
+        self._skipped = 0  # lines of these
         self._ids = _Ids()
 
     def differences(self) -> Iterator[str]:
@@ -102,10 +104,18 @@ class Reading:
         return self._csv if self._feed["format"] == "csv" else None
 
     def _json_lines(self, file: BufferedReader) -> Iterator[str]:
+        self._skip(file)
         for number, line in enumerate(lines(file), 1):
             self._records = number
-            for fault in self._record(line, number):
-                yield f"line {number}: {fault}"
+            for fault in self._record(line, self._skipped + number):
+                yield f"line {self._skipped + number}: {fault}"
+
+    def _skip(self, file: BufferedReader) -> None:
+        """Skip what was there before the harvest."""
+        left = self._before - file.tell()
+        while left > 0 and (line := file.readline(min(MAX_LINE, left))):
+            self._skipped += line.endswith(b"\n")
+            left -= len(line)
 
     def _record(self, line: bytes, number: int) -> Iterator[str]:
         if not line.endswith(b"\n"):
@@ -153,12 +163,19 @@ class Reading:
 
     def _csv(self, file: BufferedReader) -> Iterator[str]:
         csv.field_size_limit(MAX_LINE)
-        rows = csv.reader((line.decode("utf-8-sig") for line in lines(file)), strict=True)
+        rows = csv.reader((line.decode("utf-8-sig") for line in self._csv_lines(file)), strict=True)
         try:
             for fault in self._rows(rows):
-                yield f"line {rows.line_num}: {fault}"
+                yield f"line {self._skipped + rows.line_num}: {fault}"
         except (ValueError, csv.Error) as error:
-            yield f"line {rows.line_num + 1}: is not CSV in UTF-8: {error}"
+            yield f"line {self._skipped + rows.line_num + 1}: is not CSV in UTF-8: {error}"
+
+    def _csv_lines(self, file: BufferedReader) -> Iterator[bytes]:
+        """Yield the lines with the headings, then those of the harvest."""
+        if self._before:
+            yield file.readline(MAX_LINE)
+            self._skip(file)
+        yield from lines(file)
 
     def _rows(self, rows: Any) -> Iterator[str]:
         columns = next(rows, ["id"])
@@ -172,7 +189,9 @@ class Reading:
                 yield f"{len(row)} cells under {len(columns)} headings"
             elif self._has_ids:
                 cells = dict(zip(columns, row, strict=True))
-                yield from self._ids.add(cells["id"], rows.line_num, cells.get("digest"))
+                yield from self._ids.add(
+                    cells["id"], self._skipped + rows.line_num, cells.get("digest")
+                )
 
     def _sums(self) -> Iterator[str]:
         items, certified = self._feed["items"], self._certificate["unique"]
