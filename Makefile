@@ -36,11 +36,12 @@ types: $(VENV)/.ready
 	mypy
 
 tests: $(VENV)/.ready
-	python -m pytest --numprocesses 4 --quiet
+	python -m pytest --numprocesses 4 --quiet -m "not long"
 
-# Heavy programs that know nothing of this project read what it writes. Debian's chromium,
-# chromium-driver and libreoffice-calc are needed too.
+# Tests that take many seconds; then heavy programs that know nothing of this project read what it
+# writes. Debian's chromium, chromium-driver and libreoffice-calc are needed too.
 proofs: $(VENV)/.ready $(PROOFS)/.ready
+	python -m pytest --numprocesses 4 --quiet -m long
 	PROJECT_PYTHON=$(abspath $(BIN)/python) $(PROOFS)/bin/python -m pytest --quiet proofs
 
 $(PROOFS)/.ready: requirements-proofs.txt

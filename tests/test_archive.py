@@ -127,6 +127,7 @@ def test_a_file_that_unpacks_to_gigabytes_is_named(tmp_path: Path) -> None:
         assert error == ""
 
 
+@pytest.mark.long
 def test_more_files_than_any_data_set_has(tmp_path: Path) -> None:
     empty = header("set/readme", 0)
     (tmp_path / "set.tar").write_bytes(gzip.compress(empty * (MOST_ENTRIES + 1), 1))

@@ -276,6 +276,7 @@ def test_a_feed_that_is_damaged_is_found(
     assert any(expected in finding for finding in copy.findings()), copy.findings()
 
 
+@pytest.mark.long
 def test_many_absent_records_are_not_requested_and_an_accepted_run_deletes_none(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
@@ -304,6 +305,7 @@ def test_many_absent_records_are_not_requested_and_an_accepted_run_deletes_none(
     assert keeper.findings() == []
 
 
+@pytest.mark.long
 def test_a_record_that_is_not_found_is_deleted_a_day_later(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:

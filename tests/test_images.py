@@ -405,6 +405,7 @@ def test_a_feed_that_names_no_image_is_doubted(scrapy: Scrapy) -> None:
     assert any("contains no image URLs" in note for note in crawl.certificate["notes"])
 
 
+@pytest.mark.long
 def test_hosts_are_asked_side_by_side_each_once_a_second(scrapy: Scrapy, tmp_path: Path) -> None:
     """The museum's own origin, and two hosts behind a proxy of the user's, one of them slow."""
     began: dict[str, list[float]] = {"quick": [], "slow": [], "own": []}

@@ -452,6 +452,7 @@ def test_causes(
     check_reason(crawl)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("window", [330, 90])
 def test_a_small_window(museum: Callable[..., Sandbox], scrapy: Scrapy, window: int) -> None:
     sandbox = museum(mplus_window=window)

@@ -776,6 +776,7 @@ def test_a_record_is_kept_as_the_museum_sent_it(scrapy: Scrapy) -> None:
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("timeout", [False, True])
 def test_a_request_that_takes_too_long_is_split_at_once(scrapy: Scrapy, timeout: bool) -> None:
     slow: list[str] = []

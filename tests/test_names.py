@@ -147,6 +147,7 @@ def test_runs_keeps_the_newest_of_each_spider(sandbox: Sandbox, scrapy: Scrapy) 
     assert (left.count("concepts"), left.count("objects")) == (200 + 199, 406)
 
 
+@pytest.mark.long
 def test_a_kill_at_any_point_of_the_publication_leaves_every_file_certified(
     museum: Callable[..., Sandbox], sandbox: Sandbox, scrapy: Scrapy
 ) -> None:

@@ -233,6 +233,7 @@ SICK = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("faults", SICK.values(), ids=SICK)
 def test_errors_with_invalid_responses_between_are_an_outage(
     scrapy: Scrapy, faults: list[str]

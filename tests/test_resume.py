@@ -34,6 +34,7 @@ def kill_after(scrapy: Scrapy, seconds: float, *arguments: str, **environment: s
     return process.wait()
 
 
+@pytest.mark.long
 def test_twenty_kills_at_any_moment_lose_nothing_and_repeat_nothing(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:

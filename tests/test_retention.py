@@ -319,6 +319,7 @@ def _content(file: Path) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 
 
+@pytest.mark.long
 def test_seven_weeks(keeper: Keeper, s3: S3Server) -> None:
     bucket = {"HARVEST_DIR": "s3://harvest/mplus", "HARVEST_STATE_DIR": str(keeper.data / "s3")}
     csv = keeper.scrapy.folder / "elsewhere" / "all.csv"

@@ -18,6 +18,8 @@ from tests.conftest import ROOT, limit
 from tests.scrapyd import PROJECT, Scrapyd
 from tests.test_readme import BLOCKS
 
+pytestmark = pytest.mark.long
+
 CANARY = "canary-of-the-scheduler"
 LIMIT = 20
 CURL = next(

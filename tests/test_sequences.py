@@ -12,6 +12,7 @@ from tests.conftest import Scrapy
 from tests.sequences import SMALL, Sequence
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(12))
 def test_every_published_file_is_certified(
     museum: Callable[..., Sandbox], scrapy: Scrapy, seed: int

@@ -85,10 +85,12 @@ def test_a_terminal_that_wants_it_plain_gets_it_plain(
 def on_terminal(scrapy: Scrapy, **environment: str) -> str:
     """What ``scrapy crawl objects`` prints on a terminal."""
     mine, theirs = pty.openpty()
+    plain_in = ("CI", "NO_COLOR")
+    inherited = {name: text for name, text in scrapy.environment.items() if name not in plain_in}
     process = subprocess.Popen(
         [sys.executable, "-m", "scrapy", "crawl", "objects", "-s", "LOOKAHEAD=1"],
         cwd=ROOT,
-        env={**scrapy.environment, "TERM": "xterm-256color", **environment},
+        env={**inherited, "TERM": "xterm-256color", **environment},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
