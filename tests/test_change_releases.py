@@ -19,6 +19,8 @@ from tests.fixtures.mplus import PUBLISHED
 from tests.s3 import S3Server
 from tests.test_change_feeds import UNLIMITED, Keeper
 
+pytestmark = pytest.mark.long
+
 SPIDER = "mplus_open_objects"
 # Kills the process when the publication is done and the ledger is not closed yet.
 KILLED_AT_END = """

@@ -486,6 +486,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(record_of_any_kind, st.data())
 def test_any_value_may_stand_anywhere(
     kind_and_record: tuple[str, dict[str, Any]], data: st.DataObject

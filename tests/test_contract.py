@@ -34,6 +34,7 @@ def messages(crawl: Crawl) -> list[str]:
     return [change["message"] for change in crawl.certificate["contract"]["changes"]]
 
 
+@pytest.mark.long
 def test_a_broken_promise_is_reported(scrapy: Scrapy, museum: Sandbox) -> None:
     museum.move_to(0)
     scrapy.at(museum)
@@ -81,6 +82,7 @@ def test_a_broken_promise_is_reported(scrapy: Scrapy, museum: Sandbox) -> None:
     assert kinds["uri"]["clause"] == "Changing a URI pattern"
 
 
+@pytest.mark.long
 def test_mplus_promises_nothing(scrapy: Scrapy, museum: Sandbox) -> None:
     scrapy.environment |= {"MPLUS_URL": museum.mplus_url, "MPLUS_API_KEY": "any"}
     for day in (0, 1):

@@ -42,6 +42,7 @@ def check_all_in_hand(crawl: Crawl, sandbox: Sandbox) -> None:
     assert not {record["id"] for record in crawl.records} & set(gone)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", [1, 30, 38])
 def test_a_row_that_goes_while_paging(
     museum: Callable[..., Sandbox], scrapy: Scrapy, at: int
@@ -302,6 +303,7 @@ def listed_later(
 NOT_FOUND: Answer = (404, [LD_JSON], b'{"message": "not found"}')
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("missing", "code", "words"),
     [

@@ -436,6 +436,7 @@ def test_hosts_are_asked_side_by_side_each_once_a_second(scrapy: Scrapy, tmp_pat
     assert peak == {"127.0.0.1": 1, "quick.example": 1, "slow.example": 1}
 
 
+@pytest.mark.long
 def test_a_kill_costs_no_image_twice(scrapy: Scrapy) -> None:
     """Killed again and again: the files are whole, and what is there is not asked for again."""
     with serving(host) as server:

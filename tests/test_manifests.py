@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.spiders.dmg.manifests import fill_in, read_manifest
 from tests.conftest import Scrapy
 from tests.wire import Answer, serving
+
+pytestmark = pytest.mark.long
 
 POLICY = load_policy("dmg")
 FREE, BY_NC_ND, IN_COPYRIGHT = POLICY.licences

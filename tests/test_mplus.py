@@ -386,6 +386,7 @@ def test_an_empty_list_of_terms_is_to_be_seen_twice(scrapy: Scrapy, name: str, a
     assert {row["language"] for row in done.records if row["list"] == name} == languages
 
 
+@pytest.mark.long
 def test_two_processes_with_one_key_never_make_three_calls_in_a_second(
     scrapy: Scrapy, museum: Museums
 ) -> None:

@@ -64,6 +64,7 @@ def sandbox(museum: Callable[..., Sandbox], scrapy: Scrapy) -> Sandbox:
     return opened
 
 
+@pytest.mark.long
 def test_nothing_but_a_whole_complete_harvest_touches_a_snapshot(
     sandbox: Sandbox, scrapy: Scrapy
 ) -> None:

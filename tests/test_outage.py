@@ -191,6 +191,7 @@ def start(scrapy: Scrapy, sandbox: Sandbox, spider: str = "objects") -> Any:
 AWAY = 2.4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["", "status:code=503,", "status:code=502,", "truncate:"])
 def test_a_restart_costs_nothing(scrapy: Scrapy, fault: str) -> None:
     port = free_port()
@@ -210,6 +211,7 @@ def test_a_restart_costs_nothing(scrapy: Scrapy, fault: str) -> None:
     assert len(feed.splitlines()) >= 290
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spider", ["objects", "v1_objects"])
 def test_a_server_that_stays_away_stops_the_harvest(scrapy: Scrapy, spider: str) -> None:
     with at(free_port()) as sandbox:
@@ -248,6 +250,7 @@ def test_errors_with_invalid_responses_between_are_an_outage(
     assert requests < 60
 
 
+@pytest.mark.long
 def test_bad_pages_of_two_kinds_are_no_outage(scrapy: Scrapy) -> None:
     faults = ["status:code=503,path=objects,page=4", "empty:path=objects,page=5"]
     faults = [f"{fault},times=always" for fault in faults]

@@ -131,6 +131,7 @@ def test_former_answers_are_the_same_records_retrieved_now(
     assert list(state.parent.glob("*.known.damaged-*"))
 
 
+@pytest.mark.long
 def test_colours_are_asked_for_and_never_taken_from_records_without(
     gent: Sandbox, scrapy: Scrapy
 ) -> None:

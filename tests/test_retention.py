@@ -23,6 +23,8 @@ from tests.test_faults import QUICK
 from tests.test_mplus import KEY, SMALL, published
 from tests.wire import Answer, serving
 
+pytestmark = pytest.mark.long
+
 DAY = 86_400
 TITLE = "a title to be dated "
 SHIFTED = ROOT / "tests" / "fixtures" / "shifted_clock.py"

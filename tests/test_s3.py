@@ -14,6 +14,8 @@ from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy, limit
 from tests.s3 import SECRET, S3Server
 
+pytestmark = pytest.mark.long
+
 UNLIMITED = limit(1_000_000, 1)
 GENT = "s3://harvest/gent"
 

@@ -272,6 +272,7 @@ def test_a_line_break_is_one_character(written: str, read: str) -> None:
     assert (row["alt_texts_en"], row["areas_en"]) == ([read], [read])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("piece", [" ", "diameter", "1 x ", "circa ", "1990, ", "duration "])
 def test_a_long_text_costs_linear_time(piece: str) -> None:
     def seconds(times: int) -> float:

@@ -308,6 +308,7 @@ def leaves(value: Any, *way: str | int) -> list[tuple[str | int, ...]]:
     return [leaf for key, member in members for leaf in leaves(member, *way, key)]
 
 
+@pytest.mark.long
 def test_any_edited_field_breaks_the_seal(complete: Harvest) -> None:
     untouched = complete.certificate
     ways = [way for way in leaves(untouched) if way != ("seal",)]
