@@ -1,5 +1,5 @@
-# `make demo` installs what a harvest needs and shows one; `make test` installs the rest and checks
-# everything.
+# `make demo` installs what a harvest needs and shows one; `make test` checks what every commit
+# needs, `make proofs` the rest.
 PYTHON ?= python3
 VENV ?= .venv
 PROOFS ?= .venv-proofs
@@ -26,7 +26,7 @@ demo: $(VENV)/.harvest
 test: estimate lint types tests
 
 estimate:
-	@echo "ruff, mypy and all tests: about five minutes on two cores; the first time installs 600 MB"
+	@echo "ruff, mypy and the tests of every commit: five minutes on two cores; the first time installs 600 MB"
 
 lint: $(VENV)/.ready
 	ruff check .

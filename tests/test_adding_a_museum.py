@@ -23,6 +23,8 @@ from tests import canary
 from tests.command import Command
 from tests.conftest import ROOT, last_certificate
 
+pytestmark = pytest.mark.long
+
 TUTORIAL = ROOT / "docs" / "adding-a-museum.md"
 BLOCK = re.compile(r"^`(\S+/\S+)`\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KEY = "canary+7f3a/9c&e=%41"

@@ -17,6 +17,8 @@ from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification import verify
 from tests.conftest import ROOT, Crawl, Scrapy, limit
 
+pytestmark = pytest.mark.long
+
 CLOCK = str(ROOT / "tests" / "fixtures" / "shifted_clock.py")
 DAY = 86_400
 UNLIMITED = limit(1_000_000, 1)
@@ -276,7 +278,6 @@ def test_a_feed_that_is_damaged_is_found(
     assert any(expected in finding for finding in copy.findings()), copy.findings()
 
 
-@pytest.mark.long
 def test_many_absent_records_are_not_requested_and_an_accepted_run_deletes_none(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
@@ -305,7 +306,6 @@ def test_many_absent_records_are_not_requested_and_an_accepted_run_deletes_none(
     assert keeper.findings() == []
 
 
-@pytest.mark.long
 def test_a_record_that_is_not_found_is_deleted_a_day_later(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:

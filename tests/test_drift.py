@@ -21,6 +21,8 @@ from tests.test_faults import QUICK
 from tests.test_pages import LD_JSON, record, stub
 from tests.wire import Answer, get, serving
 
+pytestmark = pytest.mark.long
+
 UNLIMITED = f"page_size = 50\n{limit(1_000_000, 1)}"
 ONE_BY_ONE = ("-a", "page_size=25", "-s", "LOOKAHEAD=1")
 
@@ -42,7 +44,6 @@ def check_all_in_hand(crawl: Crawl, sandbox: Sandbox) -> None:
     assert not {record["id"] for record in crawl.records} & set(gone)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("at", [1, 30, 38])
 def test_a_row_that_goes_while_paging(
     museum: Callable[..., Sandbox], scrapy: Scrapy, at: int
@@ -303,7 +304,6 @@ def listed_later(
 NOT_FOUND: Answer = (404, [LD_JSON], b'{"message": "not found"}')
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("missing", "code", "words"),
     [

@@ -17,6 +17,8 @@ from mplus_crawler.wire.outage import Outage
 from mplus_crawler.wire.retry import FIRST_TIMEOUT
 from tests.conftest import Scrapy, limit
 
+pytestmark = pytest.mark.long
+
 UNLIMITED = limit(1_000_000, 1) + limit(1_000_000, 1, "single")
 # The server is waited for during 240 times that many seconds.
 QUICK = ("-s", "RETRY_BACKOFF_BASE=0.02", "-s", "AUTOTHROTTLE_MAX_DELAY=0.05")
@@ -191,7 +193,6 @@ def start(scrapy: Scrapy, sandbox: Sandbox, spider: str = "objects") -> Any:
 AWAY = 2.4
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("fault", ["", "status:code=503,", "status:code=502,", "truncate:"])
 def test_a_restart_costs_nothing(scrapy: Scrapy, fault: str) -> None:
     port = free_port()
@@ -211,7 +212,6 @@ def test_a_restart_costs_nothing(scrapy: Scrapy, fault: str) -> None:
     assert len(feed.splitlines()) >= 290
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("spider", ["objects", "v1_objects"])
 def test_a_server_that_stays_away_stops_the_harvest(scrapy: Scrapy, spider: str) -> None:
     with at(free_port()) as sandbox:
@@ -235,7 +235,6 @@ SICK = {
 }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("faults", SICK.values(), ids=SICK)
 def test_errors_with_invalid_responses_between_are_an_outage(
     scrapy: Scrapy, faults: list[str]
@@ -250,7 +249,6 @@ def test_errors_with_invalid_responses_between_are_an_outage(
     assert requests < 60
 
 
-@pytest.mark.long
 def test_bad_pages_of_two_kinds_are_no_outage(scrapy: Scrapy) -> None:
     faults = ["status:code=503,path=objects,page=4", "empty:path=objects,page=5"]
     faults = [f"{fault},times=always" for fault in faults]

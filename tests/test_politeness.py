@@ -18,6 +18,8 @@ from mplus_crawler.wire.budget.budget import Account, RateLimits
 from mplus_crawler.wire.budget.sqlite import SqliteBudget
 from tests.conftest import Scrapy, limit
 
+pytestmark = pytest.mark.long
+
 QUICK = ("-s", "RETRY_BACKOFF_BASE=0.01", "-s", "AUTOTHROTTLE_MAX_DELAY=0.05")
 
 
