@@ -28,6 +28,8 @@ from tests.conftest import Scrapy
 from tests.every_kind import Feeds, rows
 from tests.s3 import S3Server
 
+pytestmark = pytest.mark.long
+
 MUSEUMS = ("dmg", "mplus", "mplus_open")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)  # before any harvest of the tests
 Row = dict[str, Any]

@@ -37,6 +37,8 @@ from tests.fixtures.mplus import PUBLISHED
 from tests.test_usage import check_one_line
 from tests.wire import Answer, serving
 
+pytestmark = pytest.mark.long
+
 KEY = "c4na7yc4na7yc4na7yc4na7yc4na7y00"
 # Pages of ten, and a window of a hundred: a museum of some hundred records has it all.
 WINDOW = 100
@@ -386,7 +388,6 @@ def test_an_empty_list_of_terms_is_to_be_seen_twice(scrapy: Scrapy, name: str, a
     assert {row["language"] for row in done.records if row["list"] == name} == languages
 
 
-@pytest.mark.long
 def test_two_processes_with_one_key_never_make_three_calls_in_a_second(
     scrapy: Scrapy, museum: Museums
 ) -> None:
@@ -777,7 +778,6 @@ def test_a_record_is_kept_as_the_museum_sent_it(scrapy: Scrapy) -> None:
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("timeout", [False, True])
 def test_a_request_that_takes_too_long_is_split_at_once(scrapy: Scrapy, timeout: bool) -> None:
     slow: list[str] = []

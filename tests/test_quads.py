@@ -25,6 +25,8 @@ from mplus_crawler.datasets.snapshots import Kind, Snapshot, kinds
 from mplus_crawler.spiders.dmg.cidoc import canonical_id
 from tests.every_kind import Feeds, rows
 
+pytestmark = pytest.mark.long
+
 BASE = "https://data.designmuseumgent.be/v2/"
 CRM = PREFIXES["crm"]
 CERTIFICATE = {

@@ -23,6 +23,8 @@ from mplus_crawler.settings import BOT_NAME
 from tests.conftest import ROOT
 from tests.test_readme import BLOCKS
 
+pytestmark = pytest.mark.long
+
 SCHEDULING = [block for block in BLOCKS if block.page == "docs/scheduling.md"]
 (SCRIPT,) = [block.text for block in SCHEDULING if "harvest.sh <<" in block.text]
 UNITS = {
