@@ -93,7 +93,7 @@ def _quads(feed: Path, records: int) -> Iterator[bytes]:
     from mplus_crawler.datasets.quads import Quads
 
     spelling = lru_cache(maxsize=4096)(str)
-    return Quads([_Snapshot(feed, records)], spelling).lines()  # type: ignore[list-item]
+    return Quads([_Snapshot(feed, records)], spelling).lines()  # type: ignore[list-item]  # quads need no more
 
 
 class _Snapshot:

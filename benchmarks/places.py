@@ -70,7 +70,7 @@ class Place:
         return scrapy.environment | more
 
     def save(self) -> None:
-        """Remember what is there now as what is there before each harvest."""
+        """Remember the present files: each harvest starts from them."""
         shutil.copytree(self.folder, self._former)
         if self._bucket:
             shutil.copytree(self._bucket, self._former / "bucket")
@@ -113,7 +113,7 @@ class Place:
         return found
 
     def problems(self) -> Iterator[str]:
-        """Yield what is wrong with the files: left, stale, unverified, open to others."""
+        """Yield faults of the files: left over, stale, unverified, readable by others."""
         certified = set()
         for name, file in self._files():
             if name.endswith(_LEFT_OVER):

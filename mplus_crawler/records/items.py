@@ -68,7 +68,7 @@ class Validator:
             yield SchemaViolation(path, error.message)
 
 
-class SchemaMeta(JsonSchemaMeta):  # type: ignore[misc]  # its base is untyped  # the library carries no types
+class SchemaMeta(JsonSchemaMeta):  # type: ignore[misc]  # its base is untyped
     """Makes item classes that validate with :class:`Validator`."""
 
     draft_to_validator = {JSON_SCHEMA_DRAFT_7: Validator}

@@ -229,7 +229,7 @@ class _Replay:
         self.counts = dict.fromkeys((*_SETS, *_REMOVES), 0)
 
     def differences(self) -> Iterator[str]:
-        """Apply all lines; yield what is wrong with them."""
+        """Apply all lines; yield their faults."""
         with self._path.open("rb") as file:
             file.readline()
             for number, line in enumerate(lines(file), 1):
@@ -244,7 +244,7 @@ class _Replay:
                     yield f"line {number + 1} is no change: {type(error).__name__} {error}"
 
     def _apply(self, change: dict[str, Any]) -> str:
-        """Apply *change*; return what is wrong with it."""
+        """Apply *change*; return its fault."""
         type_, id_ = change["type"], change["id"]
         self.counts[type_] += 1
         now = self._content.get(id_)

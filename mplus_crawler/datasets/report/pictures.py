@@ -38,7 +38,7 @@ class Pictures:
         self.hosts = sorted(policy.images.hosts) if policy.images else []
 
     def of(self, record: dict[str, Any]) -> Picture | None:
-        """Return the first picture of *record*; ``None`` if it has none that may be shown."""
+        """Return the first picture of *record* that may be shown, if there is one."""
         if not self.hosts or not record.get("images"):
             return None
         for one in statements(record, self._rights):

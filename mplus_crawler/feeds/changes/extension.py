@@ -68,7 +68,7 @@ class Changes(Extension):
 
     @cached_property
     def former_certificate(self) -> Certificate | None:
-        """The certificate of that snapshot; ``None`` where there is none that can be read."""
+        """The certificate of the former snapshot; ``None`` if it is missing or unreadable."""
         try:
             content = self._files.folder.read(f"{self._files.stem}{CERTIFICATE}")
         except OSError:
