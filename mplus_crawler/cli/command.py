@@ -1,4 +1,4 @@
-"""The base of commands that run no spider."""
+"""The bases of the commands: of all of them, and of those that run no spider."""
 
 from __future__ import annotations
 
@@ -18,15 +18,6 @@ from mplus_crawler.cli.spelling import check_spelling
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
 
 
-def plain_help(parser: argparse.ArgumentParser) -> None:
-    """Let ``--help`` name the running program, and print texts as they are.
-
-    Scrapy's formatter makes a heading of every line that ends in a colon.
-    """
-    parser.usage = (parser.usage or "").replace("scrapy", program(), 1)
-    parser.formatter_class = argparse.HelpFormatter
-
-
 def check_options(words: Sequence[str], command: str) -> None:
     """Raise :class:`UsageError` for an option among *words*: the parser has not recognised it."""
     for word in words:
@@ -36,39 +27,56 @@ def check_options(words: Sequence[str], command: str) -> None:
             )
 
 
-class ProjectCommand(ScrapyCommand):
+class OurCommand(ScrapyCommand):
+    """A command of this project; it has a line in ``scrapy -h``, and help that names the program.
+
+    Subclasses set ``summary``, that line, and ``usage``, what follows the command's name.
+    """
+
+    requires_project = True
+    summary: ClassVar[str]
+    usage: ClassVar[str] = "[options]"
+
+    def syntax(self) -> str:
+        """Return what ``--help`` prints after the command's name."""
+        return self.usage
+
+    def short_desc(self) -> str:
+        """Return the line that ``scrapy -h`` prints."""
+        return self.summary
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add Scrapy's options, ``-s`` among them."""
+        super().add_options(parser)
+        parser.usage = (parser.usage or "").replace("scrapy", program(), 1)
+        # Scrapy's makes a heading of every line that ends in a colon.
+        parser.formatter_class = argparse.HelpFormatter
+
+    @property
+    def current_settings(self) -> BaseSettings:
+        """The settings that Scrapy has given to the command."""
+        assert self.settings is not None
+        return self.settings
+
+
+class ProjectCommand(OurCommand):
     """A command that prints its result and runs no spider.
 
     To add one:
 
     1. Put a class ``Command(ProjectCommand)`` into ``cli/commands/NAME.py``. Scrapy imports all
        commands for each of them, so import what only this one needs inside its methods.
-    2. Set ``summary``, the line that ``scrapy -h`` prints, and ``usage``, what follows the name.
+    2. Set ``summary``, the line that ``scrapy -h`` prints, and ``usage``, what follows the name;
+       a ``usage`` of options only refuses arguments.
     3. Implement :meth:`execute`: print with :func:`~mplus_crawler.cli.console.print_line`, raise
        :class:`~mplus_crawler.errors.HarvestError` for what a person can fix, and return the
        exit code.
     """
 
-    requires_project = True
     requires_crawler_process = False
     default_settings: ClassVar[dict[str, object]] = {"LOG_ENABLED": False}
-    summary: ClassVar[str]
-    usage: ClassVar[str] = "[options]"
     interrupted: ClassVar[HarvestError] = StoppedError("interrupted")
     """The error to report when a signal ends the command."""
-
-    def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """Add Scrapy's options, ``-s`` among them."""
-        super().add_options(parser)
-        plain_help(parser)
-
-    def short_desc(self) -> str:
-        """Return the line that ``scrapy -h`` prints."""
-        return self.summary
-
-    def syntax(self) -> str:
-        """Return what ``--help`` prints after the command's name."""
-        return self.usage
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Execute the command and set its exit code."""
@@ -76,16 +84,13 @@ class ProjectCommand(ScrapyCommand):
         self.exitcode = run_command(lambda: self._execute(args, opts))
 
     def _execute(self, args: list[str], opts: argparse.Namespace) -> int:
-        check_options(args, type(self).__module__.rpartition(".")[2])
+        name = type(self).__module__.rpartition(".")[2]
+        check_options(args, name)
+        if args and self.usage == ProjectCommand.usage:
+            raise UsageError(f"{program()} {name} takes options only, not {args[0]!r}")
         check_spelling(opts.set, self.current_settings)
         expand_home(self.current_settings)
         return self.execute(args, opts)
-
-    @property
-    def current_settings(self) -> BaseSettings:
-        """The settings that Scrapy has given to the command."""
-        assert self.settings is not None
-        return self.settings
 
     @abstractmethod
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:

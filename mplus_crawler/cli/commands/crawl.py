@@ -4,96 +4,67 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
-from scrapy.exceptions import UsageError as ScrapyUsageError
 
-from mplus_crawler.cli.command import plain_help
-from mplus_crawler.cli.console import report, run_command
-from mplus_crawler.cli.home import expand_home
-from mplus_crawler.cli.signals import end_with
+from mplus_crawler.cli.running import RunningCommand
 from mplus_crawler.cli.spelling import check_spelling
-from mplus_crawler.cli.values import check_given, check_objects
-from mplus_crawler.errors import HarvestError, StoppedError, UsageError
+from mplus_crawler.errors import HarvestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scrapy.crawler import Crawler
-
     from mplus_crawler.cli.jobs import Job
 
 
-class Command(ScrapyCrawl):
+class Command(RunningCommand, ScrapyCrawl):
     """Run a spider and exit with its verdict: 0 is complete, anything else is not."""
 
-    _reported: Sequence[Crawler] = ()
-
-    def syntax(self) -> str:
-        """Return what ``--help`` prints after the command's name."""
-        return "[options] SPIDER"
-
-    def short_desc(self) -> str:
-        """Return the line that ``scrapy -h`` prints."""
-        return "Run a spider; `crawl SPIDER --help` explains its arguments"
+    summary = "Run a spider; `crawl SPIDER --help` explains its arguments"
+    usage = "[options] SPIDER"
+    _job: Job | None = None  # of a scheduler
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add Scrapy's options, and ``--help`` about the spider that is named."""
         super().add_options(parser)
-        plain_help(parser)
         if {"-h", "--help"} & {*sys.argv}:
             from mplus_crawler.cli.guide import SpiderHelp
 
             parser.add_argument("-h", "--help", action=SpiderHelp, settings=self.settings)
 
-    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Read the options and prepare the log; exit with one line if that fails."""
+    def read_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Read the options and prepare the log; raise HarvestError for one that is wrong."""
         from mplus_crawler.cli.jobs import Job
-        from mplus_crawler.cli.process import prepare_log
         from mplus_crawler.feeds.checks import check_output
 
-        assert self.settings is not None
         arguments = dict(pair.partition("=")[::2] for pair in opts.spargs)
-        end_with(StoppedError("interrupted before the first request"))
-        try:
+        self._job = Job.of(" ".join(args), arguments, self.current_settings)
+        with self._failure_certified():
             for output in (*(opts.output or ()), *(opts.overwrite_output or ())):
-                check_output(output, self.settings)
-            check_objects(opts.set)
-            super().process_options(args, opts)
-            check_given(self.settings, opts.set)
-            expand_home(self.settings)
-            prepare_log(self.settings)
-        except (ScrapyUsageError, HarvestError) as caught:
-            error = caught if isinstance(caught, HarvestError) else UsageError(str(caught))
-            if job := Job.of(" ".join(args), arguments, self.settings):
-                job.certify_failure(error.exit_code, "not_started", str(error))
-            raise SystemExit(report(error)) from None
+                check_output(output, self.current_settings)
+            super().read_options(args, opts)
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Check, crawl, and take the exit code from the verdict."""
-        from mplus_crawler.cli.jobs import Job
-
-        assert self.settings is not None
-        job = Job.of(" ".join(args), opts.spargs, self.settings)
-        self.exitcode = run_command(lambda: self._run(args, opts, job))
-        if self._reported:
-            from mplus_crawler.cli import process
-
-            process.end_at_once(self.exitcode, self._reported)
-
-    def _run(self, args: list[str], opts: argparse.Namespace, job: Job | None) -> int:
-        try:
+    def execute(self, args: list[str], opts: argparse.Namespace) -> int:
+        """Run the spider, and write the certificate of a scheduler's job."""
+        with self._failure_certified():
             code, certificate = self._crawl(args, opts)
-        except HarvestError as error:
-            if job:
-                job.certify_failure(error.exit_code, "not_started", str(error))
-            raise
-        if job and certificate:
-            job.certify(certificate)
-        elif job:
-            job.certify_failure(code, "failed", "ended without a verdict; see the job's log")
+        if self._job and certificate:
+            self._job.certify(certificate)
+        elif self._job:
+            reason = "ended without a verdict; see the job's log"
+            self._job.certify_failure(code, "failed", reason)
         return code
+
+    @contextmanager
+    def _failure_certified(self) -> Iterator[None]:
+        """Certify a job that cannot start, as its block shows."""
+        try:
+            yield
+        except HarvestError as error:
+            if self._job:
+                self._job.certify_failure(error.exit_code, "not_started", str(error))
+            raise
 
     def _crawl(
         self, args: list[str], opts: argparse.Namespace
@@ -105,17 +76,14 @@ class Command(ScrapyCrawl):
         from mplus_crawler.cli.words import the_spider
         from mplus_crawler.museum.policies.policy import base_settings
 
-        assert self.crawler_process is not None
-        assert self.settings is not None
-        check_spelling(opts.set, self.settings)
-        name = the_spider(args, self.crawler_process.spider_loader)
-        crawler = self._create_crawler(name)
+        check_spelling(opts.set, self.current_settings)
+        crawler = self._create_crawler(the_spider(args, self.process.spider_loader))
         check_launch(crawler.spidercls, crawler.settings, opts.spargs, opts.set)
-        self.crawler_process.crawl(crawler, **opts.spargs)
-        process.run(self.crawler_process)
+        self.process.crawl(crawler, **opts.spargs)
+        process.run(self.process)
         code, certificate = process.outcome(crawler)
         if certificate:
             names = base_settings(getattr(crawler.spidercls, "museum", ""))
             print_summary(certificate, names)
-            self._reported = [crawler]
+            self.reported = [crawler]
         return code, certificate

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import make_table, print_error, print_line, print_table
 from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError, printable
@@ -44,8 +43,6 @@ class Command(ProjectCommand):
         from mplus_crawler.feeds.retention.register import Register
         from mplus_crawler.storage.folders import state_folder
 
-        if args:
-            raise UsageError(f"{program()} retention takes options only, not {args[0]!r}")
         at = _moment(opts.at)
         try:
             with Register(state_folder(self.current_settings)).opened() as register:

@@ -6,7 +6,6 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_line
 from mplus_crawler.cli.signals import stop_signals
@@ -93,8 +92,6 @@ class Command(ProjectCommand):
 
         from mplus_crawler.sandbox.options import Options
 
-        if args:
-            raise UsageError(f"{program()} sandbox takes options only, not {args[0]!r}")
         try:
             options = Options(**{name: getattr(opts, name) for name in (*_HELP, *_REPEATABLE)})
             asyncio.run(_serve(options))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import make_table, print_error, print_line, print_table
-from mplus_crawler.errors import DeliveryError, ExitCode, UsageError, printable
+from mplus_crawler.errors import DeliveryError, ExitCode, printable
 
 if TYPE_CHECKING:
     from mplus_crawler.cli.status import SnapshotStatus, Status, UnfinishedHarvest
@@ -32,8 +32,6 @@ class Command(ProjectCommand):
         """Print the status; it is 0 whatever the harvests' verdicts."""
         from mplus_crawler.cli.status import read_status
 
-        if args:
-            raise UsageError(f"{program()} status takes options only, not {args[0]!r}")
         now = datetime.now(UTC)
         try:
             status = read_status(self.current_settings, now)
