@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ settings.register_profile(
 settings.load_profile("same at any pace")
 # For every interpreter that the tests start: some hundreds, which need not compile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Under nohup, the commands that the tests start would ignore it too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ["PYTHONWARNINGS"] = "error,ignore:Accessing jsonschema:DeprecationWarning"
 
 

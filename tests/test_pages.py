@@ -160,7 +160,7 @@ def test_links_and_ids_in_equivalent_spellings_are_the_same(scrapy: Scrapy) -> N
     "row", [b"{}", b'{"@id":"https://data.designmuseumgent.be/v2/id/object/1"}']
 )
 def test_a_page_with_far_more_rows_than_requested_is_a_fault(scrapy: Scrapy, row: bytes) -> None:
-    full, stubs = [row] * 500_000, [stub(1)] * 500_000
+    full, stubs = [row] * 100_000, [stub(1)] * 100_000
 
     def respond(is_full: bool, number: int, size: int) -> Answer:
         body = b'{"hydra:totalItems":3,"hydra:member":[%s]}' % b",".join(full)
@@ -171,5 +171,5 @@ def test_a_page_with_far_more_rows_than_requested_is_a_fault(scrapy: Scrapy, row
             "objects", *QUICK, "-s", "RETRY_TIMES=1", DMG_BASE_URL=server.base_url
         )
     assert crawl.code == 10, crawl.err
-    assert any(word in crawl.certificate["reason"] for word in ("500000 records", "values in"))
+    assert any(word in crawl.certificate["reason"] for word in ("100000 records", "values in"))
     assert crawl.certificate["rejected"] == 0
