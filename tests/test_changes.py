@@ -226,7 +226,8 @@ class Model:
             {str(each.to) for each in reasons.values()},
         )
         former, now = rows(self.snapshot), rows(listed)
-        changes = comparison.changes(former, now) if self.history else creations(now)
+        digests = [(row.id, row.digest) for row in now]
+        changes = comparison.changes(former, now) if self.history else creations(digests)
         self.history.append([*changes])
         self.contents.append({row.id: row.digest for row in now})
         self.snapshot = listed

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import orjson
@@ -52,6 +53,7 @@ class Counts:
     requested_singly: list[str] = field(default_factory=list)
     _ids: Ids = field(default_factory=Ids)
     _columns: tuple[str, ...] = ()
+    _filled: Counter[str] = field(default_factory=Counter)
     _totals: set[int] = field(default_factory=set)
     _passes: int = 0
     _drifted: bool = False
@@ -96,11 +98,14 @@ class Counts:
         self.expected_last = records
         self._totals.add(records)
 
-    def deliver(self, row: Row, content: int) -> None:
-        """Count *row*, whose id is new and whose record has the hash *content*."""
+    def deliver(self, row: Row, content: int) -> bool:
+        """Count *row*, whose record has the hash *content*, if its id is new; return whether."""
         self._columns = self._columns or tuple(row)
-        licences = orjson.dumps(licences_of(row))
-        self._ids.deliver(row["id"], content, row["digest"], _filled(row), licences)
+        licences, filled = orjson.dumps(licences_of(row)), _filled(row)
+        if not self._ids.deliver(row["id"], content, row["digest"], filled, licences):
+            return False
+        self._filled.update(compress(self._columns, filled))
+        return True
 
     def redeliver(self, row: Row, content: int) -> bool:
         """Count *row* instead of the one with its id, if it is fuller; return whether it is."""
@@ -109,6 +114,8 @@ class Counts:
             return False
         licences = orjson.dumps(licences_of(row))
         self._ids.redeliver(row["id"], content, row["digest"], filled, licences)
+        self._filled.update(compress(self._columns, filled))
+        self._filled.subtract(compress(self._columns, former))
         return True
 
     def blank_columns(self, record_id: str) -> set[str]:
@@ -125,17 +132,19 @@ class Counts:
         self.rejected_by["duplicate"] += differs
         return differs
 
-    def reject(self, record_id: str | None, reason: str, content: int) -> None:
-        """Count a record that fails for *reason*, and whose id is new if it has one."""
-        if record_id is not None:
-            self._ids.add(record_id, content)
+    def reject(self, record_id: str | None, reason: str, content: int) -> bool:
+        """Count a record that fails for *reason*, unless its id is known; return whether."""
+        if record_id is not None and not self._ids.add(record_id, content):
+            return False
         self.rejected += 1
         self.rejected_by[reason] += 1
+        return True
 
     def lose(self, record_id: str | None, reason: str, message: str) -> None:
         """Count a record that is missing, for a *reason* of :class:`.Loss`."""
         if record_id is not None and reason == "vanished":
             self.vanished[record_id] = one_line(message)
+            self._filled.subtract(compress(self._columns, self._ids.filled_of(record_id) or b""))
             self._ids.withdraw(record_id)
         elif record_id is None or self._ids.add(record_id):
             self.rejected_by[reason] += 1
@@ -227,17 +236,17 @@ class Counts:
         """SHA-256 over the sorted unique delivered ids, joined by newlines."""
         return self._ids.digest()
 
+    def digests(self) -> Iterator[tuple[str, str]]:
+        """Yield the id and the digest of each delivered row, sorted by id."""
+        return self._ids.digests()
+
     def content_digest(self) -> str:
         """SHA-256 over the sorted lines ``id<TAB>digest`` of the delivered rows."""
         return self._ids.content_digest()
 
     def filled(self) -> dict[str, int]:
         """Return for each column how many delivered rows have a value in it."""
-        filled = dict.fromkeys(self._columns, 0)
-        for columns, rows in self._ids.filled():
-            for name, has_value in zip(self._columns, columns, strict=True):
-                filled[name] += rows * has_value
-        return filled
+        return {name: self._filled[name] for name in self._columns}
 
     def licences(self) -> dict[str, dict[str, int]]:
         """Return how many records, images and texts there are under each licence."""
@@ -278,4 +287,4 @@ class Counts:
 def _filled(row: Row) -> bytes:
     """Return a byte for each column of *row*: 1 if it has a value, else 0."""
     # A number 0 and False say something; None and what is empty do not.
-    return bytes([bool(value) or value == 0 for value in row.values()])
+    return bytes([1 if value or value == 0 else 0 for value in row.values()])

@@ -28,12 +28,13 @@ class Ids:
 
     def deliver(
         self, record_id: str, content: int, digest: str, filled: bytes, licences: bytes
-    ) -> None:
-        """Add *record_id*, which is new, and whose row is delivered."""
+    ) -> bool:
+        """Add *record_id*, whose row is delivered if it is new; return whether it is."""
         row = (record_id, content, digest, filled, licences)
-        self._db.execute("INSERT INTO seen VALUES (?, 1, ?, ?, ?, ?)", row)
-        self.admitted += 1
-        self.delivered += 1
+        cursor = self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, 1, ?, ?, ?, ?)", row)
+        self.admitted += cursor.rowcount
+        self.delivered += cursor.rowcount
+        return cursor.rowcount == 1
 
     def redeliver(
         self, record_id: str, content: int, digest: str, filled: bytes, licences: bytes
@@ -87,9 +88,9 @@ class Ids:
         self._db.execute("DELETE FROM seen WHERE id = ?", (record_id,))
         self.delivered -= bool(row and row[0])
 
-    def filled(self) -> Iterator[tuple[bytes, int]]:
-        """Yield each combination of filled columns, and how many delivered rows have it."""
-        return self._db.execute("SELECT filled, count(*) FROM seen WHERE delivered GROUP BY filled")
+    def digests(self) -> Iterator[tuple[str, str]]:
+        """Yield each delivered id and the digest of its row, sorted by id."""
+        return self._db.execute("SELECT id, digest FROM seen WHERE delivered ORDER BY id")
 
     def licences(self) -> Iterator[tuple[bytes, int]]:
         """Yield each combination of licences, and how many delivered rows have it."""
@@ -100,8 +101,7 @@ class Ids:
     def content_digest(self) -> str:
         """SHA-256 over the lines ``id<TAB>digest`` of what is delivered, sorted."""
         digest = hashlib.sha256()
-        rows = self._db.execute("SELECT id, digest FROM seen WHERE delivered ORDER BY id")
-        for record_id, row_digest in rows:
+        for record_id, row_digest in self.digests():
             digest.update(f"{record_id}\t{row_digest}\n".encode())
         return digest.hexdigest()
 

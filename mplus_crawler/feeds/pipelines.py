@@ -137,18 +137,20 @@ class ValidatePipeline(Component):
         reason, faults = self._faults(row)
         record_id = row["id"] if isinstance(row["id"], str) else None
         content = _content(row)
-        if record_id is not None and self._census.knows(record_id):
-            if self._census.duplicate(record_id, content):
-                faults = faults or [{"path": "id", "message": "another row has this id"}]
-                self._write(record_id, place, "duplicate", faults, moment, record)
-            return False
-        self._sentinel.add(record_id, record)
         if faults:
-            self._census.reject(record_id, reason, content)
-            self._write(record_id, place, reason, faults, moment, record)
+            is_new = self._census.reject(record_id, reason, content)
+        else:
+            is_new = self._census.deliver(row, content)
+        if is_new:
+            self._sentinel.add(record_id, record)
+        elif self._census.duplicate(str(record_id), content):
+            reason = "duplicate"
+            faults = faults or [{"path": "id", "message": "another row has this id"}]
+        else:
             return False
-        self._census.deliver(row, content)
-        return True
+        if faults:
+            self._write(record_id, place, reason, faults, moment, record)
+        return not faults
 
     def _is_fuller(self, row: Row) -> bool:
         """Whether *row* is valid, and has more columns than the one that it replaces."""

@@ -184,7 +184,7 @@ def _csv(changes: Iterable[Change]) -> Iterator[str]:
 
     yield row(_COLUMNS)
     for change in changes:
-        columns = SEVERAL.join(change.columns or ())
+        columns = SEVERAL.join(change.columns)
         reason = str(change.evidence.get("reason", ""))
         ends = (change.before or "", change.after or "")
         yield row((change.type, change.id, change.to or "", columns, reason, *ends))

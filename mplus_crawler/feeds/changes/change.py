@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+import msgspec
 import orjson
 
 from mplus_crawler.errors import HarvestError
 
 VERSION = 1
-_OPTIONAL = ("to", "before", "after", "columns", "evidence")
 
 
 class ChangeType(StrEnum):
@@ -33,8 +33,7 @@ class ChangeFeedError(HarvestError):
     """A change feed cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     """One change: *before* and *after* are digests, *columns* the names of those that differ."""
 
     type: ChangeType
@@ -42,31 +41,20 @@ class Change:
     to: str | None = None
     before: str | None = None
     after: str | None = None
-    columns: tuple[str, ...] | None = None
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    evidence: dict[str, Any] = {}
 
     @property
     def regenerated(self) -> bool:
         """Whether the record was written anew without other content."""
         return bool(self.evidence.get("regenerated"))
 
-    def document(self) -> dict[str, Any]:
-        """Return the line as JSON, without ``seq``; what is empty is left out."""
-        optional = {name: value for name in _OPTIONAL if (value := getattr(self, name))}
-        return {"type": self.type, "id": self.id, **optional}
-
     def line(self, seq: int) -> bytes:
-        """Return the line number *seq*, from 1."""
-        document = {"seq": seq, **self.document()}
-        return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+        """Return the line number *seq*, from 1; what is empty is left out."""
+        return b'{"seq":%d,%s\n' % (seq, msgspec.json.encode(self)[1:])
 
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Self:
-        """Return the change in a parsed line; raise KeyError, TypeError or ValueError for none."""
-        optional = {name: document[name] for name in _OPTIONAL if name in document}
-        if columns := optional.pop("columns", None):
-            optional["columns"] = tuple(columns)
-        return cls(ChangeType(document["type"]), str(document["id"]), **optional)
+
+_change = msgspec.json.Decoder(Change).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +101,6 @@ def read_changes(name: str, lines: Iterator[bytes]) -> Iterator[Change]:
     """Yield the changes in *lines*, those of the feed *name* after its header."""
     for number, line in enumerate(lines, 2):
         try:
-            yield Change.of(orjson.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+            yield _change(line)
+        except ValueError as error:
             raise ChangeFeedError(f"line {number} of the change feed {name}: {error}") from None

@@ -11,9 +11,9 @@ from mplus_crawler.feeds.changes.evidence import Evidence, removal
 from mplus_crawler.feeds.changes.snapshot import Row
 
 
-def creations(rows: Iterable[Row]) -> Iterator[Change]:
-    """Yield the changes that lead from nothing to a snapshot."""
-    return (Change(ChangeType.CREATE, row.id, after=row.digest) for row in rows)
+def creations(digests: Iterable[tuple[str, str]]) -> Iterator[Change]:
+    """Yield the changes that lead from nothing to a snapshot with these ids and digests."""
+    return (Change(ChangeType.CREATE, id_, after=digest) for id_, digest in digests)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from mplus_crawler.feeds.changes.evidence import Evidence, Reason
 from mplus_crawler.feeds.changes.former import FormerSnapshot
 from mplus_crawler.feeds.changes.history import ENDING, FOLDER, History
 from mplus_crawler.feeds.changes.replay import Net
-from mplus_crawler.feeds.changes.snapshot import Row, reader
+from mplus_crawler.feeds.changes.snapshot import Row, beside
 from mplus_crawler.feeds.changes.summary import Summary, since
 from mplus_crawler.feeds.former import Certificate, snapshot_certificate
 from mplus_crawler.feeds.names import CERTIFICATE, RunFiles
@@ -153,10 +153,6 @@ class Changes(Extension):
         *snapshot* and *rejects* are the new files. *to* has the run, its content digest, and the
         times when it began and ended (``started_at``, ``finished_at``).
         """
-        read = reader(snapshot, to["content_digest"])
-        if read is None:
-            raise OSError("the snapshot's content is not that of the census")
-        snapshot.seek(0)
         evidence = {id_: self._resolved(each) for id_, each in self._evidence.items()}
         comparison = Comparison(
             _Why(self._museum, evidence, _reasons(rejects), to["finished_at"]).reason,
@@ -164,7 +160,7 @@ class Changes(Extension):
             self._history.missing,
             {*self._history.targets(), *(each.to or "" for each in evidence.values())},
         )
-        header, changes = self._feed(read(snapshot), comparison, to)
+        header, changes = self._feed(snapshot, comparison, to)
         summary = Summary()
         file.write(header.line())
         for seq, change in enumerate(changes, 1):
@@ -196,14 +192,14 @@ class Changes(Extension):
         return replace(evidence, to=to)
 
     def _feed(
-        self, now: Iterable[Row], comparison: Comparison, to: Mapping[str, str]
+        self, snapshot: IO[bytes], comparison: Comparison, to: Mapping[str, str]
     ) -> tuple[Header, Iterable[Change]]:
-        name, former = self._museum.name, self._former
+        name, former, now = self._museum.name, self._former, self._census.digests()
         end = {"run": to["run"], "content_digest": to["content_digest"]}
         if former is None:
             header = Header(name, None, end, (to["started_at"], to["finished_at"]))
             return header, creations(now)
-        changes: Iterable[Change] = comparison.changes(former.rows(), now)
+        changes: Iterable[Change] = comparison.changes(former.rows(), beside(now, snapshot))
         last = self._history.feeds[-1] if self._history.feeds else None
         if former.run != to["run"]:
             begin = {"run": former.run, "content_digest": former.content_digest}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from mplus_crawler.feeds.changes.change import SETS, Change, ChangeType
 
@@ -83,14 +84,14 @@ class Net:
             return None
         updates = [line for line in lines if line.type is ChangeType.UPDATE]
         whole = len(updates) == len([line for line in lines if line.id == id_])
-        names = dict.fromkeys(name for line in updates for name in line.columns or ())
+        names = dict.fromkeys(name for line in updates for name in line.columns)
         again = whole and all(line.regenerated for line in updates)
         return Change(
             ChangeType.UPDATE,
             id_,
             before=before,
             after=after,
-            columns=tuple(names) if whole else None,
+            columns=tuple(names) if whole else (),
             evidence={"regenerated": True} if again else {},
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, NamedTuple
 
 import msgspec
+import orjson
 
 # How our exporter begins a row. An id with an escape in it is left to the parser.
 _BEGINNING = re.compile(rb'\{"id":"([^"\\]*)"')
@@ -51,6 +52,18 @@ def found(lines: Iterable[bytes]) -> Iterator[Row]:
             yield from parsed([line])
         else:
             yield Row(beginning[1].decode(), line[place : place + _DIGITS].decode(), line)
+
+
+def beside(digests: Iterable[tuple[str, str]], file: IO[bytes]) -> Iterator[Row]:
+    """Yield the rows of *file*, which our exporter wrote, with the *digests* that they have.
+
+    Raises OSError if they are not the rows of these ids.
+    """
+    for id_, digest in digests:
+        line = file.readline()
+        if not line.startswith(b'{"id":%s,' % orjson.dumps(id_)):
+            raise OSError("the snapshot's rows are not those of the census")
+        yield Row(id_, digest, line)
 
 
 def content_digest(rows: Iterable[Row]) -> str:

@@ -42,7 +42,7 @@ class Summary:
         if change.type is ChangeType.MOVE and len(self._moves) < _MOST_MOVES:
             self._moves.append(change)
         if change.type is ChangeType.UPDATE and not change.regenerated:
-            names = dict.fromkeys(_LANGUAGE.sub("", name) for name in change.columns or ())
+            names = dict.fromkeys(_LANGUAGE.sub("", name) for name in change.columns)
             self._columns.update(name for name in names if name not in _UNTOLD)
 
     def sentence(self, beginning: str) -> str:
