@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 import pytest
@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.protocols.pagers import PageRequest
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.spiders.dmg.oslo.columns import columns
-from mplus_crawler.spiders.dmg.oslo.pages import MEMBERS, read_page
+from mplus_crawler.spiders.dmg.oslo.pages import MEMBERS, OsloPage, OsloPages
 from tests.conftest import Scrapy, limit
 from tests.test_exchange import recorded
 from tests.test_faults import QUICK
@@ -51,6 +52,13 @@ def page(number: int, ids: list[str], size: int, rows: int, *, total: int | None
     if total is not None:
         document["hydra:totalItems"] = total
     return 200, [("Content-Type", "application/ld+json")], orjson.dumps(document)
+
+
+def read_page(body: bytes, number: int, size: int) -> OsloPage:
+    """Read *body* as that page."""
+    pages = OsloPages()
+    url = f"{BASE}/id/agents?{urlencode(pages.query(number, size))}"
+    return pages.read(body, (), PageRequest(url, number, size))
 
 
 def numbers(first: int, last: int) -> list[str]:
@@ -143,7 +151,7 @@ def test_a_short_page_and_an_empty_one_are_asked_for_again(scrapy: Scrapy) -> No
         (9, {3: page(3, ["7", "8"], 3, 9, total=9)}, 2, 10, "the page has 2 of 3 records"),
         (None, {3: page(3, ["7", "1"], 3, 9)}, 1, 10, "8 records were expected and 7"),
         (9, {1: recorded("v1-objects-beyond")}, 2, 10, "there is no first page"),
-        (9, {2: (500, [], b"{}")}, 2, 10, "page 2: the museum responded with 500"),
+        (9, {2: (500, [], b"{}")}, 2, 0, "all 9 records"),
     ],
 )
 def test_only_the_ids_say_whether_all_are_in_hand(
@@ -157,9 +165,10 @@ def test_only_the_ids_say_whether_all_are_in_hand(
     """Three pages are announced; a 404 among them, whatever it says, is no retirement."""
 
     def answer(path: str) -> Answer:
-        number = number_in(path)
-        whole = page(number, numbers(3 * number - 2, 3 * number), 3, 9, total=total)
-        return spoil.get(number, whole)
+        number, size = number_in(path), int(parse_qs(urlsplit(path).query)["itemsPerPage"][0])
+        rows = numbers(size * (number - 1) + 1, size * number)
+        whole = page(number, rows, size, 9, total=total)
+        return spoil.get(number, whole) if size == 3 else whole
 
     with serving(answer) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
@@ -384,9 +393,12 @@ def test_no_page_is_too_odd_to_be_judged(
     except InvalidResponseError:
         return
     assert found.members == orjson.loads(body)[MEMBERS]
+    assert found.last is not None
     assert found.last >= number
-    assert len(rows) >= found.due
+    assert found.is_last is (found.last == number)
+    assert len(rows) >= (found.size if not found.is_last else found.total - found.first_row)
     if total is not None and total >= 0:
+        assert found.total == total
         assert found.last * found.size >= total
 
 

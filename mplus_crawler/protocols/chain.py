@@ -60,6 +60,7 @@ class Chain:
     _end: int | None = None
     _template: str | None = None
     _predicting: bool = True
+    _ended: bool = False
 
     def start(self) -> NumberedPage:
         """The first page."""
@@ -73,7 +74,7 @@ class Chain:
         Raise :class:`NextLinkError` if its link to the next page may not be followed.
         """
         self._arrived.add(page.number)
-        if page.is_last or page.is_beyond:  # links may never end
+        if page.is_last or page.is_beyond or self._ended:  # links may never end
             return []
         if self.rows is not None and page.number * page.size >= self.rows:
             return []
@@ -113,6 +114,11 @@ class Chain:
         if self._template is None or self._end is None or number >= self._end:
             return []
         return self._request(self._predicted(number + 1))
+
+    def end_before(self, number: int) -> None:
+        """End the chain before page *number*, which does not exist."""
+        self._arrived.add(number)
+        self._end, self._ended = number - 1, True
 
     @property
     def expected(self) -> int | None:

@@ -57,7 +57,7 @@ class IdPass:
             yield self._page(number, url)
 
     def _collect(self, response: Response, page: Page, number: int) -> None:
-        self._spider.census.total(page.total)
+        self._spider.count(page)
         ids = [self._spider.id_of(member) for member in page.members]
         self.rows += len(ids)
         self.listed |= {id_: number for id_ in ids if id_}

@@ -58,6 +58,8 @@ class PagedSpider(MuseumSpider):
     record_pointer: ClassVar[str] = ""
     full_query: ClassVar[Mapping[str, str]] = {}
     ids_query: ClassVar[Mapping[str, str]] = {}
+    # Rows that move while the harvest pages are settled by lists of ids.
+    reconciles: ClassVar[bool] = True
     filters: ClassVar[Mapping[str, Parser]] = {}
     # Arguments that are not parameters of the museum's.
     ours: ClassVar[Mapping[str, Parser]] = {}
@@ -96,7 +98,7 @@ class PagedSpider(MuseumSpider):
     def url(self, number: int, size: int, *, full: bool = True) -> str:
         """Return the URL of page *number* of *size* rows: whole records, or a list of their ids."""
         query = {**self.pager.query(number, size), **self.query(full=full)}
-        return urljoin(self.base_url, f"{self.path}?{urlencode(query)}")
+        return urljoin(self.api_url, f"{self.path}?{urlencode(query)}")
 
     def record_url(self, id_: str) -> str | None:
         """Return the URL of the record *id_*; ``None`` if records have no separate page."""
@@ -190,11 +192,15 @@ class PagedSpider(MuseumSpider):
 
     def parse_part(self, response: Response, page: Page) -> Iterator[Request | Records]:
         """Yield the records of a page, or of a part of one."""
-        self.census.total(page.total)
+        self.count(page)
         if self.pager.number is not None:
             for number, url in self.chain.begin(self.url(2, self.size), page.total, self.size):
                 yield self.page_request(number, url)
         yield from self.records(response, page)
+
+    def count(self, page: Page) -> None:
+        """Report how many rows the museum says there are."""
+        self.census.total(page.total)
 
     def following(self, page: Page) -> Iterator[Request]:
         """Yield requests for the pages after *page*."""
@@ -232,7 +238,7 @@ class PagedSpider(MuseumSpider):
 
     def parse_unreadable(self, response: Response, page: Page, message: str) -> Iterator[Loss]:
         """Report the one record that the server never delivers, by its id in the list of ids."""
-        self.census.total(page.total)
+        self.count(page)
         if page.members:
             id_ = self.id_of(page.members[0])
             yield Loss(id_, "unreadable", message, self.position(page.number))

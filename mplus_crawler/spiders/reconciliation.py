@@ -73,24 +73,20 @@ class Reconciliation(Component):
         return spider
 
     def _idle(self) -> None:
-        requests = list(self._step())
-        if not requests and isinstance(spider := self._crawler.spider, PagedSpider):
-            requests = self._after(spider) if self._crawler.crawling else []
+        spider = self._crawler.spider
+        if not isinstance(spider, PagedSpider) or not self._crawler.crawling:
+            return
+        requests = [*self._step()] if spider.reconciles else []
+        requests = requests or self._probes.step(spider) or self._thinning.step(spider)
         for request in requests:
             self._crawler.engine.crawl(request)
         if requests:
             raise DontCloseSpider
 
-    def _after(self, spider: PagedSpider) -> list[Request]:
-        """Return what to request once the list is settled."""
-        return self._probes.step(spider) or self._thinning.step(spider)
-
     def _step(self) -> Iterable[Request]:
         """Return what to request next: records, another pass, or nothing."""
         census = self._census
-        if self._done or not isinstance(self._crawler.spider, PagedSpider):
-            return []
-        if not self._crawler.crawling or census.ended or census.problems:
+        if self._done or census.ended or census.problems:
             return []
         last = self._spider.replayed
         if last and census.pages.fetched and not self._resumption_checked:

@@ -5,69 +5,45 @@ Elsewhere each spider ends with the day of the version's retirement, and the spi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar, Self
-from urllib.parse import urlencode, urljoin
+from typing import Any, ClassVar
+from urllib.parse import urljoin
 
 import orjson
 from scrapy import Request
-from scrapy.crawler import Crawler
 from scrapy.http import Response
-from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler import program
-from mplus_crawler.census import Census
 from mplus_crawler.museum.policies.policy import Version
-from mplus_crawler.records.batch import Loss, Records
+from mplus_crawler.protocols.pagers import Page
+from mplus_crawler.records.batch import Loss
 from mplus_crawler.responses.lifecycle import read_lifecycle
-from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider
 from mplus_crawler.spiders.dmg.oslo.columns import columns
-from mplus_crawler.spiders.dmg.oslo.pages import NUMBER, SIZE, OsloPage, read_page
-from mplus_crawler.spiders.paged import halves, is_unreadable
+from mplus_crawler.spiders.dmg.oslo.pages import OsloPage, OsloPages
+from mplus_crawler.spiders.paged import PagedSpider
 from mplus_crawler.spiders.single import CONFIRM_AFTER
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
 
-class V1Spider(GentSpider):
-    """A collection of version 1, paged by number: the links of its pages do not work.
-
-    :attr:`successor` is the spider for the same records today; without :attr:`parameters` the
-    museum would omit some.
-    """
+class V1Spider(GentSpider, PagedSpider):
+    """A collection of version 1; :attr:`successor` is the spider for the same records today."""
 
     kind = "v1_record"
     api_version = "v1"
-    path: ClassVar[str]
+    in_harvest = False
+    reconciles = False  # rows that moved are reported only: the successor has them all
+    pager = OsloPages()
+    full_query: ClassVar[Mapping[str, str]] = {"fullRecord": "true"}
     successor: ClassVar[str]
-    parameters: ClassVar[Mapping[str, str]] = {}
 
-    census: Census
-    version: Version
-    size: int
-    rows: int | None
-    _requested: int = 0
-    _in_flight: int = 0
-    _end: int = 1
-    _cut: int | None = None
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """Return the spider, with its version and page size."""
-        spider = super().from_crawler(crawler, *args, **kwargs)
-        limit = spider.arguments.get("limit")
-        spider.version = spider.policy.version("v1")
-        spider.size = int(spider.arguments.get("page_size", spider.policy.page_size))
-        spider.rows = int(limit) if limit else None
-        return spider
-
-    @classmethod
-    def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
-        """Return ``limit`` and ``page_size``."""
-        return {"limit": whole(1), "page_size": whole(1, cls.load_policy(settings).page_size)}
+    @property
+    def version(self) -> Version:
+        """The policy's facts about the version."""
+        return self.policy.version("v1")
 
     @property
     def api_url(self) -> str:
@@ -78,132 +54,32 @@ class V1Spider(GentSpider):
         """Return the columns of a record of version 1."""
         return columns(record)
 
-    async def start(self) -> AsyncIterator[Request]:
-        """Request the first page."""
-        self.census = Census.of(self.crawler)
-        self.census.limit_to(self.rows)
-        for request in self.next_pages():
-            yield request
-
-    def accept(self, request: Request, response: Response) -> None:
-        """Read the page for the callback."""
-        number, size = request.meta["page"], request.meta["size"]
-        request.cb_kwargs["page"] = read_page(response.body, number, size)
-
-    def parse(self, response: Response, page: OsloPage) -> Iterator[Request | Records]:
-        """Yield requests for the next pages, and the page's records."""
-        self.census.page(replayed=response.meta.get("replayed", False))
-        self.size = page.size
-        self.learn(page)
-        yield from self.arrived()
-        yield self.records(response, page)
-
-    def parse_part(self, response: Response, page: OsloPage) -> Iterator[Request | Records]:
-        """Yield the records of a part of a page that cannot be parsed whole."""
-        self.learn(page)
-        yield from self.next_pages()
-        yield self.records(response, page)
-
-    def learn(self, page: OsloPage) -> None:
-        """Learn from *page* how many pages and records there are."""
-        last = -(-page.last * page.size // self.size)
-        wanted = last if self.rows is None else min(last, -(-self.rows // self.size))
-        self._end = max(self._end, wanted)
-        if page.total is not None:
-            self.census.total(page.total)
-        elif page.first_row + page.size >= wanted * self.size:  # else the last page shows it
+    def count(self, page: Page) -> None:
+        """Report the total; where the museum states none, the last page shows it."""
+        rows, end = self.chain.rows, page.first_row + page.size
+        if isinstance(page, OsloPage) and page.counted:
+            super().count(page)
+        elif page.is_last or (rows is not None and end >= rows):
             self.census.total(page.first_row + len(page.members))
-
-    def records(self, response: Response, page: OsloPage) -> Records:
-        """Return the records of *page* within ``limit``."""
-        left = None if self.rows is None else max(0, self.rows - page.first_row)
-        members = [(None, member) for member in page.members[:left]]
-        places = [self.place(page.first_row + row) for row in range(1, len(members) + 1)]
-        return Records(response.meta["retrieved_at"], [*members], places=places)
-
-    def place(self, row: int) -> tuple[int, int]:
-        """Return the page of *row*, counted from 1, and the position there."""
-        page, before = divmod(row - 1, self.size)
-        return page + 1, before + 1
-
-    def arrived(self) -> Iterator[Request]:
-        """Yield requests for further pages after one has arrived or failed."""
-        self._in_flight -= 1
-        self.census.expect_pages(self.end)
-        yield from self.next_pages()
-
-    def next_pages(self) -> Iterator[Request]:
-        """Yield requests for the next pages, as many as may be in flight."""
-        while self._requested < self.end and self._in_flight < self.lookahead:
-            self._requested += 1
-            self._in_flight += 1
-            yield self.page_request(self._requested)
-
-    @property
-    def end(self) -> int:
-        """The number of the last page, as known so far."""
-        return self._end if self._cut is None else min(self._end, self._cut)
-
-    def page_request(self, number: int, *, again: bool = False) -> Request:
-        """Return the request for page *number* of full records."""
-        return Request(
-            self.url(number, self.size),
-            self.parse,
-            errback=self.lost,
-            meta={
-                "page": number,
-                "size": self.size,
-                "second_try": again,
-                "retry_delay": CONFIRM_AFTER if again else 0.0,
-            },
-            dont_filter=True,
-        )
-
-    def part_request(self, number: int, size: int) -> Request:
-        """Return the request for a part of a page that cannot be parsed whole."""
-        return Request(
-            self.url(number, size),
-            self.parse_part,
-            errback=self.smaller,
-            meta={"page": number, "size": size},
-            dont_filter=True,
-        )
-
-    def url(self, number: int, size: int) -> str:
-        """Return the URL of page *number* of *size* full records."""
-        query = {NUMBER: number, SIZE: size, "fullRecord": "true", **self.parameters}
-        return urljoin(self.api_url, f"{self.path}?{urlencode(query)}")
 
     def lost(self, failure: Failure) -> Iterator[Request | Loss]:
         """Request a missing page once more; after the second 404 it is past the end."""
-        request = request_of(failure)
-        number, again = request.meta["page"], request.meta["second_try"]
-        none = isinstance(failure.value, RetriesExhaustedError) and failure.value.not_retryable
-        if none and not again and self.crawler.crawling:
-            yield self.page_request(number, again=True)
-            return
-        if none and number <= self.end:
-            self._cut = number - 1
-            self.past_the_end(number)
-        elif not none:
-            self.census.failed_page()
-            yield from self.smaller(failure)
-        yield from self.arrived()
-
-    def smaller(self, failure: Failure) -> Iterator[Request | Loss]:
-        """Request a page that cannot be parsed in smaller ones; report any other as missing."""
-        request, reason = request_of(failure), failure.getErrorMessage()
-        number, size = request.meta["page"], request.meta["size"]
-        if not is_unreadable(failure):
-            self.census.lost_page(f"page {number}: {reason}")
-        elif size > 1:
-            for part, rows in halves(number, size):
-                yield self.part_request(part, rows)
+        request, gave_up = request_of(failure), failure.value
+        if not (isinstance(gave_up, RetriesExhaustedError) and gave_up.not_retryable):
+            yield from super().lost(failure)
+        elif self.crawler.crawling and not request.meta.get("second_try"):
+            again = self.page_request(request.meta["page"], request.url)
+            again.meta.update(second_try=True, retry_delay=CONFIRM_AFTER)
+            yield again
         else:
-            yield Loss(None, "unreadable", reason, self.place(number))
+            self.past_the_end(request.meta["page"])
 
     def past_the_end(self, number: int) -> None:
         """Report an announced page that does not exist; the total shows if records are missing."""
+        if self.chain.expected is not None and number > self.chain.expected:
+            return
+        self.chain.end_before(number)
+        self.census.expect_pages(number - 1)
         remark = f"page {number} was announced and is past the end (harvest anew: -a fresh=true)"
         if number == 1:
             remark = (
@@ -263,7 +139,9 @@ class V1ObjectsSpider(V1Spider):
     name = "v1_objects"
     path = "id/objects"
     successor = "objects"
-    parameters: ClassVar = {"hasImages": "false"}  # else those without are silently omitted
+    # Else those without images are silently omitted.
+    ids_query: ClassVar = {"hasImages": "false"}
+    full_query: ClassVar = {**V1Spider.full_query, **ids_query}
 
 
 class V1AgentsSpider(V1Spider):
