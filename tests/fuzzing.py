@@ -108,7 +108,7 @@ def _lines(data: bytes) -> list[str]:
 
 def _read_rate_limits(data: bytes, folder: Path) -> None:
     headers: dict[str, list[str]] = {}
-    for line in _lines(data):
+    for line in filter(None, _lines(data)):  # an empty line ends the headers
         name, _, value = line.partition(":")
         headers.setdefault(name.strip() or "RateLimit", []).append(value)
     response = Response(URL, status=_one_of((200, 429, 503), data), headers=headers)

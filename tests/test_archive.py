@@ -160,6 +160,15 @@ def test_long_names_are_cut(tmp_path: Path, name: str, words: str) -> None:
     assert (len(member.name), "path of more than 255" in member.trouble) == (255, True)
 
 
+def test_a_file_without_a_name_in_a_zip_costs_no_other(tmp_path: Path) -> None:
+    nameless = zipfile.ZipInfo()
+    nameless.filename = "\0"  # what is before it is the name
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as zipped:
+        zipped.writestr(nameless, "{}")
+        zipped.writestr(f"{FOLDER}/0/1.json", "{}")
+    assert read(tmp_path / "set.zip") == ([f"{FOLDER}/0/1.json"], "")
+
+
 def test_links_that_lead_to_one_file_are_not_read_for_ever(tmp_path: Path) -> None:
     record = b"{}" + b" " * (MEGABYTE - 2)
     with tarfile.open(tmp_path / "set.tar", "w") as archive:

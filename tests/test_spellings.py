@@ -79,6 +79,8 @@ def test_any_mixture_of_spellings(hows: list[Spell]) -> None:
         html.escape(quote(KEY, safe="")),
         json.dumps("".join(map(as_json, KEY)))[1:-1],
         json.dumps(json.dumps(KEY))[1:-1],
+        KEY.replace("+", "&plus;").replace("/", "&#0000000047;").replace("=", "&#x000000003D;"),
+        quote(KEY.replace("y", "&#0121;").replace("%", "&percnt;"), safe=""),
     ],
 )
 def test_two_layers(spelled: str) -> None:
@@ -106,6 +108,14 @@ def test_any_key(key: str) -> None:
 def test_nothing_else_is_touched(text: str) -> None:
     page = json.dumps({"text": text, "url": quote(text), "html": html.escape(text)}).encode()
     assert Spellings(KEY).removed(page) == page
+
+
+@pytest.mark.parametrize(
+    "text", ["&#" + "0" * 5_000, "&#x" + "0" * 5_000, "\\" * 5_000, "&#0" * 999]
+)
+def test_no_length_is_too_much(text: str) -> None:
+    assert Spellings(KEY).removed(text.encode()) == text.encode()
+    assert gone(f"{text} {as_html(KEY[0])}{json.dumps(KEY[1:])[1:-1]}")
 
 
 def test_a_short_key_counts_only_in_its_parameter() -> None:

@@ -16,6 +16,7 @@ MAX_LINK_LENGTH = 16 * 1024
 _NAME = re.compile(r'\s*+;\s*+([^\s=;,"]++)')
 _EQUALS = re.compile(r"\s*+=\s*+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TOKEN = re.compile(r'[^\s;,"]*+')
 _NEXT_VALUE = re.compile(r"[\s;]*+(?:,|$)")
 
@@ -33,7 +34,8 @@ def parse_links(headers: Iterable[str], url: str = "") -> dict[str, str]:
     links: dict[str, str] = {}
     if sum(map(len, headers)) <= MAX_LINK_LENGTH:
         for header in headers:
-            _Reader(header, url).read(links)
+            if "<" in header:
+                _Reader(header, url).read(links)
     return links
 
 
@@ -81,7 +83,7 @@ class _Reader:
             quoted = _QUOTED.match(self._header, self._position)
             if quoted:
                 self._position = quoted.end()
-                return re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL)
+                return _ESCAPED.sub(r"\1", quoted[1])
             self._quotes_close = False
         token = _TOKEN.match(self._header, self._position)
         assert token is not None

@@ -127,7 +127,7 @@ def _json_lines(file: IO[bytes]) -> Iterator[Line]:
             yield Line(raw, None)
             continue
         try:
-            row = parse(text)
+            row = parse(text) if text.startswith(b"{") else None
         except ValueError:
             row = None
         is_row = isinstance(row, dict)
@@ -140,7 +140,7 @@ def _csv_lines(file: IO[bytes], head: list[str] | None) -> Iterator[Line]:
     taken: list[bytes] = []
     faults: list[str] = []
     rows = csv_rows(_decoded(file, taken, faults))
-    number = 0
+    number, empty = 0, dict.fromkeys(head or (), "")
     while True:
         try:
             cells = next(rows, None)
@@ -150,14 +150,16 @@ def _csv_lines(file: IO[bytes], head: list[str] | None) -> Iterator[Line]:
         if cells is None:
             return
         number += len(taken)
-        fault = f"line {number} is not CSV in UTF-8: {'; '.join(faults)}" if faults else ""
-        raw = b"".join(taken)
+        raw, fault = b"".join(taken), ""
         taken.clear()
-        faults.clear()
+        if faults:
+            fault = f"line {number} is not CSV in UTF-8: {'; '.join(faults)}"
+            faults.clear()
         if head and cells:
-            yield Line(raw, dict.fromkeys(head, "") | dict(zip(head, cells, strict=False)), fault)
+            yield Line(raw, empty | dict(zip(head, cells, strict=False)), fault)
         else:
-            head = head or cells
+            if cells:
+                head, empty = cells, dict.fromkeys(cells, "")
             yield Line(raw, None, fault)
 
 
@@ -174,15 +176,18 @@ def _decoded(file: IO[bytes], taken: list[bytes], faults: list[str]) -> Iterator
 
 
 def _typed(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _cell(name, cell) for name, cell in row.items()}
+    typed = {name: cell or None for name, cell in row.items()}
+    for name in _LISTS:
+        if name in row:
+            typed[name] = row[name].split(SEVERAL) if row[name] else []
+    for name in _JSON:
+        if name in row:
+            typed[name] = _parsed(row[name])
+    return typed
 
 
-def _cell(name: str, cell: Any) -> Any:
-    if name in _LISTS and isinstance(cell, str):
-        return cell.split(SEVERAL) if cell else []
-    if name in _JSON and isinstance(cell, str):
-        try:
-            return parse(cell.encode() or b"[]")
-        except ValueError:
-            return None
-    return None if cell == "" else cell
+def _parsed(cell: str) -> Any:
+    try:
+        return parse(cell.encode() or b"[]")
+    except ValueError:
+        return None

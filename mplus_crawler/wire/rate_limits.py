@@ -108,8 +108,8 @@ def _parse(field: str, kind: str) -> Any:
 
 def _field(fields: Headers, name: str) -> str:
     """Return a field's value, its lines joined (RFC 9110 section 5.3); empty if absent."""
-    value = ", ".join(line.decode("latin-1") for line in fields.getlist(name)).strip()
-    return value if len(value) <= LONGEST_FIELD else ""
+    value = b", ".join(fields.getlist(name)).strip()
+    return value.decode("latin-1") if len(value) <= LONGEST_FIELD else ""
 
 
 def _first(field: str) -> str:

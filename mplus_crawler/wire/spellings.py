@@ -10,23 +10,29 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from html.entities import html5
 from urllib.parse import quote
 
 # The replacement for the key.
 STRUCK = "key-struck-out"
 # A shorter key may occur by chance.
 SHORTEST = 8
-# Every escape of an ASCII character that can be in a key, or in another escape.
+# Every escape of an ASCII character, in JSON, in a URL, and in HTML by number or name. Repetitions
+# are limited, since what they match is cached.
+_NAMES = sorted((name for name, value in html5.items() if value.isascii()), reverse=True)
 _ESCAPE = re.compile(
-    r"\\u00[2-7][0-9a-fA-F]|\\[\"\\/]|%[2-7][0-9a-fA-F]"
-    r"|&(?:#0*[0-9]{2,3}|#[xX]0*[2-7][0-9a-fA-F]|[a-zA-Z]{2,8});?"
+    r"(\\(?:u00[2-7][0-9a-fA-F]|[\\\"/](?:\\[\\\"/]){0,31})|%[2-7][0-9a-fA-F]"
+    r"|&(?:#(?:0{0,64}[0-9]{2,3}|[xX]0{0,64}[2-7][0-9a-fA-F]);?"
+    rf"|(?=[a-zA-Z])(?:{'|'.join(_NAMES)})))"
 )
 # JSON once, HTML twice and percent-encoding twice.
 _LAYERS = 5
 # One without an end is matched too, so that no byte is read twice.
-_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_JSON_STRING = re.compile(rb'("(?:[^"\\]|\\.)*+"?)', re.DOTALL)
+# Between texts that are searched together; no escape stands for it.
+_BETWEEN = "\0"
 
 
 class Spellings:
@@ -56,21 +62,28 @@ class Spellings:
         """
         for plain in self._plain:
             content = content.replace(plain.encode(), STRUCK.encode())
-        if self._in(content):
-            content = _JSON_STRING.sub(self._strike, content)
-            if self._in(content):
+        if self._found([content]):
+            pieces = _JSON_STRING.split(content)
+            for place in self._found(pieces):
+                if place % 2:
+                    pieces[place] = f'"{STRUCK}"'.encode()
+            content = b"".join(pieces)
+            if self._found([content]):
                 return STRUCK.encode()
         return content
 
-    def _strike(self, string: re.Match[bytes]) -> bytes:
-        return f'"{STRUCK}"'.encode() if self._in(string[0]) else string[0]
-
-    def _in(self, content: bytes) -> bool:
-        return any(
-            needle in text
-            for text in _layers(content.decode("latin-1"))
-            for needle in self._needles
-        )
+    def _found(self, pieces: Sequence[bytes]) -> set[int]:
+        """Return which of the *pieces* contain the key; all are decoded at once."""
+        found = set()
+        texts = (piece.decode("latin-1").replace(_BETWEEN, " ") for piece in pieces)
+        for text in _layers(_BETWEEN.join(texts)):
+            for needle in self._needles:
+                place, end = 0, -1
+                while (start := text.find(needle, end + 1)) >= 0:
+                    place += text.count(_BETWEEN, max(end, 0), start)
+                    found.add(place)
+                    end = start
+        return found
 
 
 @lru_cache(maxsize=4)
@@ -81,26 +94,22 @@ def spellings_of(key: str, parameter: str = "") -> Spellings:
 
 def _layers(text: str) -> Iterator[str]:
     """Yield *text*, and each stage of decoding its escapes layer by layer."""
-    for _ in range(_LAYERS):
-        yield text
-        decoded = _ESCAPE.sub(_decode, text)
-        if decoded == text:
-            return
-        text = decoded
     yield text
-
-
-def _decode(escape: re.Match[str]) -> str:
-    return _decode_text(escape[0])
+    for _ in range(_LAYERS):
+        parts = _ESCAPE.split(text)
+        if len(parts) == 1:
+            return
+        parts[1::2] = map(_decode, parts[1::2])
+        yield (text := "".join(parts))
 
 
 @lru_cache(maxsize=4096)
-def _decode_text(escape: str) -> str:
-    if escape.startswith("%"):
-        return chr(int(escape[1:], 16))
+def _decode(escape: str) -> str:
     if escape.startswith("&"):
         return html.unescape(escape)
-    return chr(int(escape[4:], 16)) if escape.startswith("\\u") else escape[1]
+    if escape[1] in '\\"/':
+        return escape[1::2]
+    return chr(int(escape[-2:], 16))
 
 
 def _base64(key: str) -> list[str]:

@@ -162,7 +162,7 @@ def _check_end(archive: tarfile.TarFile) -> None:
 def _in_zip(place: Path) -> Iterator[ArchiveFile]:
     with open_zip(place) as archive:
         for info in archive.infolist():
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # is_dir() fails for an empty name
                 yield _zip_entry(archive, info)
 
 

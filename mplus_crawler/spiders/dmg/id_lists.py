@@ -27,14 +27,16 @@ _INVISIBLE, _BYTE = ("Cc", "Cf"), "Cs"
 _QUOTES = "\"'`<>"
 # Characters; no PID or URI has as many.
 _LONGEST = 2_000
+# Pairs of quotes, and rare blanks, around one; more are left there.
+_MOST_AROUND = 100
 # Not in any number, whereas an apostrophe may be.
 _INNER = '"<>;'
 _SEPARATORS = ";,"
 _DELIMITERS = (",", ";", "\t")
 _HEAD = "id"
 _plain = re.compile(r"[\w .:/%()+-]*", re.ASCII).fullmatch
-# Most ids have nothing around them.
-_bare = re.compile(r"[A-Za-z0-9](?:[\w.:/%()+-]*[A-Za-z0-9)])?", re.ASCII).fullmatch
+# Most ids look like this, and need no further check.
+_usual = re.compile(r"[A-Za-z0-9](?:[\w.:/%()-]{0,100}[A-Za-z0-9)])?", re.ASCII).fullmatch
 # C code removes these faster than a loop does.
 _COMMON = "".join(map(chr, (*range(0x21), *range(0x7F, 0xA1), 0x200B, 0xFEFF))) + ";,"
 # What spreadsheets make of a long number, such as 5.3E+08.
@@ -43,6 +45,7 @@ _rewritten = re.compile(r"\d[.,]\d+E\+\d+").fullmatch
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 _NO_ROW: Mapping[str, Any] = {}
+_CSV_ROW: Mapping[str, Any] = {_HEAD: None}
 
 # The lines of a list: number, id, and the row of a feed.
 _Found = Iterator[tuple[int, str, Mapping[str, Any]]]
@@ -72,10 +75,9 @@ def entries(arguments: Mapping[str, str]) -> Iterator[RecordReference]:
 def cleaned(given: str, where: str) -> str:
     """Return *given* without what surrounds the number in it; raise ValueError if it is not one."""
     value = given.strip(_COMMON)
-    if not value:
-        return ""
-    if not _bare(value):
-        value = _trimmed(value)
+    if not value or _usual(value):
+        return value
+    value = _trimmed(value)
     if len(value) > _LONGEST:
         raise ValueError(f"{where} has {len(value):,} characters: give one number per line")
     for place, character in enumerate("" if _plain(value) else value, 1):
@@ -93,18 +95,17 @@ def cleaned(given: str, where: str) -> str:
 
 def _trimmed(value: str) -> str:
     """Return *value* without the blanks, separators and pairs of quotes around it."""
-    value = value.strip(_COMMON)
-    start, end = 0, len(value)
-    while start < end:
-        if _surrounds(value[start]):
-            start += 1
-        elif _surrounds(value[end - 1]):
-            end -= 1
-        elif end - start > 1 and _is_quote(value[start]) and _is_quote(value[end - 1]):
-            start, end = start + 1, end - 1
+    for _ in range(_MOST_AROUND):
+        value = value.strip(_COMMON)
+        if len(value) > 1 and _is_quote(value[0]) and _is_quote(value[-1]):
+            value = value[1:-1]
+        elif value and _surrounds(value[0]):
+            value = value[1:]
+        elif value and _surrounds(value[-1]):
+            value = value[:-1]
         else:
             break
-    return value[start:end]
+    return value
 
 
 @lru_cache(maxsize=1024)
@@ -175,7 +176,9 @@ def _read(file: TextIO, name: str) -> Iterator[RecordReference]:
 
 def _lines(file: TextIO, name: str) -> _Found:
     """Yield number, id and row of the lines in *file*; the first shows what kind of list it is."""
-    numbered = ((number, line) for number, line in enumerate(file) if _trimmed(line))
+    numbered = (
+        (number, line) for number, line in enumerate(file) if not line.isspace() and _trimmed(line)
+    )
     before, first = next(numbered, (0, ""))
     if first.lower().startswith("sep="):  # Excel's note of its delimiter
         before, first = next(numbered, (0, ""))
@@ -184,7 +187,7 @@ def _lines(file: TextIO, name: str) -> _Found:
         return _json_lines(lines, before)
     if start.startswith(("[{", "<?xml")) or start == "[":
         raise ValueError("unsupported feed format; use JSON Lines or CSV")
-    for delimiter in _DELIMITERS:
+    for delimiter in _DELIMITERS if _HEAD in first.lower() else ():
         if _HEAD in _heads(first, delimiter):
             return _csv(lines, before, delimiter)
     if name.lower().endswith(".csv") and len([*filter(None, _heads(first, ","))]) > 1:
@@ -193,7 +196,11 @@ def _lines(file: TextIO, name: str) -> _Found:
 
 
 def _heads(line: str, delimiter: str) -> list[str]:
-    return [_trimmed(cell).lower() for cell in next(csv_rows([line], delimiter=delimiter), [])]
+    return _names(next(csv_rows([line], delimiter=delimiter), []))
+
+
+def _names(cells: list[str]) -> list[str]:
+    return [cell and _trimmed(cell).lower() for cell in cells]
 
 
 def _json_lines(lines: Iterator[str], before: int) -> _Found:
@@ -210,19 +217,19 @@ def _json_lines(lines: Iterator[str], before: int) -> _Found:
 
 def _csv(lines: Iterator[str], before: int, delimiter: str) -> _Found:
     rows = csv_rows(lines, delimiter=delimiter, strict=True)
-    heads = [_trimmed(head).lower() for head in next(rows)]
+    heads = _names(next(rows))
+    place = heads.index(_HEAD)
     for row in rows:
-        if any(map(_bare, row)) or any(map(_trimmed, row)):
-            cells = dict(zip(heads, row, strict=False))
-            number = before + rows.line_num
-            yield number, cells.get(_HEAD, ""), {_HEAD: None, **_record(cells)}
+        given = row[place] if len(row) > place else ""
+        if _usual(given) or any(map(_trimmed, filter(None, row))):
+            of_feed = _with_record(heads, row) if "%25" in given else _CSV_ROW
+            yield before + rows.line_num, given, of_feed
 
 
-def _record(cells: Mapping[str, str]) -> dict[str, Any]:
-    """Return the record in a row of CSV, if it is needed to tell what a ``%25`` in the id means."""
-    if "%25" not in cells.get(_HEAD, ""):
-        return {}
+def _with_record(heads: list[str], row: list[str]) -> Mapping[str, Any]:
+    """Return the row of a feed with its record, which shows what a ``%25`` in the id means."""
+    record = dict(zip(heads, row, strict=False)).get("record", "")
     try:
-        return {"record": parse(cells.get("record", "").encode(errors="surrogateescape"))}
+        return {**_CSV_ROW, "record": parse(record.encode(errors="surrogateescape"))}
     except ValueError:
-        return {}
+        return _CSV_ROW
