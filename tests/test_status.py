@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import time
 from datetime import UTC, datetime
@@ -102,7 +103,8 @@ def test_the_command_shows_what_runs_what_was_killed_and_what_is_complete(scrapy
         assert scrapy.at(museum).crawl("agents").code == 0
         museum.reset()
         museum.fault("latency:seconds=60,path=objects,times=always")
-        process = scrapy.start("crawl", "objects")
+        words = ("crawl", "objects", "-a", "type=vaas", "-O", f"{scrapy.folder}/vases.csv")
+        process = scrapy.start(*words)
         while not museum.stats()["tiers"].get("collections", {}).get("peak_in_flight"):
             assert process.poll() is None
             time.sleep(0.05)
@@ -110,11 +112,14 @@ def test_the_command_shows_what_runs_what_was_killed_and_what_is_complete(scrapy
         process.send_signal(signal.SIGKILL)
         process.communicate()
     killed = scrapy.run("status")
+    data, typed = scrapy.environment["HARVEST_DIR"], shlex.join(["scrapy", *words])
     assert [one["spider"] for one in running["snapshots"]] == ["agents"]
     assert [(one["spider"], one["running"]) for one in running["unfinished"]] == [("objects", True)]
     assert killed.returncode == 0, killed.stderr
-    head, agents, objects = killed.stdout.splitlines()
+    head, agents, objects, resume = killed.stdout.splitlines()
     assert head.split() == ["snapshot", "verdict", "expires", "age", "records", "last", "change"]
     assert agents.split()[:3] == ["agents", "complete", "never"]
-    assert objects == "objects: interrupted, killed; run the same command again"
+    assert agents.endswith(": 9 new")
+    assert objects == "objects type=vaas: interrupted, its process was killed"
+    assert resume == f"  to resume: DMG_BASE_URL={museum.base_url} HARVEST_DIR={data} {typed}"
     assert scrapy.run("status", "now").returncode == 2

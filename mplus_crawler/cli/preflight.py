@@ -10,14 +10,16 @@ from scrapy.settings import BaseSettings
 
 from mplus_crawler.cli.enforced import enforce
 from mplus_crawler.cli.jobs import job_id
+from mplus_crawler.cli.summary import with_environment
 from mplus_crawler.cli.values import check_values
 from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.feeds.checks import check_feeds, check_places, check_text
 from mplus_crawler.feeds.names import check_names
 from mplus_crawler.feeds.outputs import claim_outputs
+from mplus_crawler.museum.policies.policy import base_settings
 from mplus_crawler.museum.policies.reading import key_names
 from mplus_crawler.records.items import ITEM_CLASSES
-from mplus_crawler.responses.harvest import Harvest, lock_harvest
+from mplus_crawler.responses.harvest import Harvest, lock_harvest, same_command
 from mplus_crawler.responses.ledger import check_held
 from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.storage.destination import check_s3
@@ -67,7 +69,8 @@ def check_launch(
     check_places(settings, spidercls.name)
     if issubclass(spidercls, MuseumSpider):
         harvest = Harvest(spidercls.name, base, identity, state_folder(settings))
-        lock_harvest(harvest, job_id(arguments))
+        resume = with_environment(same_command(settings), base_settings(spidercls.museum))
+        lock_harvest(harvest, job_id(arguments), resume)
         if accepted:
             check_held(harvest, accepted)
         claim_outputs(settings, spidercls.name)

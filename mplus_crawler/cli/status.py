@@ -17,7 +17,7 @@ from mplus_crawler.feeds.names import CERTIFICATE, RUNS
 from mplus_crawler.museum.policies.policy import base_settings
 from mplus_crawler.museum.policies.reading import load_policy, policy_keys
 from mplus_crawler.records.batch import stamp
-from mplus_crawler.responses.harvest import Harvest
+from mplus_crawler.responses.harvest import Harvest, read_lock
 from mplus_crawler.storage.destination import Destination, destination
 from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.locks import try_lock
@@ -156,17 +156,17 @@ def _unfinished(runs: Sequence[Certificate], settings: BaseSettings) -> Iterator
         if run is not None and run["verdict"] not in _COMPLETE:
             yield _of(run, settings, running=running)
         elif key in keys or running:
-            reason = "it is running" if running else "killed; run the same command again"
+            last = read_lock(state / f"{key}.lock") or {}
             yield UnfinishedHarvest(
                 spider=key.rpartition("-")[0],
                 verdict="running" if running else "interrupted",
-                reason=reason,
+                reason="it has not ended" if running else "its process was killed",
                 run=None,
-                api=_api(run) if run else None,
-                arguments=dict(run["arguments"]) if run else {},
+                api=last.get("api"),
+                arguments=last.get("arguments", {}),
                 finished_at=None,
                 running=running,
-                resume=None,
+                resume=None if running else last.get("resume"),
             )
 
 

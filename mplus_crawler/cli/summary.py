@@ -36,7 +36,7 @@ def print_summary(certificate: Mapping[str, Any], base_settings: Collection[str]
         *(f"  feed: {feed['uri']}, {feed['items']:,} records" for feed in certificate["feeds"]),
     ]
     if command := _resume(certificate):
-        lines.append(f"  to resume: {_command(command, base_settings)}")
+        lines.append(f"  to resume: {with_environment(command, base_settings)}")
     print_error("\n".join(f"{line[:2]}{printable(line[2:])}" for line in lines))
 
 
@@ -78,7 +78,7 @@ def _resume(certificate: Mapping[str, Any]) -> str | None:
     return None if certificate["verdict"] == "refused" else certificate["resume"]
 
 
-def _command(resume: str, base_settings: Collection[str]) -> str:
+def with_environment(resume: str, base_settings: Collection[str]) -> str:
     """Return the command *resume* with the variables of the environment that it needs."""
     names = [name for name in (*sorted(base_settings), *_FOLDERS) if name in os.environ]
     return " ".join([*(f"{name}={shlex.quote(os.environ[name])}" for name in names), resume])
@@ -142,4 +142,4 @@ def print_results(results: Sequence[SpiderResult], base_settings: Collection[str
         elif result.changes:
             print_error(f"{result.spider}: {printable(result.changes)}")
     for command in sorted({result.resume for result in results if result.resume}):
-        print_error(f"to resume: {_command(command, base_settings)}")
+        print_error(f"to resume: {with_environment(command, base_settings)}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,11 +10,11 @@ from typing import Any
 from scrapy.crawler import Crawler
 from scrapy.settings import BaseSettings
 
-from mplus_crawler import program
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.feeds.names import CERTIFICATE, RUNS
 from mplus_crawler.feeds.retention.booking import book_certificate
 from mplus_crawler.museum.contract import Museum
+from mplus_crawler.responses.harvest import same_command
 from mplus_crawler.responses.lifecycle import LifecycleWatch
 from mplus_crawler.responses.sandboxed import SandboxWatch
 from mplus_crawler.storage.destination import destination
@@ -24,8 +22,6 @@ from mplus_crawler.verification import sealed
 from mplus_crawler.wire.throttle import Throttle
 
 _KEPT_RUNS = 200
-# Options of one crawl, not of the one that resumes it.
-_ONCE = ("-a fresh=", "-a accept=", "-a _", "-s LOG_FILE=")
 
 
 class Runs:
@@ -107,22 +103,10 @@ def judgement(crawler: Crawler, verdict: Verdict, reason: str) -> dict[str, Any]
         "verdict": verdict,
         "reason": reason,
         "exit_code": verdict.exit_code,
-        "resume": None if is_over(verdict) else _same_command(crawler),
+        "resume": None if is_over(verdict) else same_command(crawler.settings),
     }
 
 
 def is_over(verdict: Verdict) -> bool:
     """Whether there is nothing left to resume."""
     return verdict in (Verdict.COMPLETE, Verdict.COMPLETE_WITH_DRIFT, Verdict.CONTRACT_BROKEN)
-
-
-def _same_command(crawler: Crawler) -> str:
-    """Return the command as typed, without ``fresh`` and what a scheduler adds for one job.
-
-    Scrapy takes the command out of ``sys.argv``.
-    """
-    typed = sys.argv[1:]
-    for place in reversed(range(len(typed))):
-        if " ".join(typed[place : place + 2]).startswith(_ONCE):
-            del typed[place : place + 2]
-    return shlex.join([program(), crawler.settings.get("RESUME_WITH", "crawl"), *typed])

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import orjson
 from scrapy.settings import BaseSettings
 
+from mplus_crawler import program
 from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.locks import try_lock
+
+# Options of one crawl, not of the one that resumes it.
+_ONCE = ("-a fresh=", "-a accept=", "-a _", "-s LOG_FILE=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,25 @@ class Harvest:
         return cls(spider.name, spider.base_url, spider.arguments, state_folder(settings))
 
 
+def same_command(settings: BaseSettings) -> str:
+    """Return the command as typed, without ``fresh`` and what a scheduler adds for one job.
+
+    Scrapy takes the command out of ``sys.argv``.
+    """
+    typed = sys.argv[1:]
+    for place in reversed(range(len(typed))):
+        if " ".join(typed[place : place + 2]).startswith(_ONCE):
+            del typed[place : place + 2]
+    return shlex.join([program(), settings.get("RESUME_WITH", "crawl"), *typed])
+
+
 _locks: dict[Path, IO[str]] = {}
 
 
-def lock_harvest(harvest: Harvest, job: str | None = None) -> None:
+def lock_harvest(harvest: Harvest, job: str | None = None, resume: str | None = None) -> None:
     """Lock *harvest* for this process until it ends; *job* is the scheduler's id for it.
+
+    The lock file keeps the command *resume*, so that it is known even if the process is killed.
 
     Raises :class:`UsageError` with the process that holds the lock, :class:`DeliveryError`
     where the state folder cannot be written.
@@ -61,7 +82,7 @@ def lock_harvest(harvest: Harvest, job: str | None = None) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a+", errors="surrogateescape")
+        lock = path.open("a+", encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise DeliveryError(
             f"cannot write to the state folder {path.parent} ({error.strerror}); "
@@ -74,13 +95,25 @@ def lock_harvest(harvest: Harvest, job: str | None = None) -> None:
         raise DeliveryError(f"the lock {path} cannot be used: {error.strerror}") from None
     if locked is False:
         lock.seek(0)
-        holder = lock.read().strip() or "another process"
+        holder = lock.readline().strip() or "another process"
         lock.close()
         raise UsageError(
             f"this harvest is already running: {holder}; wait for it, or stop it"
         ) from None
     lock.truncate(0)
     name = f"job {job}, process {os.getpid()}" if job else f"process {os.getpid()}"
-    lock.write(f"{name}, since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}")
+    known = {"api": harvest.base_url, "arguments": dict(harvest.arguments), "resume": resume}
+    lock.write(f"{name}, since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}\n")
+    json.dump(known, lock)  # unlike orjson, it writes names that are not UTF-8
     lock.flush()
     _locks[path] = lock
+
+
+def read_lock(path: Path) -> Mapping[str, Any] | None:
+    """Return ``api``, ``arguments`` and ``resume`` of the last process that had the lock *path*."""
+    try:
+        known = json.loads(path.read_text("utf-8").partition("\n")[2])
+        _ = dict(known["arguments"]), str(known["api"]), known["resume"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(known)

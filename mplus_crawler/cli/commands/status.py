@@ -15,11 +15,19 @@ from mplus_crawler.errors import DeliveryError, ExitCode, printable
 if TYPE_CHECKING:
     from mplus_crawler.cli.status import SnapshotStatus, Status, UnfinishedHarvest
 
+_WORDS = {
+    "create": "new",
+    "update": "changed",
+    "missing": "missing",
+    "delete": "gone",
+    "move": "moved",
+    "restore": "back",
+}
 _DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
 class Command(ProjectCommand):
-    """Print what HARVEST_DIR holds: one line a snapshot, and how to finish what is unfinished."""
+    """Print what HARVEST_DIR holds: a line per snapshot, and how to resume unfinished harvests."""
 
     summary = "Show snapshots, their age and changes, and unfinished harvests"
 
@@ -67,11 +75,8 @@ def _cells(snapshot: SnapshotStatus, now: datetime) -> Iterator[str]:
     yield _expiry(snapshot.expires_at, now)
     yield _duration(timedelta(seconds=max(0, snapshot.age_s)))
     yield f"{snapshot.records:,}"
-    if snapshot.changed_at:
-        counts = ", ".join(f"{count:,} {kind}" for kind, count in snapshot.changes.items())
-        yield f"{snapshot.changed_at[:10]}: {counts}"
-    else:
-        yield ""
+    counts = ", ".join(f"{count:,} {_WORDS[kind]}" for kind, count in snapshot.changes.items())
+    yield f"{snapshot.changed_at[:10]}: {counts}" if snapshot.changed_at else ""
 
 
 def _expiry(expires_at: str | None, now: datetime) -> str:
@@ -85,7 +90,8 @@ def _lines(harvest: UnfinishedHarvest) -> Iterator[str]:
     given = "".join(f" {name}={value}" for name, value in harvest.arguments.items())
     yield printable(f"{harvest.spider}{given}: {harvest.verdict}, {harvest.reason}")
     if harvest.resume:
-        yield f"  to finish: {printable(harvest.resume)}"
+        purpose = "to publish it" if harvest.verdict == "held_back" else "to resume"
+        yield f"  {purpose}: {printable(harvest.resume)}"
 
 
 def _duration(span: timedelta) -> str:
