@@ -37,7 +37,7 @@ def test_the_overview_has_every_spider_with_its_arguments() -> None:
     assert [line for line in lines if line[0] not in " `A"] == [
         "Design Museum Gent (scrapy harvest dmg)",
         "M+ (scrapy harvest mplus)",
-        "M+ (mplus_open)",
+        "M+ (scrapy harvest mplus_open)",
     ]
 
 

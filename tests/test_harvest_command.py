@@ -9,8 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scrapy.spiderloader import get_spider_loader
+from scrapy.utils.project import get_project_settings
+
+from mplus_crawler.cli.words import museums
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy, last_certificate, limit
+from tests.fixtures.mplus import as_tar
+from tests.wire import serving
 
 SIZES = {"objects": 430, "agents": 150, "exhibitions": 30, "concepts": 240}
 MUSEUM = {**SIZES, "invalid": 0}
@@ -105,3 +111,19 @@ def test_what_is_wrong_is_told_before_any_request(
         assert "Traceback" not in done.stderr
     assert "name a museum to harvest: dmg" in scrapy.run("harvest", "louvre").stderr
     assert sandbox.stats()["tiers"]["collections"]["requests"] == 0
+
+
+def test_the_published_data_set_is_harvested_by_its_name_only(
+    scrapy: Scrapy, tmp_path: Path
+) -> None:
+    archive = as_tar(tmp_path / "set.gz").read_bytes()
+    with serving(lambda path: (200, [], archive)) as server:
+        scrapy.policy(f'base_url = "{server.base_url}"\n', "mplus_open")
+        done = scrapy.run("harvest", "mplus_open")
+    assert done.returncode == 0, done.stderr
+    assert {*server.asked} == {"/v2/archive/HEAD.tar.gz"}
+    for spider in ("mplus_open_objects", "mplus_open_constituents"):
+        assert certified(scrapy, spider)["snapshot"]
+    everything = set(museums(get_spider_loader(get_project_settings()))["all"])
+    assert {"objects", "mplus_terms"} < everything
+    assert not {"mplus_open_objects", "private_objects", "object"} & everything

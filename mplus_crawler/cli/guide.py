@@ -29,8 +29,7 @@ def overview(classes: Sequence[type[Spider]], settings: BaseSettings) -> Iterato
             museums.setdefault(cls.museum, []).append(cls)
     for museum, own in museums.items():
         name = own[0].load_policy(settings).name
-        whole = any(cls.in_harvest for cls in own)
-        yield f"{name} ({program()} harvest {museum})" if whole else f"{name} ({museum})"
+        yield f"{name} ({program()} harvest {museum})"
         for cls in own:
             yield from _row(cls.name, cls.summary())
             if names := _own(cls, settings):

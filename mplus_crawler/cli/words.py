@@ -15,13 +15,19 @@ from mplus_crawler.spiders.base import MuseumSpider
 
 
 def museums(loader: SpiderLoaderProtocol) -> dict[str, list[str]]:
-    """Return the museums that ``scrapy harvest`` knows, each with its spiders."""
-    found: dict[str, list[str]] = {}
-    for name in loader.list():
-        cls = loader.load(name)
-        if issubclass(cls, MuseumSpider) and cls.in_harvest:
-            found.setdefault(cls.museum, []).append(name)
-    return found
+    """Return the words that ``scrapy harvest`` takes, each with its spiders.
+
+    ``all`` stands for the spiders that are :attr:`~MuseumSpider.in_harvest`. A source that has
+    none, as M+'s published data set, is harvested only if it is named, with all its spiders.
+    """
+    own: dict[str, list[type[MuseumSpider]]] = {}
+    for cls in map(loader.load, loader.list()):
+        if issubclass(cls, MuseumSpider):
+            own.setdefault(cls.museum, []).append(cls)
+    usual = {museum: [cls for cls in own[museum] if cls.in_harvest] for museum in own}
+    found = {museum: usual[museum] or own[museum] for museum in own}
+    found["all"] = [cls for classes in usual.values() for cls in classes]
+    return {word: [cls.name for cls in classes] for word, classes in found.items()}
 
 
 def the_spider(words: Sequence[str], loader: SpiderLoaderProtocol) -> str:
@@ -45,7 +51,7 @@ def the_spider(words: Sequence[str], loader: SpiderLoaderProtocol) -> str:
 
 def unknown_spider(name: str, loader: SpiderLoaderProtocol) -> str:
     """Return the message about *name*, which is no spider."""
-    if name in (*museums(loader), "all"):
+    if name in museums(loader):
         return f"{name} names a whole museum: {program()} harvest {name}"
     if near := closest(name, loader.list()):
         return f"unknown spider {name!r}; did you mean {near}?"
@@ -63,9 +69,10 @@ def the_museums(words: Sequence[str], loader: SpiderLoaderProtocol) -> list[str]
                 f"harvest takes no spider arguments; use {program()} crawl SPIDER -a NAME=VALUE"
             )
     check_options(words, "harvest")
-    unknown = [word for word in words if word not in (*known, "all")]
+    unknown = [word for word in words if word not in known]
+    if unknown and (near := closest(unknown[0], known)):
+        raise UsageError(f"unknown museum {unknown[0]!r}; did you mean {near}?")
     if unknown or not words:
-        names = ", ".join([*sorted(known), "all"])
+        names = ", ".join(known)
         raise UsageError(f"name a museum to harvest: {', not '.join([names, *unknown[:1]])}")
-    requested = known if "all" in words else words
-    return [name for museum in dict.fromkeys(requested) for name in known[museum]]
+    return list(dict.fromkeys(name for word in words for name in known[word]))

@@ -19,7 +19,7 @@ class Command(RunningCommand):
     """Run all spiders of a museum's harvest and exit with the worst verdict."""
 
     default_settings: ClassVar[dict[str, object]] = {"RESUME_WITH": "harvest"}
-    summary = "Harvest whole museums: dmg, mplus, or all"
+    summary = "Harvest whole museums: dmg, mplus, mplus_open, or all (dmg and mplus)"
     usage = "[options] MUSEUM..."
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
