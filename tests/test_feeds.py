@@ -75,13 +75,12 @@ def test_a_table_that_cannot_be_written_is_refused(
     assert words in refusal(settings(uri, **options))
 
 
-@pytest.mark.parametrize("name", ["parquet", "xlsx"])
-def test_a_format_whose_package_is_missing_names_the_extra(
-    name: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "package"), [("parquet", "pyarrow"), ("xlsx", "xlsxwriter")])
+def test_a_format_whose_package_is_missing_says_how_to_install_it(
+    name: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for package in ("pyarrow", "xlsxwriter"):
-        monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
-    assert f"pip install 'mplus-crawler[{name}]'" in refusal(settings(f"x.{name}"))
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    assert f"the extra {name}: pip install {package}" in refusal(settings(f"x.{name}"))
     check_feeds(settings("x.sqlite"), "objects", COLUMNS)
 
 

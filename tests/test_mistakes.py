@@ -59,7 +59,9 @@ def cured(done: subprocess.CompletedProcess[str], code: int, *words: str) -> Non
         ),
         ("crawl objects -o objects.xls", ".jsonl, .csv, .json, .parquet, .xlsx, .sqlite"),
         ("crawl mplus_objects -s MPLUS_API_KEY=k", "set it in the environment"),
-        ("crawl object -a pids=https://www.museum.example/0004", "give PIDs or URIs"),
+        ("crawl object -a pids=https://www.museum.example/0004", "give the record's number"),
+        ("crawl mplus_objects -a key=k", "set it in the environment (DMG_API_KEY, MPLUS_API_KEY)"),
+        ("crawl mplus_objects -a limit=no", "limit=no is not valid"),
     ],
 )
 def test_a_word_in_the_wrong_place(scrapy: Scrapy, line: str, cure: str) -> None:
@@ -111,6 +113,14 @@ def test_a_workbook_for_a_list(scrapy: Scrapy, tmp_path: Path) -> None:
         workbook.writestr("xl/workbook.xml", "<workbook/>")
     done = scrapy.run("crawl", "object", "-a", f"pids_file={tmp_path}/list.xlsx")
     cured(done, 2, "error: ", "list.xlsx", "CSV")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_table_without_the_column_id(scrapy: Scrapy, tmp_path: Path, delimiter: str) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text(f"number{delimiter}title\n0004{delimiter}chair, red\n")
+    done = scrapy.run("crawl", "object", "-a", f"pids_file={table}", DMG_BASE_URL=NOBODY)
+    cured(done, 2, "error: ", "list.csv", "rename the column with the numbers to id")
 
 
 @pytest.mark.parametrize("end", ["?view=full#images", "/", ""])

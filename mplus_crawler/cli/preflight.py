@@ -31,6 +31,7 @@ from mplus_crawler.wire.proxy import check_proxies
 # Read from the environment only, as the museums' keys: arguments and settings are logged and show
 # in process lists.
 _AWS_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_LIKE_KEYS = {"KEY", "APIKEY", "API_KEY", "TOKEN"}
 
 
 def check_launch(
@@ -78,6 +79,9 @@ def check_launch(
 
 def _refuse_secrets(names: Sequence[str], secrets: Collection[str]) -> None:
     given = {name.strip().upper() for name in names}
+    if given & _LIKE_KEYS:
+        keys = ", ".join(sorted(name for name in secrets if name not in _AWS_SECRETS))
+        raise UsageError(f"a key is a secret: set it in the environment ({keys})")
     for name in sorted(given & {name.upper() for name in secrets}):
         raise UsageError(f"{name} is a secret: set it in the environment, not on the command line")
 

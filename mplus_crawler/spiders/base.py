@@ -105,10 +105,11 @@ class MuseumSpider(Museum):
         item_class(getattr(cls, "kind", ""))
         policy = cls.load_policy(settings)
         cls.base(settings, policy)
+        allowed = {**cls.allowed_arguments(settings), **ALWAYS}
+        parsed = parse_arguments(cls.name, allowed, given)
         if cls.keyed:
             check_key(policy, cls.name)
-        allowed = {**cls.allowed_arguments(settings), **ALWAYS}
-        return parse_arguments(cls.name, allowed, given)
+        return parsed
 
     @classmethod
     @abstractmethod

@@ -32,9 +32,7 @@ def parquet_rows(path: Path) -> Iterator[Row]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise UsageError(
-            "parquet needs the package pyarrow: pip install 'mplus-crawler[parquet]'"
-        ) from None
+        raise UsageError("parquet needs the package pyarrow: pip install pyarrow") from None
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(1_000):

@@ -68,16 +68,16 @@ def keys(settings: BaseSettings, museums: Sequence[str], *, required: bool) -> I
             fix = credential.ask
         elif found and not is_sendable(found):
             fix = f"set {credential.environment} again: it contains characters that no key has"
-        need = "all spiders need" if _WHOLE_API in credential.paths else "private spiders need"
-        state = "set" if found else f"not set; {policy.name}'s {need} it"
+        what = "every spider" if _WHOLE_API in credential.paths else "private_objects"
+        state = "set" if found else f"not set; {what} of {policy.name} needs it"
         yield Check(f"key {credential.environment}", state, fix)
 
 
 def notices(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
-    """Say what the museums ask users to tell them."""
+    """Yield what museums ask of their users."""
     for key, policy in _policies(settings, museums):
         if isinstance(policy, Policy) and (notice := policy.document.get("notice")):
-            yield Check(f"notice to {key}", notice)
+            yield Check(f"note on {key}", notice)
 
 
 def contact(settings: BaseSettings) -> Iterator[Check]:

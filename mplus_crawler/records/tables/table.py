@@ -23,7 +23,7 @@ def check_installed(format_: str) -> None:
     package = _PACKAGES.get(format_)
     if package and find_spec(package) is None:
         raise UsageError(
-            f"{format_} needs the package {package}: pip install 'mplus-crawler[{format_}]'"
+            f"{format_} needs the package {package}, the extra {format_}: pip install {package}"
         )
 
 

@@ -152,7 +152,7 @@ def _in_file(name: str) -> Iterator[RecordReference]:
     except (ValueError, csv.Error) as error:
         raise UsageError(f"pids_file={name} cannot be read: {error}") from None
     if not found:
-        raise UsageError(f"pids_file={name} names no record: write one PID a line")
+        raise UsageError(f"pids_file={name} names no record: write one number per line")
 
 
 def _check_format(path: Path) -> None:
@@ -190,8 +190,9 @@ def _lines(file: TextIO, name: str) -> _Found:
     for delimiter in _DELIMITERS if _HEAD in first.lower() else ():
         if _HEAD in _heads(first, delimiter):
             return _csv(lines, before, delimiter)
-    if name.lower().endswith(".csv") and len([*filter(None, _heads(first, ","))]) > 1:
-        raise ValueError("it has no column id")
+    columns = (len([*filter(None, _heads(first, delimiter))]) for delimiter in _DELIMITERS)
+    if name.lower().endswith(".csv") and max(columns) > 1:
+        raise ValueError("it has no column id; rename the column with the numbers to id")
     return ((number, line, _NO_ROW) for number, line in enumerate(lines, before + 1))
 
 

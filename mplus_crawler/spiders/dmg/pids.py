@@ -31,7 +31,9 @@ def record_uri(entry: RecordReference, home: str, canonical: Callable[[str], str
         return home + quote(value, safe="")
     uri = canonical(value.partition("#")[0].partition("?")[0])
     if not is_record(uri, home):
-        raise UsageError(f"{entry.where}: {entry.value} is not below {home}; give PIDs or URIs")
+        raise UsageError(
+            f"{entry.where}: {entry.value} is not below {home}; give the record's number or its URI"
+        )
     if "%25" in uri:
         return home + quote(_number(entry, uri, home, canonical), safe="")
     return uri
