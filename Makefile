@@ -39,7 +39,8 @@ tests: $(VENV)/.ready
 	python -m pytest --numprocesses 4 --quiet -m "not long"
 
 # Tests that take many seconds; then heavy programs that know nothing of this project read what it
-# writes. Debian's chromium, chromium-driver and libreoffice-calc are needed too.
+# writes. Debian's chromium, chromium-driver, libreoffice-calc, r-base-core and
+# r-cran-rsqlite are needed too.
 proofs: $(VENV)/.ready $(PROOFS)/.ready
 	python -m pytest --numprocesses 4 --quiet -m long
 	PROJECT_PYTHON=$(abspath $(BIN)/python) $(PROOFS)/bin/python -m pytest --quiet proofs

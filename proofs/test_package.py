@@ -176,6 +176,27 @@ def test_recipes_run(
     assert len(capsys.readouterr().out.splitlines()) > 5
 
 
+def test_the_recipe_in_r_counts_as_sqlite_does(harvested: Path) -> None:
+    folder = harvested / "dmg"
+    done = subprocess.run(
+        ["Rscript", "-e", blocks("r", "RSQLite")],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["name", "objects"]
+    with closing(sqlite3.connect(folder / "museum.sqlite")) as database:
+        query = "SELECT name, count(*) FROM object_types GROUP BY name"
+        counts = dict(database.execute(query).fetchall())
+    found = {name: int(count) for name, _, count in (line.strip().rpartition(" ") for line in lines)}
+    found = {name.strip(): count for name, count in found.items()}
+    assert len(found) == min(10, len(counts))
+    assert found.items() <= counts.items()
+    assert sorted(found.values()) == sorted(counts.values())[-len(found) :]
+
+
 def test_datasette_shows_a_view(package: Path) -> None:
     command = blocks("text", "datasette").replace(
         "datasette", str(Path(sys.executable).with_name("datasette")), 1

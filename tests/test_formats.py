@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -212,6 +213,32 @@ def test_every_format_is_certified_and_verified(crawl: Crawl, scrapy: Scrapy) ->
     done = scrapy.run("verify", *(at(scrapy, name) for name in TABLES))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("150 records, as certified") == 3
+
+
+def test_the_table_schema_is_certified(crawl: Crawl, scrapy: Scrapy) -> None:
+    schema, certificate = (Path(at(scrapy, f"o.{one}.json")) for one in ("schema", "certificate"))
+    content = schema.read_bytes()
+    (entry,) = json.loads(certificate.read_bytes())["table_schemas"]
+    assert entry["uri"] == str(schema)
+    assert (entry["bytes"], entry["sha256"]) == (
+        len(content),
+        hashlib.sha256(content).hexdigest(),
+    )
+    csv_file = Path(at(scrapy, "o.csv"))
+    try:
+        assert all(one.agrees for one in verify(schema, None, crawl.folder))
+        schema.write_bytes(content.replace(b"string", b"number", 1))
+        for file in (csv_file, schema, certificate):
+            assert [one.file for one in verify(file, None, crawl.folder) if not one.agrees] == [
+                schema
+            ], file
+        schema.unlink()
+        # A feed may be copied without it, but the certificate names it.
+        assert all(one.agrees for one in verify(csv_file, None, crawl.folder))
+        found = [one for one in verify(certificate, None, crawl.folder) if not one.agrees]
+        assert [one.text for one in found] == ["cannot be read: no such file"]
+    finally:
+        schema.write_bytes(content)
 
 
 @pytest.mark.parametrize("name", TABLES)

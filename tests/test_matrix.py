@@ -373,6 +373,7 @@ COMMANDS: list[tuple[Sequence[str], dict[str, str], int, str]] = [
     (("-O", "x.xml"), {}, 2, "must end in one of .jsonl, .csv, .json, .parquet, .xlsx, .sqlite"),
     (("-o", "x.parquett"), {}, 2, "x.parquett has an unsupported format"),
     (("-o", "FOLDER/open.jsonl:parquet"), {}, 2, "only JSON lines and CSV can be appended to"),
+    (("-o", "FOLDER/new.xlsx"), {}, 2, "only JSON lines and CSV can be appended to"),
     (("-s", "FEED_URI=x", "-s", "FEED_FORMAT=xml"), {}, 2, "use -O FILE or FEEDS"),
     (("-o", "FOLDER/open.jsonl"), {}, 2, "last line is open"),
     (("-o", "FOLDER/mark.jsonl"), {}, 2, "byte order mark"),

@@ -31,7 +31,8 @@ objects = pd.read_parquet("objects{PARQUET}")
 sqlite3 {DATABASE} "SELECT id, label FROM search WHERE search MATCH 'wood*' LIMIT 10"
 ```
 
-In the search index, each Chinese character is a word: search for `"水 墨"`, in quotation marks.
+In the search index, Chinese words are any one to four characters that stand together, such as `水墨`;
+for longer ones, put blanks between the characters and quotation marks around: `"紙 本 水 墨 設 色"`.
 Lists are lists in Parquet, tables in the database; in CSV, ` | ` stands between their values.
 The column `attribution` of a record is its credit line, ready to print: see `ATTRIBUTION.md`.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from mplus_crawler.records.tables.columns import Column, columns_of
 
 _SQL = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
 Row = Mapping[str, Any]
+# Chinese characters and Japanese syllables, which stand without blanks between words.
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
+_LONGEST_PART = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +127,22 @@ class KindTable:
         """Return the texts of *row* for the full-text index, each once."""
         values = (row[name] for name in self.search)
         parts = chain.from_iterable(v if isinstance(v, list) else [v] for v in values)
-        return spaced(" ".join(dict.fromkeys(part for part in parts if part)))
+        return searchable(" ".join(dict.fromkeys(part for part in parts if part)))
 
 
-def spaced(text: str) -> str:
-    """Return *text* with blanks around Chinese characters, so that each is a word."""
-    return "".join(f" {one} " if "\u3400" <= one <= "\u9fff" else one for one in text)
+def searchable(text: str) -> str:
+    """Return *text* with each run of Chinese characters as words: its parts of 1, 2, 3, 4.
+
+    The index has no dictionary; this way a query finds a run by any part of it, in one word.
+    """
+    return _UNSPACED.sub(_parts, text)
+
+
+def _parts(found: re.Match[str]) -> str:
+    run = found[0]
+    sizes = {*range(1, min(len(run), _LONGEST_PART) + 1), len(run)}
+    parts = (run[at : at + size] for size in sorted(sizes) for at in range(len(run) - size + 1))
+    return f" {' '.join(parts)} "
 
 
 def kind_table(kind: Kind) -> KindTable:

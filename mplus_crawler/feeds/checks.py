@@ -26,6 +26,7 @@ from mplus_crawler.storage.folders import in_s3, local_path, state_folder, try_f
 from mplus_crawler.storage.staging import hidden
 
 ENDINGS = ", ".join(f".{name}" for name in ("jsonl", "csv", "json", *TABLES))
+_ONLY_LINES = "only JSON lines and CSV can be appended to"
 _ENCODINGS = ("utf-8", "utf-8-sig")
 # The longest suffix that is added to a name: an incomplete harvest's certificate.
 _LONGEST_ENDING = in_state(CERTIFICATE, INCOMPLETE)
@@ -110,14 +111,20 @@ def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> 
         files.add(file)
 
 
-def check_output(output: str, settings: BaseSettings) -> None:
-    """Raise :class:`UsageError` if *output*, given by ``-o`` or ``-O``, has no known format."""
+def check_output(output: str, settings: BaseSettings, *, append: bool) -> None:
+    """Raise :class:`UsageError` if *output*, given by ``-o`` or ``-O``, has no fitting format.
+
+    A table is refused with *append* even where no file is yet: the next run could not append.
+    """
     formats = _formats(settings)
     before, _, named = output.rpartition(":")
-    if not (before and named in formats) and Path(output).suffix[1:] not in formats:
+    format_ = named if before and named in formats else Path(output).suffix[1:]
+    if format_ not in formats:
         raise UsageError(
             f"{output} has an unsupported format; its name must end in one of {ENDINGS}"
         )
+    if append and format_ in TABLES:
+        raise UsageError(f"cannot append to {output}: {_ONLY_LINES}, not {format_}; use -O")
 
 
 def check_places(settings: BaseSettings, spider: str) -> None:
@@ -241,7 +248,7 @@ def _check_append(feed: FeedTarget, file: IO[bytes], columns: list[str]) -> None
 
     format_ = feed.options["format"]
     if format_ not in {*JSON_LINES, "csv"}:
-        raise refuse(f"only JSON lines and CSV can be appended to, not {format_}")
+        raise refuse(f"{_ONLY_LINES}, not {format_}")
     if bool(feed.options.get("postprocessing")) != bool(compression(file)):
         raise refuse("one of them is compressed, and the other is not")
     content = decompressed(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,11 @@ def file_entry(file: StagedFile | None, state: str) -> dict[str, Any]:
         "sha256": file.sha256,
     }
     return entry | ({"before": file.former} if file.former else {})
+
+
+def content_entry(uri: str, content: bytes) -> dict[str, Any]:
+    """Return the entry of the file *uri* that has *content*."""
+    return {"uri": uri, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def target_of(file: StagedFile, state: str) -> Path:

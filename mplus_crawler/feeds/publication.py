@@ -26,7 +26,14 @@ from mplus_crawler.feeds.certificate import (
 )
 from mplus_crawler.feeds.changes.extension import Changes
 from mplus_crawler.feeds.conversion import convert, feed_of, table_schemas
-from mplus_crawler.feeds.feed import Feed, arrange, compare, file_entry, target_of
+from mplus_crawler.feeds.feed import (
+    Feed,
+    arrange,
+    compare,
+    content_entry,
+    file_entry,
+    target_of,
+)
 from mplus_crawler.feeds.names import (
     ATTRIBUTION,
     CERTIFICATE,
@@ -181,6 +188,10 @@ class Publication(Extension):
             **Sentinel.of(self._crawler).certified(self._run, self._comparable),
             "feeds": [feed.entry(state) for feed in self._feeds],
             "rejects": file_entry(rejected, state) or None,
+            "table_schemas": [
+                content_entry(in_state(uri, state), schema)
+                for uri, schema in table_schemas(self._feeds).items()
+            ],
         }
 
     @property

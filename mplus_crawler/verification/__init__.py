@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mplus_crawler.verification.certificate import CERTIFICATE, Certificate, Finding
+from mplus_crawler.verification.certificate import (
+    CERTIFICATE,
+    Certificate,
+    Finding,
+    exists,
+)
 from mplus_crawler.verification.changes import is_change_feed, verify_changes
 from mplus_crawler.verification.feed import Reading
 from mplus_crawler.verification.lookup import certificate_by_checksum, checksum, find_certificate
@@ -26,7 +31,7 @@ __all__ = ["Finding", "seal", "sealed", "verify"]
 
 
 def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Finding]:
-    """Check *file*: a feed, a rejected file, a certificate with all its files, or a package.
+    """Check *file*: a feed, a file beside it, a certificate with all its files, or a package.
 
     Of a folder that is no package, check the change feeds; of a change feed, its whole chain.
 
@@ -55,9 +60,12 @@ def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Findi
     if Rejects.is_one(file):
         yield from _verify_rejects(found, file, trusted=not differences)
         return
-    beside = list(_rejects_beside(found, folder))
-    yield from beside
     feed = entry or found.feed_of(file)
+    if feed in found.table_schemas:
+        yield from _verify_table_schema(file, feed, trusted=not differences)
+        return
+    beside = [*_rejects_beside(found, folder), *_schemas_beside(found)]
+    yield from beside
     yield from _verify_feed(found, file, feed, trusted=not differences and not beside)
 
 
@@ -68,6 +76,9 @@ def _verify_certificate(certificate: Certificate, folder: Path) -> Iterator[Find
     yield from differences
     if not certificate.well_formed:
         return
+    for entry in certificate.table_schemas:
+        if schema := certificate.place(entry):
+            yield from _verify_table_schema(schema, entry, trusted=not differences)
     for feed in certificate.feeds:
         file = certificate.place(feed)
         if file is None:
@@ -109,6 +120,23 @@ def _rejects_beside(certificate: Certificate, folder: Path) -> Iterator[Finding]
     differences = [Finding(file, text) for text in Rejects(certificate, file).differences()]
     if differences and not _later(certificate, file, folder):
         yield from differences
+
+
+def _verify_table_schema(file: Path, entry: dict[str, Any], *, trusted: bool) -> Iterator[Finding]:
+    found, certified = checksum(file), entry["sha256"]
+    if not found:
+        yield Finding(file, "cannot be read: no such file")
+    elif found != certified:
+        yield Finding(file, f"sha256 is {found}, {certified} certified")
+    elif trusted:
+        yield Finding(file, f"{entry['bytes']:,} bytes, as certified (Table Schema)", agrees=True)
+
+
+def _schemas_beside(certificate: Certificate) -> Iterator[Finding]:
+    """Check the Table Schemas of *certificate* that are there: feeds can be copied without."""
+    for entry in certificate.table_schemas:
+        if (file := certificate.place(entry)) and exists(file):
+            yield from _verify_table_schema(file, entry, trusted=False)
 
 
 def _later(certificate: Certificate, file: Path, folder: Path) -> Certificate | None:

@@ -91,6 +91,7 @@ _SHAPE["properties"] |= {
     "unlisted": {"type": "array", "items": _TEXT},
     "changes": {"type": ["object", "null"], **_CHANGES},
     "rejects": {"type": ["object", "null"], **_FILE},
+    "table_schemas": {"type": "array", "items": {"type": "object", **_FILE}},
 }
 
 
@@ -165,13 +166,20 @@ class Certificate:
         return rejects if isinstance(rejects, dict) and "uri" in rejects else None
 
     @property
+    def table_schemas(self) -> list[dict[str, Any]]:
+        """The Table Schemas of its CSV files; older certificates name none."""
+        entries = self.document.get("table_schemas")
+        well_formed = isinstance(entries, list) and all(isinstance(one, dict) for one in entries)
+        return [one for one in entries if isinstance(one.get("uri"), str)] if well_formed else []
+
+    @property
     def named(self) -> int:
         """The number of records that the rejected file must name at least."""
         return int(self["rejected"] + self["unreadable"] + self["absent"])
 
     def entry(self, file: Path, sha256: str) -> dict[str, Any] | None:
         """Return the entry of a file with the name of *file* and that checksum."""
-        for entry in (*self.feeds, *filter(None, [self.rejects])):
+        for entry in (*self.feeds, *self.table_schemas, *filter(None, [self.rejects])):
             if entry.get("sha256") == sha256 and Path(str(entry["uri"])).name == file.name:
                 return entry
         return None
@@ -188,7 +196,7 @@ class Certificate:
     def names(self, file: Path, *, beside: bool = False) -> dict[str, Any] | None:
         """Return the entry of *file*; with *beside*, compare only its name and folder."""
         beside = beside and same(self.path.parent, file.parent)
-        for feed in self.feeds:
+        for feed in (*self.feeds, *self.table_schemas):
             path = local(feed["uri"])
             if path and (same(path, file) or (beside and path.name == file.name)):
                 return feed

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from mplus_crawler.errors import HarvestError
+from mplus_crawler.errors import HarvestError, UsageError
 from mplus_crawler.verification.certificate import Finding
 from mplus_crawler.verification.records import worded
 from mplus_crawler.verification.seal import seal
@@ -69,6 +69,8 @@ def verify_package(path: Path) -> Iterator[Finding]:
             names, open_file = _contents(path, stack)
             with open_file(PACKAGE_CERTIFICATE) as file:
                 certificate = parse(file.read(), object_pairs_hook=without_doubles)
+        except FileNotFoundError:
+            raise UsageError(f"no such file: {path}") from None
         except KeyError:
             raise HarvestError(f"{path} has no {PACKAGE_CERTIFICATE}") from None
         except _DAMAGE as error:

@@ -41,8 +41,9 @@ class Command(RunningCommand, ScrapyCrawl):
         arguments = dict(pair.partition("=")[::2] for pair in opts.spargs)
         self._job = Job.of(" ".join(args), arguments, self.current_settings)
         with self._failure_certified():
-            for output in (*(opts.output or ()), *(opts.overwrite_output or ())):
-                check_output(output, self.current_settings)
+            for outputs, append in ((opts.output, True), (opts.overwrite_output, False)):
+                for output in outputs or ():
+                    check_output(output, self.current_settings, append=append)
             super().read_options(args, opts)
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:

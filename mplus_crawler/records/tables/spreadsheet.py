@@ -123,6 +123,8 @@ def _cell(column: Column, value: Any, cut: Counter[str]) -> Any:
 
 
 def _joined(column: Column, values: list[Any]) -> str | None:
+    if not values:
+        return None
     if column.kind in ("object", "json"):
         return orjson.dumps(values).decode()
     return SEVERAL.join("" if value is None else str(value) for value in values)
