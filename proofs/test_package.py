@@ -190,8 +190,8 @@ def test_the_recipe_in_r_counts_as_sqlite_does(harvested: Path) -> None:
     with closing(sqlite3.connect(folder / "museum.sqlite")) as database:
         query = "SELECT name, count(*) FROM object_types GROUP BY name"
         counts = dict(database.execute(query).fetchall())
-    found = {name: int(count) for name, _, count in (line.strip().rpartition(" ") for line in lines)}
-    found = {name.strip(): count for name, count in found.items()}
+    rows = (line.rpartition(" ") for line in lines)
+    found = {name.strip(): int(count) for name, _, count in rows}
     assert len(found) == min(10, len(counts))
     assert found.items() <= counts.items()
     assert sorted(found.values()) == sorted(counts.values())[-len(found) :]

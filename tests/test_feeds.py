@@ -54,9 +54,9 @@ def test_a_format_that_is_not_written_is_refused_with_those_that_are(name: str) 
 @pytest.mark.parametrize("output", ["x.xml", "x.parquett", "x", "csv", "a.b:xml", "x:"])
 def test_an_output_of_another_format_is_refused(output: str) -> None:
     with pytest.raises(UsageError, match=f"{output} has an unsupported format.*sqlite"):
-        check_output(output, get_project_settings())
+        check_output(output, get_project_settings(), append=False)
     for good in ("x.jsonl", "-:csv", "s3://b/x.parquet", "x:y.xlsx", "x.y:sqlite"):
-        check_output(good, get_project_settings())
+        check_output(good, get_project_settings(), append=False)
 
 
 @pytest.mark.parametrize(

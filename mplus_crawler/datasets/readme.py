@@ -31,8 +31,8 @@ objects = pd.read_parquet("objects{PARQUET}")
 sqlite3 {DATABASE} "SELECT id, label FROM search WHERE search MATCH 'wood*' LIMIT 10"
 ```
 
-In the search index, Chinese words are any one to four characters that stand together, such as `水墨`;
-for longer ones, put blanks between the characters and quotation marks around: `"紙 本 水 墨 設 色"`.
+In the search index, any one to four Chinese characters that stand together are a word: `水墨`.
+For more, put blanks between them, and quotation marks around them: `"紙 本 水 墨 設 色"`.
 Lists are lists in Parquet, tables in the database; in CSV, ` | ` stands between their values.
 The column `attribution` of a record is its credit line, ready to print: see `ATTRIBUTION.md`.
 """

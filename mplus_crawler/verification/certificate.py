@@ -152,12 +152,13 @@ class Certificate:
     @property
     def feeds(self) -> list[dict[str, Any]]:
         """The feeds it names, except entries that are not well formed."""
-        feeds = self.document.get("feeds")
-        if not isinstance(feeds, list):
+        return self._entries("feeds")
+
+    def _entries(self, name: str) -> list[dict[str, Any]]:
+        found = self.document.get(name)
+        if not isinstance(found, list):
             return []
-        return [
-            feed for feed in feeds if isinstance(feed, dict) and isinstance(feed.get("uri"), str)
-        ]
+        return [one for one in found if isinstance(one, dict) and isinstance(one.get("uri"), str)]
 
     @property
     def rejects(self) -> dict[str, Any] | None:
@@ -168,9 +169,7 @@ class Certificate:
     @property
     def table_schemas(self) -> list[dict[str, Any]]:
         """The Table Schemas of its CSV files; older certificates name none."""
-        entries = self.document.get("table_schemas")
-        well_formed = isinstance(entries, list) and all(isinstance(one, dict) for one in entries)
-        return [one for one in entries if isinstance(one.get("uri"), str)] if well_formed else []
+        return self._entries("table_schemas")
 
     @property
     def named(self) -> int:
