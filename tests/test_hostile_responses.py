@@ -200,6 +200,7 @@ def test_cookies_of_a_session_are_bounded() -> None:
     class Open(SessionMiddleware):
         def __init__(self) -> None:
             """Without a crawler."""
+            self._cookies = {}
 
         def _is_ours(self, request: Request) -> bool:
             return True

@@ -20,8 +20,8 @@ class Component:
     To write one:
 
     1. Inherit, and define the methods that Scrapy calls (``process_request``, ``process_item`` …).
-    2. Find extensions in ``__init__`` with their ``of``. The spider is ``self._museum``; it
-       exists once requests and items are handled, not earlier.
+    2. In ``__init__``, find extensions with their ``of``, and raise ``NotConfigured`` if the
+       spider, ``self._museum``, has no use for the component.
     3. List the class in ``settings.py``.
 
     ::

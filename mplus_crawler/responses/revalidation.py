@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
 
 from mplus_crawler.census import Census
@@ -112,6 +113,8 @@ class RevalidationMiddleware(Component):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        if not self._museum.revalidates:
+            raise NotConfigured
         self._former = Revalidation.of(crawler)
 
     def process_request(self, request: Request) -> None:
@@ -141,7 +144,7 @@ class RevalidationMiddleware(Component):
         """The former response to *request*, if a 304 may stand for it."""
         spider = self._museum
         anew = request.meta.get("dont_revalidate") or request.meta.get("skip_ledger")
-        if not spider.revalidates or spider.fresh or anew:
+        if spider.fresh or anew:
             return None
         former = self._former.find(request.url) or spider.stored_response(request)
         return former if former and former.conditions else None

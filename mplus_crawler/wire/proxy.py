@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Self
 from urllib.parse import urlsplit
 
 from scrapy import Request
+from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.utils.httpobj import urlparse_cached
 
 from mplus_crawler.errors import UsageError
@@ -30,6 +32,13 @@ class ProxyMiddleware(HttpProxyMiddleware):
     A proxy resolves names itself, so our resolver cannot refuse a private address. A host named
     by a response or a feed is therefore resolved here first.
     """
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Return the middleware, unless the environment names no proxy."""
+        if not proxies():
+            raise NotConfigured
+        return super().from_crawler(crawler)
 
     async def process_request(  # type: ignore[override]  # Scrapy awaits what it gets
         self, request: Request

@@ -6,10 +6,11 @@ which host; here all belong to one origin.
 
 from __future__ import annotations
 
-from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
 
 from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
 
 from mplus_crawler.museum.components import Component
@@ -27,6 +28,12 @@ class SessionMiddleware(Component):
     At most :data:`MAX_COOKIES` of them, and :data:`MAX_COOKIE_BYTES` in all.
     """
 
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        if not self._museum.session:
+            raise NotConfigured
+        self._cookies: dict[str, str] = {}
+
     def process_request(self, request: Request) -> None:
         """Put the cookies on *request*."""
         if self._cookies and self._is_ours(request):
@@ -39,10 +46,6 @@ class SessionMiddleware(Component):
             for header in response.headers.getlist("Set-Cookie"):
                 self._keep(header[:MAX_COOKIE_BYTES].decode("latin-1"))
         return response
-
-    @cached_property
-    def _cookies(self) -> dict[str, str]:
-        return {}
 
     def _keep(self, header: str) -> None:
         try:
@@ -59,5 +62,4 @@ class SessionMiddleware(Component):
         return sum(len(name) + len(value) + len("=; ") for name, value in self._cookies.items())
 
     def _is_ours(self, request: Request) -> bool:
-        spider = self._museum
-        return spider.session and origin(request.url) == origin(spider.base_url)
+        return origin(request.url) == origin(self._museum.base_url)
