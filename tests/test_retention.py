@@ -317,6 +317,33 @@ def test_a_register_that_is_lost_or_damaged_is_made_up_for(keeper: Keeper) -> No
         assert [file.name for file in feed.parent.iterdir()] == ["all.schema.json"]
 
 
+def test_a_copied_folder_is_emptied_alone_and_a_moved_one_leads_to_its_feeds(
+    keeper: Keeper,
+) -> None:
+    feed = keeper.scrapy.folder / "elsewhere" / "all.csv"
+    assert keeper.harvest("-O", str(feed), "-O", f"{keeper.data}/mine.json").code == 0
+    assert keeper.harvest(day=0.1).code == 0
+    copy, bare, moved = (keeper.scrapy.folder / name for name in ("copy", "bare", "moved"))
+    shutil.copytree(keeper.data, copy)
+    shutil.copytree(keeper.data, bare, ignore=shutil.ignore_patterns(".state"))
+    elsewhere = [keeper.data, feed.parent]
+    before = {file: _content(file) for place in elsewhere for file in place.rglob("*")}
+    for folder in (copy, bare):
+        told = keeper.retention("--purge", day=15, HARVEST_DIR=str(folder))
+        assert told.code == 0, told.err
+        assert all(
+            line.startswith(str(folder)) for line in told.out.splitlines() if "removed" in line
+        )
+        left = [file for file in folder.rglob("*") if b"title-of-day" in _content(file)]
+        # Without the state folder, nothing shows that a file of another name is a harvest's.
+        assert left == ([] if folder == copy else [bare / "mine.json"])
+        assert {file: _content(file) for place in elsewhere for file in place.rglob("*")} == before
+    keeper.data.rename(moved)
+    assert keeper.retention("--purge", day=15, HARVEST_DIR=str(moved)).code == 0
+    for folder in (moved, feed.parent):
+        assert not any(b"title-of-day" in _content(file) for file in folder.rglob("*"))
+
+
 def _content(file: Path) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 

@@ -81,6 +81,7 @@ class Search:
         for uri in listed:
             if uri.endswith(CERTIFICATE):
                 self._register_feeds(uri)
+        self._register.complete()
         entries = [
             entry for entry in self._register.entries.values() if entry.spider in self._terms
         ]
@@ -140,7 +141,12 @@ class Search:
         return None
 
     def _register_feeds(self, uri: str) -> None:
-        """Register the feeds of a certificate that are missing from the register."""
+        """Register the feeds of a certificate that are missing from the register.
+
+        Those beside the certificate: it may be a copy, whose paths are those of the original.
+        Feeds elsewhere only if the register has them, perhaps by a name that is a link now, or
+        if it is lost.
+        """
         certificate = self._certificate(uri)
         if certificate.get("spider") not in self._terms:
             return
@@ -151,9 +157,12 @@ class Search:
             files = [*certificate["feeds"], *filter(None, [certificate.get("rejects")])]
             for file in files:
                 place, size = absolute(file["uri"]), int(file["bytes"])
-                self._add(Entry(place, spider, since, size, file["sha256"]))
-                if place.endswith(REJECTED):  # a certificate stands beside it
-                    self._add(Entry(place.removesuffix(REJECTED) + CERTIFICATE, spider, since))
+                beside = f"{uri.rpartition('/')[0]}/{place.rpartition('/')[2]}"
+                known = self._register.is_lost or file["uri"] in self._register.entries
+                for each in {beside, place} if known else {beside}:
+                    self._add(Entry(each, spider, since, size, file["sha256"]))
+                    if each.endswith(REJECTED):  # a certificate stands beside it
+                        self._add(Entry(each.removesuffix(REJECTED) + CERTIFICATE, spider, since))
 
     def _add(self, entry: Entry) -> None:
         """Enter *entry* unless the register has one of that place."""

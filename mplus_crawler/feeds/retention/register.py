@@ -7,13 +7,14 @@ The register contains places and dates, but no content.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mplus_crawler.feeds.retention.contents import moment
 from mplus_crawler.storage.folders import in_s3
@@ -46,26 +47,68 @@ class Entry:
 
 
 class Register:
-    """The entries by URI, under *folder*; for one process at a time, within :meth:`opened`."""
+    """The entries by URI, under *folder*; for one process at a time, within :meth:`opened`.
+
+    Its lock file contains the path of *folder*, which shows that a register was copied or moved.
+    :attr:`is_lost` says that there was a register here, and that feeds elsewhere may be missing
+    from this one until :meth:`complete`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "retention.json"
         self.entries: dict[str, Entry] = {}
         self.damaged: Path | None = None
+        self.is_lost = False
+        self._was_read = False
 
     @contextmanager
     def opened(self) -> Iterator[Register]:
         """Read the register, and save changes made in the block. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("a") as lock:
+        lock_file = self.path.with_suffix(".lock")
+        is_new = not lock_file.exists()
+        with lock_file.open("ab+") as lock:
             try_lock(lock, wait=True)
-            self.entries = self._read()
-            before = dict(self.entries)
+            before = self._read()
+            self._settle(before, lock, is_new=is_new)
             try:
                 yield self
             finally:
-                if self.entries != before:
+                if self.entries != before or not self.path.exists():
                     self.save()
+                self._write_home(lock)
+
+    def complete(self) -> None:
+        """Declare that all feeds elsewhere have been entered."""
+        self.is_lost = False
+
+    @property
+    def _home(self) -> Path:
+        return self.path.parent.resolve()
+
+    def _settle(self, entries: dict[str, Entry], lock: IO[bytes], *, is_new: bool) -> None:
+        """Set the entries: of a copied register those of its own folder; of a moved one, all."""
+        lock.seek(0)
+        home = Path(os.fsdecode(written)) if (written := lock.read()) else None
+        if home == self._home or not (home or is_new):
+            self.is_lost = not (home and self._was_read)
+            self.entries = dict(entries)
+            return
+        is_copy = home is None or home.exists()
+        self.is_lost = not (is_copy or self._was_read)
+        former, here = (home or self._home).parent, self._home.parent
+        for entry in entries.values():
+            if Path(entry.uri).is_relative_to(former):
+                self.add(replace(entry, uri=str(here / Path(entry.uri).relative_to(former))))
+            elif not is_copy:
+                self.add(entry)
+
+    def _write_home(self, lock: IO[bytes]) -> None:
+        home = b"" if self.is_lost else os.fsencode(self._home)
+        lock.seek(0)
+        if lock.read() != home:
+            lock.truncate(0)
+            lock.write(home)
 
     def add(self, entry: Entry) -> None:
         """Add *entry*, or replace the one of its URI."""
@@ -81,6 +124,7 @@ class Register:
         write_whole(self.path, json.dumps(entries, indent=1).encode())
 
     def _read(self) -> dict[str, Entry]:
+        self._was_read = False
         try:
             found = [_entry(members) for members in json.loads(self.path.read_bytes())]
         except FileNotFoundError:
@@ -89,6 +133,7 @@ class Register:
             self.damaged = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
             self.path.rename(self.damaged)
             return {}
+        self._was_read = True
         return {entry.uri: entry for entry in found}
 
 
