@@ -152,6 +152,14 @@ def test_what_has_changed_is_told(history: tuple[Keeper, Sandbox]) -> None:
     check_discovery(collection)
     told = [(each["type"], each["object"]["id"]) for each in collection["orderedItems"]]
     assert told == [(line["type"], line["id"]) for line in lines]
+    stream = keeper.scrapy.folder / "stream"
+    published = ("-o", str(stream), "--url", "https://museum.example/stream")
+    assert "5 documents" in changes("--since", "first", "--format", "iiif", *published)
+    check_stream(stream, [len(feed) for feed in keeper.feeds if feed])
+    assert "nothing was written" in changes("--format", "iiif", *published)
+    for given in (published[:2], published[2:], (*published[:3], "ftp://museum.example")):
+        done = keeper.scrapy.run("changes", "objects", "--format", "iiif", *given)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "1 gone" in changes("--since", runs[0])
     for wrong, text in (("yesterday", "neither a run nor a date"), ("2026-13-01", "neither")):
         done = keeper.scrapy.run("changes", "objects", "--since", wrong)
@@ -163,14 +171,50 @@ def test_what_has_changed_is_told(history: tuple[Keeper, Sandbox]) -> None:
 
 
 def check_discovery(collection: dict[str, Any]) -> None:
-    """IIIF Change Discovery 1.0, sections 2.2 and 2.3: collection and activities."""
-    assert collection["@context"] == "http://iiif.io/api/discovery/1/context.json"
+    """IIIF Change Discovery 1.0, sections 3.1 and 3.3: a collection, with its activities."""
     assert collection["type"] == "OrderedCollection"
     assert collection["totalItems"] == len(collection["orderedItems"])
-    for page in (collection["first"], collection["last"]):
-        assert page["type"] == "OrderedCollectionPage"
-        assert page["id"].startswith("https://")
-    for activity in collection["orderedItems"]:
+    check_references(collection, "first", "last")
+    check_activities(collection["orderedItems"])
+
+
+def check_stream(folder: Path, sizes: list[int]) -> None:
+    """The files of a stream: from the collection's last page back, as a client reads them."""
+    files = {f"https://museum.example/stream/{file.name}": file for file in folder.iterdir()}
+    collection = json.loads(files.pop("https://museum.example/stream/collection.json").read_text())
+    assert collection["type"] == "OrderedCollection"
+    assert "orderedItems" not in collection
+    assert collection["totalItems"] == sum(sizes)
+    check_references(collection, "first", "last")
+    index, link, following = sum(sizes), collection["last"], None
+    while link:
+        page = json.loads(files.pop(link["id"]).read_text())
+        assert (page["id"], page["type"]) == (link["id"], "OrderedCollectionPage")
+        assert page["partOf"] == {"id": collection["id"], "type": "OrderedCollection"}
+        assert page.get("next") == following
+        check_references(page)
+        check_activities(page["orderedItems"])
+        assert len(page["orderedItems"]) == sizes.pop()
+        index -= len(page["orderedItems"])
+        assert page["startIndex"] == index
+        following, link = link, page.get("prev")
+    assert (following, index, files, sizes) == (collection["first"], 0, {}, [])
+
+
+def check_references(document: dict[str, Any], *names: str) -> None:
+    assert document["@context"] == "http://iiif.io/api/discovery/1/context.json"
+    assert document["id"].startswith("https://")
+    for reference in map(document.__getitem__, names):
+        assert reference.keys() == {"id", "type"}
+        assert reference["type"] == "OrderedCollectionPage"
+        assert reference["id"].startswith("https://")
+
+
+def check_activities(activities: list[dict[str, Any]]) -> None:
+    assert activities
+    times = [activity["endTime"] for activity in activities]
+    assert times == sorted(times)
+    for activity in activities:
         assert activity["type"] in {"Create", "Update", "Delete", "Move", "Add", "Remove"}
         assert activity["endTime"].endswith("Z")
         named = [activity["object"], *([activity["target"]] if activity["type"] == "Move" else [])]
@@ -297,12 +341,14 @@ def test_many_absent_records_are_not_requested_and_an_accepted_run_deletes_none(
     assert {line["id"] for line in missing} == absent
     assert {line["evidence"]["reason"] for line in missing} == {"not_requested"}
     assert not keeper.types().keys() & {"Delete", "Move"}
-    keeper.harvest(40.1)  # as many as may be are requested now
+    keeper.harvest(40.1)  # as many as may be are requested now, and still missing
+    assert keeper.feeds[-1] == []
+    keeper.harvest(41.2)
     assert keeper.types().keys() == {"Missing"}
     assert len(keeper.feeds[-1]) == 10
-    keeper.harvest(41.2)
+    keeper.harvest(42.3)
     told = {type_: len(ids) for type_, ids in keeper.types().items()}
-    assert told == {"Delete": 9, "Missing": len(absent) - 10}
+    assert told == {"Delete": 10 - len(absent) % 10, "Missing": len(absent) % 10}
     assert keeper.findings() == []
 
 

@@ -178,6 +178,13 @@ def test_a_sentence() -> None:
         ("absent 0, rejected 1, absent 2, absent 2.5", "Missing, Missing, Missing, "),
         ("not_found 0, unanswered 1, not_found 2", "Missing, , Delete"),
         ("not_found 0, absent 1, not_found 2", "Missing, Missing, Missing"),
+        ("not_found 0, absent 0.9, not_found 1", "Missing, , Delete"),
+        ("absent 0, rejected 0.5, absent 1.2, absent 1.5", "Missing, Missing, , Missing"),
+        (
+            "not_requested 0, not_found 0.9, not_found 1.8, not_found 3",
+            "Missing, , Missing, Delete",
+        ),
+        ("not_requested 0, unanswered 0.9, unanswered 1, absent 2", "Missing, , Missing, Missing"),
         ("unanswered 0, unanswered 9, not_found 9, gone 9", "Missing, , Missing, Delete"),
         ("not_requested 0, merged 3", "Missing, Move"),
         ("rejected 0, rejected 3, unreadable 3, withdrawn 3", "Missing, , Missing, Delete"),

@@ -32,11 +32,11 @@ class Clock:
         return self.now
 
 
-def wait_out(outage: Outage, clock: Clock) -> list[float]:
+def wait_out(outage: Outage, clock: Clock, *, unreachable: bool = False) -> list[float]:
     """The pauses that a request waits while nothing comes back."""
     pauses: list[float] = []
     while True:
-        outage.failed()
+        outage.failed(unreachable=unreachable)
         if outage.exhausted:
             return pauses
         pauses.append(outage.pause)
@@ -64,6 +64,11 @@ def test_a_server_that_has_never_responded_is_given_up_within_a_minute() -> None
     pauses = wait_out(outage, clock)
     assert 2 <= len(pauses) <= 8
     assert 10 <= sum(pauses) <= 45
+    outage.over()
+    assert wait_out(outage, clock, unreachable=True) == [4.0, 8.0]
+    outage.responded = True
+    outage.over()
+    assert sum(wait_out(outage, clock, unreachable=True)) >= 120
 
 
 # --- at the wire ------------------------------------------------------------------------------

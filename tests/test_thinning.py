@@ -35,6 +35,14 @@ def test_a_column_is_thinned_by_more_than_a_twentieth_and_ten_values(
     assert thinned({"images": before, "old": 300}, {"images": now}) == columns
 
 
+@pytest.mark.parametrize(
+    ("records", "images", "lost"), [(200, 100, 0), (200, 96, 0), (200, 89, 11), (450, 150, 50)]
+)
+def test_fewer_records_have_fewer_values(records: int, images: int, lost: int) -> None:
+    columns = thinned({"id": 400, "images": 200}, {"id": records, "images": images})
+    assert columns == ({"images": lost} if lost else {})
+
+
 @pytest.mark.parametrize("spider", ["objects", "exhibitions"])
 def test_what_the_server_left_out_is_requested_once_more(
     museum: Callable[..., Sandbox], scrapy: Scrapy, spider: str

@@ -181,11 +181,13 @@ class Publication(Extension):
         if verdict is Verdict.HELD_BACK:
             judged["resume"] += f" -a accept={self._run}"
         state, rejected = self._state, self._rejected
+        # It adds notes, so it comes before the counts.
+        shape = Sentinel.of(self._crawler).certified(self._run, self._comparable)
         return {
             **certificate_of(self._crawler, self._times, judged),
             "snapshot": self._files.makes_snapshot and verdict.complete,
             **self._replacement.entries(),
-            **Sentinel.of(self._crawler).certified(self._run, self._comparable),
+            **shape,
             "feeds": [feed.entry(state) for feed in self._feeds],
             "rejects": file_entry(rejected, state) or None,
             "table_schemas": [

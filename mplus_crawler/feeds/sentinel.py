@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from mplus_crawler.records.shape_changes import Promise, ShapeChange, shape_chan
 from mplus_crawler.wire.throttle import Throttle
 
 _GONE = {"404", "410"}
+_MOST_NOTES = 5
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +38,7 @@ class Sentinel(Extension):
         self._shape.add(record_id, record, self._census.expected_last)
 
     def certified(self, run: str, former: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``shape`` and ``contract`` for the certificate of *run*.
+        """Return ``shape`` and ``contract`` for the certificate of *run*; additions become notes.
 
         *former* is the certificate of the snapshot before; empty if there is none to compare with.
         A part of the records is no evidence: it may be another part than before.
@@ -52,8 +53,12 @@ class Sentinel(Extension):
         spider = Museum.of(self._crawler)
         promise = Promise.of(spider, spider.policy)
         found = gone or shape_changes(former["shape"], shape)
-        changes = [promise.entry(change) for change in found]
-        self._report(changes)
+        changes = [promise.entry(change) for change in found if change.breaking]
+        self._report([change["message"] for change in changes], logger.warning)
+        added = [promise.message(change) for change in found if not change.breaking]
+        if left := len(added[_MOST_NOTES:]):
+            added[_MOST_NOTES:] = [f"{left:,} more additions: scrapy contract {spider.name}"]
+        self._report(added, self._census.note)
         return {"shape": shape, "contract": {"former": former["run"], "changes": changes}}
 
     @property
@@ -71,10 +76,9 @@ class Sentinel(Extension):
         what = f"the endpoint of {spider} responds with {' and '.join(sorted(statuses))} only"
         return [ShapeChange("endpoint", "", what)]
 
-    def _report(self, changes: Iterable[Mapping[str, Any]]) -> None:
-        """Log each of *changes* once; a certificate may be made several times."""
-        for change in changes:
-            if change["message"] not in self._reported:
-                self._reported.add(change["message"])
-                level = logging.WARNING if change["breaking"] else logging.INFO
-                logger.log(level, "%s", change["message"])
+    def _report(self, messages: Iterable[str], report: Callable[[str], None]) -> None:
+        """Report each of *messages* once; a certificate may be made several times."""
+        for message in messages:
+            if message not in self._reported:
+                self._reported.add(message)
+                report(message)

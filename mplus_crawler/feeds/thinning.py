@@ -15,13 +15,17 @@ _SHARE, _LEAST = 0.05, 10
 def thinned(former: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
     """Return the columns that have lost values, and how many; both count values by column.
 
-    A column that *now* lacks was dropped from the schema.
+    Fewer records have fewer values: each record has an ``id``. A column that *now* lacks was
+    dropped from the schema.
     """
-    lost = {name: values - now[name] for name, values in former.items() if name in now}
+    records = former.get("id", 0)
+    share = min(1.0, now["id"] / records) if records else 1.0
+    expected = {name: round(share * values) for name, values in former.items() if name in now}
+    lost = {name: values - now[name] for name, values in expected.items()}
     return {
         name: fewer
         for name, fewer in lost.items()
-        if fewer >= _LEAST and fewer > _SHARE * former[name]
+        if fewer >= _LEAST and fewer > _SHARE * expected[name]
     }
 
 

@@ -1,13 +1,14 @@
 """Changes between the shapes of two harvests, judged by what the museum promises.
 
-A change is reported where chance is no explanation: where at least ten records would have shown
-the former shape, and hardly any does. A rare field that is missing once is no change.
+A change is reported where chance is no explanation: where at least ten records, or all of three
+or more, would have shown the former shape, and hardly any does. A rare field that is missing once
+is no change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from mplus_crawler.errors import one_line
@@ -17,6 +18,8 @@ from mplus_crawler.records.shape import NO_VALUE
 
 # Records that would be expected to have what is missing from all of them.
 ENOUGH = 10
+# Fewer are enough if all records have it.
+FEW = 3
 # Shares of a field's records: what is more than rare, and what most readers meet.
 _RESIDUE = 0.1
 _MAJORITY = 0.5
@@ -57,9 +60,10 @@ class Promise:
         return f"{self.museum} promises: {self.stability.promise} ({self.stability.source})."
 
     def entry(self, change: ShapeChange) -> dict[str, Any]:
-        """Return *change* for the certificate: with the museum's clause, and in one sentence."""
+        """Return a breaking *change* for the certificate: with its clause, and in one sentence."""
         clause = getattr(self.stability, change.kind) if self.stability else None
-        return {**asdict(change), "clause": clause, "message": one_line(self.message(change))}
+        entry = {"kind": change.kind, "path": change.path, "what": change.what, "clause": clause}
+        return {**entry, "message": one_line(self.message(change))}
 
     def message(self, change: ShapeChange) -> str:
         """Return *change* as a sentence that names the museum's clause."""
@@ -196,7 +200,9 @@ def _read(one: Document, other: Document) -> tuple[int, int]:
 
 
 def _is_enough(count: int, records: int, others: int) -> bool:
-    """Whether *count* of *records* would be :data:`ENOUGH` of so many *others*, and are here."""
+    """Whether *count* of *records* are enough, and would be of so many *others*."""
+    if count >= records >= FEW and others >= FEW:
+        return True
     return count >= ENOUGH and records > 0 and count / records * others >= ENOUGH
 
 

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from io import BufferedReader, BytesIO
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Protocol
 
@@ -46,7 +46,7 @@ class Destination(Protocol):
     def look(self, name: str) -> Stored | None:
         """Size and time of *name*; ``None`` where there is no such file."""
 
-    def open(self, name: str) -> BufferedReader | BytesIO:
+    def open(self, name: str) -> BufferedReader | BufferedRandom:
         """The content of *name*, to be read and sought in."""
 
     def fetch(self, name: str, target: Path) -> None:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from mplus_crawler.storage.folders import Stored, bucket_and_prefix
@@ -135,20 +136,34 @@ class Bucket:
                 raise
             return Stored(found["ContentLength"], found["LastModified"])
 
-    def open(self, name: str) -> io.BytesIO:
-        """The content of the object, in memory."""
-        return io.BytesIO(self.read(name) or b"")
+    def open(self, name: str) -> io.BufferedRandom:
+        """A copy of the object on this machine, which is gone when it is closed."""
+        file = TemporaryFile()  # noqa: SIM115 - the caller closes it
+        try:
+            self._download(name, file)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
 
     def fetch(self, name: str, target: Path) -> None:
         """Download the object, piece by piece."""
+        try:
+            with target.open("wb") as file:
+                self._download(name, file)
+        except FileNotFoundError:
+            target.unlink(missing_ok=True)
+            raise
+
+    def _download(self, name: str, file: IO[bytes]) -> None:
         with self._errors_of(name) as s3:
             try:
                 content = s3.get_object(Bucket=self.name, Key=self._key(name))["Body"]
             except s3.exceptions.NoSuchKey:
                 raise FileNotFoundError(f"{self.uri(name)}: no such object") from None
-            with target.open("wb") as file:
-                for piece in content.iter_chunks(1 << 20):
-                    file.write(piece)
+            for piece in content.iter_chunks(1 << 20):
+                file.write(piece)
 
     def probe(self) -> None:
         """Put an object and delete it: bucket, credentials and permissions are in order."""

@@ -10,21 +10,23 @@ class Outage:
     """The failures since the last success, whatever their causes and requests.
 
     The wait lasts *patience* seconds, with growing pauses, for a server that has responded in
-    this run, an eighth of that for another. Meanwhile one request probes the server, and the
-    others wait. *now* is the clock.
+    this run, an eighth of that for another, and less if that one cannot be reached at all.
+    Meanwhile one request probes the server, and the others wait. *now* is the clock.
     """
 
     def __init__(self, patience: float, now: Callable[[], float] = monotonic) -> None:
         self._patience = patience
         self._now = now
         self._since: float | None = None
+        self._unreachable = False
         self.failures = 0
         self.responded = False
         self.probing = False
 
-    def failed(self) -> None:
-        """Count a failure."""
+    def failed(self, *, unreachable: bool = False) -> None:
+        """Count a failure; *unreachable*: there was no connection, such as a refused one."""
         self.failures += 1
+        self._unreachable = unreachable
         if self._since is None:
             self._since = self._now()
 
@@ -42,7 +44,9 @@ class Outage:
     @property
     def exhausted(self) -> bool:
         """Whether the wait has lasted long enough."""
-        return self.seconds >= (self._patience if self.responded else self._patience / 8)
+        if self.responded:
+            return self.seconds >= self._patience
+        return self.seconds >= self._patience / (24 if self._unreachable else 8)
 
     @property
     def pause(self) -> float:

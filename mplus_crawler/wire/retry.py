@@ -218,7 +218,7 @@ class RetryMiddleware(Component):
             raise RetriesExhaustedError(reason, status)
         if not self._is_to_api(request):
             return self._retry_elsewhere(request, reason, status)
-        self._outage.failed()
+        self._outage.failed(unreachable=unreachable)
         if status in _TOO_SLOW or timed_out:
             request = self._museum.part_of(request) or request
         if unreachable or await self._is_away(request, status):

@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scrapy.settings import BaseSettings
@@ -15,7 +16,7 @@ from scrapy.spiderloader import SpiderLoader
 from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_line
-from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError
+from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError, printable
 
 if TYPE_CHECKING:
     from mplus_crawler.feeds.changes.change import Change
@@ -34,7 +35,7 @@ class Command(ProjectCommand):
     interrupted = StoppedError("interrupted; run the same command again")
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """Add ``--since``, ``--format`` and ``--exit-code``."""
+        """Add the options."""
         super().add_options(parser)
         parser.add_argument(
             "--since",
@@ -46,6 +47,16 @@ class Command(ProjectCommand):
             "--format", choices=FORMATS, default="summary", help="(default summary)"
         )
         parser.add_argument(
+            "-o",
+            dest="folder",
+            metavar="FOLDER",
+            help="with --format iiif: write the collection and a page for each harvest here, to be "
+            "published at --url",
+        )
+        parser.add_argument(
+            "--url", metavar="URL", help="with -o: the address where FOLDER is published"
+        )
+        parser.add_argument(
             "--exit-code", action="store_true", help="exit 1 if there are changes, else 0"
         )
 
@@ -55,18 +66,48 @@ class Command(ProjectCommand):
 
         if len(args) != 1:
             raise UsageError(f"name one spider: {program()} changes SPIDER")
+        _check_folder(opts)
         spider = _spider(args[0], self.current_settings)
         try:
             before, since = _feeds(spider.name, opts.since, self.current_settings)
             changes = _net(before, since)
+            if opts.folder:
+                print_line(_publish(since, spider, Path(opts.folder), opts.url))
         except ChangeFeedError as error:
             hint = f"{program()} verify {self.current_settings['HARVEST_DIR']}"
             raise ChangeFeedError(f"{error}; see {hint}") from None
         except OSError as error:
-            raise DeliveryError(f"the change feeds cannot be read: {error}") from None
-        for line in _lines(opts, changes, since, spider):
+            what = "IIIF documents cannot be made" if opts.folder else "change feeds cannot be read"
+            raise DeliveryError(f"the {what}: {error}") from None
+        for line in () if opts.folder else _lines(opts, changes, since, spider):
             print_line(line)
         return ExitCode.FAILED if opts.exit_code and changes else ExitCode.COMPLETE
+
+
+def _check_folder(opts: argparse.Namespace) -> None:
+    """Raise :class:`UsageError` unless ``-o``, ``--url`` and the format go together."""
+    if not (opts.folder or opts.url):
+        return
+    if opts.format != "iiif" or not (opts.folder and opts.url):
+        raise UsageError("write --format iiif -o FOLDER --url URL")
+    if not opts.url.startswith(("http://", "https://")):
+        raise UsageError(f"--url {printable(opts.url)} is no http or https address")
+
+
+def _publish(feeds: Sequence[ChangeFeed], spider: Museum, folder: Path, url: str) -> str:
+    """Write *feeds* as IIIF documents to *folder*, the collection last; raise OSError.
+
+    Returns what was written, in words.
+    """
+    from mplus_crawler.feeds.changes.iiif import documents
+    from mplus_crawler.records.batch import json_line
+    from mplus_crawler.storage.staging import write_whole
+
+    written = 0
+    for name, document in documents(feeds, f"{url.rstrip('/')}/", spider.uri):
+        write_whole(folder / name, json_line(document))
+        written += 1
+    return f"{written} documents are in {folder}" if written else "no change: nothing was written"
 
 
 def _spider(name: str, settings: BaseSettings) -> Museum:

@@ -31,7 +31,7 @@ class Reason(StrEnum):
 # A deletion, once two complete harvests at least a day apart have found it.
 _REPEATED = frozenset((Reason.NOT_FOUND, Reason.ABSENT))
 _PROVEN = frozenset((Reason.GONE, Reason.WITHDRAWN))
-_FINDINGS = _REPEATED | {Reason.REJECTED, Reason.UNREADABLE}
+_CAME = frozenset((Reason.REJECTED, Reason.UNREADABLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,25 @@ def removal(
             proof["same"] = "object_number"
             return Change(ChangeType.MOVE, id_, twin, before, digests[twin], evidence=proof)
         return Change(ChangeType.DELETE, id_, before=before, evidence=proof)
-    # A record that came in between, even if it was rejected, is not absent twice in a row.
-    news = found.reason in _FINDINGS and found.reason != waiting.get("reason")
-    if former and not news:
+    if former and not _is_news(found, waiting):
         return None
     # The address of an unhealthy record redirects to one that the museum does not list.
     proof = found.document(twin=twin, to=found.to)
     return Change(ChangeType.MISSING, id_, before=before, evidence=proof)
+
+
+def _is_news(found: Evidence, waiting: Mapping[str, Any]) -> bool:
+    """Whether *found* needs a line, although the feeds have one, with the evidence *waiting*.
+
+    Within a day, only a record that came needs one: it is not absent twice in a row.
+    """
+    if found.reason == waiting.get("reason"):
+        return False
+    if found.reason in _CAME:
+        return True
+    # Those whose request settles nothing would otherwise be requested first for ever.
+    unsettled = waiting.get("reason") == Reason.NOT_REQUESTED
+    return (found.reason in _REPEATED or unsettled) and _is_later(found.at, waiting.get("at"))
 
 
 def _is_later(now: str, former: object) -> bool:
