@@ -157,7 +157,7 @@ def test_a_sentence() -> None:
     update = [
         Change(ChangeType.UPDATE, "a", columns=("title_nl", "title_en", "label", "record")),
         Change(ChangeType.UPDATE, "b", columns=("title_nl", "image")),
-        Change(ChangeType.UPDATE, "c", columns=("category", "materials")),
+        Change(ChangeType.UPDATE, "c", columns=("category", "materials", "material_nl")),
         Change(ChangeType.UPDATE, "d", columns=("modified",), evidence={"regenerated": True}),
     ]
     new = [Change(ChangeType.CREATE, f"n{number}") for number in range(1200)]

@@ -41,6 +41,7 @@ def test_a_column_is_thinned_by_more_than_a_twentieth_and_ten_values(
 def test_fewer_records_have_fewer_values(records: int, images: int, lost: int) -> None:
     columns = thinned({"id": 400, "images": 200}, {"id": records, "images": images})
     assert columns == ({"images": lost} if lost else {})
+    assert thinned({"id": 400, "images": 200}, {}) == {}
 
 
 @pytest.mark.parametrize("spider", ["objects", "exhibitions"])

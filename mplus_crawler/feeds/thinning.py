@@ -19,7 +19,7 @@ def thinned(former: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]
     dropped from the schema.
     """
     records = former.get("id", 0)
-    share = min(1.0, now["id"] / records) if records else 1.0
+    share = min(1.0, now.get("id", 0) / records) if records else 1.0
     expected = {name: round(share * values) for name, values in former.items() if name in now}
     lost = {name: values - now[name] for name, values in expected.items()}
     return {

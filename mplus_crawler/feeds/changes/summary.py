@@ -42,8 +42,9 @@ class Summary:
         if change.type is ChangeType.MOVE and len(self._moves) < _MOST_MOVES:
             self._moves.append(change)
         if change.type is ChangeType.UPDATE and not change.regenerated:
-            names = dict.fromkeys(_LANGUAGE.sub("", name) for name in change.columns)
-            self._columns.update(name for name in names if name not in _UNTOLD)
+            names = (_LANGUAGE.sub("", name) for name in change.columns)
+            told = dict.fromkeys(_singular(name) for name in names if name not in _UNTOLD)
+            self._columns.update(told.keys())
 
     def sentence(self, beginning: str) -> str:
         """Return *beginning* and what has changed: "since 14 November: 12 new, 1 gone"."""
@@ -84,10 +85,14 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number else ""
 
 
-def _of(name: str, number: int) -> str:
-    """Return *number* and the column's *name* in words: "1 image", "2 titles"."""
+def _singular(name: str) -> str:
+    """Return what a column has, in words: "image" for ``images``."""
     words = name.replace("_", " ")
-    one = re.sub("ies$", "y", words) if words.endswith("ies") else re.sub("(?<!s)s$", "", words)
+    return re.sub("ies$", "y", words) if words.endswith("ies") else re.sub("(?<!s)s$", "", words)
+
+
+def _of(one: str, number: int) -> str:
+    """Return "1 image", "2 titles"."""
     if number == 1:
         return f"1 {one}"
     return f"{number:,} {one[:-1]}ies" if one.endswith("y") else f"{number:,} {one}s"
