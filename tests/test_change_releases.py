@@ -93,7 +93,7 @@ def test_each_release_is_in_its_feed(scrapy: Scrapy, release: Release) -> None:
     snapshot.write_bytes(snapshot.read_bytes().replace(b'"digest":"', b'"digest":"0', 1))
     anew = keeper.harvest(0, *release.given).certificate
     assert set(keeper.types()) == {"Create"}
-    assert any(note.startswith("the change feed begins anew") for note in anew["notes"])
+    assert any(note.startswith("the change feed starts again") for note in anew["notes"])
     assert keeper.findings() == []
 
 

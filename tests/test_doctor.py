@@ -249,7 +249,7 @@ def test_ctrl_c_while_a_museum_keeps_it_waiting_is_a_line(scrapy: Scrapy) -> Non
             _, err = process.communicate(timeout=20)
     assert process.returncode == 1, err
     # A connection that is left open is told, too, where warnings are errors.
-    assert err.startswith("error: interrupted before all checks were done\n")
+    assert err.startswith("error: interrupted before the last check\n")
     assert "KeyboardInterrupt" not in err
 
 

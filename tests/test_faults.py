@@ -33,7 +33,7 @@ def test_a_chain_that_breaks_off_is_not_at_its_end(
     )
     crawl = crawl_with(scrapy, sandbox, "-s", "RETRY_TIMES=1", "-s", "LOOKAHEAD=1")
     assert crawl.code == 10, crawl.err
-    assert "no next page is named after 300 of 460" in crawl.certificate["reason"]
+    assert "there is no link to a next page after 300 of 460" in crawl.certificate["reason"]
     assert crawl.certificate["unique"] + crawl.certificate["rejected"] == 300
 
 

@@ -375,7 +375,7 @@ COMMANDS: list[tuple[Sequence[str], dict[str, str], int, str]] = [
     (("-o", "FOLDER/open.jsonl:parquet"), {}, 2, "only JSON lines and CSV can be appended to"),
     (("-o", "FOLDER/new.xlsx"), {}, 2, "only JSON lines and CSV can be appended to"),
     (("-s", "FEED_URI=x", "-s", "FEED_FORMAT=xml"), {}, 2, "use -O FILE or FEEDS"),
-    (("-o", "FOLDER/open.jsonl"), {}, 2, "last line is open"),
+    (("-o", "FOLDER/open.jsonl"), {}, 2, "last line has no line break"),
     (("-o", "FOLDER/mark.jsonl"), {}, 2, "byte order mark"),
     (("-O", "x.csv", "-s", "FEED_EXPORT_ENCODING=ascii"), {}, 2, "ascii"),
     (("-O", "x.jsonl", "-s", "FEED_EXPORT_ENCODING=big5"), {}, 2, "big5"),

@@ -533,7 +533,7 @@ def sends_too_much(number: int, said: dict[str, Any]) -> bytes:
         (nothing, says_more, 10, 110, 60, "lists of all ids did not agree"),
         (nothing, says_less, 10, 110, 60, "lists of all ids did not agree"),
         (nothing, says_nothing, 10, 110, 20, "response has no total"),
-        (nothing, repeats_itself, 10, 1, 80, "brought nothing new"),
+        (nothing, repeats_itself, 10, 1, 80, "contained nothing new"),
         (nothing, forgets_an_id, 10, 299, 99, "1 records cannot be read, and have no id"),
         (nothing, gives_one_twice, 0, 110, 12, "all 110 records"),
         (nothing, speaks_no_json_of_one, 0, 109, 60, "all 110 records"),
@@ -833,7 +833,7 @@ def test_a_long_message_is_one_printable_line(
 def test_far_more_rows_than_requested_are_not_parsed() -> None:
     body = b'{"data": {"list": [%s]}}' % b",".join([b"{}"] * 2_000_000)
     tracemalloc.start()
-    with pytest.raises(InvalidResponseError, match="1,999,999 values came, for 100 records"):
+    with pytest.raises(InvalidResponseError, match="1,999,999 values for at most 100 records"):
         read_results(body, 100)
     assert tracemalloc.get_traced_memory()[1] < len(body)
     tracemalloc.stop()

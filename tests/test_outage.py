@@ -225,7 +225,7 @@ def test_a_server_that_stays_away_stops_the_harvest(scrapy: Scrapy, spider: str)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 11, errors
     assert 2 * AWAY - 1 <= time.monotonic() - began < 20
-    assert "the server is away" in errors
+    assert "the server is unavailable" in errors
     assert "connection refused by 127.0.0.1" in errors
     assert f"scrapy crawl {spider}" in errors
     reason = next(line for line in errors.splitlines() if "reason" in line)
@@ -250,7 +250,7 @@ def test_errors_with_invalid_responses_between_are_an_outage(
         crawl = scrapy.crawl("objects", "-a", "page_size=10", *QUICK)
         requests = sandbox.stats()["tiers"]["collections"]["requests"]
     assert crawl.code == 11, crawl.err
-    assert "the server is away" in crawl.certificate["reason"]
+    assert "the server is unavailable" in crawl.certificate["reason"]
     assert requests < 60
 
 

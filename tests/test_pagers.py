@@ -111,7 +111,7 @@ def test_links_elsewhere_are_not_followed(following: str) -> None:
 
 
 def test_without_a_link_before_the_end_a_page_is_a_fault() -> None:
-    with pytest.raises(InvalidResponseError, match="no next page is named after 2 of 100"):
+    with pytest.raises(InvalidResponseError, match="no link to a next page after 2 of 100"):
         linked(1, None)
 
 

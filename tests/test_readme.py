@@ -281,14 +281,20 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path, shells: Shells) -
 def messages() -> list[str]:
     """The messages that the page on problems quotes."""
     page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
-    return re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    quoted = re.findall(r"^\| ((?:`[^`]+`(?:, )?)+) \|", page, re.MULTILINE)
+    return [message for cell in quoted for message in re.findall("`([^`]+)`", cell)]
 
 
 @pytest.fixture(scope="module")
-def texts() -> list[str]:
-    """Every text in the code."""
+def trees() -> list[ast.Module]:
+    """The syntax trees of the package."""
     files = (ROOT / "mplus_crawler").rglob("*.py")
-    trees = (ast.parse(file.read_text("utf-8")) for file in files)
+    return [ast.parse(file.read_text("utf-8")) for file in files]
+
+
+@pytest.fixture(scope="module")
+def texts(trees: list[ast.Module]) -> list[str]:
+    """Every text in the code."""
     nodes = (node for tree in trees for node in ast.walk(tree))
     return [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
 
@@ -297,6 +303,37 @@ def texts() -> list[str]:
 def test_a_message_that_is_explained_is_in_the_code(message: str, texts: list[str]) -> None:
     for part in filter(None, (part.strip() for part in message.split("…"))):
         assert any(part in text for text in texts), part
+
+
+ERRORS = {"UsageError", "DeliveryError", "AccessDeniedError", "HarvestError", "ChangeFeedError"}
+ERRORS |= {"DamagedSnapshotError", "ExpiredSnapshotError", "IncompleteSnapshotError"}
+# A message says what to do after a semicolon, or with one of these words.
+CURE = re.compile(
+    r"; |\b(use|write|set|give|name (a|one)|choose|run|remove|copy|put|add|install|must|takes"
+    r"|harvest it)\b"
+)
+
+
+def template(node: ast.expr) -> str:
+    """The text of a message, with … for its values."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(template(value) for value in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else "…"
+
+
+def test_every_error_says_what_to_do_or_is_explained(trees: list[ast.Module]) -> None:
+    explained = [re.compile(".*".join(map(re.escape, m.split("…")))) for m in messages()]
+    calls = (n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args)
+    raised = [template(n.args[0]) for n in calls if getattr(n.func, "id", "") in ERRORS]
+    assert len(raised) > 100
+    unexplained = [
+        message
+        for message in raised
+        if message.strip("… ")
+        and not CURE.search(message)
+        and not any(pattern.search(message) for pattern in explained)
+    ]
+    assert unexplained == []
 
 
 def test_the_citation_is_of_this_version() -> None:

@@ -660,7 +660,7 @@ def test_a_feed_of_ours_is_a_list_and_its_dates_are_sent(scrapy: Scrapy, tmp_pat
         (b"\xef\xbb\xbf\n \r\n", "names no record"),
         (b"\xff\xfe1\x00", "cannot be read"),
         (b'{"id": "a"}\n{"id": 4}\n', "line 2 has no id"),
-        (b'\n{"id": "a"}\n{"id": "b"', "line 3 is no JSON"),
+        (b'\n{"id": "a"}\n{"id": "b"', "line 3 is not JSON"),
         (b"label,id\na,1\nb\n", "line 3 has no id"),
         (b'[{"id": "a"}]', "use JSON Lines or CSV"),
         (f"1\n{BASE}id/agent/DMG-A-00001\n".encode(), "line 2"),

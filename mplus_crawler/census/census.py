@@ -91,7 +91,7 @@ class Census(Counts, Extension):
             why = "rows moved during the harvest, or the museum's total is wrong"
             lists = "one list" if self._passes == 1 else f"{self._passes} lists"
             return Verdict.COMPLETE_WITH_DRIFT, (
-                f"{why}; by {lists} of all ids all {self.accounted} records are accounted for"
+                f"{why}; by {lists} of all ids all {self.accounted:,} records are accounted for"
             )
         if self._listed not in (None, self.expected) and rows != self.expected:
             return Verdict.COMPLETE_WITH_DRIFT, (
@@ -99,7 +99,7 @@ class Census(Counts, Extension):
                 f"{self._listed} different ones: all of these are accounted for"
             )
         more = f"; {self.duplicates} more rows have the id of another" if self.duplicates else ""
-        return Verdict.COMPLETE, f"all {self.accounted} records are accounted for{more}"
+        return Verdict.COMPLETE, f"all {self.accounted:,} records are accounted for{more}"
 
     def _missing(self) -> str:
         """Why records are missing, or an empty string."""

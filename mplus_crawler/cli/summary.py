@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from mplus_crawler import program
 from mplus_crawler.cli.console import make_table, print_error, print_table
 from mplus_crawler.errors import ExitCode, HarvestError, printable
 
@@ -64,7 +65,7 @@ def _changed(certificate: Mapping[str, Any]) -> list[str]:
     changes = (certificate["contract"] or {}).get("changes", [])
     lines = [f"  {change['message']}" for change in changes[:_MOST_CHANGES]]
     if left := len(changes) - len(lines):
-        lines.append(f"  {left:,} more changes: scrapy contract {certificate['spider']}")
+        lines.append(f"  {left:,} more changes: {program()} contract {certificate['spider']}")
     return lines
 
 

@@ -139,7 +139,7 @@ def read_snapshots(
         for ending, other in ((CERTIFICATE, FEED), (FEED, CERTIFICATE)):
             if kind.spider + ending in names and kind.spider + other not in names:
                 raise DamagedSnapshotError(
-                    f"{kind.spider}{ending} is there without {kind.spider}{other}: harvest it again"
+                    f"{kind.spider}{ending} exists without {kind.spider}{other}: harvest it again"
                 )
     found = [_read(kind, work, now) for kind in kinds if kind.spider + FEED in names]
     _check_together(found)
@@ -200,9 +200,11 @@ def _certificate(path: Path, kind: Kind) -> dict[str, Any]:
     if private:
         raise UsageError(f"{name} is private: it cannot be in a package")
     if code != ExitCode.COMPLETE:
-        raise IncompleteSnapshotError(f"{name} is from a harvest that is {verdict}")
+        raise IncompleteSnapshotError(
+            f"{name} is from a harvest that is {verdict}; harvest it again"
+        )
     if not snapshot:
-        raise UsageError(f"{name} is of a selection; harvest {kind.spider} without arguments")
+        raise UsageError(f"{name} contains a selection; harvest {kind.spider} without arguments")
     return dict(document)
 
 

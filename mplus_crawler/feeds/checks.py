@@ -269,7 +269,7 @@ def _csv_fault(file: IO[bytes], columns: list[str]) -> str:
     while block := file.read(1 << 20):
         quotes += block.count(b'"')
         last = block[-1:]
-    return "its last line is open" if quotes % 2 or last != b"\n" else ""
+    return "its last line has no line break" if quotes % 2 or last != b"\n" else ""
 
 
 def _difference(head: list[str], columns: list[str]) -> str:
@@ -294,7 +294,7 @@ def _json_lines_fault(file: IO[bytes]) -> str:
             sound = False
         if not sound:
             return f"its {name} line is not a JSON object"
-    return "" if last.endswith(b"\n") else "its last line is open"
+    return "" if last.endswith(b"\n") else "its last line has no line break"
 
 
 def _check_object(feed: FeedTarget, settings: BaseSettings) -> None:

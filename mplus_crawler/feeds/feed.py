@@ -89,7 +89,7 @@ def compare(feeds: Sequence[Feed], crawler: Crawler) -> None:
                 f"the feed {template} has {delivered[str(template)]} of {census.delivered} records",
             )
     if any(name.startswith("feedexport/failed_count") for name in crawler.stats.get_stats()):
-        census.end(Verdict.UNDELIVERED, "a feed could not be stored; see the log")
+        census.end(Verdict.UNDELIVERED, "a feed could not be stored; the log says why")
 
 
 def arrange(feeds: Sequence[Feed], census: Census) -> None:

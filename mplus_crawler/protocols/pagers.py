@@ -75,7 +75,8 @@ class Page:
             raise InvalidResponseError("the page is empty before the end", self)
         if self.is_last and rows >= self.size:
             raise InvalidResponseError(
-                f"no next page is named after {self.first_row + rows} of {self.total}", self
+                f"there is no link to a next page after {self.first_row + rows} of {self.total}",
+                self,
             )
         raise InvalidResponseError(f"the page has {rows} of {min(due, self.size)} records", self)
 
@@ -176,5 +177,5 @@ def whole_parameter(url: str, name: str) -> int | None:
 def _rows(document: SourceRecord, members: str, total: str) -> tuple[list[Any], int]:
     rows, count = members_at(document, members), value_at(document, total)
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise InvalidResponseError(f"the response has no number of all records at {total}")
+        raise InvalidResponseError(f"the response has no total at {total}")
     return rows, count

@@ -150,7 +150,9 @@ class MuseumSpider(Museum):
         setting, value = cls.base_setting(settings)
         url = value or policy.base_url
         if without_key(url, policy) != url:
-            raise UsageError(f"{setting} holds the key: leave it out, it is sent from its variable")
+            raise UsageError(
+                f"{setting} contains the key; remove it: the key is sent from its own variable"
+            )
         if "@" in url.partition("://")[2].partition("/")[0]:
             raise UsageError(f"{setting} must not contain a user or password: write https://…/")
         try:

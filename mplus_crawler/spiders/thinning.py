@@ -69,4 +69,4 @@ class Thinning:
             yield Records(response.meta["retrieved_at"], [(id_, record)], repeats=True)
 
     def _failed(self, failure: Failure) -> None:
-        logger.warning("a record stays as it came: %s", failure.getErrorMessage())
+        logger.warning("a record is kept as received: %s", failure.getErrorMessage())

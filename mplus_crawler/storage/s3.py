@@ -123,7 +123,7 @@ class Bucket:
         if found != size:
             raise OSError(f"{self.uri(name)} has {found} of {size} bytes")
         if md5 and _md5(stored) not in ("", md5):
-            raise OSError(f"{self.uri(name)} does not hold what was sent")
+            raise OSError(f"{self.uri(name)} differs from what was sent")
 
     def look(self, name: str) -> Stored | None:
         """Size and time of the object, by the clock of S3."""

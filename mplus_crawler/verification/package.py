@@ -72,7 +72,9 @@ def verify_package(path: Path) -> Iterator[Finding]:
         except FileNotFoundError:
             raise UsageError(f"no such file: {path}") from None
         except KeyError:
-            raise HarvestError(f"{path} has no {PACKAGE_CERTIFICATE}") from None
+            raise HarvestError(
+                f"{path} is not a package: it has no {PACKAGE_CERTIFICATE}"
+            ) from None
         except _DAMAGE as error:
             raise HarvestError(f"{path} is not a package: {error}") from None
         faults = list(_differences(certificate, names, open_file))

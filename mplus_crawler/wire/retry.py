@@ -234,7 +234,7 @@ class RetryMiddleware(Component):
         host = urlsplit(request.url).netloc
         self._failures_elsewhere[host] += 1
         if self._failures_elsewhere[host] > self._breaker:
-            raise RetriesExhaustedError(f"{host} is away: {reason}", status)
+            raise RetriesExhaustedError(f"{host} is unavailable: {reason}", status)
         return self._retry(request, reason, status)
 
     async def _is_away(self, request: Request, status: int | None) -> bool:
@@ -284,7 +284,9 @@ class RetryMiddleware(Component):
             return self._copy(request, meta={"retry_delay": outage.pause, "probe": True})
         if outage.responded:
             verdict, waited = Verdict.STOPPED, f"{outage.failures} errors in a row"
-            why = f"the server is away: {waited} in {outage.seconds:.0f} s, the last: {reason}"
+            why = (
+                f"the server is unavailable: {waited} in {outage.seconds:.0f} s, the last: {reason}"
+            )
         else:
             verdict, host = Verdict.INCOMPLETE, urlsplit(request.url).netloc
             why = f"{host} has never responded in {outage.failures} attempts: {reason}"

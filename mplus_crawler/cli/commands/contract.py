@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from scrapy.spiderloader import get_spider_loader
 
+from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import make_table, print_line, print_table
 from mplus_crawler.errors import ExitCode, UsageError, printable
@@ -38,10 +39,10 @@ class Command(ProjectCommand):
         from mplus_crawler.feeds.runs import certificates
 
         if len(args) != 1:
-            raise UsageError("name one spider: scrapy contract SPIDER")
+            raise UsageError(f"name one spider: {program()} contract SPIDER")
         loader = get_spider_loader(self.current_settings)
         if args[0] not in loader.list():
-            raise UsageError(f"there is no spider {args[0]!r}; scrapy list names them")
+            raise UsageError(f"there is no spider {args[0]!r}; `{program()} spiders` lists them")
         spider = cast("type[Museum]", loader.load(args[0]))
         whole = (
             one
@@ -52,7 +53,7 @@ class Command(ProjectCommand):
         if now is None:
             raise UsageError(
                 f"no whole harvest of {spider.name} with records is in runs/; run "
-                f"scrapy crawl {spider.name}"
+                f"{program()} crawl {spider.name}"
             )
         former = _former(whole, opts.since)
         _print_shape(now)
@@ -73,7 +74,7 @@ class Command(ProjectCommand):
         for change in changes:
             print_line(printable(promise.message(change)))
         if not changes:
-            print_line("no change of shape")
+            print_line("the shape is unchanged")
         print_line(promise.words)
         broken = any(change.breaking for change in changes)
         return ExitCode.CONTRACT_BROKEN if broken else ExitCode.COMPLETE
@@ -93,8 +94,8 @@ def _former(runs: Iterator[Certificate], since: str | None) -> Certificate | Non
         if one["run"] == since or (since is None and one["snapshot"]):
             return one
     if since is not None:
-        names = f"; earlier runs are {', '.join(known[:5])}" if known else ""
-        raise UsageError(f"no earlier whole harvest is the run {since}{names}")
+        names = f"use one of {', '.join(known[:5])}" if known else "there is none"
+        raise UsageError(f"{since} is not an earlier whole harvest; {names}")
     return None
 
 
@@ -108,6 +109,6 @@ def _print_shape(certificate: Certificate) -> None:
             table.add_row("", printable(uri), f"{count:,}")
     print_table(table)
     print_line(
-        f"{shape['records']:,} records, {shape['read']:,} of them read below the top"
+        f"{shape['records']:,} records, {shape['read']:,} of them with nested fields"
         + ("; some fields are left out" if shape["bounded"] else "")
     )

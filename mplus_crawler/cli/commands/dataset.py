@@ -6,6 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_error, print_line
 from mplus_crawler.errors import ExitCode, StoppedError, UsageError
@@ -39,7 +40,7 @@ class Command(ProjectCommand):
         from mplus_crawler.datasets.making import make_package
 
         if len(args) != 1:
-            raise UsageError("name one museum: scrapy dataset dmg, mplus or mplus_open")
+            raise UsageError(f"name one museum: {program()} dataset dmg, mplus or mplus_open")
         target = self._target(args[0], opts.place)
         about = make_package(
             self.current_settings, args[0], target, datetime.now(UTC), withhold=opts.no_expiring
@@ -53,7 +54,7 @@ class Command(ProjectCommand):
         if about.expires:
             print_line(f"refresh or delete by {about.expires}")
         print_line(f"{target}: {about.title}, version {about.version}")
-        print_line(f"check it with: scrapy verify {target}")
+        print_line(f"check it with: {program()} verify {target}")
         return ExitCode.COMPLETE
 
     def _target(self, museum: str, place: str | None) -> Path:

@@ -13,7 +13,7 @@ class Command(ProjectCommand):
 
     summary = "Check whether this installation can harvest, and print a fix for every problem"
     usage = "[options] [MUSEUM...]"
-    interrupted = HarvestError("interrupted before all checks were done")
+    interrupted = HarvestError("interrupted before the last check")
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add ``--offline``."""

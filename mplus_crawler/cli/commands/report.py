@@ -6,6 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_error, print_line
 from mplus_crawler.errors import ExitCode, StoppedError, UsageError
@@ -34,7 +35,7 @@ class Command(ProjectCommand):
         from mplus_crawler.datasets.making import make_report
 
         if len(args) != 1:
-            raise UsageError("name one museum: scrapy report dmg, mplus or mplus_open")
+            raise UsageError(f"name one museum: {program()} report dmg, mplus or mplus_open")
         target = self._target(args[0], opts.place)
         about = make_report(self.current_settings, args[0], target, datetime.now(UTC))
         for kind in about.missing:

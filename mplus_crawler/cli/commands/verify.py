@@ -19,7 +19,7 @@ class Command(ProjectCommand):
 
     summary = "Check feeds against their certificates, independently of the harvest"
     usage = "[options] FILE|FOLDER..."
-    interrupted = StoppedError("interrupted before all files were checked")
+    interrupted = StoppedError("interrupted before the last file")
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add ``--certificate``."""
@@ -34,8 +34,9 @@ class Command(ProjectCommand):
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
         """Check each file; return 1 if one differs, 2 if one cannot be checked."""
         if not args:
-            what = "a feed, a certificate, a package or HARVEST_DIR"
-            raise UsageError(f"name {what}: {program()} verify FILE")
+            raise UsageError(
+                f"name a feed, a certificate, a package or HARVEST_DIR: {program()} verify FILE"
+            )
         return max(self._verify(name, opts.certificate) for name in args)
 
     def _verify(self, file: str, certificate: Path | None) -> int:

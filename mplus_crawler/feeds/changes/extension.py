@@ -63,7 +63,7 @@ class Changes(Extension):
         try:
             return FormerSnapshot.find(self.former_certificate, self._files, self._museum.api_url)
         except OSError as error:
-            self._census.note(f"the change feed begins anew: {error}")
+            self._census.note(f"the change feed starts again: {error}")
             return None
 
     @cached_property

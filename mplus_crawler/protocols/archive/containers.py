@@ -154,7 +154,7 @@ def _check_end(archive: tarfile.TarFile) -> None:
     stream = archive.fileobj
     assert stream
     if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise tarfile.ReadError("it breaks off, or something in it is damaged")
+        raise tarfile.ReadError("it is truncated or damaged")
     while stream.read(1024**2):  # a checksum comes last
         pass
 

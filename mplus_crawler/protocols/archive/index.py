@@ -49,7 +49,7 @@ def _first_cells(file: IO[bytes]) -> Iterator[bytes]:
         quoted ^= bool(line.count(b'"') & 1)
         start = not quoted and line.endswith(b"\n")
     if quoted or empty:
-        fault = "is empty" if empty else "breaks off within quotation marks"
+        fault = "is empty" if empty else "ends within quotation marks"
         raise ArchiveError(f"has a list of ids that {fault}")
 
 

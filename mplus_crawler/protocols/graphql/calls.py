@@ -58,7 +58,7 @@ def read_results(body: bytes, rows: int) -> Results:
     """
     values = body.count(b",")
     if values > _VALUES_PER_ROW * rows + _VALUES:
-        raise InvalidResponseError(f"{values:,} values came, for {rows} records at most")
+        raise InvalidResponseError(f"the response has {values:,} values for at most {rows} records")
     document = _parsed(body)
     data = document.part("data") if isinstance(document, SourceRecord) else None
     if not isinstance(data, SourceRecord):

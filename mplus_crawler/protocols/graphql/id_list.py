@@ -120,11 +120,11 @@ class IdList:
         if total is None and not came and self._ends_before(part):
             total = self.total
         if total is None:
-            raise ValueError("the response has no total" if came else "nothing came")
+            raise ValueError("the response has no total" if came else "the response is empty")
         due = max(0, min(part.size, total - part.page * part.size))
         self.moved |= came > due  # the total is too low
         if came != due:
-            raise ValueError(f"{came} of {due} ids came")
+            raise ValueError(f"the response has {came} of {due} ids")
         return total
 
     def _enter(self, part: IdQuery, ids: Sequence[int]) -> None:
@@ -264,6 +264,6 @@ def _check_list(part: IdQuery, ids: Sequence[int], total: int | None, unusable: 
     if unusable or not set(ids) <= set(part.ids):
         raise ValueError("the response has ids that were not requested")
     if len(ids) != (total or 0):
-        raise ValueError(f"{len(ids)} of {total} ids came")
+        raise ValueError(f"the response has {len(ids)} of {total} ids")
     if not ids and not part.empty:
         raise ValueError("the list is empty; retrying to confirm")

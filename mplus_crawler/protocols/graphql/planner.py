@@ -97,7 +97,7 @@ class Planner:
     def next_queries(self) -> list[Query]:
         """The queries of the next request; none if there is nothing to request now."""
         if self._idle >= _IDLE and not self._stopped:
-            self.stop(f"{_IDLE} responses in a row brought nothing new")
+            self.stop(f"{_IDLE} responses in a row contained nothing new")
         if not (self._records or self._extra or self.in_flight or self._stopped):
             self._compare()
         if not (self._records or self._extra):

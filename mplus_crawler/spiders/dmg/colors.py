@@ -56,7 +56,7 @@ class ColorsSpider(IndexSpider):
             return
         page = read_listing(response.body, most)
         if not all(isinstance(member, dict) for member in page.members):
-            raise InvalidResponseError("the response has members that are no records")
+            raise InvalidResponseError("the response has members that are not records")
         request.cb_kwargs["page"] = page
 
     def items(self, retrieved_at: str, members: list[Any]) -> Iterator[Request | Records]:

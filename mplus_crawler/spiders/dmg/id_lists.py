@@ -211,7 +211,7 @@ def _json_lines(lines: Iterator[str], before: int) -> _Found:
         try:
             row = parse(line.strip("\ufeff \t\r\n").encode(errors="surrogateescape"))
         except ValueError as error:
-            raise ValueError(f"line {number} is no JSON ({error})") from None
+            raise ValueError(f"line {number} is not JSON ({error})") from None
         row = row if isinstance(row, dict) else {}
         yield number, id_ if isinstance(id_ := row.get(_HEAD), str) else "", {_HEAD: None, **row}
 

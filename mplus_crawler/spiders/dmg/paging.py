@@ -49,7 +49,7 @@ class CollectionSpider(GentSpider, PagedSpider):
             ignored := set(arguments) & {"since", *cls.filters} - {"agent"}
         ):
             raise UsageError(
-                f"{cls.name}: together with agent the museum ignores {', '.join(sorted(ignored))}; "
+                f"{cls.name}: with agent, the museum ignores {', '.join(sorted(ignored))}; "
                 "leave one or the other out"
             )
         return arguments

@@ -94,7 +94,7 @@ class RecordSpider(GentSpider):
         home, canonical = cls.home_at(policy), cls.spelling(policy, cls.base(settings, policy))
         uris = (record_uri(entry, home, canonical) for entry in entries(arguments))
         if not sum(1 for _ in uris):
-            raise UsageError(f"{cls.name}: pids names no record")
+            raise UsageError(f"{cls.name}: pids names no record; write its number")
         return arguments
 
     @classmethod
@@ -242,7 +242,7 @@ class RecordSpider(GentSpider):
         self.lost_in_a_row += 1
         if self.lost_in_a_row >= self.crawler.settings.getint("RETRY_BREAKER"):
             reason = f"{self.lost_in_a_row} requests in a row failed"
-            self.census.stop(Verdict.STOPPED, f"{reason}, lastly {failure.getErrorMessage()}")
+            self.census.stop(Verdict.STOPPED, f"{reason}, the last: {failure.getErrorMessage()}")
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """Return the record's columns; ``id`` is the requested URI, even of a merged record."""

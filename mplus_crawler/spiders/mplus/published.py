@@ -140,7 +140,7 @@ class PublishedSpider(MuseumSpider):
         if not last:
             census.problem(f"{self.source} has no {self.folder}")
         for id_ in missing or ():
-            yield Loss(id_, "unreadable", "the data set lists it but has no file for it")
+            yield Loss(id_, "unreadable", "the data set lists it, but has no file for it")
 
     def files(self, place: Path, folder: str, *, contents: bool = True) -> Iterator[Member]:
         """Yield the files of *folder* in *place* that can be read."""
