@@ -328,7 +328,7 @@ def column(name: str, schema: Mapping[str, Any], owner: str = "The record's") ->
     """A column's row; *owner* is what its description names the record by."""
     meaning = schema["description"].replace(owner, "The record's")
     if schema.get("only") == "api":
-        meaning += " Of the API only: always empty in the published data set."
+        meaning += " API only; always empty in the published data set."
     return code(name), shape(schema), meaning
 
 

@@ -351,7 +351,7 @@ def listed(folder: Path, *lines: str) -> None:
     ("change", "words"),
     [
         (lambda folder: listed(folder, '"777",""\n'), "1 listed records have no file"),
-        (lambda folder: listed(folder, '"1","a title,'), "breaks off"),
+        (lambda folder: listed(folder, '"1","a title,'), "ends within quotation marks"),
         (lambda folder: shutil.rmtree(folder / "objects_JSON"), " no objects_JSON"),
     ],
 )
