@@ -134,8 +134,8 @@ def _feeds(
     feeds = chain(destination(settings).below(FOLDER).below(spider), strict=True)
     if not feeds:
         raise UsageError(
-            f"{spider} has no change feeds in {settings['HARVEST_DIR']}: the first harvest "
-            f"without -o writes one ({program()} crawl {spider})"
+            f"{spider} has no change feeds in {settings['HARVEST_DIR']}; to write one, run "
+            f"{program()} crawl {spider} without -o and -O"
         )
     if since is None:
         return feeds[:-1], feeds[-1:]
