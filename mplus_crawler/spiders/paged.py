@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote, urlencode, urljoin
 
@@ -21,6 +21,7 @@ from mplus_crawler.protocols.pagers import Page, Pager, PageRequest
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import MuseumSpider, request_of
+from mplus_crawler.spiders.single import record_request
 from mplus_crawler.wire.retry import RetriesExhaustedError
 
 
@@ -105,6 +106,24 @@ class PagedSpider(MuseumSpider):
         if not self.record_path:
             return None
         return urljoin(self.base_url, self.record_path.format(id=quote(id_, safe="")))
+
+    def record_request(
+        self,
+        id_: str,
+        callback: Callable[..., Any],
+        errback: Callable[[Failure], Any],
+        *,
+        again: bool = False,
+    ) -> Request:
+        """Return the request for the record *id_* alone; *callback* receives *id_* by name."""
+        url = self.record_url(id_)
+        assert url is not None, "records have no separate page"
+        return record_request(url, callback, errback, again=again, id_=id_)
+
+    @property
+    def has_record_pages(self) -> bool:
+        """Whether each record has a separate page."""
+        return self.record_url("") is not None
 
     def id_at(self, url: str) -> str | None:
         """Return the id of the record at *url*, the inverse of :meth:`record_url`, if it is one."""

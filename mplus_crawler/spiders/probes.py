@@ -10,11 +10,9 @@ from datetime import UTC, datetime
 from urllib.parse import urljoin
 
 from scrapy import Request
-from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from mplus_crawler.census import Census
 from mplus_crawler.feeds.changes.evidence import Evidence, Reason
 from mplus_crawler.feeds.changes.extension import Changes
 from mplus_crawler.records.batch import Records, stamp
@@ -24,10 +22,9 @@ from mplus_crawler.spiders.paged import PagedSpider
 from mplus_crawler.spiders.single import (
     MERGED,
     described,
-    existing_record_request,
     is_doubtful,
     location,
-    record_request,
+    of_existing,
 )
 
 
@@ -38,14 +35,15 @@ class Probes:
     museum fails, it finds none.
     """
 
-    def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+    def __init__(self, spider: PagedSpider) -> None:
+        self._spider = spider
+        self._changes = Changes.of(spider.crawler)
         self._begun = False
         self._checked = False
 
-    def step(self, spider: PagedSpider) -> list[Request]:
-        """Return what to request next, whenever *spider* is idle; nothing at the end."""
-        if not self._census.settled or spider.record_url("") is None:
+    def next_requests(self) -> list[Request]:
+        """Return what to request next, whenever the spider is idle; nothing at the end."""
+        if not self._spider.census.settled or not self._spider.has_record_pages:
             return []
         if not self._begun:
             self._begun = True
@@ -62,28 +60,12 @@ class Probes:
         except OSError:
             return []  # the publication will fail on it, and report it
         if self._spider.accepted_run:
-            ledger = Ledger.of(self._crawler)
+            ledger = Ledger.of(self._spider.crawler)
             requests = [each for each in requests if ledger.find(each)]
         return requests
 
-    @property
-    def _census(self) -> Census:
-        return Census.of(self._crawler)
-
-    @property
-    def _changes(self) -> Changes:
-        return Changes.of(self._crawler)
-
-    @property
-    def _spider(self) -> PagedSpider:
-        spider = self._crawler.spider
-        assert isinstance(spider, PagedSpider)
-        return spider
-
     def _probe(self, id_: str, *, again: bool = False) -> Request:
-        url = self._spider.record_url(id_)
-        assert url is not None
-        return record_request(url, self._arrived, self._failed, again=again, id_=id_)
+        return self._spider.record_request(id_, self._arrived, self._failed, again=again)
 
     def _arrived(
         self, response: Response, id_: str, record: object = None
@@ -94,7 +76,7 @@ class Probes:
             if other and other != id_:
                 self._settle(id_, Reason.UNANSWERED, 200, detail=f"another record came, {other}")
                 return
-            self._census.unlisted(id_)
+            self._spider.census.unlisted(id_)
             yield Records(response.meta["retrieved_at"], [(id_, record)])
         elif is_doubtful(response):
             yield self._probe(id_, again=True)
@@ -130,15 +112,14 @@ class Probes:
         self._changes.settle(id_, Evidence(reason, at, status, to, detail))
 
     def _health_check(self) -> list[Request]:
-        existing = next(self._census.listed_ids(), None)
+        existing = next(self._spider.census.listed_ids(), None)
         if existing is None:
             self._changes.doubt_404s()
             return []
-        url = self._spider.record_url(existing)
-        assert url is not None
-        return [existing_record_request(url, self._checked_by, self._unhealthy)]
+        request = self._spider.record_request(existing, self._healthy, self._unhealthy, again=True)
+        return [of_existing(request)]
 
-    def _checked_by(self, response: Response, record: object = None) -> None:
+    def _healthy(self, response: Response, id_: str, record: object = None) -> None:
         """Any status but 404 shows that the database was read."""
         if response.status == 404:
             self._changes.doubt_404s()

@@ -8,7 +8,7 @@ repeated until two of them agree.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -24,12 +24,7 @@ from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.id_pass import IdPass, unsaved_page
 from mplus_crawler.spiders.paged import PagedSpider
 from mplus_crawler.spiders.probes import Probes
-from mplus_crawler.spiders.single import (
-    described,
-    existing_record_request,
-    is_doubtful,
-    record_request,
-)
+from mplus_crawler.spiders.single import described, is_doubtful, of_existing
 from mplus_crawler.spiders.thinning import Thinning
 
 logger = logging.getLogger(__name__)
@@ -47,8 +42,8 @@ class Reconciliation(Component):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._probes = Probes(crawler)
-        self._thinning = Thinning(crawler)
+        self._spider: PagedSpider
+        self._census: Census
         self._passes = 0
         self._former: set[str] | None = None
         self._ids: IdPass  # the last pass
@@ -57,33 +52,30 @@ class Reconciliation(Component):
         self._unlisted: set[str] = set()  # records that exist, and are not listed
         self._resumption_checked = False
         self._done = False
+        self._sources: list[Callable[[], Iterable[Request]]] = []
 
     def handlers(self) -> Handlers:
         """Return the handlers of Scrapy's signals."""
-        return {signals.spider_idle: self._idle}
+        return {signals.spider_opened: self._open, signals.spider_idle: self._idle}
 
-    @property
-    def _census(self) -> Census:
-        return Census.of(self._crawler)
-
-    @property
-    def _spider(self) -> PagedSpider:
-        spider = self._crawler.spider
-        assert isinstance(spider, PagedSpider)
-        return spider
+    def _open(self) -> None:
+        """Prepare what is to be requested after the last page, in this order."""
+        spider = self._museum
+        if isinstance(spider, PagedSpider):
+            self._spider, self._census = spider, Census.of(self._crawler)
+            own = [self._next_requests] if spider.reconciles else []
+            others = (Probes(spider), Thinning(spider))
+            self._sources = [*own, *(other.next_requests for other in others)]
 
     def _idle(self) -> None:
-        spider = self._crawler.spider
-        if not isinstance(spider, PagedSpider) or not self._crawler.crawling:
-            return
-        requests = [*self._step()] if spider.reconciles else []
-        requests = requests or self._probes.step(spider) or self._thinning.step(spider)
-        for request in requests:
-            self._crawler.engine.crawl(request)
-        if requests:
+        """Request what the first of the sources names."""
+        every = (list(source()) for source in self._sources if self._crawler.crawling)
+        if requests := next(filter(None, every), None):
+            for request in requests:
+                self._crawler.engine.crawl(request)
             raise DontCloseSpider
 
-    def _step(self) -> Iterable[Request]:
+    def _next_requests(self) -> Iterable[Request]:
         """Return what to request next: records, another pass, or nothing."""
         census = self._census
         if self._done or census.ended or census.problems:
@@ -112,7 +104,7 @@ class Reconciliation(Component):
 
     def _fetch(self, missing: list[str]) -> Iterable[Request]:
         """Yield requests for the records *missing*, or for their pages."""
-        if self._single_records:
+        if self._spider.has_record_pages:
             return [*map(self._single, missing)]
         self._requested.update(missing)
         return [self._full(number) for number in sorted({self._ids.listed[id_] for id_ in missing})]
@@ -121,19 +113,19 @@ class Reconciliation(Component):
         """Request a record that exists, before the responses with 404 count."""
         known = (id_ for id_ in self._ids.listed if self._census.knows(id_))
         existing = next((id_ for id_ in known if id_ not in self._not_found), None)
-        url = self._spider.record_url(existing) if existing else None
-        if url is None:
+        if existing is None or not self._spider.has_record_pages:
             self._database_failed("there is no other record to compare")
             return []
-        return [existing_record_request(url, self._checked, self._unchecked)]
+        request = self._spider.record_request(existing, self._checked, self._unchecked, again=True)
+        return [of_existing(request)]
 
-    def _checked(self, response: Response, record: object = None) -> Iterator[Loss]:
+    def _checked(self, response: Response, id_: str, record: object = None) -> Iterator[Loss]:
         """Any status but 404 shows that the museum's database works."""
         if response.status == 404:
             self._database_failed(f"{response.url} is not found, either")
             return
-        for id_, message in self._not_found.items():
-            yield self._loss(id_, message)
+        for missing, message in self._not_found.items():
+            yield self._loss(missing, message)
         self._not_found.clear()
 
     def _unchecked(self, failure: Failure) -> None:
@@ -143,10 +135,6 @@ class Reconciliation(Component):
         count = len(self._not_found)
         reason = f"{count} records were not found, perhaps because the museum's database failed"
         self._census.stop(Verdict.STOPPED, f"{reason}: {why}")
-
-    @property
-    def _single_records(self) -> bool:
-        return self._spider.record_url("") is not None
 
     def _full(self, number: int) -> Request:
         size = self._spider.policy.page_size
@@ -195,8 +183,10 @@ class Reconciliation(Component):
     def _finish(self) -> Iterable[Request]:
         """Settle the result of two equal passes; others are gone if their own pages say so."""
         gone = sorted(set(self._census.ids()) - self._ids.listed.keys() - self._requested)
+        if gone and self._spider.has_record_pages:
+            return [*map(self._single, gone)]
         if gone:
-            return [*map(self._single, gone)] if self._single_records else [self._withdrawal(gone)]
+            return [self._withdrawal(gone)]
         self._done = True
         if never := [id_ for id_ in self._ids.listed if not self._census.knows(id_)]:
             self._census.problem(
@@ -221,9 +211,7 @@ class Reconciliation(Component):
 
     def _single(self, id_: str, *, again: bool = False) -> Request:
         self._requested.add(id_)
-        url = self._spider.record_url(id_)
-        assert url is not None
-        return record_request(url, self._record, self._unreadable, again=again, id_=id_)
+        return self._spider.record_request(id_, self._record, self._unreadable, again=again)
 
     def _record(
         self, response: Response, id_: str, record: object = None

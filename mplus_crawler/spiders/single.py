@@ -47,11 +47,8 @@ def record_request(
     )
 
 
-def existing_record_request(
-    url: str, callback: Callable[..., Any], errback: Callable[[Failure], Any]
-) -> Request:
-    """Return the request for a record that exists: a 404 shows that the database fails."""
-    request = record_request(url, callback, errback, again=True)
+def of_existing(request: Request) -> Request:
+    """Return *request*, for a record that exists, made new: a 404 shows that the database fails."""
     request.meta.update(skip_ledger=True, dont_revalidate=True)
     return request
 

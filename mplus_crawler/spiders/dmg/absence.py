@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.records.batch import Loss
 from mplus_crawler.spiders.dmg.base import uri_of
-from mplus_crawler.spiders.single import record_request
+from mplus_crawler.spiders.single import of_existing, record_request
 
 _MOST_IN_A_ROW = 5
 _MOST_OF_LIST = 0.1
@@ -78,12 +78,8 @@ class Absences:
         request = record_request(
             url, self._checked, self._failed, again=True, priority=1, attempt=attempt
         )
-        request.meta.update(
-            retry_delay=min(pause, settings.getfloat("RETRY_BACKOFF_MAX")),
-            skip_ledger=True,
-            dont_revalidate=True,
-        )
-        return request
+        request.meta["retry_delay"] = min(pause, settings.getfloat("RETRY_BACKOFF_MAX"))
+        return of_existing(request)
 
     def _checked(
         self, response: Response, attempt: int, record: object = None

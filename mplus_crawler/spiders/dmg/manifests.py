@@ -13,10 +13,10 @@ from typing import Any
 import orjson
 from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
 
 from mplus_crawler.census import Census
 from mplus_crawler.museum.components import Component
-from mplus_crawler.museum.contract import Museum
 from mplus_crawler.protocols.iiif import image_key
 from mplus_crawler.records.batch import SEVERAL, Loss, Records, Row
 from mplus_crawler.spiders.dmg.cidoc.jsonld import (
@@ -73,16 +73,13 @@ class ManifestPipeline(Component):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        if self._museum.arguments.get("manifests") != "true":
+            raise NotConfigured
         self._census = Census.of(crawler)
-
-    def open_spider(self) -> None:
-        """Read the spider's argument."""
-        self._spider = Museum.of(self._crawler)
-        self._enabled = self._spider.arguments.get("manifests") == "true"
 
     async def process_item(self, item: Records | Loss) -> Records | Loss:
         """Return *item*, its images completed from manifests."""
-        if self._enabled and isinstance(item, Records):
+        if isinstance(item, Records):
             await asyncio.gather(*(self._look_up(row) for row in item.rows if _lacks(row)))
         return item
 
@@ -94,7 +91,7 @@ class ManifestPipeline(Component):
                 self._census.note(f"a IIIF manifest was not read: {reason}")
 
     async def _manifest(self, url: str) -> Stated:
-        if not self._spider.allows_elsewhere(url):
+        if not self._museum.allows_elsewhere(url):
             raise ManifestError("its address may not be requested")
         request = Request(url, meta={"third_party": True, "max_retry_times": 1})
         try:
