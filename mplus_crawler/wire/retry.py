@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 from collections import Counter
@@ -20,6 +19,7 @@ from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError, 
 from mplus_crawler.museum.components import Component
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.wire.addresses import origin
+from mplus_crawler.wire.breaker import Breaker
 from mplus_crawler.wire.failures import describe, is_timeout, is_unreachable
 from mplus_crawler.wire.outage import Outage
 from mplus_crawler.wire.throttle import Throttle
@@ -28,9 +28,6 @@ logger = logging.getLogger(__name__)
 
 # A 203 is a 200 that a proxy has changed (RFC 9110 section 15.3.4): its contents are checked.
 _ACCEPTED = (200, 203)
-# Sent by gateways whose server is away. A record that breaks the server may also cause these;
-# a health check, if there is one, decides.
-_GATEWAY = (502, 503, 521, 522, 523, 530)
 # Sent by gateways whose server is too slow.
 _TOO_SLOW = (504, 524)
 # The wait for a server, in units of RETRY_BACKOFF_BASE: two minutes.
@@ -88,14 +85,13 @@ class RetryMiddleware(Component):
         self._throttle = Throttle.of(crawler)
         self._times = settings.getint("RETRY_TIMES")
         self._back_off_times = settings.getint("RETRY_BACK_OFF_TIMES")
-        self._breaker = settings.getint("RETRY_BREAKER")
+        self._most_elsewhere = settings.getint("RETRY_BREAKER")
         self._base = settings.getfloat("RETRY_BACKOFF_BASE")
         self._longest = settings.getfloat("RETRY_BACKOFF_MAX")
         self._timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
         self._outage = Outage(_PATIENCE * self._base)
         self._failures_elsewhere: Counter[str] = Counter()
-        self._one_check = asyncio.Lock()
-        self._checks_in_a_row = 0
+        self._breaker = Breaker(crawler, self._outage)
         self._codes = {int(code) for code in settings.getlist("RETRY_HTTP_CODES")}
         self._exceptions = tuple(
             load_object(exception) for exception in settings.getlist("RETRY_EXCEPTIONS")
@@ -164,7 +160,7 @@ class RetryMiddleware(Component):
             return
         self._outage.over()
         if not request.meta.get("health_check"):
-            self._checks_in_a_row = 0
+            self._breaker.succeeded()
 
     async def _judge(self, request: Request, response: Response) -> Request | Response:
         """Return *response* if the spider accepts it, else the request for its retry.
@@ -176,7 +172,7 @@ class RetryMiddleware(Component):
         try:
             self._museum.accept(request, response)
         except InvalidResponseError as error:
-            if request.meta.get("probe") and not await self._is_healthy():
+            if request.meta.get("probe") and not await self._breaker.is_healthy():
                 request.meta.pop("retrieved_at")
                 self._outage.failed()
                 return self._wait(request, str(error))
@@ -221,7 +217,7 @@ class RetryMiddleware(Component):
         self._outage.failed(unreachable=unreachable)
         if status in _TOO_SLOW or timed_out:
             request = self._museum.part_of(request) or request
-        if unreachable or await self._is_away(request, status):
+        if unreachable or await self._breaker.is_away(request, status):
             return self._wait(request, reason)
         return self._retry(request, reason, status)
 
@@ -233,45 +229,9 @@ class RetryMiddleware(Component):
         """The retry at a host of images, which ends no harvest; none where it always fails."""
         host = urlsplit(request.url).netloc
         self._failures_elsewhere[host] += 1
-        if self._failures_elsewhere[host] > self._breaker:
+        if self._failures_elsewhere[host] > self._most_elsewhere:
             raise RetriesExhaustedError(f"{host} is unavailable: {reason}", status)
         return self._retry(request, reason, status)
-
-    async def _is_away(self, request: Request, status: int | None) -> bool:
-        """Whether the failures in a row are an outage, rather than bad records."""
-        async with self._one_check:
-            if self._outage.probing or not self._outage.failures:
-                return self._outage.probing  # meanwhile, another request has decided
-            return await self._find_out(request, status)
-
-    async def _find_out(self, request: Request, status: int | None) -> bool:
-        outage, tried = self._outage, request.meta.get("retry_times", 0)
-        if outage.failures >= self._breaker:
-            self._checks_in_a_row += 1
-            # As many pages can be bad at a time as are requested.
-            within = self._checks_in_a_row <= self._museum.lookahead
-            return not (within and await self._is_healthy())
-        if not outage.responded:
-            return outage.failures > 1 and outage.exhausted
-        given_up = tried >= self._times and outage.failures > tried
-        if outage.failures < self._breaker / 2 or not (given_up or outage.exhausted):
-            return False
-        if self._museum.health_check() is None:
-            return outage.exhausted or status in _GATEWAY
-        return not await self._is_healthy()
-
-    async def _is_healthy(self) -> bool:
-        """Whether the spider's health check succeeds; without one nothing is known."""
-        check = self._museum.health_check()
-        if check is None:
-            return False
-        meta = {**check.meta, "health_check": True, "skip_ledger": True, "max_retry_times": 0}
-        try:
-            await self._crawler.engine.download_async(check.replace(meta=meta))
-        except Exception as error:  # after any failure it does not count as healthy
-            logger.info("health check %s: %s", check.url, error)
-            return False
-        return True
 
     def _wait(self, request: Request, reason: str) -> Request:
         """Return *request* once the server is back, without losing a retry, until patience ends."""
