@@ -77,8 +77,8 @@ class Command(ProjectCommand):
             hint = f"{program()} verify {self.current_settings['HARVEST_DIR']}"
             raise ChangeFeedError(f"{error}; see {hint}") from None
         except OSError as error:
-            what = "IIIF documents cannot be made" if opts.folder else "change feeds cannot be read"
-            raise DeliveryError(f"the {what}: {error}") from None
+            what = opts.folder or "the change feeds"
+            raise DeliveryError(f"{what} cannot be read or written: {error}") from None
         for line in () if opts.folder else _lines(opts, changes, since, spider):
             print_line(line)
         return ExitCode.FAILED if opts.exit_code and changes else ExitCode.COMPLETE
@@ -91,7 +91,7 @@ def _check_folder(opts: argparse.Namespace) -> None:
     if opts.format != "iiif" or not (opts.folder and opts.url):
         raise UsageError("write --format iiif -o FOLDER --url URL")
     if not opts.url.startswith(("http://", "https://")):
-        raise UsageError(f"--url {printable(opts.url)} is no http or https address")
+        raise UsageError(f"--url {printable(opts.url)} must begin with http:// or https://")
 
 
 def _publish(feeds: Sequence[ChangeFeed], spider: Museum, folder: Path, url: str) -> str:
