@@ -111,7 +111,7 @@ class Sequence:
         for folder in (self._data, self._out):
             for ending in ("jsonl", "csv", "certificate.json"):
                 yield from sorted(folder.glob(f"[!.]*.{ending}"))
-        if (self._data / "changes").exists():
+        if any((self._data / "changes").glob("*/[!.]*.jsonl")):
             yield self._data
 
     def _contents(self) -> dict[Path, bytes]:

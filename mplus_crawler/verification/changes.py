@@ -70,7 +70,7 @@ def verify_changes(place: Path) -> Iterator[Finding]:
         yield from _Chain(file.parents[2], file.parent.name).findings()
         return
     folder = place
-    spiders = {path.name for path in (folder / CHANGES).glob("*") if path.is_dir()}
+    spiders = {path.parent.name for path in (folder / CHANGES).glob("*/[!.]*.jsonl")}
     spiders |= {
         path.name.removesuffix(CERTIFICATE)
         for path in folder.glob(f"*{CERTIFICATE}")
@@ -125,11 +125,22 @@ class _Chain:
         later = [feed for feed in self._feeds.values() if feed.begins == run]
         if run not in self._feeds:
             feed = self._snapshot["changes"].get("file")
-            yield Finding(
-                self._snapshot.path, f"its change feed {feed} is missing or cannot be read"
-            )
+            text = f"its change feed {feed} is missing or cannot be read"
+            if staged := self._is_staged(run):
+                text = f"its change feed {feed} is whole; the next harvest gives it its name"
+            yield Finding(self._snapshot.path, text, agrees=staged)
         for feed in later:
             yield Finding(feed.path, f"is later than the snapshot, which is of run {run}")
+
+    def _is_staged(self, run: str) -> bool:
+        """Whether the harvest was killed while it named its files: the feed is the last of them."""
+        assert self._snapshot is not None
+        try:
+            with (self._place / f".{run}.jsonl.harvest.part").open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return False
+        return sha256 == self._snapshot["changes"].get("sha256")
 
     def _read(self) -> Iterator[Finding]:
         """Read the header of each feed."""
