@@ -186,7 +186,7 @@ class Sequence:
         """A harvest that is killed before a step that changes the disk."""
         environment = {"RUN_FIRST": self._killing, "STEPS": str(self._dice.randint(0, 40))}
         selected = ("-a", "limit=50"), ("-O", str(self._out / "one.csv"))
-        spider = self._dice.choice(("objects", "agents", "mplus_objects"))
+        spider = self._dice.choice(("objects", "objects", "agents", "mplus_objects"))
         return self._crawl(spider, *self._dice.choice(((), (), *selected)), **environment)
 
     def _killed_at_random(self) -> int:

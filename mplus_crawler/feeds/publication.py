@@ -222,11 +222,12 @@ class Publication(Extension):
             feed.prepare()
         self._runs.write(certificate)
         with publishing(self._crawler.settings):
+            for uri, schema in table_schemas(self._feeds).items():
+                # Before the feeds, since a certificate in runs/ names it, too.
+                files.insert(0, self._staged.write(*locate(uri, self._state_copy.path), schema))
             if self._files.stem != self._runs.stem:
                 name = f"{self._files.stem}{CERTIFICATE}"
                 files.append(self._staged.write(self._files.folder, name, sealed(certificate)))
-            for uri, schema in table_schemas(self._feeds).items():
-                files.append(self._staged.write(*locate(uri, self._state_copy.path), schema))
             steps = [Step(file, target_of(file, self._state)) for file in files]
             if feed := self._replacement.file:
                 steps.append(Step(feed, feed.target))
@@ -243,7 +244,7 @@ class Publication(Extension):
                 self._appends.record(file)
             former = [
                 step.file.uri(target_of(step.file, state))
-                for step in steps
+                for step in reversed(steps)  # the certificate, which names the others, first
                 if step.file.target.name != ATTRIBUTION
                 for state in UNPUBLISHED
             ]

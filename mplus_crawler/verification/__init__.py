@@ -64,7 +64,7 @@ def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Findi
     if feed in found.table_schemas:
         yield from _verify_table_schema(file, feed, trusted=not differences)
         return
-    beside = [*_rejects_beside(found, folder), *_schemas_beside(found)]
+    beside = [*_rejects_beside(found, folder), *_schemas_beside(found, folder)]
     yield from beside
     yield from _verify_feed(found, file, feed, trusted=not differences and not beside)
 
@@ -76,9 +76,7 @@ def _verify_certificate(certificate: Certificate, folder: Path) -> Iterator[Find
     yield from differences
     if not certificate.well_formed:
         return
-    for entry in certificate.table_schemas:
-        if schema := certificate.place(entry):
-            yield from _verify_table_schema(schema, entry, trusted=False)
+    yield from _schemas_beside(certificate, folder, all_=True)
     for feed in certificate.feeds:
         file = certificate.place(feed)
         if file is None:
@@ -132,10 +130,16 @@ def _verify_table_schema(file: Path, entry: dict[str, Any], *, trusted: bool) ->
         yield Finding(file, f"{entry['bytes']:,} bytes, as certified (Table Schema)", agrees=True)
 
 
-def _schemas_beside(certificate: Certificate) -> Iterator[Finding]:
-    """Check the Table Schemas of *certificate* that are there: feeds can be copied without."""
+def _schemas_beside(
+    certificate: Certificate, folder: Path, *, all_: bool = False
+) -> Iterator[Finding]:
+    """Check the Table Schemas of *certificate*, unless they are a later run's by now.
+
+    If not *all_*, only those that are there: feeds can be copied without.
+    """
     for entry in certificate.table_schemas:
-        if (file := certificate.place(entry)) and exists(file):
+        file = certificate.place(entry)
+        if file and (all_ or exists(file)) and not _later(certificate, file, folder):
             yield from _verify_table_schema(file, entry, trusted=False)
 
 
@@ -147,5 +151,4 @@ def _later(certificate: Certificate, file: Path, folder: Path) -> Certificate | 
     if found is None or not found[0].well_formed:
         return None
     later = found[0]
-    same_spider = later["spider"] == certificate["spider"]
-    return later if same_spider and later["started_at"] >= certificate["started_at"] else None
+    return later if later["started_at"] >= certificate["started_at"] else None
