@@ -188,6 +188,30 @@ def test_a_kill_at_any_point_of_the_publication_leaves_every_file_certified(
     assert kills > rolled >= 4
 
 
+@pytest.mark.long
+def test_a_kill_while_another_spider_replaces_a_csv_leaves_every_file_certified(
+    sandbox: Sandbox, scrapy: Scrapy
+) -> None:
+    data, out = scrapy.folder / "data", scrapy.folder / "out"
+    csv, before, killed = out / "one.csv", scrapy.folder / "before", scrapy.first(KILLED)
+    assert scrapy.crawl("agents", "-O", str(csv), "-s", "MAX_REJECT_SHARE=1").code == 0
+    sandbox.fault("status:code=404,path=objects,page=2,times=always")
+    assert scrapy.crawl("objects", "-O", str(csv), "-s", "RETRY_BACKOFF_BASE=0.01").code == 10
+    sandbox.clear()
+    shutil.copytree(out, before)
+    for point in range(30):
+        shutil.rmtree(out)
+        shutil.copytree(before, out)
+        done = scrapy.run("crawl", "objects", "-O", str(csv), RUN_FIRST=killed, RENAMES=str(point))
+        for file in sorted(out.glob("[!.]*")):
+            findings = list(verify(file, None, data))
+            assert all(finding.agrees for finding in findings), [point, *map(str, findings)]
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    assert point > 4
+
+
 @pytest.mark.parametrize(
     ("name", "state", "expected"),
     [

@@ -76,7 +76,7 @@ def _verify_certificate(certificate: Certificate, folder: Path) -> Iterator[Find
     yield from differences
     if not certificate.well_formed:
         return
-    yield from _schemas_beside(certificate, folder, all_=True)
+    yield from _schemas_beside(certificate, folder, also_missing=True)
     for feed in certificate.feeds:
         file = certificate.place(feed)
         if file is None:
@@ -131,15 +131,15 @@ def _verify_table_schema(file: Path, entry: dict[str, Any], *, trusted: bool) ->
 
 
 def _schemas_beside(
-    certificate: Certificate, folder: Path, *, all_: bool = False
+    certificate: Certificate, folder: Path, *, also_missing: bool = False
 ) -> Iterator[Finding]:
     """Check the Table Schemas of *certificate*, unless they are a later run's by now.
 
-    If not *all_*, only those that are there: feeds can be copied without.
+    One that is missing is a difference only if *also_missing*: feeds can be copied without.
     """
     for entry in certificate.table_schemas:
         file = certificate.place(entry)
-        if file and (all_ or exists(file)) and not _later(certificate, file, folder):
+        if file and (also_missing or exists(file)) and not _later(certificate, file, folder):
             yield from _verify_table_schema(file, entry, trusted=False)
 
 

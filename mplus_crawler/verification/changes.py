@@ -140,7 +140,7 @@ class _Chain:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return False
-        return sha256 == self._snapshot["changes"].get("sha256")
+        return bool(sha256 == self._snapshot["changes"].get("sha256"))
 
     def _read(self) -> Iterator[Finding]:
         """Read the header of each feed."""
