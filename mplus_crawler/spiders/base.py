@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler import __version__
+from mplus_crawler.census import Census
 from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.contract import OWN_FEED, Museum
 from mplus_crawler.museum.policies.policy import Policy, Tier, base_settings
@@ -38,7 +40,7 @@ class MuseumSpider(Museum):
     2. Set :attr:`kind`, the item's kind: there must be a ``schemas/KIND.schema.json``.
     3. Name the spider's arguments in :meth:`allowed_arguments`.
     4. Yield the first requests in :meth:`start`; check responses in :meth:`accept`; yield
-       ``Records`` and further requests in the callbacks. Tell the census the total.
+       ``Records`` and further requests in the callbacks. Tell :attr:`census` the total.
     5. Make a record's columns in :meth:`columns`.
     6. Set :attr:`keyed` where requests need the policy's key, :attr:`private` where the records
        are for their owner only, :attr:`in_harvest` where ``scrapy harvest`` includes the spider,
@@ -59,7 +61,7 @@ class MuseumSpider(Museum):
 
             def parse(self, response):
                 items = response.json()
-                Census.of(self.crawler).total(len(items))
+                self.census.total(len(items))
                 yield Records(response.meta["retrieved_at"], [(None, item) for item in items])
 
             def columns(self, record, known_id):
@@ -170,6 +172,22 @@ class MuseumSpider(Museum):
         if split.scheme == "http" and not is_loopback(split.hostname or ""):
             raise UsageError(f"{setting} must be https (http is for loopback only): {url}")
         return url if url.endswith("/") else f"{url}/"
+
+    @cached_property
+    def census(self) -> Census:
+        """The counts of this harvest, from the first request on."""
+        return Census.of(self.crawler)
+
+    @property
+    def limit(self) -> int | None:
+        """The number of records to harvest at most: the argument ``limit``, if it is given."""
+        limit = self.arguments.get("limit")
+        return int(limit) if limit else None
+
+    def id_of(self, member: Any) -> str | None:
+        """Return the id of *member*, a row of any list or a single record, if it has one."""
+        found = self.columns(member, None).get("id") if isinstance(member, dict) else None
+        return found if isinstance(found, str) else None
 
     @property
     def api(self) -> str:

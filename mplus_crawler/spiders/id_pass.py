@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 from mplus_crawler.protocols.chain import NextLinkError
 from mplus_crawler.protocols.pagers import Page
 from mplus_crawler.spiders.base import request_of
-from mplus_crawler.spiders.paged import PagedSpider, halves, is_unreadable
+from mplus_crawler.spiders.paged import PagedSpider
+from mplus_crawler.spiders.parts import halves, is_unreadable
 
 
 class IdPass:

@@ -13,7 +13,6 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 from w3lib.url import url_query_cleaner
 
-from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.protocols.chain import ApiBase, Chain, NextLinkError
 from mplus_crawler.protocols.documents import read_document, value_at
@@ -21,8 +20,8 @@ from mplus_crawler.protocols.pagers import Page, Pager, PageRequest
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import MuseumSpider, request_of
+from mplus_crawler.spiders.parts import fails_on_record, halves, is_unreadable
 from mplus_crawler.spiders.single import record_request
-from mplus_crawler.wire.retry import RetriesExhaustedError
 
 
 class PagedSpider(MuseumSpider):
@@ -65,7 +64,6 @@ class PagedSpider(MuseumSpider):
     # Arguments that are not parameters of the museum's.
     ours: ClassVar[Mapping[str, Parser]] = {}
 
-    census: Census
     chain: Chain
     place: ApiBase
     size: int
@@ -76,10 +74,9 @@ class PagedSpider(MuseumSpider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Return the spider, with its chain of pages."""
         spider = super().from_crawler(crawler, *args, **kwargs)
-        limit = spider.arguments.get("limit")
         spider.place = ApiBase(spider.base_url, spider.policy.base_url)
         spider.size = int(spider.arguments.get("page_size", spider.policy.page_size))
-        spider.chain = spider.chain_from(spider.url(1, spider.size), int(limit) if limit else None)
+        spider.chain = spider.chain_from(spider.url(1, spider.size), spider.limit)
         return spider
 
     @classmethod
@@ -133,11 +130,6 @@ class PagedSpider(MuseumSpider):
             return None
         return unquote(place[len(before) : len(place) - len(after)]) or None
 
-    def id_of(self, member: Any) -> str | None:
-        """Return the id of *member*, a row of any list or a single record, if it has one."""
-        found = self.columns(member, None).get("id") if isinstance(member, dict) else None
-        return found if isinstance(found, str) else None
-
     def records(self, response: Response, page: Page) -> Iterator[Request | Records]:
         """Yield the records of *page*, or requests for what they lack."""
         yield self.batch(response.meta["retrieved_at"], page, enumerate(self.wanted(page)))
@@ -166,7 +158,7 @@ class PagedSpider(MuseumSpider):
             parameter=self.pager.number,
             carry=self.carry,
             lookahead=self.lookahead,
-            note=lambda remark: Census.of(self.crawler).note(remark),
+            note=lambda remark: self.census.note(remark),
             rows=rows,
         )
 
@@ -179,7 +171,6 @@ class PagedSpider(MuseumSpider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Request the first page."""
-        self.census = Census.of(self.crawler)
         self.census.limit_to(self.chain.rows)
         yield self.page_request(*self.chain.start())
 
@@ -306,21 +297,3 @@ class PagedSpider(MuseumSpider):
         if self.chain.rows is None:
             return page.members
         return page.members[: max(0, self.chain.rows - page.first_row)]
-
-
-def fails_on_record(failure: Failure) -> bool:
-    """Whether the server responds, so that smaller pages may exclude the bad record."""
-    return isinstance(failure.value, RetriesExhaustedError) and failure.value.on_record
-
-
-def is_unreadable(failure: Failure) -> bool:
-    """Whether the server responds, but the response cannot be parsed."""
-    gave_up = failure.value
-    return isinstance(gave_up, RetriesExhaustedError) and gave_up.unreadable
-
-
-def halves(number: int, size: int) -> list[tuple[int, int]]:
-    """Split page *number* of *size* rows; return (number, size) of its parts: 100, 50, 25, 5, 1."""
-    smaller = max(part for part in range(1, size) if size % part == 0)
-    first = (number - 1) * (size // smaller) + 1
-    return [(first + part, smaller) for part in range(size // smaller)]

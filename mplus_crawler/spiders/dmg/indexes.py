@@ -16,7 +16,6 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.protocols.hydra.collections import MemberList, read_listing, read_lists
 from mplus_crawler.records.batch import Records
@@ -40,7 +39,6 @@ class IndexSpider(GentSpider):
     path: ClassVar[str]
     filters: ClassVar[Mapping[str, Parser]] = {}
     lists: ClassVar[tuple[str, ...]] = ()
-    census: Census
 
     @classmethod
     def allowed_arguments(cls, settings: BaseSettings) -> Mapping[str, Parser]:
@@ -49,7 +47,6 @@ class IndexSpider(GentSpider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Request the list."""
-        self.census = Census.of(self.crawler)
         self.census.expect_pages(1)
         yield Request(self.url(), errback=self.lost, dont_filter=True)
 
@@ -91,11 +88,6 @@ class IndexSpider(GentSpider):
     def items(self, retrieved_at: str, members: list[Any]) -> Iterator[Request | Records]:
         """Yield the items of *members*."""
         yield Records(retrieved_at, [(None, member) for member in members])
-
-    def id_of(self, member: Any) -> str | None:
-        """Return the id of *member*."""
-        found = self.columns(member, None)["id"] if isinstance(member, dict) else None
-        return found if isinstance(found, str) else None
 
     def lost(self, failure: Failure) -> None:
         """Report that the list could not be fetched."""

@@ -18,7 +18,8 @@ from mplus_crawler.records.batch import Records
 from mplus_crawler.spiders.arguments import Parser, day
 from mplus_crawler.spiders.base import request_of
 from mplus_crawler.spiders.dmg.base import GentSpider, uri_of
-from mplus_crawler.spiders.paged import PagedSpider, fails_on_record, is_unreadable
+from mplus_crawler.spiders.paged import PagedSpider
+from mplus_crawler.spiders.parts import fails_on_record, is_unreadable
 
 # Arguments that have another name at the museum.
 _PARAMETERS = {"since": "modifiedSince"}

@@ -12,7 +12,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.census import Census, Verdict
+from mplus_crawler.census import Verdict
 from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.protocols.documents import read_document
@@ -54,7 +54,6 @@ class RecordSpider(GentSpider):
     options: ClassVar[Mapping[str, Parser]] = {}
     dated: ClassVar[bool] = False
 
-    census: Census
     requested: RequestedRecords
     home: str
     merged: dict[str, str]
@@ -131,7 +130,6 @@ class RecordSpider(GentSpider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Request each record, as fast as the scheduler has room for requests."""
-        self.census = Census.of(self.crawler)
         self.census.total(len(self.requested))
         self.census.expect_pages(len(self.requested))
         for id_ in self.requested:

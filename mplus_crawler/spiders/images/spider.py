@@ -13,7 +13,6 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.census import Census
 from mplus_crawler.errors import UsageError
 from mplus_crawler.museum.policies.policy import ImageLicence, Images, Tier
 from mplus_crawler.protocols.iiif import read_size, resized
@@ -134,10 +133,9 @@ class ImagesSpider(GentSpider):
     async def parse(self, response: Response) -> AsyncIterator[QueuedImage | Loss]:
         """Read the feed, then yield an image whenever a host has a place free."""
         await self._read()
-        census = Census.of(self.crawler)
-        census.total(self.queue.allowed())
+        self.census.total(self.queue.allowed())
         hosts = self.queue.hosts()
-        while hosts and self.crawler.crawling and not census.ended:
+        while hosts and self.crawler.crawling and not self.census.ended:
             host = min(hosts, key=self._busy.__getitem__)
             if self._busy[host] >= self.policy.in_flight:
                 self._freed.clear()
@@ -152,8 +150,7 @@ class ImagesSpider(GentSpider):
 
     async def _read(self) -> None:
         """Add the feed's images to the queue."""
-        census, rights = Census.of(self.crawler), Rights(self.policy)
-        watch = SandboxWatch.of(self.crawler)
+        rights, watch = Rights(self.policy), SandboxWatch.of(self.crawler)
         faults = 0
         for number, record in enumerate(read_feed(self.feed)):
             if number % _CHUNK == 0:
@@ -161,19 +158,19 @@ class ImagesSpider(GentSpider):
             if isinstance(record, str):
                 faults += 1
                 if faults <= _FAULTS:
-                    census.problem(f"{self.feed}: {record}")
+                    self.census.problem(f"{self.feed}: {record}")
                 continue
             if not watch.invented and str(record.get("source")).endswith(INVENTED):
                 watch.learn()
             for statement in statements(record, rights):
                 self.queue.add(statement)
         if faults > _FAULTS:
-            census.problem(f"{self.feed}: {faults - _FAULTS:,} more lines cannot be read")
+            self.census.problem(f"{self.feed}: {faults - _FAULTS:,} more lines cannot be read")
         if not self.queue.named:
-            census.note(f"{self.feed} contains no image URLs: is it a feed of objects?")
+            self.census.note(f"{self.feed} contains no image URLs: is it a feed of objects?")
         if denied := self.queue.denied():
             parts = ", ".join(f"{n:,} {self._named(term)}" for term, n in sorted(denied.items()))
-            census.note(f"images not selected or not permitted: {parts}")
+            self.census.note(f"images not selected or not permitted: {parts}")
 
     def done(self, image: QueuedImage) -> None:
         """Free the place at the host of *image*, which is stored or lost."""

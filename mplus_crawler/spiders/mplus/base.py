@@ -11,7 +11,6 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.protocols.graphql.calls import Results, first_error, read_results, request_body
 from mplus_crawler.protocols.graphql.queries import Operation
@@ -84,7 +83,7 @@ class MplusSpider(MuseumSpider):
         Raise :class:`InvalidResponseError` if it has none.
         """
         if response.body.lstrip()[:1] == b"<":
-            if not Census.of(self.crawler).pages.fetched:  # the URL may not be an API
+            if not self.census.pages.fetched:  # the URL may not be an API
                 request.meta["max_retry_times"] = _HTML_RETRIES
             raise InvalidResponseError(
                 "the response is HTML, not data: check MPLUS_URL and MPLUS_API_KEY"

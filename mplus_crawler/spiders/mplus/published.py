@@ -16,7 +16,6 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.protocols.archive import ArchiveError, Member, is_archive, listed_ids, members
@@ -119,26 +118,24 @@ class PublishedSpider(MuseumSpider):
     def request_failed(self, failure: Failure) -> None:
         """Report that the archive could not be downloaded."""
         reason = failure.getErrorMessage()
-        Census.of(self.crawler).lost_page(f"the archive {self.source}: {reason}")
+        self.census.lost_page(f"the archive {self.source}: {reason}")
 
     def records(self, place: Path) -> Iterator[Records | Loss]:
         """Yield all records in *place*, in batches, and losses for those that cannot be read."""
-        census = Census.of(self.crawler)
-        limit = self.arguments.get("limit")
-        census.limit_to(int(limit) if limit else None)
+        self.census.limit_to(self.limit)
         self.origin = origin_of(place)
         self.prepare(place)
         # Of several files with one name the last counts, as when unpacking.
         every = self.files(place, self.folder, contents=False)
         last = {file.name: n for n, file in enumerate(every)}
         missing = self.missing(place, last)
-        census.total(len(last) + len(missing or ()))
-        census.read_at_once()
-        census.expect_pages(-(-(census.expected or 0) // _BATCH))
+        self.census.total(len(last) + len(missing or ()))
+        self.census.read_at_once()
+        self.census.expect_pages(-(-(self.census.expected or 0) // _BATCH))
         files = enumerate(self.files(place, self.folder))
         yield from self.batches(file for n, file in files if last.get(file.name, n) == n)
         if not last:
-            census.problem(f"{self.source} has no {self.folder}")
+            self.census.problem(f"{self.source} has no {self.folder}")
         for id_ in missing or ():
             yield Loss(id_, "unreadable", "the data set lists it, but has no file for it")
 
@@ -147,33 +144,33 @@ class PublishedSpider(MuseumSpider):
         try:
             yield from members(place, folder, contents=contents)
         except ArchiveError as error:
-            Census.of(self.crawler).problem(f"{self.source} {error}")
+            self.census.problem(f"{self.source} {error}")
 
     def missing(self, place: Path, names: Iterable[str]) -> list[str] | None:
         """Return the ids that the data set lists without a file among *names*.
 
         None if there is no list, or if ``limit`` selects a part.
         """
-        census = Census.of(self.crawler)
         try:
             listed = listed_ids(place, self.folder)
         except ArchiveError as error:
-            census.problem(f"{self.source} {error}")
+            self.census.problem(f"{self.source} {error}")
             return None
-        if listed is None or census.limit is not None:
+        if listed is None or self.limit is not None:
             return None
         missing = sorted(listed - {*map(_id, names)}, key=lambda id_: (len(id_), id_))
         if missing:
             some = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
-            census.problem(f"{len(missing)} listed records have no file in {self.folder}: {some}")
+            self.census.problem(
+                f"{len(missing)} listed records have no file in {self.folder}: {some}"
+            )
         return missing
 
     def batches(self, files: Iterator[Member]) -> Iterator[Records | Loss]:
         """Yield the records in *files*, up to ``limit``."""
-        census = Census.of(self.crawler)
-        first = islice(files, census.limit)
+        first = islice(files, self.limit)
         while batch := list(islice(first, _BATCH)):
-            census.page(replayed=False)
+            self.census.page(replayed=False)
             records = Records(stamp(datetime.now(UTC)), [])
             for member in batch:
                 try:

@@ -13,7 +13,6 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.museum.policies.policy import RootField
 from mplus_crawler.protocols.graphql.calls import Results, request_body
@@ -70,7 +69,6 @@ class RootSpider(MplusSpider):
     field: RootField
     reader: Reader
     planner: Planner
-    census: Census
     concurrency: int
     in_session = False
     empty_responses = 0.0
@@ -85,13 +83,12 @@ class RootSpider(MplusSpider):
         api = spider.policy.graphql
         assert api is not None, "the policy lacks the table [graphql]"
         spider.field = api.roots[cls.root]
-        limit = spider.arguments.get("limit")
         spider.planner = Planner(
             size=spider.field.per_page,
             ids_per_page=spider.field.ids_per_page,
             window=api.window,
             cache_busters=len(spider.field.cache_busters),
-            limit=int(limit) if limit else None,
+            limit=spider.limit,
             avoid=api.page_sizes,
         )
         spider.reader = Reader(cls.discriminating_fields, cls.nested_field, api.nested)
@@ -105,7 +102,6 @@ class RootSpider(MplusSpider):
 
     async def start(self) -> AsyncIterator[Request | Loss]:
         """Request the first ids."""
-        self.census = Census.of(self.crawler)
         self.census.limit_to(self.planner.limit)
         for request in self.next_requests():
             yield request

@@ -10,7 +10,6 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.census import Census
 from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.records.batch import Records
 from mplus_crawler.spiders.arguments import Parser
@@ -42,7 +41,7 @@ class MplusTermsSpider(MplusSpider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Request the first list; the others follow in its session."""
-        Census.of(self.crawler).expect_pages(len(_LISTS))
+        self.census.expect_pages(len(_LISTS))
         self.lists_left = len(_LISTS)
         yield self.request(_LISTS[0])
 
@@ -84,8 +83,8 @@ class MplusTermsSpider(MplusSpider):
         self, response: Response, lists: Mapping[str, list[dict[str, Any]]]
     ) -> Iterator[Request | Records]:
         """Yield the terms of one list, and requests for the next lists."""
-        census, name = Census.of(self.crawler), response.meta["vocabulary"]
-        census.page(replayed=response.meta.get("replayed", False))
+        name = response.meta["vocabulary"]
+        self.census.page(replayed=response.meta.get("replayed", False))
         members: list[tuple[str | None, Any]] = [
             (f"{name}/{alias if alias in ('en', 'zh') else ''}/{row.get('title')}", row)
             for alias, rows in lists.items()
@@ -94,14 +93,14 @@ class MplusTermsSpider(MplusSpider):
         self.terms += len(dict(members))
         if empty := [alias for alias, rows in lists.items() if not rows]:
             where = f" in {empty[0]}" if members else ""
-            census.note(f"{name}: the list is empty{where}")
+            self.census.note(f"{name}: the list is empty{where}")
         yield Records(response.meta["retrieved_at"], members)
         yield from self.others(name)
 
     def request_failed(self, failure: Failure) -> Iterator[Request]:
         """Report a list that failed for good."""
         name = request_of(failure).meta["vocabulary"]
-        Census.of(self.crawler).lost_page(f"{name}: {failure.getErrorMessage()}")
+        self.census.lost_page(f"{name}: {failure.getErrorMessage()}")
         yield from self.others(name)
 
     def others(self, name: str) -> Iterator[Request]:
@@ -110,7 +109,7 @@ class MplusTermsSpider(MplusSpider):
         if name == _LISTS[0]:
             yield from map(self.request, _LISTS[1:])
         if not self.lists_left:
-            Census.of(self.crawler).total(self.terms)
+            self.census.total(self.terms)
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """Return the columns of a term."""
