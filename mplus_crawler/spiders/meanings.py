@@ -15,17 +15,21 @@ class Meaning(NamedTuple):
 MEANINGS: dict[str, Meaning] = {
     name: Meaning(value, text)
     for name, value, text in (
-        ("since", "YYYY-MM-DD", "only records generated since that day; deletions do not show"),
+        (
+            "since",
+            "YYYY-MM-DD",
+            "only records that the museum has generated since that day; not deletions",
+        ),
         ("limit", "N", "only the first N records"),
-        ("page_size", "N", "records per page; the maximum of the museum unless given"),
+        ("page_size", "N", "records per page (default: the museum's maximum)"),
         (
             *("q", "TEXT"),
-            'full text, as the museum searches it: `"a phrase"`, `OR`, `-not`; exhibitions: part '
-            "of a title or number",
+            'full-text search: words, `"a phrase"`, `OR`, `-word`; exhibitions: part of a title or '
+            "number",
         ),
         (
             *("language", "NLD|FRA|ENG"),
-            "with a title in it (concepts: a label; agents: a text from Wikipedia)",
+            "with a title in this language (concepts: a label; agents: a text from Wikipedia)",
         ),
         (
             *("type", "TERM,…"),
@@ -34,7 +38,7 @@ MEANINGS: dict[str, Meaning] = {
         ),
         ("material", "TERM,…", "terms in Dutch, all of which must match"),
         ("color", "COLOUR,…", "base colours in the images, all of which must be present"),
-        ("cssColor", "COLOUR,…", "the same, with CSS colour names"),
+        ("cssColor", "COLOUR,…", "CSS colours in the images, all of which must be present"),
         ("colors", "true", "fill the columns `colors` and `color_codes`"),
         ("hasImages", "true", "with a IIIF manifest, valid or not"),
         ("hasColors", "true", "with known colours"),
@@ -42,23 +46,23 @@ MEANINGS: dict[str, Meaning] = {
         ("isPartOf", "true", "part of a set"),
         (
             *("onDisplay", "true|false"),
-            "on display or not; neither finds objects for which this is unknown; indexes: `true` "
-            "counts only objects on display",
+            "whether it is on display; if that is unknown, the object matches neither value; "
+            "indexes: `true` counts only objects on display",
         ),
         (
             *("agent", "ID"),
-            "number or URI of a maker or designer; cannot be combined with another filter, which "
-            "the museum would ignore",
+            "number or URI of a maker or designer; the museum ignores all other filters, so they "
+            "are refused",
         ),
         ("concept", "ID", "number or URI of a concept; includes narrower concepts"),
         ("conceptSearch", "TEXT", "part of a concept's label"),
-        ("date", "FROM/TO", "made or designed between these years, at least partly"),
-        ("dateFrom", "YEAR", "made or designed then or later, at least partly"),
-        ("dateTo", "YEAR", "made or designed then or earlier, at least partly"),
+        ("date", "FROM/TO", "made or designed between these years; overlap is enough"),
+        ("dateFrom", "YEAR", "made or designed in that year or later; overlap is enough"),
+        ("dateTo", "YEAR", "made or designed in that year or earlier; overlap is enough"),
         ("koepels", "exclude", "without records that represent all parts of an object"),
         ("nationality", "TERM", "in Dutch, for example `Belgisch`"),
         ("role", "designer|producer", "with that role"),
-        ("hasBio", "true", "with a biography, according to the museum; nearly all match"),
+        ("hasBio", "true", "with a biography according to the museum, which is true of nearly all"),
         ("pids", "ID,…", "numbers or URIs of records"),
         (
             *("pids_file", "FILE"),
@@ -67,8 +71,8 @@ MEANINGS: dict[str, Meaning] = {
         ),
         (
             *("source", "PLACE"),
-            "the published data set: a folder, a tar or zip file, or the address of one; the "
-            "publisher's repository unless given",
+            "the published data set: a folder, a tar or zip file, or its URL (default: "
+            "the publisher's repository)",
         ),
         (
             *("feed", "FILE"),
@@ -76,13 +80,12 @@ MEANINGS: dict[str, Meaning] = {
         ),
         (
             *("licences", "NAME,…"),
-            "short names of the licences under which images are fetched; `public-domain` unless "
-            "given",
+            "short names of the licences under which images are fetched (default: `public-domain`)",
         ),
         (
             *("size", "SIZE"),
             "size to request from IIIF hosts: `max`, `full`, `thm`, a width such as `800`, or "
-            "`!WIDTH,HEIGHT` to fit into; as in the record unless given",
+            "`!WIDTH,HEIGHT` to fit into (default: as in the record)",
         ),
         ("shard", "K/N", "the K-th of N parts, for several computers: `2/4`"),
         (
@@ -90,9 +93,9 @@ MEANINGS: dict[str, Meaning] = {
             "if a record does not state image rights, request the object's IIIF manifest, one per "
             "second and host; slow",
         ),
-        ("bucket", "N", "years in a period, 5 to 100; 10 unless given"),
-        ("yearFrom", "YEAR", "first year of the first period; 1600 unless given"),
-        ("yearTo", "YEAR", "last year of the last period, at most 2100; 2030 unless given"),
+        ("bucket", "N", "years per period, 5 to 100 (default: 10)"),
+        ("yearFrom", "YEAR", "first year of the first period (default: 1600)"),
+        ("yearTo", "YEAR", "last year of the last period, at most 2100 (default: 2030)"),
         (
             *("dominant", "true"),
             "also the objects in which each colour is strongest; one request per colour",

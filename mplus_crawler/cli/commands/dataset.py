@@ -32,7 +32,7 @@ class Command(ProjectCommand):
         parser.add_argument(
             "--no-expiring",
             action="store_true",
-            help="leave out records that the museum wants refreshed or deleted later",
+            help="leave out records that must be refreshed or deleted by a date",
         )
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:

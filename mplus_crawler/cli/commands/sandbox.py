@@ -39,7 +39,7 @@ _HELP = {
     ),
     "mplus_window": ("N", "number of records after which M+ lists no more"),
     "mplus_cache": ("SECONDS", "how long M+ caches results, empty ones included"),
-    "mplus_key": ("KEY", "the only key that M+ accepts (default any, and none)"),
+    "mplus_key": ("KEY", "the only key that M+ accepts (default: any, or none)"),
 }
 _REPEATABLE = ("faults", "mplus_faults", "schema_changes")
 
