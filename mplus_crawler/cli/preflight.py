@@ -52,29 +52,42 @@ def check_launch(
     check_harvest_dir(settings)
     for name, value in arguments.items():
         check_text(f"the argument {name}:", value)
+    _check_feeds(spidercls, settings)
+    harvest, accepted = None, ""
+    if issubclass(spidercls, MuseumSpider):
+        harvest, accepted = _check_spider(spidercls, settings, arguments)
+    open_budget(settings.get("BUDGET_URL")).close()
+    check_places(settings, spidercls.name)
+    if harvest:
+        base = base_settings(getattr(spidercls, "museum", ""))
+        resume = with_environment(same_command(settings), base)
+        lock_harvest(harvest, job_id(arguments), resume)
+        if accepted:
+            check_held(harvest, accepted)
+        claim_outputs(settings, spidercls.name)
+
+
+def _check_feeds(spidercls: type[Spider], settings: BaseSettings) -> None:
     kind = getattr(spidercls, "kind", "")
     columns = list(ITEM_CLASSES[kind].fields) if kind in ITEM_CLASSES else []
     check_feeds(settings, spidercls.name, columns)
     if output_is_closed() and any(str(uri)[:7] == "stdout:" for uri in settings.getdict("FEEDS")):
         raise DeliveryError("standard output is closed; write the records to a file with -O")
-    if issubclass(spidercls, MuseumSpider):
-        check_names(settings, spidercls)
-        identity = spidercls.check(settings, arguments)
-        identity.pop("fresh", None)
-        accepted = identity.pop("accept", "")
-        base = spidercls.base(settings, spidercls.load_policy(settings))
-        check_proxies(base)
-        if spidercls.is_private(identity):
-            os.umask(0o077)  # all files are readable by their owner only
-    open_budget(settings.get("BUDGET_URL")).close()
-    check_places(settings, spidercls.name)
-    if issubclass(spidercls, MuseumSpider):
-        harvest = Harvest(spidercls.name, base, identity, state_folder(settings))
-        resume = with_environment(same_command(settings), base_settings(spidercls.museum))
-        lock_harvest(harvest, job_id(arguments), resume)
-        if accepted:
-            check_held(harvest, accepted)
-        claim_outputs(settings, spidercls.name)
+
+
+def _check_spider(
+    spidercls: type[MuseumSpider], settings: BaseSettings, arguments: Mapping[str, str]
+) -> tuple[Harvest, str]:
+    """Return the harvest that *arguments* select, and the run that they accept."""
+    check_names(settings, spidercls)
+    identity = spidercls.check(settings, arguments)
+    identity.pop("fresh", None)
+    accepted = identity.pop("accept", "")
+    base = spidercls.base(settings, spidercls.load_policy(settings))
+    check_proxies(base)
+    if spidercls.is_private(identity):
+        os.umask(0o077)  # all files are readable by their owner only
+    return Harvest(spidercls.name, base, identity, state_folder(settings)), accepted
 
 
 def _refuse_secrets(names: Sequence[str], secrets: Collection[str]) -> None:

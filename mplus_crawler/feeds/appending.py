@@ -1,14 +1,23 @@
-"""Appending exactly once, wherever a harvest is killed."""
+"""Appending to files: whether it is possible, and exactly once, wherever a harvest is killed."""
 
 from __future__ import annotations
 
+import codecs
+import csv
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 import orjson
 
+from mplus_crawler.errors import UsageError
+from mplus_crawler.protocols.source import parse
+from mplus_crawler.records.reader import JSON_LINES, compression, csv_head, decompressed
 from mplus_crawler.storage.staging import StagedFile, write_whole
+
+ONLY_LINES = "only JSON lines and CSV can be appended to"
 
 
 class Appends:
@@ -49,3 +58,62 @@ class Appends:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_append(
+    path: Path, options: Mapping[str, Any], file: IO[bytes], columns: list[str]
+) -> None:
+    """Raise :class:`UsageError` if a feed with *options* cannot be appended to *file* at *path*."""
+
+    def refuse(reason: str) -> UsageError:
+        return UsageError(f"cannot append to {path}: {reason}; use -O to replace it")
+
+    format_ = options["format"]
+    if format_ not in {*JSON_LINES, "csv"}:
+        raise refuse(f"{ONLY_LINES}, not {format_}")
+    if bool(options.get("postprocessing")) != bool(compression(file)):
+        raise refuse("one of them is compressed, and the other is not")
+    content = decompressed(file)
+    try:
+        fault = _csv_fault(content, columns) if format_ == "csv" else _json_lines_fault(content)
+    except (EOFError, ValueError, OSError, csv.Error) as error:
+        fault = f"it cannot be read ({error})"
+    if fault:
+        raise refuse(fault)
+
+
+def _csv_fault(file: IO[bytes], columns: list[str]) -> str:
+    head = csv_head(file)
+    if head != columns:
+        return f"its columns are not those of the feed ({_difference(head, columns)})"
+    file.seek(0)
+    quotes, last = 0, b""
+    while block := file.read(1 << 20):
+        quotes += block.count(b'"')
+        last = block[-1:]
+    return "its last line has no line break" if quotes % 2 or last != b"\n" else ""
+
+
+def _difference(head: list[str], columns: list[str]) -> str:
+    if missing := [name for name in columns if name not in head]:
+        return f"it has no {', '.join(missing[:3])}"
+    if more := [name for name in head if name not in columns]:
+        return f"it also has {', '.join(more[:3])}"
+    return "they are in another order"
+
+
+def _json_lines_fault(file: IO[bytes]) -> str:
+    first = file.readline()
+    if first.startswith(codecs.BOM_UTF8):
+        return "it begins with a byte order mark"
+    last = first
+    for line in file:
+        last = line
+    for name, line in (("first", first), ("last", last)):
+        try:
+            sound = isinstance(parse(line), dict)
+        except ValueError:
+            sound = False
+        if not sound:
+            return f"its {name} line is not a JSON object"
+    return "" if last.endswith(b"\n") else "its last line has no line break"

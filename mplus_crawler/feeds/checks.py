@@ -1,23 +1,21 @@
-"""Checks of feeds before the first request: format, encoding, name, and what they append to."""
+"""Checks of feeds before the first request: format, encoding, name, place."""
 
 from __future__ import annotations
 
 import codecs
-import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from scrapy.settings import BaseSettings
 
 from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.feeds.appending import ONLY_LINES, check_append
 from mplus_crawler.feeds.columns import chosen
 from mplus_crawler.feeds.names import CERTIFICATE, INCOMPLETE, in_state
-from mplus_crawler.protocols.source import parse
-from mplus_crawler.records.reader import JSON_LINES, compression, csv_head, decompressed
 from mplus_crawler.records.tables.columns import KEY
 from mplus_crawler.records.tables.table import FORMATS as TABLES
 from mplus_crawler.records.tables.table import SPREADSHEET, SQLITE, check_installed
@@ -26,7 +24,6 @@ from mplus_crawler.storage.folders import in_s3, local_path, state_folder, try_f
 from mplus_crawler.storage.staging import hidden
 
 ENDINGS = ", ".join(f".{name}" for name in ("jsonl", "csv", "json", *TABLES))
-_ONLY_LINES = "only JSON lines and CSV can be appended to"
 _ENCODINGS = ("utf-8", "utf-8-sig")
 # The longest suffix that is added to a name: an incomplete harvest's certificate.
 _LONGEST_ENDING = in_state(CERTIFICATE, INCOMPLETE)
@@ -102,7 +99,8 @@ def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> 
             file = _check_file(feed.path)
             if feed.appends and file.is_file() and file.stat().st_size:
                 with file.open("rb") as content:
-                    _check_append(feed, content, _columns(feed, settings, columns))
+                    heads = _columns(feed, settings, columns)
+                    check_append(feed.path, feed.options, content, heads)
         except (OSError, RuntimeError) as error:  # a loop of links
             reason = getattr(error, "strerror", None) or error
             raise UsageError(f"the feed {feed.uri} cannot be used: {reason}") from None
@@ -124,7 +122,7 @@ def check_output(output: str, settings: BaseSettings, *, append: bool) -> None:
             f"{output} has an unsupported format; its name must end in one of {ENDINGS}"
         )
     if append and format_ in TABLES:
-        raise UsageError(f"cannot append to {output}: {_ONLY_LINES}, not {format_}; use -O")
+        raise UsageError(f"cannot append to {output}: {ONLY_LINES}, not {format_}; use -O")
 
 
 def check_places(settings: BaseSettings, spider: str) -> None:
@@ -238,63 +236,6 @@ def _columns(feed: FeedTarget, settings: BaseSettings, columns: Sequence[str]) -
     fields = feed.options.get("fields") or settings.getdictorlist("FEED_EXPORT_FIELDS")
     record = feed.options["format"] != SPREADSHEET
     return list(chosen(settings, fields, columns, record=record).values())
-
-
-def _check_append(feed: FeedTarget, file: IO[bytes], columns: list[str]) -> None:
-    """Raise :class:`UsageError` if rows cannot be appended to *file*."""
-
-    def refuse(reason: str) -> UsageError:
-        return UsageError(f"cannot append to {feed.path}: {reason}; use -O to replace it")
-
-    format_ = feed.options["format"]
-    if format_ not in {*JSON_LINES, "csv"}:
-        raise refuse(f"{_ONLY_LINES}, not {format_}")
-    if bool(feed.options.get("postprocessing")) != bool(compression(file)):
-        raise refuse("one of them is compressed, and the other is not")
-    content = decompressed(file)
-    try:
-        fault = _csv_fault(content, columns) if format_ == "csv" else _json_lines_fault(content)
-    except (EOFError, ValueError, OSError, csv.Error) as error:
-        fault = f"it cannot be read ({error})"
-    if fault:
-        raise refuse(fault)
-
-
-def _csv_fault(file: IO[bytes], columns: list[str]) -> str:
-    head = csv_head(file)
-    if head != columns:
-        return f"its columns are not those of the feed ({_difference(head, columns)})"
-    file.seek(0)
-    quotes, last = 0, b""
-    while block := file.read(1 << 20):
-        quotes += block.count(b'"')
-        last = block[-1:]
-    return "its last line has no line break" if quotes % 2 or last != b"\n" else ""
-
-
-def _difference(head: list[str], columns: list[str]) -> str:
-    if missing := [name for name in columns if name not in head]:
-        return f"it has no {', '.join(missing[:3])}"
-    if more := [name for name in head if name not in columns]:
-        return f"it also has {', '.join(more[:3])}"
-    return "they are in another order"
-
-
-def _json_lines_fault(file: IO[bytes]) -> str:
-    first = file.readline()
-    if first.startswith(codecs.BOM_UTF8):
-        return "it begins with a byte order mark"
-    last = first
-    for line in file:
-        last = line
-    for name, line in (("first", first), ("last", last)):
-        try:
-            sound = isinstance(parse(line), dict)
-        except ValueError:
-            sound = False
-        if not sound:
-            return f"its {name} line is not a JSON object"
-    return "" if last.endswith(b"\n") else "its last line has no line break"
 
 
 def _check_object(feed: FeedTarget, settings: BaseSettings) -> None:

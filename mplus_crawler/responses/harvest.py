@@ -80,14 +80,7 @@ def lock_harvest(harvest: Harvest, job: str | None = None, resume: str | None = 
     path = harvest.ledger.with_suffix(".lock")
     if path in _locks:
         return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a+", encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise DeliveryError(
-            f"cannot write to the state folder {path.parent} ({error.strerror}); "
-            "make it writable, or choose another with HARVEST_DIR or HARVEST_STATE_DIR"
-        ) from None
+    lock = _opened(path)
     try:
         locked = try_lock(lock)
     except OSError as error:
@@ -97,9 +90,7 @@ def lock_harvest(harvest: Harvest, job: str | None = None, resume: str | None = 
         lock.seek(0)
         holder = lock.readline().strip() or "another process"
         lock.close()
-        raise UsageError(
-            f"this harvest is already running: {holder}; wait for it, or stop it"
-        ) from None
+        raise UsageError(f"this harvest is already running: {holder}; wait for it, or stop it")
     lock.truncate(0)
     name = f"job {job}, process {os.getpid()}" if job else f"process {os.getpid()}"
     known = {"api": harvest.base_url, "arguments": dict(harvest.arguments), "resume": resume}
@@ -107,6 +98,17 @@ def lock_harvest(harvest: Harvest, job: str | None = None, resume: str | None = 
     json.dump(known, lock)  # unlike orjson, it writes names that are not UTF-8
     lock.flush()
     _locks[path] = lock
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+", encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise DeliveryError(
+            f"cannot write to the state folder {path.parent} ({error.strerror}); "
+            "make it writable, or choose another with HARVEST_DIR or HARVEST_STATE_DIR"
+        ) from None
 
 
 def read_lock(path: Path) -> Mapping[str, Any] | None:
