@@ -6,10 +6,8 @@ Each size is a harvest of the sandbox's objects; only making the package is meas
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from benchmarks.measure import NO_LIMITS, ROOT, SCRAPY, environment, museum, run_command
+from benchmarks.measure import ROOT, SCRAPY, museum, run_command, workplace
 
 _SIZES = (13_412, 200_000)
 
@@ -21,21 +19,17 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{'records':>10}{'CPU s':>8}{'wall s':>8}{'peak MB':>9}  files over 1 MB, in MB")
     for records in options.records:
-        with TemporaryDirectory(prefix="dataset") as folder:
-            measure(Path(folder), records)
+        measure(records)
 
 
-def measure(folder: Path, records: int) -> None:
+def measure(records: int) -> None:
     """Print a row for *records* objects."""
-    (folder / "dmg.toml").write_text(NO_LIMITS)
-    places = dict.fromkeys(("HARVEST_DIR", "POLICY_DIR", "XDG_STATE_HOME"), str(folder))
-    with museum(records) as base_url:
-        settings = environment(DMG_BASE_URL=base_url, **places)
+    with museum(records) as base_url, workplace(base_url) as (folder, settings):
         run_command([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")
-    target = folder / "package"
-    command = [*SCRAPY, "dataset", "dmg", "-o", str(target)]
-    cost = run_command(command, ROOT, environment(**places), folder / "log")
-    sizes = {file.name: file.stat().st_size / 1e6 for file in sorted(target.iterdir())}
+        target = folder / "package"
+        command = [*SCRAPY, "dataset", "dmg", "-o", str(target)]
+        cost = run_command(command, ROOT, settings, folder / "log")
+        sizes = {file.name: file.stat().st_size / 1e6 for file in sorted(target.iterdir())}
     large = ", ".join(f"{name} {size:.1f}" for name, size in sizes.items() if size > 1)
     print(f"{records:10,}{cost.cpu:8.1f}{cost.wall:8.1f}{cost.memory / 1e6:9.0f}  {large}")
 

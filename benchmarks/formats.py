@@ -16,7 +16,7 @@ from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.measure import NO_LIMITS, ROOT, SCRAPY, environment, museum, run_command
+from benchmarks.measure import ROOT, SCRAPY, environment, museum, run_command, workplace
 
 _SIZES = (13_412, 200_000)
 _FORMATS = ("parquet", "xlsx", "sqlite", "nq")
@@ -130,12 +130,8 @@ def _feed(given: Path | None) -> Iterator[Path]:
     if given:
         yield given
         return
-    with TemporaryDirectory(prefix="formats") as name, museum(500) as base_url:
-        folder = Path(name)
-        (folder / "dmg.toml").write_text(NO_LIMITS)
-        places = {"HARVEST_DIR": name, "POLICY_DIR": name, "XDG_STATE_HOME": name}
-        variables = environment(DMG_BASE_URL=base_url, **places)
-        run_command([*SCRAPY, "crawl", "objects"], ROOT, variables, folder / "log")
+    with museum(500) as base_url, workplace(base_url) as (folder, settings):
+        run_command([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")
         yield folder / "objects.jsonl"
 
 

@@ -20,19 +20,24 @@ ROOT = Path(__file__).parent.parent
 SCRAPY = (sys.executable, "-m", "scrapy")
 
 PLAIN_SPIDER = ROOT / "benchmarks" / "plain_spider.py"
-NO_LIMITS = """\
-[[tier]]
-name = "collections"
-limits = [{ requests = 1000000, seconds = 1 }]
-source = "the benchmark: its museum is on loopback and counts nothing"
-checked = 2026-11-22
-"""
 # Settings in the user's environment would change the figures; without bytecode, starts take longer.
 _CONTRACT = (
     *("DMG_BASE_URL", "HARVEST_DIR", "BUDGET_URL", "POLICY_DIR", "RATE_SHARE"),
     *("THROTTLE_MAX_WAIT", "LOOKAHEAD", "MAX_REJECT_SHARE", "CONTACT_URL", "LOGSTATS_INTERVAL"),
     *("SCRAPY_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE"),
 )
+
+
+def limits(requests: int, seconds: float) -> str:
+    """Return a policy overlay with that limit of collections."""
+    return (
+        f'[[tier]]\nname = "collections"\n'
+        f"limits = [{{ requests = {requests}, seconds = {seconds:g} }}]\n"
+        'source = "the benchmark: its museum is on loopback"\nchecked = 2026-11-22\n'
+    )
+
+
+NO_LIMITS = limits(1_000_000, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,18 @@ def museum(objects: int, *options: str) -> Iterator[str]:
             sandbox.terminate()
 
 
+@contextmanager
+def workplace(base_url: str, policy: str = NO_LIMITS) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield a temporary folder for harvests of *base_url*, and their environment."""
+    with TemporaryDirectory(prefix="harvest") as name:
+        Path(name, "dmg.toml").write_text(policy)
+        places = dict.fromkeys(("HARVEST_DIR", "POLICY_DIR", "XDG_STATE_HOME"), name)
+        yield Path(name), environment(DMG_BASE_URL=base_url, **places)
+
+
 def ours(base_url: str) -> Run:
     """Run ``scrapy crawl objects`` of this project."""
-    with TemporaryDirectory(prefix="harvest") as name:
-        folder = Path(name)
-        (folder / "dmg.toml").write_text(NO_LIMITS)
-        places = {"HARVEST_DIR": name, "POLICY_DIR": name, "XDG_STATE_HOME": name}
-        settings = environment(DMG_BASE_URL=base_url, **places)
+    with workplace(base_url) as (folder, settings):
         cost = run_command([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")
         delivered, rejected = folder / "objects.jsonl", folder / "objects.rejected.jsonl"
         return Run(cost, _lines(delivered), _lines(rejected))

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import urlopen
 
-from benchmarks.measure import NO_LIMITS, ROOT, SCRAPY, environment, museum
+from benchmarks.measure import NO_LIMITS, ROOT, SCRAPY, limits, museum, workplace
 
 WINDOW = 6.0
 REQUESTS = 300
@@ -26,7 +24,7 @@ def main() -> None:
     free, pages = seconds_of(museum(8_430), NO_LIMITS, "-a", "page_size=10")
     limited, _ = seconds_of(
         museum(8_430, "--limits", f"collections={REQUESTS}/{WINDOW:g}"),
-        NO_LIMITS.replace("1000000, seconds = 1", f"{REQUESTS}, seconds = {WINDOW:g}"),
+        limits(REQUESTS, WINDOW),
         *("-a", "page_size=10", "-s", "RATE_SHARE=1"),
     )
     whole = (pages - 1) // REQUESTS
@@ -47,13 +45,11 @@ def main() -> None:
 
 def seconds_of(opened: Any, policy: str, *arguments: str) -> tuple[float, int]:
     """Return the seconds between the first and the last request, and the number of requests."""
-    with opened as base_url, TemporaryDirectory(prefix="pace") as folder:
-        Path(folder, "dmg.toml").write_text(policy)
-        places = {"HARVEST_DIR": folder, "POLICY_DIR": folder, "XDG_STATE_HOME": folder}
+    with opened as base_url, workplace(base_url, policy) as (_, settings):
         done = subprocess.run(
             [*SCRAPY, "crawl", "objects", *arguments],
             cwd=ROOT,
-            env=environment(DMG_BASE_URL=base_url, **places),
+            env=settings,
             capture_output=True,
             text=True,
             check=False,

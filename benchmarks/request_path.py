@@ -16,11 +16,10 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
-from benchmarks.measure import NO_LIMITS, ROOT, environment, museum
+from benchmarks.measure import ROOT, museum, workplace
 
 _PACKAGE = str(ROOT / "mplus_crawler")
 
@@ -84,15 +83,12 @@ def main() -> None:
     if options.follow:
         follow(options.follow)
         return
-    with museum(100) as base_url, TemporaryDirectory(prefix="path") as name:
-        folder = Path(name)
-        (folder / "dmg.toml").write_text(NO_LIMITS)
+    with museum(100) as base_url, workplace(base_url) as (folder, settings):
         report = folder / "report.json"
-        places = {"HARVEST_DIR": name, "POLICY_DIR": name, "XDG_STATE_HOME": name}
         subprocess.run(
             [sys.executable, "-m", "benchmarks.request_path", "--follow", str(report)],
             cwd=ROOT,
-            env=environment(DMG_BASE_URL=base_url, **places),
+            env=settings,
             check=True,
             capture_output=True,
         )

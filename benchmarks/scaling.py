@@ -10,9 +10,8 @@ import threading
 from argparse import ArgumentParser
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from benchmarks.measure import NO_LIMITS, ROOT, SCRAPY, environment, museum, run_command
+from benchmarks.measure import ROOT, SCRAPY, museum, run_command, workplace
 
 _MANY = 10_000_000
 
@@ -55,11 +54,7 @@ def line(small: tuple[int, Size], large: tuple[int, Size]) -> Size:
 
 def measure(records: int) -> Size:
     """Harvest a museum of so many *records*."""
-    with museum(records) as base_url, TemporaryDirectory(prefix="scaling") as name:
-        folder = Path(name)
-        (folder / "dmg.toml").write_text(NO_LIMITS)
-        places = {"HARVEST_DIR": name, "POLICY_DIR": name, "XDG_STATE_HOME": name}
-        settings = environment(DMG_BASE_URL=base_url, **places)
+    with museum(records) as base_url, workplace(base_url) as (folder, settings):
         watch = Watch(folder / ".state")
         cost = run_command([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")
         state = watch.stop()

@@ -19,15 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import urlopen
 
-from benchmarks.measure import ROOT, SCRAPY, environment, museum
-
-POLICY = """\
-[[tier]]
-name = "collections"
-limits = [{{ requests = {requests}, seconds = {seconds} }}]
-source = "the benchmark"
-checked = 2026-11-22
-"""
+from benchmarks.measure import ROOT, SCRAPY, environment, limits, museum
 
 
 def main() -> None:
@@ -41,14 +33,13 @@ def main() -> None:
     parser.add_argument("--store", choices=["sqlite", "redis"], default="sqlite")
     parser.add_argument("--kill", action="store_true", help="kill one process every second")
     options = parser.parse_args()
-    limits = f"collections={options.requests}/{options.seconds:g}"
+    windows = f"collections={options.requests}/{options.seconds:g}"
     with (
         TemporaryDirectory(prefix="budget") as folder,
         store(options.store, Path(folder)) as url,
-        museum(20_000, "--limits", limits) as base_url,
+        museum(20_000, "--limits", windows) as base_url,
     ):
-        policy = POLICY.format(requests=options.requests, seconds=options.seconds)
-        Path(folder, "dmg.toml").write_text(policy)
+        Path(folder, "dmg.toml").write_text(limits(options.requests, options.seconds))
         settings = environment(
             DMG_BASE_URL=base_url, BUDGET_URL=url, POLICY_DIR=folder, RATE_SHARE=str(options.share)
         )

@@ -11,9 +11,8 @@ import subprocess
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from benchmarks.measure import NO_LIMITS, PLAIN_SPIDER, ROOT, SCRAPY, environment, museum
+from benchmarks.measure import PLAIN_SPIDER, ROOT, SCRAPY, environment, museum, workplace
 
 _QUICK = (["--help"], ["verify", "--help"], ["status"], ["budget"])
 
@@ -23,19 +22,15 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.start", description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="default: %(default)s")
     runs = parser.parse_args().runs
-    with museum(100) as base_url, TemporaryDirectory(prefix="start") as name:
-        folder = Path(name)
-        (folder / "dmg.toml").write_text(NO_LIMITS)
-        places = {"HARVEST_DIR": name, "POLICY_DIR": name, "XDG_STATE_HOME": name}
-        settings = environment(DMG_BASE_URL=base_url, **places)
+    with museum(100) as base_url, workplace(base_url) as (folder, settings):
         bare = least(["version"], folder, environment(), runs)
         print(f"{bare:6.2f}  scrapy version, outside a project")
-        for words in (*_QUICK, ["verify", f"{name}/objects.selection.jsonl"]):
+        for words in (*_QUICK, ["verify", f"{folder}/objects.selection.jsonl"]):
             if words[0] == "verify" and words[-1] != "--help":
                 least(["crawl", "objects", "-a", "limit=1"], ROOT, settings, 1)
             cpu = least(words, ROOT, settings, runs)
             print(f"{cpu:6.2f}  scrapy {words[0]}: {1000 * (cpu - bare):+.0f} ms")
-        one_page = ["-a", f"base_url={base_url}", "-O", f"{name}/plain.jsonl"]
+        one_page = ["-a", f"base_url={base_url}", "-O", f"{folder}/plain.jsonl"]
         plain = least(["runspider", str(PLAIN_SPIDER), *one_page], folder, environment(), runs)
         ours = least(["crawl", "objects", "-a", "limit=1"], ROOT, settings, runs)
     print(f"{plain:6.2f}  plain spider, one page")
