@@ -138,8 +138,9 @@ DOWNLOAD_DELAY = 0.001  # at 0, Scrapy 2.19 does not enforce the slot's concurre
 DOWNLOAD_DELAY_JITTER = 0
 CONCURRENT_ITEMS = 1  # an item is a page, and Scrapy starts this many tasks per response
 
-# Beside Scrapy's: 425 (RFC 8470), and those of Cloudflare.
-RETRY_HTTP_CODES = [408, 425, 429, 500, 502, 503, 504, *range(520, 528), 530]
+# Beside Scrapy's: 421 (RFC 9110), 425 (RFC 8470), and all other errors of servers and gateways,
+# but not 501 and 505, which never change.
+RETRY_HTTP_CODES = [408, 421, 425, 429, 500, 502, 503, 504, *range(506, 600)]
 RETRY_TIMES = 5  # with Scrapy's 2, a second of errors loses a page
 RETRY_BACK_OFF_TIMES = 10
 RETRY_BREAKER = 12

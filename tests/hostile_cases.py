@@ -140,12 +140,12 @@ CASES = (
     ),
     Case(
         6,
-        "a byte order mark in a 203, 425, 522",
+        "a byte order mark in a 203, 421, 529",
         hostile(
             lambda number, times, answer: (
                 (203, answer[1], b"\xef\xbb\xbf" + answer[2])
                 if number == 1
-                else ((425, 522)[number - 2], [], b"")
+                else ((421, 529)[number - 2], [], b"")
                 if times == 1
                 else answer
             )

@@ -14,7 +14,7 @@ from tests.conftest import Scrapy, limit
 from tests.fixtures.dmg import members
 from tests.test_faults import QUICK
 from tests.test_mplus import SMALL
-from tests.test_pages import LD_JSON
+from tests.test_pages import FREE, LD_JSON, collection, record, stub
 from tests.test_private import page
 from tests.wire import Answer, serving
 
@@ -66,6 +66,29 @@ def test_private_objects(scrapy: Scrapy) -> None:
     assert crawl.records
     assert all("key-struck-out" in row["record"]["note"] for row in crawl.records)
     assert holding(KEY, places(scrapy.folder, out=crawl.out, err=crawl.err)) == []
+
+
+def test_a_public_spider_whose_museum_knows_the_key(scrapy: Scrapy) -> None:
+    rows = [record(n, note=f"NOTE{n};") for n in range(len(spellings(KEY)))]
+    good = collection(rows, [stub(n) for n in range(len(rows))])
+
+    def answer(path: str) -> Answer:
+        status, headers, body = good(path)
+        for number, text in enumerate(spellings(KEY)):
+            body = body.replace(b"NOTE%d;" % number, text.encode())
+        return status, [*headers, *in_headers(KEY)], body
+
+    with serving(answer) as server:
+        crawl = scrapy.policy(FREE).crawl(
+            *("objects", *LOUD, "-s", "MAX_REJECT_SHARE=1"),
+            DMG_BASE_URL=server.base_url,
+            DMG_API_KEY=KEY,
+        )
+    assert crawl.code == 0, crawl.err[-3000:]
+    assert all("key-struck-out" in row["record"]["note"] for row in crawl.records)
+    assert holding(KEY, places(scrapy.folder, out=crawl.out, err=crawl.err)) == []
+    # The log of a page does not repeat its records.
+    assert max(map(len, crawl.err.splitlines())) < 1_000
 
 
 def test_a_redirect_that_names_the_key(scrapy: Scrapy) -> None:

@@ -133,6 +133,8 @@ def test_counts(fields: Fields, quotas: list[Quota]) -> None:
         (429, {"Retry-After": "9" * 400}, LONGEST_WAIT),
         (429, {"Retry-After": "Fri, 15 Jan 2027 08:00:30"}, 30.0),
         (429, {"Retry-After": "57"}, 57.0),
+        (500, {"Retry-After": "5, 57"}, 57.0),
+        (503, {"Retry-After": "57, nonsense,  -1"}, 57.0),
         (503, {"Retry-After": "5"}, 5.0),
         (429, {"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT"}, 30.0),
         (429, {"Retry-After": "Fri, 15 Jan 2027 07:00:00 GMT"}, 0.0),

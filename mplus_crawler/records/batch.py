@@ -38,6 +38,9 @@ class Records:
     places: list[tuple[int, int]] = field(default_factory=list)
     repeats: bool = False
 
+    def __str__(self) -> str:  # Scrapy logs it at DEBUG
+        return f"{len(self.members)} records retrieved at {self.retrieved_at}"
+
     @cached_property
     def lines(self) -> list[bytes]:
         """Each row as a line of JSON, all columns; made once, for all feeds."""

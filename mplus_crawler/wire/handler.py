@@ -14,9 +14,10 @@ from scrapy.responsetypes import responsetypes
 from twisted.web.client import HTTPConnectionPool
 
 from mplus_crawler.museum.contract import Museum
+from mplus_crawler.wire.addresses import origin
 from mplus_crawler.wire.bodies import decoded
 from mplus_crawler.wire.connection import BoundedFactory
-from mplus_crawler.wire.credentials import KeyFilter, remove_key, signed
+from mplus_crawler.wire.credentials import KeyFilter, remove_key, secret, signed
 from mplus_crawler.wire.redaction import redacted
 from mplus_crawler.wire.throttle import Throttle
 
@@ -56,14 +57,17 @@ class BudgetedDownloadHandler(HTTP11DownloadHandler):
         holding = asyncio.ensure_future(self._throttle.hold(admission))
         response: Response | None = None
         try:
+            # The API may repeat a key that this request does not need.
+            key = secret(spider.policy)
+            has_key = key and origin(request.url) == origin(spider.base_url)
             response = (
                 await self._download(request, spider)
-                if spider.keyed
+                if has_key
                 else (await super().download_request(request))
             )
             max_size = request.meta.get("download_maxsize", self._max_size)
             readable = _readable(response, max_size)
-            return redacted(self._crawler, readable) if spider.keyed else readable
+            return redacted(self._crawler, readable) if has_key else readable
         finally:
             holding.cancel()
             await self._throttle.settle(admission, response)

@@ -51,9 +51,8 @@ def read_rate_limits(response: Response, now: Callable[[], float] = time.time) -
         for quota in quotas
         if refused and (quota.remaining == 0 or response.status == 429)
     ]
-    after = _retry_after(_field(fields, "Retry-After"), clock)
-    if after is not None and response.status >= 300:
-        waits.append(after)
+    if response.status >= 300:
+        waits += _retry_after(_field(fields, "Retry-After"), clock)
     back_off = max(waits, default=0.0 if refused else None)
     return RateLimits(quotas, back_off=back_off)
 
@@ -149,11 +148,12 @@ def _reset(value: str, now: Callable[[], float]) -> float | None:
     return _clamped(number)
 
 
-def _retry_after(value: str, now: Callable[[], float]) -> float | None:
-    if (seconds := _duration(value)) is not None:
-        return seconds
-    date = parse_http_date(value)
-    return None if date is None else _clamped(date.timestamp() - now())
+def _retry_after(value: str, now: Callable[[], float]) -> list[float]:
+    """Return seconds: a number, a date, or the numbers of a field that proxies have repeated."""
+    if date := parse_http_date(value):
+        return [_clamped(date.timestamp() - now())]
+    found = (_duration(part.strip()) for part in value.split(","))
+    return [seconds for seconds in found if seconds is not None]
 
 
 def _clamped(seconds: float) -> float:
