@@ -352,6 +352,25 @@ def test_many_absent_records_are_not_requested_and_an_accepted_run_deletes_none(
     assert keeper.findings() == []
 
 
+def test_a_run_that_is_accepted_keeps_its_evidence(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    gent = museum(objects=60, agents=3, exhibitions=3, concepts=3, invalid=0)
+    keeper = Keeper(scrapy.at(gent).policy(UNLIMITED), "objects", share="0.001")
+    keeper.harvest(0)
+    gent.move_to(1)
+    truth = gent.truth(day=1)["objects"]["changes"]
+    held = keeper.harvest(1, code=15).certificate
+    before = gent.stats()["tiers"]
+    accepted = keeper.harvest(1.5, "-a", f"accept={held['run']}").certificate
+    assert gent.stats()["tiers"] == before
+    (gone,) = [line for line in keeper.feeds[-1] if line["type"] == "Delete"]
+    assert [gone["id"]] == truth["removed"]
+    assert (gone["evidence"]["status"], accepted["unlisted"]) == (410, truth["unlisted"])
+    assert held["started_at"] <= gone["evidence"]["at"] <= held["finished_at"]
+    assert keeper.findings() == []
+
+
 def test_a_record_that_is_not_found_is_deleted_a_day_later(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:

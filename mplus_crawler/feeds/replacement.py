@@ -89,7 +89,7 @@ class Replacement:
             f"{what}MAX_DELETE_SHARE ({share}) allows; if that is right, publish this run with "
             f"-a accept={run}",
         )
-        Ledger.of(self._crawler).hold_back(run)
+        Ledger.of(self._crawler).hold_back(run, Changes.of(self._crawler).findings)
 
     def entries(self) -> dict[str, Any]:
         """Return the certificate's ``former`` and ``changes``; null where nothing is replaced."""

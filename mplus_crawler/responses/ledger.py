@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # The run that is complete, but held back.
 _HELD = "held"
+# What is known about the records that it lacks.
+_FINDINGS = "findings"
 
 
 class Ledger(Extension):
@@ -95,13 +97,21 @@ class Ledger(Extension):
             self._fail(error)
             return value
 
-    def hold_back(self, run: str) -> None:
-        """Record that *run* is complete but not published; only accepting it will resume it."""
+    def hold_back(self, run: str, findings: str) -> None:
+        """Record that *run* is complete but not published; only accepting it will resume it.
+
+        *findings* about the records that it lacks are kept for that moment.
+        """
         if self._store is not None:
             try:
                 self._store.remember(_HELD, run)
+                self._store.remember(_FINDINGS, findings)
             except (OSError, sqlite3.Error) as error:
                 self._fail(error)
+
+    def findings(self) -> str:
+        """Return what :meth:`hold_back` has kept; ``{}`` if it has not."""
+        return self.recall(_FINDINGS, "{}")
 
     def close(self, *, over: bool) -> None:
         """Close the ledger; delete it if the harvest is *over*."""

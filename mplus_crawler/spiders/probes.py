@@ -48,19 +48,20 @@ class Probes:
         if not self._begun:
             self._begun = True
             return self._first()
-        if self._changes.not_found and not self._checked:
+        if self._changes.not_found and not (self._checked or self._spider.accepted_run):
             self._checked = True
             return self._health_check()
         return []
 
     def _first(self) -> list[Request]:
-        """Return all probes; where a run is accepted, those whose responses are saved."""
+        """Return all probes; where a run is accepted, those whose records are saved."""
         try:
             requests = [self._probe(id_) for id_ in self._changes.to_request()]
         except OSError:
             return []  # the publication will fail on it, and report it
         if self._spider.accepted_run:
             ledger = Ledger.of(self._spider.crawler)
+            self._changes.recall(ledger.findings())
             requests = [each for each in requests if ledger.find(each)]
         return requests
 

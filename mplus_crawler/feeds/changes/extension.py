@@ -128,6 +128,15 @@ class Changes(Extension):
         self._evidence[id_] = evidence
 
     @property
+    def findings(self) -> str:
+        """What has been settled, as text for :meth:`recall`."""
+        return msgspec.json.encode(self._evidence).decode()
+
+    def recall(self, findings: str) -> None:
+        """Settle what a run that was held back has found."""
+        self._evidence = msgspec.json.decode(findings, type=dict[str, Evidence])
+
+    @property
     def not_found(self) -> bool:
         """Whether any of these requests was answered with 404."""
         return any(each.reason is Reason.NOT_FOUND for each in self._evidence.values())
