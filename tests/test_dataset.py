@@ -345,6 +345,8 @@ def test_its_documents_agree(packages: Mapping[str, Path], museum: str) -> None:
         if museum == "dmg"
         else "https://creativecommons.org/publicdomain/zero/1.0/"
     }
+    assert {one.get("expires") for one in (root, data, croissant)} == {certificate["expires"]}
+    assert bool(certificate["expires"]) == (museum == "mplus")
     readme = (folder / "README.md").read_text()
     for name in (*listed, "package.certificate.json"):
         assert f"| `{name}` | " in readme

@@ -253,6 +253,62 @@ def test_one_changed_byte_is_found(crawl: Crawl, scrapy: Scrapy, name: str) -> N
     assert "sha256 is" in found[0].text
 
 
+# Kills the command before it reads the row KILL_AT_ROW of all tables, or after KILL_AT_PIECE.
+KILLED_WHILE_CONVERTING = """
+import itertools, os, signal
+from mplus_crawler.records.tables.rows import RowReader
+from mplus_crawler.records.tables.table import Table
+
+def killing(variable):
+    counted = itertools.count(1)
+    def step():
+        if next(counted) == int(os.environ.get(variable, 0)):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return step
+
+cells, pieces = RowReader.cells, Table.pieces
+row, piece = killing("KILL_AT_ROW"), killing("KILL_AT_PIECE")
+
+def counted_cells(self, line):
+    row()
+    return cells(self, line)
+
+def counted_pieces(self, lines, scratch):
+    for each in pieces(self, lines, scratch):
+        yield each
+        piece()
+
+RowReader.cells, Table.pieces = counted_cells, counted_pieces
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *({"KILL_AT_ROW": row} for row in ("10", "160", "310")),  # in each of the three tables
+        *({"KILL_AT_PIECE": piece} for piece in ("1", "2", "3", "4")),
+    ],
+    ids=str,
+)
+def test_a_kill_while_tables_are_written_leaves_the_former_ones(
+    museum: Sandbox, tmp_path: Path, moment: dict[str, str]
+) -> None:
+    scrapy = Scrapy(tmp_path).at(museum)
+    out = tmp_path / "out"
+    feeds = [part for name in TABLES for part in ("-O", str(out / name))]
+    assert scrapy.crawl("objects", "-a", "limit=3", *feeds).code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    first = scrapy.first(KILLED_WHILE_CONVERTING)
+    assert scrapy.crawl("objects", *feeds, RUN_FIRST=first, **moment).code < 0
+    assert {name: (out / name).read_bytes() for name in before} == before
+    crawl = scrapy.crawl("objects", *feeds)
+    assert crawl.code == 0, crawl.err
+    assert {path.name for path in out.iterdir()} == before.keys()
+    done = scrapy.run("verify", *(str(out / name) for name in TABLES))
+    assert (done.returncode, done.stdout.count("150 records, as certified")) == (0, 3)
+
+
 def test_without_records_and_with_chosen_columns(scrapy: Scrapy) -> None:
     names = ("r.jsonl", "r.csv", "r.parquet", "r.sqlite")
     feeds = [part for name in names for part in ("-O", at(scrapy, name))]

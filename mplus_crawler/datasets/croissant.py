@@ -75,6 +75,7 @@ def croissant(package: Description) -> dict[str, Any]:
         "license": package.licence_url,
         "citeAs": package.citation,
         "isLiveDataset": False,
+        **({"expires": package.expires} if package.expires else {}),
         "creator": {"@type": "sc:Organization", "name": package.source},
         "publisher": {"@type": "sc:Organization", "name": package.source},
         "distribution": [_file(files[f"{table.name}{PARQUET}"]) for table in tables],
