@@ -27,9 +27,10 @@ _SKIP = 1.0
 
 
 class BackgroundBudget:
-    """Calls *store* in a thread, since another process or the network may block it for seconds.
+    """Calls *store*, in a thread if it is remote: the network may block it for seconds.
 
-    Every method may raise :class:`.BudgetUnavailableError`. The limits of responses that came
+    A thread takes turns with the event loop at each statement, which costs a busy crawl more than
+    a local store does. Every method may raise :class:`.BudgetUnavailableError`. The limits of responses that came
     while the store was away are settled before the next request is reserved.
     """
 
@@ -56,8 +57,11 @@ class BackgroundBudget:
 
     def close(self) -> None:
         """Close the store after its last call."""
-        self._thread.submit(self._close)
-        self._thread.shutdown(wait=False)
+        if self._store.remote:
+            self._thread.submit(self._close)
+            self._thread.shutdown(wait=False)
+        else:
+            self._close()
 
     def _hold(self, account: Account, ticket: int) -> None:
         # Each call to a silent store takes the whole timeout, and reservations queue behind it.
@@ -80,6 +84,8 @@ class BackgroundBudget:
 
     async def _run(self, call: Callable[[], _T]) -> _T:
         try:
+            if not self._store.remote:
+                return call()
             return await asyncio.get_running_loop().run_in_executor(self._thread, call)
         except BudgetAwayError:
             self._away_at = monotonic()

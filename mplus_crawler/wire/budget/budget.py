@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from mplus_crawler.errors import ExitCode, HarvestError
 from mplus_crawler.museum.policies.policy import Limit, Tier
@@ -114,7 +114,12 @@ class Usage:
 
 
 class Budget(Protocol):
-    """A store of budgets. Every method may raise :class:`BudgetUnavailableError`."""
+    """A store of budgets. Every method may raise :class:`BudgetUnavailableError`.
+
+    *remote* is whether a call may take seconds, so that it belongs in a thread.
+    """
+
+    remote: ClassVar[bool]
 
     def reserve(self, account: Account, who: str = "") -> Grant:
         """Count one request in every window of *account*, or return how long to wait."""

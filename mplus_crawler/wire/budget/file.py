@@ -12,8 +12,8 @@ from pathlib import Path
 from mplus_crawler.storage.locks import try_lock
 from mplus_crawler.wire.budget.budget import STRETCH, BudgetAwayError, BudgetUnavailableError
 
-# Seconds that a call waits for another process; the caller may try again.
-_TIMEOUT = 1.0
+# Seconds that a call waits for another process: short, since it blocks the event loop.
+_TIMEOUT = 0.05
 # Seconds that opening the file waits for other processes.
 _OPENING = 10.0
 _HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -57,10 +57,7 @@ class BudgetFile:
         with self._usable():
             path.parent.mkdir(parents=True, exist_ok=True)
             with _lock(path):
-                # BackgroundBudget closes it in another thread.
-                self._db = sqlite3.connect(
-                    path, timeout=_OPENING, isolation_level=None, check_same_thread=False
-                )
+                self._db = sqlite3.connect(path, timeout=_OPENING, isolation_level=None)
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=NORMAL")
                 self._db.executescript(_SCHEMA)
@@ -69,7 +66,11 @@ class BudgetFile:
                 rehearse(self._db, self._uptime() + self._ahead)
                 self._db.execute("ROLLBACK")
                 self._files = self._identities()
-                self._db.execute(f"PRAGMA busy_timeout={_TIMEOUT * 1000:.0f}")
+                self.wait_at_most(_TIMEOUT)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Let a transaction wait so many *seconds* for another process."""
+        self._db.execute(f"PRAGMA busy_timeout={seconds * 1000:.0f}")
 
     @contextmanager
     def transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:

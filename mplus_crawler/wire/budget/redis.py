@@ -29,6 +29,8 @@ _TIMEOUT = 5.0
 class RedisBudget:
     """Budgets at *url* (``redis://`` or ``rediss://``); every call is atomic on the server."""
 
+    remote = True
+
     def __init__(self, url: str, timeout: float = _TIMEOUT) -> None:
         try:
             import redis

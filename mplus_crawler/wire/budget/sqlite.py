@@ -21,9 +21,14 @@ from mplus_crawler.wire.budget.budget import (
 from mplus_crawler.wire.budget.clock import boot, uptime
 from mplus_crawler.wire.budget.file import BudgetFile
 
+# Seconds that :meth:`SqliteBudget.usage` waits for other processes: nothing else is going on.
+_PATIENT = 1.0
+
 
 class SqliteBudget:
     """Budgets in the SQLite file *path*; *uptime* and *wall* are clocks in seconds."""
+
+    remote = False
 
     def __init__(
         self,
@@ -73,6 +78,7 @@ class SqliteBudget:
 
     def usage(self) -> Sequence[Usage]:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
+        self._file.wait_at_most(_PATIENT)
         with self._file.transaction() as (db, now):
             rows = db.execute(
                 "SELECT w.account, w.seconds, w.requests, count(s.ticket), max(s.expires),"
