@@ -131,7 +131,7 @@ FEED_STORAGES_BASE = {
 # The budget sets the pace; AutoThrottle only slows down when the server does.
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 0  # the budget already spaces requests
-AUTOTHROTTLE_TARGET_CONCURRENCY = 8
+AUTOTHROTTLE_TARGET_CONCURRENCY = 16  # twice in_flight: its latency includes our own work
 AUTOTHROTTLE_MAX_DELAY = 5  # more would only add to the response time
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
 DOWNLOAD_DELAY = 0.001  # at 0, Scrapy 2.19 does not enforce the slot's concurrency
