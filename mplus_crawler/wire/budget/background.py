@@ -1,4 +1,4 @@
-"""A budget store, used from the event loop without ever blocking it."""
+"""A budget store, used from the event loop without blocking it for long."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ _SKIP = 1.0
 
 
 class BackgroundBudget:
-    """Calls *store*, in a thread if it is remote: the network may block it for seconds.
+    """Calls *store*; in a thread if it is remote, since the network may block it for seconds.
 
-    A thread takes turns with the event loop at each statement, which costs a busy crawl more than
-    a local store does. Every method may raise :class:`.BudgetUnavailableError`. The limits of responses that came
-    while the store was away are settled before the next request is reserved.
+    A local store is faster without a thread, which would exchange the interpreter's lock with a
+    busy event loop at each statement. Every method may raise :class:`.BudgetUnavailableError`.
+    The limits of responses that came while the store was away are settled before the next request
+    is reserved.
     """
 
     def __init__(self, store: Budget) -> None:

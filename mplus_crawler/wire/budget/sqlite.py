@@ -21,7 +21,7 @@ from mplus_crawler.wire.budget.budget import (
 from mplus_crawler.wire.budget.clock import boot, uptime
 from mplus_crawler.wire.budget.file import BudgetFile
 
-# Seconds that :meth:`SqliteBudget.usage` waits for other processes: nothing else is going on.
+# Seconds that ``scrapy budget`` waits for other processes.
 _PATIENT = 1.0
 
 
