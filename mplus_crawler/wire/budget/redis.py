@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from mplus_crawler.errors import UsageError
@@ -29,7 +29,7 @@ _TIMEOUT = 5.0
 class RedisBudget:
     """Budgets at *url* (``redis://`` or ``rediss://``); every call is atomic on the server."""
 
-    remote = True
+    remote: ClassVar[bool] = True
 
     def __init__(self, url: str, timeout: float = _TIMEOUT) -> None:
         try:

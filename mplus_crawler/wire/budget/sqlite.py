@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from mplus_crawler.museum.policies.policy import Limit
 from mplus_crawler.wire.budget.budget import (
@@ -28,7 +29,7 @@ _PATIENT = 1.0
 class SqliteBudget:
     """Budgets in the SQLite file *path*; *uptime* and *wall* are clocks in seconds."""
 
-    remote = False
+    remote: ClassVar[bool] = False
 
     def __init__(
         self,
