@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -15,7 +18,7 @@ from scrapy.utils.project import get_project_settings
 from mplus_crawler.cli.words import museums
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy, last_certificate, limit
-from tests.fixtures.mplus import as_tar
+from tests.fixtures.mplus import PUBLISHED, as_tar
 from tests.wire import serving
 
 SIZES = {"objects": 430, "agents": 150, "exhibitions": 30, "concepts": 240}
@@ -116,14 +119,26 @@ def test_what_is_wrong_is_told_before_any_request(
 def test_the_published_data_set_is_harvested_by_its_name_only(
     scrapy: Scrapy, tmp_path: Path
 ) -> None:
-    archive = as_tar(tmp_path / "set.gz").read_bytes()
-    with serving(lambda path: (200, [], archive)) as server:
+    archives = [as_tar(tmp_path / "set.gz").read_bytes()]
+    with serving(lambda path: (200, [], archives[-1])) as server:
         scrapy.policy(f'base_url = "{server.base_url}"\n', "mplus_open")
         done = scrapy.run("harvest", "mplus_open")
-    assert done.returncode == 0, done.stderr
-    assert {*server.asked} == {"/v2/archive/HEAD.tar.gz"}
-    for spider in ("mplus_open_objects", "mplus_open_constituents"):
-        assert certified(scrapy, spider)["snapshot"]
+        assert done.returncode == 0, done.stderr
+        assert {*server.asked} == {"/v2/archive/HEAD.tar.gz"}
+        for spider in ("mplus_open_objects", "mplus_open_constituents"):
+            assert certified(scrapy, spider)["snapshot"]
+
+        shutil.copytree(PUBLISHED, tmp_path / "half")
+        shutil.rmtree(tmp_path / "half" / "objects_JSON" / "8000")
+        archives.append(as_tar(tmp_path / "half.gz", tmp_path / "half").read_bytes())
+        held = scrapy.run("harvest", "mplus_open")
+        assert held.returncode == 15, held.stderr
+        (command,) = re.findall("^to publish it: .* scrapy (.*)$", held.stderr, re.MULTILINE)
+        assert command.startswith("crawl mplus_open_objects -a accept=")
+        assert f" scrapy {command}\n" in scrapy.run("status").stdout
+        published = scrapy.run(*shlex.split(command))
+        assert published.returncode == 0, published.stderr
+
     everything = set(museums(get_spider_loader(get_project_settings()))["all"])
     assert {"objects", "mplus_terms"} < everything
     assert not {"mplus_open_objects", "private_objects", "object"} & everything

@@ -74,7 +74,7 @@ def test_only_snapshots_are_listed(tmp_path: Path) -> None:
     ("fields", "resume"),
     [
         ({"verdict": "stopped"}, "scrapy crawl objects"),
-        ({"verdict": "held_back"}, "scrapy crawl objects -a accept=20261128T090000Z-1"),
+        ({"verdict": "held_back"}, "scrapy crawl objects"),
         ({"verdict": "refused"}, None),
         (
             {"verdict": "incomplete", "api": "http://127.0.0.1:8000/v2/"},

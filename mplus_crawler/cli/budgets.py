@@ -57,7 +57,7 @@ def make_tables(usages: Iterable[Usage]) -> Group:
             tables[api] = make_table(("tier",), ("used", "left", "resets in"), "now")
         tables[api].add_row(
             tier,
-            f"{usage.used:,} of {usage.limit:,} in {usage.window:g} s",
+            f"{usage.used:,} of {usage.limit:,} in {round(usage.window, 1):g} s",
             f"{max(0, usage.limit - usage.used):,}",
             f"{usage.resets_in:,.0f} s",
             _now(usage),

@@ -172,8 +172,6 @@ def _unfinished(runs: Sequence[Certificate], settings: BaseSettings) -> Iterator
 
 def _of(run: Certificate, settings: BaseSettings, *, running: bool) -> UnfinishedHarvest:
     resume = run.get("resume")
-    if resume and run["verdict"] == "held_back":
-        resume += f" -a accept={run['run']}"
     if resume and (variable := _address(run, settings)):
         resume = f"{variable} {resume}"
     return UnfinishedHarvest(

@@ -32,12 +32,17 @@ def print_summary(certificate: Mapping[str, Any], base_settings: Collection[str]
         *_rejected(certificate),
         *_changes(certificate),
         f"  requests {certificate['requests']['sent']:,}",
-        *(f"  note: {note} ({times}x)" for note, times in certificate["notes"].items()),
+        *(
+            f"  note: {note}{f' ({times} times)' if times > 1 else ''}"
+            for note, times in certificate["notes"].items()
+        ),
         *_changed(certificate),
         *(f"  feed: {feed['uri']}, {feed['items']:,} records" for feed in certificate["feeds"]),
     ]
     if command := _resume(certificate):
-        lines.append(f"  to resume: {with_environment(command, base_settings)}")
+        lines.append(
+            f"  {_purpose(certificate['verdict'])}: {with_environment(command, base_settings)}"
+        )
     print_error("\n".join(f"{line[:2]}{printable(line[2:])}" for line in lines))
 
 
@@ -77,6 +82,11 @@ def _counted(what: str, reasons: Mapping[str, int]) -> str:
 def _resume(certificate: Mapping[str, Any]) -> str | None:
     """Return the command that resumes the harvest, unless access was denied: that won't help."""
     return None if certificate["verdict"] == "refused" else certificate["resume"]
+
+
+def _purpose(verdict: str) -> str:
+    """Return what the command is for that follows a harvest with *verdict*."""
+    return "to publish it" if verdict == "held_back" else "to resume"
 
 
 def with_environment(resume: str, base_settings: Collection[str]) -> str:
@@ -142,5 +152,6 @@ def print_results(results: Sequence[SpiderResult], base_settings: Collection[str
             print_error(f"{result.spider}: {printable(result.reason)}")
         elif result.changes:
             print_error(f"{result.spider}: {printable(result.changes)}")
-    for command in sorted({result.resume for result in results if result.resume}):
-        print_error(f"to resume: {with_environment(command, base_settings)}")
+    for result in {result.resume: result for result in results if result.resume}.values():
+        command = with_environment(result.resume or "", base_settings)
+        print_error(f"{_purpose(result.verdict)}: {command}")

@@ -54,6 +54,7 @@ from mplus_crawler.feeds.transaction import Step, Transaction
 from mplus_crawler.museum.components import Extension, Handlers
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
+from mplus_crawler.responses.harvest import accepting_command
 from mplus_crawler.responses.ledger import Ledger
 from mplus_crawler.storage.destination import Folder, locate
 from mplus_crawler.storage.folders import state_folder
@@ -179,7 +180,7 @@ class Publication(Extension):
         verdict, reason = self._census.verdict()
         judged = judgement(self._crawler, verdict, reason)
         if verdict is Verdict.HELD_BACK:
-            judged["resume"] += f" -a accept={self._run}"
+            judged["resume"] = accepting_command(self._crawler.settings, self._name, self._run)
         state, rejected = self._state, self._rejected
         # It adds notes, so it comes before the counts.
         shape = Sentinel.of(self._crawler).certified(self._run, self._comparable)

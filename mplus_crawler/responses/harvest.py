@@ -19,6 +19,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler import program
 from mplus_crawler.errors import DeliveryError, UsageError
 from mplus_crawler.museum.contract import Museum
+from mplus_crawler.museum.policies.reading import policy_keys
 from mplus_crawler.storage.folders import state_folder
 from mplus_crawler.storage.locks import try_lock
 
@@ -55,15 +56,29 @@ class Harvest:
 
 
 def same_command(settings: BaseSettings) -> str:
-    """Return the command as typed, without ``fresh`` and what a scheduler adds for one job.
+    """Return the command as typed, without ``fresh`` and what a scheduler adds for one job."""
+    return shlex.join([program(), settings.get("RESUME_WITH", "crawl"), *_typed()])
 
-    Scrapy takes the command out of ``sys.argv``.
+
+def accepting_command(settings: BaseSettings, spider: str, run: str) -> str:
+    """Return the command that publishes the *run* of *spider* that is held back.
+
+    ``scrapy harvest`` takes no arguments of spiders, so *spider* is crawled alone.
     """
+    words = _typed()
+    if settings.get("RESUME_WITH") == "harvest":
+        museums = {*policy_keys(settings.get("POLICY_DIR")), "all"}
+        words = [spider, *(word for word in words if word not in museums)]
+    return shlex.join([program(), "crawl", *words, "-a", f"accept={run}"])
+
+
+def _typed() -> list[str]:
+    """Return the words after the command, which Scrapy takes out of ``sys.argv``."""
     typed = sys.argv[1:]
     for place in reversed(range(len(typed))):
         if " ".join(typed[place : place + 2]).startswith(_ONCE):
             del typed[place : place + 2]
-    return shlex.join([program(), settings.get("RESUME_WITH", "crawl"), *typed])
+    return typed
 
 
 _locks: dict[Path, IO[str]] = {}

@@ -109,6 +109,6 @@ def _print_shape(certificate: Certificate) -> None:
             table.add_row("", printable(uri), f"{count:,}")
     print_table(table)
     print_line(
-        f"{shape['records']:,} records, {shape['read']:,} of them with nested fields"
+        f"{shape['records']:,} records; nested fields were read in {shape['read']:,} of them"
         + ("; some fields are left out" if shape["bounded"] else "")
     )

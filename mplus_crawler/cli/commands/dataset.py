@@ -45,8 +45,9 @@ class Command(ProjectCommand):
         about = make_package(
             self.current_settings, args[0], target, datetime.now(UTC), withhold=opts.no_expiring
         )
-        for kind in about.missing:
-            print_error(f"without a snapshot, left out: {kind.table} ({kind.spider})")
+        if about.missing:
+            spiders = ", ".join(kind.spider for kind in about.missing)
+            print_error(f"left out, since they have no snapshot: {spiders}")
         left_out = ", left out because they expire" if about.withheld else ""
         for one in about.snapshots:
             count, read = one.certificate["unique"], one.certificate["finished_at"]

@@ -38,8 +38,9 @@ class Command(ProjectCommand):
             raise UsageError(f"name one museum: {program()} report dmg, mplus or mplus_open")
         target = self._target(args[0], opts.place)
         about = make_report(self.current_settings, args[0], target, datetime.now(UTC))
-        for kind in about.missing:
-            print_error(f"without a snapshot, left out: {kind.table} ({kind.spider})")
+        if about.missing:
+            spiders = ", ".join(kind.spider for kind in about.missing)
+            print_error(f"left out, since they have no snapshot: {spiders}")
         if about.expires:
             print_line(f"delete by {about.expires}")
         print_line(f"{target}: {about.title}; open it in a browser")
