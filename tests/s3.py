@@ -1,4 +1,4 @@
-"""A real S3 server on loopback, with checked credentials, for whoever needs one."""
+"""A real S3 server on loopback that checks credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where requests may go: nothing near this machine is asked because an answer named it."""
+"""Where requests may go: no address near this machine is requested because a response named it."""
 
 from __future__ import annotations
 

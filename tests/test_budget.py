@@ -1,4 +1,4 @@
-"""Budgets: never a request more than a limit allows in any window, whoever asks, dies or lies."""
+"""Budgets: no window ever has more requests than its limit, whatever clients and servers do."""
 
 from __future__ import annotations
 

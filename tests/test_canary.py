@@ -1,4 +1,4 @@
-"""A key that a server repeats, in any spelling and any place, is in nothing that is left."""
+"""A key that a server repeats, in any spelling and place, is in no file and no output."""
 
 from __future__ import annotations
 

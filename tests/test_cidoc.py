@@ -1,4 +1,4 @@
-"""Flattening of records, against recorded answers and against what JSON-LD may look like."""
+"""Flattening of records: recorded responses, and shapes that JSON-LD allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A key that goes in the query: on the wire, and in nothing that is said of the request."""
+"""A key in the query is sent, and appears in nothing that is written about the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What servers say of their limits: every dialect, malformed, hostile."""
+"""Rate-limit headers: every dialect, malformed, hostile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers recorded from the museum's own server software, harvested as they came."""
+"""Responses recorded from the museum's own server software, harvested as they came."""
 
 from __future__ import annotations
 

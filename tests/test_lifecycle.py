@@ -1,4 +1,4 @@
-"""How long a version has to live: read from any answer, told once, kept in the certificate."""
+"""Deprecation and sunset: read from any response, reported once, kept in the certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""M+'s API at the wire: complete in both languages, through whatever it swallows and mixes up."""
+"""M+'s API at the wire: complete in both languages, whatever the server omits or mixes up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a run writes, by its kind and its end; and what a kill leaves of them."""
+"""Which files a run writes, by its kind and its end; and which remain after a kill."""
 
 from __future__ import annotations
 

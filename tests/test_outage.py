@@ -1,4 +1,4 @@
-"""A server that is away: waited for while that can help, and then reported with its cause."""
+"""A server that is away: the harvest waits while that can help, then reports the cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages that are not what they should be: what of them comes, and what is named instead."""
+"""Pages that are not as they should be: which records come, and which are named instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The safe profile: what the crawler does not open, keep, trust or tell."""
+"""The safe profile: what the crawler does not open, keep, trust or disclose."""
 
 from __future__ import annotations
 

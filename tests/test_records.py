@@ -1,4 +1,4 @@
-"""Single records by their PIDs: what is asked, what becomes of each answer, and going on."""
+"""Single records by their PIDs: requests, responses of every kind, and resuming."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kill it anywhere: the same command goes on, and the output is that of an undisturbed run."""
+"""Kill it anywhere: the same command resumes, and the result is that of an uninterrupted run."""
 
 from __future__ import annotations
 

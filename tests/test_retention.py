@@ -1,4 +1,4 @@
-"""The two-week rule: what holds a museum's content is known, and goes when it is due."""
+"""The two-week rule: content of the museum is registered, and deleted when it is due."""
 
 from __future__ import annotations
 

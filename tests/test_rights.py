@@ -1,4 +1,4 @@
-"""Rights: what a licence means, what is never taken for a permission, whom to name."""
+"""Rights: what a licence means, what is never taken for a permission, who is credited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/scheduling.md and docs/scaling.md: what they give to copy does what they say."""
+"""docs/scheduling.md and docs/scaling.md: the examples do what the pages say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person can get wrong: one line that says what to do, the contract's exit code."""
+"""Usage errors: one line that says what to do, and the exit code of the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Version 1 of Gent's API: whole where a server still has it, and its end told where none has."""
+"""Version 1 of Gent's API: complete where a server still has it, refused with its end elsewhere."""
 
 from __future__ import annotations
 

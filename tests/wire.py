@@ -1,4 +1,4 @@
-"""Plain requests, and servers that answer with what a test hands them."""
+"""Plain requests, and servers that send the responses of a test."""
 
 from __future__ import annotations
 

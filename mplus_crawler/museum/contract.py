@@ -135,8 +135,8 @@ class Museum(Spider):
         """Why the museum refuses all further requests, in words; empty if it does not."""
         if response.status not in _REFUSED:
             return ""
-        wanted = self.policy.credential if self.keyed and response.status != 410 else None
-        key = f": the key in {wanted.environment} is not accepted" if wanted else ""
+        credential = self.policy.credential if self.keyed and response.status != 410 else None
+        key = f": the key in {credential.environment} is not accepted" if credential else ""
         return f"{response.status} from {response.url}{key}"
 
     def not_retryable(self, response: Response) -> str:

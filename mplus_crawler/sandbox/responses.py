@@ -42,18 +42,18 @@ def error_page(status: int, text: str, policy: str) -> Response:
     )
 
 
-def unless_fresh(response: Response, asked: Mapping[str, str]) -> Response:
+def unless_fresh(response: Response, request_headers: Mapping[str, str]) -> Response:
     """Return a 304 instead of *response* if the request's conditions allow (RFC 9110)."""
-    if response.status // 100 != 2 or not _is_fresh(response.headers, asked):
+    if response.status // 100 != 2 or not _is_fresh(response.headers, request_headers):
         return response
     dropped = ("Content-Type", "Content-Length")
     kept = {name: value for name, value in response.headers.items() if name not in dropped}
     return Response(304, b"", kept)
 
 
-def _is_fresh(sent: Mapping[str, str], asked: Mapping[str, str]) -> bool:
-    tags, since = asked.get("If-None-Match"), asked.get("If-Modified-Since")
-    if not (tags or since) or "no-cache" in asked.get("Cache-Control", ""):
+def _is_fresh(sent: Mapping[str, str], request_headers: Mapping[str, str]) -> bool:
+    tags, since = request_headers.get("If-None-Match"), request_headers.get("If-Modified-Since")
+    if not (tags or since) or "no-cache" in request_headers.get("Cache-Control", ""):
         return False
     if tags and tags.strip() != "*" and not _matches(tags, sent.get("ETag", "")):
         return False

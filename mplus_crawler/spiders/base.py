@@ -203,8 +203,9 @@ class MuseumSpider(Museum):
     @property
     def identity(self) -> str:
         """What the museum counts requests by: the sender's address, or the key."""
-        wanted = self.policy.credential
-        return f"key {fingerprint(self.policy)}" if wanted and wanted.counted else "address"
+        credential = self.policy.credential
+        counted = credential is not None and credential.counted
+        return f"key {fingerprint(self.policy)}" if counted else "address"
 
     def rate_limit_of(self, request: Request) -> tuple[str, Tier]:
         """Return what counts *request*: the API's name in the budget store, and the tier."""

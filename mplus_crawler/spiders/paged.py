@@ -90,8 +90,8 @@ class PagedSpider(MuseumSpider):
     def query(self, *, full: bool) -> dict[str, str]:
         """Return the query of a page, without number and size: whole records, or their ids."""
         ours = ("limit", "page_size", *self.ours)
-        asked = {name: value for name, value in self.arguments.items() if name not in ours}
-        return {**(self.full_query if full else self.ids_query), **asked}
+        chosen = {name: value for name, value in self.arguments.items() if name not in ours}
+        return {**(self.full_query if full else self.ids_query), **chosen}
 
     def url(self, number: int, size: int, *, full: bool = True) -> str:
         """Return the URL of page *number* of *size* rows: whole records, or a list of their ids."""
@@ -132,7 +132,7 @@ class PagedSpider(MuseumSpider):
 
     def records(self, response: Response, page: Page) -> Iterator[Request | Records]:
         """Yield the records of *page*, or requests for what they lack."""
-        yield self.batch(response.meta["retrieved_at"], page, enumerate(self.wanted(page)))
+        yield self.batch(response.meta["retrieved_at"], page, enumerate(self.within_limit(page)))
 
     def batch(
         self,
@@ -292,7 +292,7 @@ class PagedSpider(MuseumSpider):
             dont_filter=True,
         )
 
-    def wanted(self, page: Page) -> list[Any]:
+    def within_limit(self, page: Page) -> list[Any]:
         """Return the records of *page* within ``limit``."""
         if self.chain.rows is None:
             return page.members

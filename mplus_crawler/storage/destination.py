@@ -38,7 +38,7 @@ class Destination(Protocol):
         """Put *content* there as *name*, wholly or not at all."""
 
     def remove(self, name: str) -> None:
-        """Take *name* away, if it is there."""
+        """Remove *name*, if it is there."""
 
     def names(self) -> list[str]:
         """Return the names of the files there."""
@@ -50,7 +50,7 @@ class Destination(Protocol):
         """The content of *name*, to be read and sought in."""
 
     def fetch(self, name: str, target: Path) -> None:
-        """Make the local file *target* from what *name* holds now; a later change stays apart."""
+        """Copy the present content of *name* to the local file *target*."""
 
     def probe(self) -> None:
         """Write a file and remove it again."""
@@ -62,7 +62,7 @@ class Destination(Protocol):
         """The *folder* in this one; it is made by the first file that is written there."""
 
     def keeps_versions(self) -> bool:
-        """Whether what is removed stays there as an old version."""
+        """Whether removed files are kept there as old versions."""
 
 
 def destination(settings: BaseSettings) -> Destination:

@@ -39,7 +39,7 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether *error* comes of what a file holds, not of its place: a full disk is no damage."""
+    """Whether *error* comes from a file's content rather than its place, such as a full disk."""
     if not isinstance(error, sqlite3.Error):
         return True  # SQLite's message quotes what is no UTF-8
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
@@ -47,7 +47,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def set_aside(path: Path, reason: object) -> None:
-    """Rename the SQLite file *path*, which is damaged for this *reason*; it is for people now."""
+    """Rename the damaged SQLite file *path* and log the *reason*; it is kept for inspection."""
     aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
     logger.warning("%s is damaged (%s): set aside as %s", path, reason, aside.name)
     path.rename(aside)

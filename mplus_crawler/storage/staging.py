@@ -1,4 +1,4 @@
-"""Files that stand hidden beside their target until they are whole.
+"""Files that are hidden beside their target until they are whole.
 
 A staged file is locked by its process, so that two never write the same target, and a later
 run can tell what killed ones have left.

@@ -1,4 +1,4 @@
-"""Sandboxes of the Gent museum: one to look at, one to spoil."""
+"""Sandboxes of the Gent museum: one to read, one to change."""
 
 from __future__ import annotations
 

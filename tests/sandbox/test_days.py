@@ -1,4 +1,4 @@
-"""The museums from day to day: what the wire shows is what the truth says."""
+"""The museums from day to day: responses agree with ``/__truth``."""
 
 from __future__ import annotations
 

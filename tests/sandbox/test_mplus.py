@@ -1,4 +1,4 @@
-"""M+'s sandbox at the wire, held against what was recorded of the museum's own code."""
+"""M+'s sandbox at the wire, compared with recordings of the museum's own code."""
 
 from __future__ import annotations
 

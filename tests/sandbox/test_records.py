@@ -1,4 +1,4 @@
-"""Single records of the sandbox, and asking whether they have changed."""
+"""Single records of the sandbox, and conditional requests for them."""
 
 from __future__ import annotations
 

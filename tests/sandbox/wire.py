@@ -1,4 +1,4 @@
-"""Requests to a sandbox, and its answers as they came."""
+"""Requests to a sandbox, and its responses as they came."""
 
 from __future__ import annotations
 

@@ -202,12 +202,12 @@ def _lines(
             yield change.line(seq).decode().rstrip()
 
 
-def _beginning(asked: str | None, feeds: Sequence[ChangeFeed], now: datetime) -> str:
-    """Return what the sentence begins with: the date that was *asked* for, or of the first feed."""
+def _beginning(given: str | None, feeds: Sequence[ChangeFeed], now: datetime) -> str:
+    """Return how the sentence begins: with the date *given*, or with that of the first feed."""
     from mplus_crawler.feeds.changes.summary import since
 
-    if asked and "T" not in asked and asked != "first":
-        return since(asked, now)
+    if given and "T" not in given and given != "first":
+        return since(given, now)
     if not feeds:
         return "since the last harvest"
     first = feeds[0].header

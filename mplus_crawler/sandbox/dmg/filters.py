@@ -25,15 +25,15 @@ class Selector:
 
     def keys(self, name: str, query: Query) -> Sequence[int]:
         """Return the keys of the selected rows in the requested order."""
-        asked = {k: v for k, v in query.values.items() if k not in ("fullRecord", "colors")}
-        if not asked:
+        filters = {k: v for k, v in query.values.items() if k not in ("fullRecord", "colors")}
+        if not filters:
             return self._rows.listings[name].keys
-        question = (name, *(f"{k}={v}" for k, v in asked.items()))
-        if question not in self._kept:
+        selection = (name, *(f"{k}={v}" for k, v in filters.items()))
+        if selection not in self._kept:
             while len(self._kept) >= SELECTIONS_KEPT:
                 del self._kept[next(iter(self._kept))]
-            self._kept[question] = self._select(name, query)
-        return self._kept[question]
+            self._kept[selection] = self._select(name, query)
+        return self._kept[selection]
 
     def _select(self, name: str, query: Query) -> Sequence[int]:
         listing = self._rows.listings[name]

@@ -111,9 +111,9 @@ class Front:
             return page_of_html(404, f"Cannot {request.method} {path}")
         if any(fault.kind == "database" for fault in due):
             return self.museum.failing(place)
-        asked = request.headers
-        response = self.museum.respond(place, asked, lambda page: effects.change(page, due))
-        return unless_fresh(response, asked)
+        headers = request.headers
+        response = self.museum.respond(place, headers, lambda page: effects.change(page, due))
+        return unless_fresh(response, headers)
 
 
 def _with(rate: Mapping[str, str], response: Response) -> Response:

@@ -79,15 +79,15 @@ class Museum:
         self._version1 = Version1(rows)
 
     def respond(
-        self, place: Place, asked: Mapping[str, str], change: Callable[[Page], None]
+        self, place: Place, headers: Mapping[str, str], change: Callable[[Page], None]
     ) -> Response:
         """Return the response; *change* is applied to a page of a collection."""
         try:
             if place.name in COLLECTIONS:
-                page = self._page(place, asked)
+                page = self._page(place, headers)
                 change(page)
                 return page.respond()
-            return self._other(place, asked)
+            return self._other(place, headers)
         except RefusedError as refusal:
             return linked_data(refusal.status, refusal.body, refusal.headers)
 
@@ -137,9 +137,9 @@ class Museum:
         """Return whether there is such a record, listed or not."""
         return self.single(name, id_)[0] == 200
 
-    def _page(self, place: Place, asked: Mapping[str, str]) -> Page:
+    def _page(self, place: Place, headers: Mapping[str, str]) -> Page:
         if place.name == PRIVATE:
-            self._check_key(place, asked)
+            self._check_key(place, headers)
         query = read_query(place.name, place.query)
         keys = self._selector.keys(place.name, query)
         start = (query.page - 1) * query.size
@@ -147,8 +147,8 @@ class Museum:
         page.members = self._members(place.name, query, keys[start : start + query.size])
         return page
 
-    def _check_key(self, place: Place, asked: Mapping[str, str]) -> None:
-        key = asked.get("x-api-key") or _last(place.query, "apiKey")
+    def _check_key(self, place: Place, headers: Mapping[str, str]) -> None:
+        key = headers.get("x-api-key") or _last(place.query, "apiKey")
         if key != self._private_key:
             raise RefusedError(401, {"error": FACTS["message"]["unauthorised"]})
 
@@ -182,14 +182,14 @@ class Museum:
         page.links = {} if unknown else links
         return page
 
-    def _other(self, place: Place, asked: Mapping[str, str]) -> Response:
+    def _other(self, place: Place, headers: Mapping[str, str]) -> Response:
         match place.name:
             case "catalogue":
                 return linked_data(200, catalogue(self.base))
             case "description":
                 return plain_json(200, description(self.base))
             case "v1" if self._v1 == "gone":
-                return retired(asked.get("Accept", "*/*"))
+                return retired(headers.get("Accept", "*/*"))
             case "v1" if self._v1 == "live":
                 return self._version1.respond(place)
             case "image":

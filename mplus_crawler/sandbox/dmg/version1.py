@@ -45,26 +45,26 @@ class Version1:
 
     def _page(self, path: str, query: Mapping[str, str]) -> Response:
         facts = _FACTS["collection"][path]
-        asked = {**facts["defaults"], **query}
-        number = max(1, leading_int(asked.pop("pageNumber", "1")))
-        size = leading_int(asked.pop("itemsPerPage", "")) or _FACTS["page_size"]
+        given = {**facts["defaults"], **query}
+        number = max(1, leading_int(given.pop("pageNumber", "1")))
+        size = leading_int(given.pop("itemsPerPage", "")) or _FACTS["page_size"]
         size = min(size, facts.get("cap", size))
-        keys = self._keys(path, asked)
+        keys = self._keys(path, given)
         shown = keys[(number - 1) * size : number * size]
         if not shown:
             return linked_data(404, {"error": facts["beyond"]})
-        told = {name: asked[name] for name in facts["defaults"]}
+        repeated = {name: given[name] for name in facts["defaults"]}
         last = -(-len(keys) // size)
-        full = asked["fullRecord"] == "true"
+        full = given["fullRecord"] == "true"
 
         def page(other: int) -> str | None:
-            told_there = {"itemsPerPage": size, **told, "pageNumber": other}
-            return f"{_ROOT}{path}?{urlencode(told_there)}" if 0 < other <= last else None
+            query = {"itemsPerPage": size, **repeated, "pageNumber": other}
+            return f"{_ROOT}{path}?{urlencode(query)}" if 0 < other <= last else None
 
         document: Json = {
             "@type": "GecureerdeCollectie",
             # Observed on the wire: the slash before "id" is missing.
-            "@id": f"{_ROOT.rstrip('/')}{path}?{urlencode({'itemsPerPage': size, **told})}",
+            "@id": f"{_ROOT.rstrip('/')}{path}?{urlencode({'itemsPerPage': size, **repeated})}",
             "hydra:totalItems": len(keys),
             "hydra:view": {
                 "@id": page(number),
@@ -81,9 +81,9 @@ class Version1:
             del document["hydra:totalItems"]
         return linked_data(200, document)
 
-    def _keys(self, path: str, asked: Mapping[str, str]) -> list[int]:
+    def _keys(self, path: str, given: Mapping[str, str]) -> list[int]:
         keys = self._rows.listings[_name(path)].keys
-        if asked.get("hasImages") != "true":
+        if given.get("hasImages") != "true":
             return keys
         return [key for key in keys if self._rows.object(key).manifest]
 
@@ -111,11 +111,11 @@ class Version1:
         return self._exhibition(row) if path.endswith("exhibitions") else _concept(row)
 
     def _exhibition(self, row: Row) -> Json:
-        said = {"NLD": sentence(self._rows.random("version 1", row.key))}
+        texts = {"NLD": sentence(self._rows.random("version 1", row.key))}
         return {
             "@id": f"{URI['stad']}tentoonstelling/{530_003_000 + row.key}",
             "title": in_languages(row.titles),
-            "description": in_languages(said),
+            "description": in_languages(texts),
         }
 
 

@@ -46,7 +46,7 @@ _DIALECT = Dialect(
 
 KINDS = tuple(_DIALECT.kinds)
 
-Asked = Some[tuple[str, int]]
+Requested = Some[tuple[str, int]]
 
 
 class Faults:
@@ -86,13 +86,13 @@ class Faults:
         for document in self._collection.indexes["objects"]:
             document.poison = False
 
-    def of_call(self, asked: Asked) -> Due:
+    def of_call(self, requested: Requested) -> Due:
         """The faults that strike a call with these roots and pages."""
         kinds = {**_GATE, **_MOVES}
         return [
             fault
             for fault in self._faults
-            if fault.kind in kinds and _concerns(fault, asked) and fault.strikes()
+            if fault.kind in kinds and _concerns(fault, requested) and fault.strikes()
         ]
 
     def of_search(self, kind: str, root: str, page: int) -> Fault | None:
@@ -122,11 +122,11 @@ class Faults:
         return rows[row - 1]
 
 
-def _concerns(fault: Fault, asked: Asked) -> bool:
+def _concerns(fault: Fault, requested: Requested) -> bool:
     wanted = fault.selectors
     if fault.kind in _MOVES or not wanted.keys() & {"root", "page"}:
         return True
     return any(
         wanted.get("root", root) == root and wanted.get("page", page) == page
-        for root, page in asked
+        for root, page in requested
     )

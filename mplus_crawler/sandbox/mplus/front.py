@@ -73,13 +73,13 @@ class Front:
         """Respond to one call."""
         arrival, delivery = monotonic(), Delivery(request)
         self.statistics.arrived(arrival)
-        asked: list[tuple[str, Any]] = []
+        roots: list[tuple[str, Any]] = []
         try:
-            await self._exchange(await _asked(request), asked, delivery)
+            await self._exchange(await _call_request(request), roots, delivery)
         except ConnectionError:
             pass  # the client left before the end of the response
         finally:
-            self.statistics.responded(arrival, asked, delivery.status)
+            self.statistics.responded(arrival, roots, delivery.status)
         return delivery.response
 
     async def _exchange(
@@ -130,7 +130,7 @@ class Front:
         response.headers["Set-Cookie"] = f"{_COOKIE}={session}; Path=/; HttpOnly"
 
 
-async def _asked(request: web.Request) -> CallRequest:
+async def _call_request(request: web.Request) -> CallRequest:
     return CallRequest(
         method=request.method,
         path=request.path,

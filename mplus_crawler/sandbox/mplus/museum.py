@@ -53,14 +53,14 @@ class Museum:
         counts = Aggregates(self.collection)
         self._roots = Roots(self._backend, counts, self.cache, self.faults, self._schema)
 
-    def operation(self, asked: CallRequest) -> Operation | Response:
+    def operation(self, request: CallRequest) -> Operation | Response:
         """The operation of a request, or the error response."""
-        if asked.method not in ("GET", "HEAD", "POST"):
+        if request.method not in ("GET", "HEAD", "POST"):
             response = _errors(405, [{"message": MESSAGE["method"]}])
             response.headers["Allow"] = "GET, POST"
             return response
         try:
-            return Operation(*read_call(asked))
+            return Operation(*read_call(request))
         except UnreadableCallError as problem:
             return error_page(problem.status, problem.text, "default-src 'self'")
         except RefusedError as refusal:

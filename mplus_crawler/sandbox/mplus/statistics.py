@@ -55,9 +55,9 @@ class Statistics:
         """Count the response and its roots; status 0 is a connection that broke before it."""
         self.in_flight -= 1
         self._statuses[status] += 1
-        asked = [{"root": name, "arguments": arguments} for name, arguments in roots]
-        self._roots.update(root["root"] for root in asked)
-        self._log.append({"at": at, "status": status, "asked": asked})
+        calls = [{"root": name, "arguments": arguments} for name, arguments in roots]
+        self._roots.update(root["root"] for root in calls)
+        self._log.append({"at": at, "status": status, "asked": calls})
 
     def report(self, with_log: bool = False) -> Json:
         """All counts, ready for JSON."""

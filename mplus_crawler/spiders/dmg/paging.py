@@ -75,7 +75,7 @@ class CollectionSpider(GentSpider, PagedSpider):
 
     def records(self, response: Response, page: Page) -> Iterator[Request | Records]:
         """Yield the page's records, or a request for their stubs if some have no id."""
-        members = list(enumerate(self.wanted(page)))
+        members = list(enumerate(self.within_limit(page)))
         retrieved_at = response.meta["retrieved_at"]
         named = [(index, member) for index, member in members if not nameless(member)]
         yield self.batch(retrieved_at, page, named)
@@ -91,7 +91,7 @@ class CollectionSpider(GentSpider, PagedSpider):
         are compared in the end, or, with ``limit``, these records are rejected.
         """
         ids = {index: id_ for index, stub in enumerate(page.members) if (id_ := self.id_of(stub))}
-        members = list(enumerate(self.wanted(full)))
+        members = list(enumerate(self.within_limit(full)))
         moved = any(ids.get(i) != self.id_of(member) for i, member in members if uri_of(member))
         if moved and self.chain.rows is None:
             self.census.doubt(f"rows have moved between page {full.number} and its stubs")
@@ -104,7 +104,7 @@ class CollectionSpider(GentSpider, PagedSpider):
         request = request_of(failure)
         full: Page = request.cb_kwargs["full"]
         retrieved_at = request.cb_kwargs["retrieved_at"]
-        unnamed = [pair for pair in enumerate(self.wanted(full)) if nameless(pair[1])]
+        unnamed = [pair for pair in enumerate(self.within_limit(full)) if nameless(pair[1])]
         if fails_on_record(failure) and full.size > 1:
             for index, member in unnamed:
                 row = full.first_row + index + 1

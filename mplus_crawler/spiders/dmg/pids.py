@@ -42,8 +42,8 @@ def record_uri(entry: RecordReference, home: str, canonical: Callable[[str], str
 def _number(entry: RecordReference, uri: str, home: str, canonical: Callable[[str], str]) -> str:
     """Return the PID in *uri*, in which ``%25`` may be a per cent sign or part of the PID.
 
-    The museum does not encode PIDs in ``@id``. Where *uri* was made of the record's ``@id``, this
-    one shows the PID; another URI is as encoded as any.
+    The museum does not encode PIDs in ``@id``, so an ``@id`` shows the PID itself. Any other URI
+    is encoded.
     """
     spelled = uri_of(entry.row.get("record"))
     if spelled and canonical(spelled) == uri:

@@ -161,11 +161,11 @@ def _date(
     *loose*: it is one of two, and which of them, or what between, isn't known.
     """
 
-    def said(name: str) -> str:
+    def word(name: str) -> str:
         return (match[f"{name}{number}"] or "").lower()
 
-    year, month, day = said("year"), said("month"), said("day")
-    season = SEASONS.get(said("season"), "")
+    year, month, day = word("year"), word("month"), word("day")
+    season = SEASONS.get(word("season"), "")
     if later and not year and (month or season or day):
         year, month = later.year, month or later.month
     names = ("day", "month", "season", "year", "century", "vague")
@@ -174,9 +174,9 @@ def _date(
     valid = year and (in_place or not day) and _is_day(year, in_place if month else "", day)
     return _Date(
         "-".join(filter(None, (year, in_place, day.zfill(2) if day else ""))) if valid else "",
-        _years(year if said("decade") else "", said("century")),
-        bool(said("vague")),
-        bool(said("circa")) or loose,
+        _years(year if word("decade") else "", word("century")),
+        bool(word("vague")),
+        bool(word("circa")) or loose,
         any(inferred[place] for place in places),
         year,
         month,

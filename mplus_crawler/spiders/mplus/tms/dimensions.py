@@ -44,16 +44,16 @@ def dimension_columns(details: Any, written: str | None) -> dict[str, Any]:
     size in centimetres, or have a unit that the text contradicts.
     """
     entries = nodes(details)
-    said = written or ""
-    size = _of_numbers(entries, said) or _of_text(said)
-    pixels = _pixels(entries, said)
+    written = written or ""
+    size = _of_numbers(entries, written) or _of_text(written)
+    pixels = _pixels(entries, written)
     return {
         "dimension_details": [_entry(entry) for entry in entries],
         "measured": size.get("measured"),
         **{f"{side}_cm": size.get(side) for side in _SIDES},
-        "diameter_cm": _diameter_of(said),
+        "diameter_cm": _diameter_of(written),
         **{f"{side}_px": pixels.get(side) for side in ("height", "width")},
-        "durations_s": list(_durations(said)),
+        "durations_s": list(_durations(written)),
     }
 
 
@@ -75,14 +75,14 @@ def _kind(entry: Mapping[str, Any]) -> str:
     return "digital" if entry.get("unit") == "px" else "size"
 
 
-def _of_numbers(entries: list[Mapping[str, Any]], said: str) -> dict[str, Any]:
+def _of_numbers(entries: list[Mapping[str, Any]], written: str) -> dict[str, Any]:
     """Return the size of the whole, else of the first part that has one."""
     found = [
         entry
         for entry in entries
         if _kind(entry) == "size"
         and (unit := text(entry.get("unit"))) in _CENTIMETRES
-        and not _contradicts(said, unit)
+        and not _contradicts(written, unit)
         and any(_positive(entry.get(side)) for side in _SIDES)
     ]
     found.sort(key=lambda entry: entry.get("element") != "overall")
@@ -93,8 +93,8 @@ def _of_numbers(entries: list[Mapping[str, Any]], said: str) -> dict[str, Any]:
     return {"measured": text(found[0].get("element")), **sizes}
 
 
-def _of_text(said: str) -> dict[str, Any]:
-    for line in said.split("\n"):
+def _of_text(written: str) -> dict[str, Any]:
+    for line in written.split("\n"):
         match = _size.match(line.strip())
         if match and match[5] in _CENTIMETRES:
             label = (match["label"] or "").partition("(")[0].strip().lower()
@@ -107,41 +107,41 @@ def _of_text(said: str) -> dict[str, Any]:
     return {}
 
 
-def _pixels(entries: list[Mapping[str, Any]], said: str) -> dict[str, int]:
+def _pixels(entries: list[Mapping[str, Any]], written: str) -> dict[str, int]:
     """Return the size of the first entry in pixels, if both are whole."""
     for entry in entries:
         sides = {side: whole(entry.get(side)) for side in ("height", "width")}
-        if entry.get("unit") == "px" and not _contradicts(said, "px") and all(sides.values()):
+        if entry.get("unit") == "px" and not _contradicts(written, "px") and all(sides.values()):
             return {side: size for side, size in sides.items() if size}
     return {}
 
 
-def _diameter_of(said: str) -> float | None:
-    match = _diameter.search(said) if "iamet" in said or "\u00d8" in said else None
+def _diameter_of(written: str) -> float | None:
+    match = _diameter.search(written) if "iamet" in written or "\u00d8" in written else None
     if not match:
         return None
     number, unit = (match[1], match[2]) if match[1] else (match[3], match[4])
     return _times(float(number), _CENTIMETRES[unit.lower()]) if unit != "px" else None
 
 
-def _durations(said: str) -> Iterator[int]:
+def _durations(written: str) -> Iterator[int]:
     """Yield each duration in seconds; one without bounds (``continuous``), or a range, is none."""
-    if "uration" not in said:
+    if "uration" not in written:
         return
-    for match in _duration.finditer(said):
+    for match in _duration.finditer(written):
         if any(match.groups()):
             hours, minutes, seconds = (int(part or 0) for part in match.groups())
             yield hours * 3600 + minutes * 60 + seconds
-    for match in _clock.finditer(said):
+    for match in _clock.finditer(written):
         hours, minutes, seconds = (int(part or 0) for part in match.groups())
         yield hours * 3600 + minutes * 60 + seconds
 
 
-def _contradicts(said: str, unit: str | None) -> bool:
-    """Return whether the text *said* has units, and *unit* is none of them."""
-    if f" {unit}" in said:
+def _contradicts(written: str, unit: str | None) -> bool:
+    """Return whether the text *written* has units, and *unit* is none of them."""
+    if f" {unit}" in written:
         return False
-    units = set(_unit.findall(said))
+    units = set(_unit.findall(written))
     return bool(units) and unit not in units
 
 
