@@ -151,7 +151,7 @@ def images(scrapy: Scrapy, server: Server, *rows: dict[str, object]) -> Crawl:
     return scrapy.policy(LIMITS).crawl("images", *given, DMG_BASE_URL=server.base_url)
 
 
-def test_no_image_is_asked_of_a_private_place(
+def test_no_image_is_requested_from_a_private_place(
     scrapy: Scrapy, private_server: Server, tmp_path: Path
 ) -> None:
     """By start and media: addresses in a feed; by redirect; by retry of what redirects."""

@@ -374,7 +374,7 @@ def test_a_broken_store_fails_closed(tmp_path: Path) -> None:
         SqliteBudget(path)
 
 
-def test_redis_is_asked_by_its_own_clock(valkey: str) -> None:
+def test_redis_counts_by_its_own_clock(valkey: str) -> None:
     assert urlsplit(valkey).scheme == "redis"
     budget = open_budget(valkey)
     one = account([Limit(1, 0.3)])

@@ -123,7 +123,7 @@ def test_each_day_of_the_museum_is_in_its_feed(history: tuple[Keeper, Sandbox]) 
     assert all(found.agrees for found in verify(keeper.data / "objects.jsonl", None, keeper.data))
 
 
-def test_what_has_changed_is_told(history: tuple[Keeper, Sandbox]) -> None:
+def test_what_has_changed_is_reported(history: tuple[Keeper, Sandbox]) -> None:
     keeper, _ = history
 
     def changes(*given: str, code: int = 0) -> str:

@@ -58,7 +58,7 @@ def told(changes: list[Change]) -> dict[str, tuple[str, ...]]:
     return {each.id: (each.type.value, *filter(None, [each.to])) for each in changes}
 
 
-def test_the_columns_that_differ_are_named_and_times_alone_are_told_apart() -> None:
+def test_the_columns_that_differ_are_named_and_times_alone_are_distinguished() -> None:
     record: dict[str, Any] = {"at": "2026-01-01T00:00:00", "text": ["a", {"b": 1}]}
     one = {"title": "a", "modified": "2026-01-01T00:00:00", "record": record}
     again_record = {**record, "at": "2026-02-01T00:00:00"}

@@ -64,7 +64,7 @@ def of_the_api(*links: dict[str, Any]) -> dict[str, Any]:
         ([], ""),
     ],
 )
-def test_nobody_is_credited_for_what_they_did_not_make(
+def test_no_one_is_credited_for_what_they_did_not_make(
     links: list[tuple[int, str | None, str | None]], makers: str
 ) -> None:
     row = published(*links)

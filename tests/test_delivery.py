@@ -100,7 +100,7 @@ def test_a_killed_process_leaves_no_scratch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["HARVEST_DIR", "HARVEST_STATE_DIR", "feed"])
-def test_a_place_that_cannot_be_written_is_told_before_any_request(
+def test_a_place_that_cannot_be_written_is_reported_before_any_request(
     museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path, where: str
 ) -> None:
     sandbox = museum(objects=184)

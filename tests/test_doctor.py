@@ -104,7 +104,7 @@ def test_each_line_that_needs_no_network_fails_with_its_fix(scrapy: Scrapy, tmp_
     assert "setting" in fixes["settings"]
 
 
-def test_a_python_that_is_too_old_is_told_by_whatever_is_run(
+def test_a_python_that_is_too_old_is_reported_by_whatever_is_run(
     scrapy: Scrapy, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.version_info = (3, 10, 13)\n")
@@ -200,7 +200,7 @@ def test_what_needs_the_network_fails_with_its_fix(scrapy: Scrapy) -> None:
     assert "network" in failing(unreachable.stdout)["API of Design Museum Gent"]
 
 
-def test_a_budget_that_takes_nothing_is_told(
+def test_a_budget_that_takes_nothing_is_reported(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     sandbox = museum(objects=10)
@@ -221,7 +221,7 @@ def test_a_budget_that_takes_nothing_is_told(
         (b"HTTP/1.1 500 No\r\nDate: Fri, 31 Dec 9999999999 23:59:59 GMT\r\n\r\n", "no date"),
     ],
 )
-def test_an_answer_that_is_none_is_a_line(scrapy: Scrapy, answer: bytes, line: str) -> None:
+def test_a_response_that_is_none_is_a_line(scrapy: Scrapy, answer: bytes, line: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -254,7 +254,7 @@ def test_ctrl_c_while_a_museum_keeps_it_waiting_is_a_line(scrapy: Scrapy) -> Non
 
 
 @pytest.mark.parametrize("place", ["", "%(time)s", "s3://"])
-def test_a_place_that_is_none_is_told_offline_too(scrapy: Scrapy, place: str) -> None:
+def test_a_place_that_is_none_is_reported_offline_too(scrapy: Scrapy, place: str) -> None:
     told = scrapy.run("crawl", "objects", HARVEST_DIR=place)
     assert told.returncode == 2
     done = scrapy.run("doctor", "dmg", "--offline", HARVEST_DIR=place)

@@ -134,7 +134,7 @@ def test_a_poison_record_costs_itself_alone(
     assert ids | {poisoned} == set(sandbox.truth()["objects"]["ids"])
 
 
-def test_poison_records_on_pages_that_are_asked_together_stop_nothing(
+def test_poison_records_on_pages_that_are_requested_together_stop_nothing(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     rows = (51, 101, 151, 201)
@@ -148,7 +148,7 @@ def test_poison_records_on_pages_that_are_asked_together_stop_nothing(
     assert ids | poisoned == set(sandbox.truth()["objects"]["ids"])
 
 
-def test_a_part_of_a_page_is_asked_for_as_often_as_any_page(
+def test_a_part_of_a_page_is_requested_as_often_as_any_page(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     # Rows 101 to 105 are the 21st part of 5; the collection has five pages.

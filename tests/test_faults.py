@@ -66,7 +66,7 @@ def test_a_chain_that_never_ends_is_left_behind_the_last_row(scrapy: Scrapy) -> 
     assert max(asked) == 3
 
 
-def test_disagreeing_links_are_counted_and_told(
+def test_disagreeing_links_are_counted_and_reported(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     sandbox = museum(objects=460, faults=["next_disagree:path=objects,page=2"])
@@ -144,7 +144,7 @@ def test_a_redirect_elsewhere_is_not_followed(
     assert other.stats()["tiers"]["collections"]["requests"] == 0
 
 
-def test_a_next_link_that_forgets_what_was_asked_for_is_completed(scrapy: Scrapy) -> None:
+def test_a_next_link_that_forgets_what_was_requested_is_completed(scrapy: Scrapy) -> None:
     def answer(path: str) -> Answer:
         query = dict(parse_qsl(urlsplit(path).query))
         number = int(query.get("page", "1"))
@@ -173,7 +173,7 @@ def test_a_next_link_that_forgets_what_was_asked_for_is_completed(scrapy: Scrapy
 
 
 @pytest.mark.parametrize("link", ["http://[::1", "?page=" + "9" * 5000, "http://127.0.0.1:99999/"])
-def test_a_next_link_that_is_no_link_is_told_without_a_traceback(
+def test_a_next_link_that_is_no_link_is_reported_without_a_traceback(
     museum: Callable[..., Sandbox], scrapy: Scrapy, link: str
 ) -> None:
     sandbox = museum(objects=460)

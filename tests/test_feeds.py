@@ -258,7 +258,7 @@ def test_excel_s_byte_order_mark_stands_once(
         ("-s", "BUDGET_URL=sqlite:///~nobody-here/x.db"),
     ],
 )
-def test_what_is_refused_asks_the_museum_for_nothing(
+def test_what_is_refused_requests_nothing_from_the_museum(
     museum: Callable[..., Sandbox], scrapy: Scrapy, arguments: tuple[str, ...]
 ) -> None:
     sandbox = museum(objects=5)

@@ -137,7 +137,7 @@ def test_filters_reach_the_museum_in_its_own_spelling(
     assert len(crawl.records) + len(crawl.rejected) == expected > 0
 
 
-def test_limit_asks_for_no_more_pages_than_it_needs(
+def test_limit_requests_no_more_pages_than_it_needs(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     sandbox = museum(objects=600, invalid=0)
@@ -148,7 +148,7 @@ def test_limit_asks_for_no_more_pages_than_it_needs(
     assert sandbox.stats()["tiers"]["collections"]["requests"] <= 4
 
 
-def test_an_empty_answer_to_a_filter_is_complete(
+def test_an_empty_response_to_a_filter_is_complete(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     crawl = scrapy.at(museum(objects=100)).crawl("objects", "-a", "type=nietbestaand")

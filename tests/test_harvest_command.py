@@ -78,7 +78,7 @@ def test_the_worst_verdict_is_the_exit_code_and_the_others_are_delivered(
     assert command.endswith(" scrapy harvest dmg")
 
 
-def test_ctrl_c_stops_all_of_it_and_the_same_command_goes_on(
+def test_ctrl_c_stops_all_of_it_and_the_same_command_resumes(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     sandbox = museum(**MUSEUM, latency=0.4)
@@ -96,7 +96,7 @@ def test_ctrl_c_stops_all_of_it_and_the_same_command_goes_on(
     assert sum(certified(scrapy, spider)["pages"]["replayed"] for spider in SIZES) >= 4
 
 
-def test_what_is_wrong_is_told_before_any_request(
+def test_what_is_wrong_is_reported_before_any_request(
     museum: Callable[..., Sandbox], scrapy: Scrapy, tmp_path: Path
 ) -> None:
     sandbox = museum(objects=10)

@@ -129,7 +129,7 @@ def test_the_digest_of_an_image_does_not_depend_on_when_it_came(scrapy: Scrapy) 
     assert one.certificate["content_digest"] == other.certificate["content_digest"]
 
 
-def test_images_come_with_their_rights_and_are_asked_for_once(scrapy: Scrapy) -> None:
+def test_images_come_with_their_rights_and_are_requested_once(scrapy: Scrapy) -> None:
     gone = ["html", "disguised", "svg", "empty", "large", "astray", "401", "403", "404", "410"]
     with serving(host) as server:
         base = server.base_url
@@ -203,7 +203,9 @@ def test_images_come_with_their_rights_and_are_asked_for_once(scrapy: Scrapy) ->
         (["-a", "feed=README.md", "-s", "HARVEST_DIR=s3://bucket/x"], ["HARVEST_DIR"]),
     ],
 )
-def test_a_usage_error_asks_nothing(scrapy: Scrapy, arguments: list[str], words: list[str]) -> None:
+def test_a_usage_error_requests_nothing(
+    scrapy: Scrapy, arguments: list[str], words: list[str]
+) -> None:
     with serving(host) as server:
         crawl = scrapy.crawl("images", *arguments, DMG_BASE_URL=server.base_url)
         assert server.asked == []
@@ -406,7 +408,9 @@ def test_a_feed_that_names_no_image_is_doubted(scrapy: Scrapy) -> None:
 
 
 @pytest.mark.long
-def test_hosts_are_asked_side_by_side_each_once_a_second(scrapy: Scrapy, tmp_path: Path) -> None:
+def test_hosts_are_requested_side_by_side_each_once_a_second(
+    scrapy: Scrapy, tmp_path: Path
+) -> None:
     """The museum's own origin, and two hosts behind a proxy of the user's, one of them slow."""
     began: dict[str, list[float]] = {"quick": [], "slow": [], "own": []}
     ended: list[str] = []
@@ -488,7 +492,7 @@ def test_a_kill_costs_no_image_twice(scrapy: Scrapy) -> None:
         ("https://a.example/i/1.jpg/full/full/0/default.jpg", None, "full/full/0/default.jpg"),
     ],
 )
-def test_sizes_are_asked_for_as_iiif_has_them(url: str, size: str | None, expected: str) -> None:
+def test_sizes_are_requested_as_iiif_has_them(url: str, size: str | None, expected: str) -> None:
     assert resized(url, size).endswith(expected)
     assert image_key(resized(url, size)) == image_key(url)
 

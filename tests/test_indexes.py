@@ -137,7 +137,7 @@ def test_dominant_objects_come_within_the_limit(
     }
 
 
-def test_going_on_asks_only_for_the_colours_that_are_left(small: Sandbox, scrapy: Scrapy) -> None:
+def test_resuming_requests_only_the_colours_that_are_left(small: Sandbox, scrapy: Scrapy) -> None:
     small.reset()
     command = ("colors", "-a", "dominant=true")
     scrapy.at(small).policy(UNLIMITED)
@@ -167,7 +167,7 @@ def test_going_on_asks_only_for_the_colours_that_are_left(small: Sandbox, scrapy
         ("dcat", "dcat", 10, ""),
     ],
 )
-def test_what_the_museum_has_answered(
+def test_what_the_museum_has_sent(
     scrapy: Scrapy, spider: str, name: str, count: int, first: str
 ) -> None:
     with serving(lambda path: (200, JSON, body(name))) as server:
@@ -295,7 +295,7 @@ FAULTS: dict[str, tuple[list[bytes], str, int, int, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_index_is_asked_for_again_and_then_told(scrapy: Scrapy, fault: str) -> None:
+def test_a_faulty_index_is_requested_again_and_then_reported(scrapy: Scrapy, fault: str) -> None:
     answers, verdict, code, items, words = FAULTS[fault]
 
     def answer(path: str) -> Answer:

@@ -177,7 +177,7 @@ def test_no_reference_is_fetched() -> None:
 
 
 @pytest.mark.parametrize(("kind", "record"), RECORDS)
-def test_what_the_museum_answers_is_valid(kind: str, record: dict[str, Any]) -> None:
+def test_what_the_museum_sends_is_valid(kind: str, record: dict[str, Any]) -> None:
     assert errors(ITEM_CLASSES[kind], row_of(kind, record)) == []
 
 

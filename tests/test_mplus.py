@@ -200,7 +200,7 @@ def test_what_is_swallowed_cached_broken_refused_added_and_withdrawn(
     assert seen["log"][refused + 2]["at"] - seen["log"][refused]["at"] >= 1
 
 
-def test_bad_records_side_by_side_are_told_apart(
+def test_bad_records_side_by_side_are_distinguished(
     scrapy: Scrapy, museum: Museums, data_set: Callable[[int], str]
 ) -> None:
     rows = (99, 100, 101)
@@ -422,7 +422,7 @@ REFUSED = b'{"errors": [{"message": "Bearer %s is not known"}]}' % KEY.encode()
         ((410, [], b""), 12, 1, ["410"]),
     ],
 )
-def test_what_cannot_be_mended_is_told_and_not_asked_again(
+def test_what_is_not_retryable_is_reported_and_not_requested_again(
     scrapy: Scrapy, answer: Answer, code: int, asked: int, words: list[str]
 ) -> None:
     patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
@@ -563,7 +563,7 @@ def test_a_server_that_caps_lies_forgets_and_babbles(
     assert len(server.asked) <= most
 
 
-def test_without_a_key_nothing_is_asked(scrapy: Scrapy, museum: Museums) -> None:
+def test_without_a_key_nothing_is_requested(scrapy: Scrapy, museum: Museums) -> None:
     opened = museum()
     done = crawl(scrapy, opened, MPLUS_API_KEY="")
     check_one_line(done, 12, "mplus_objects needs a key", "https://", "MPLUS_API_KEY")
@@ -597,7 +597,7 @@ def test_a_museum_that_has_nothing_is_soon_given_up(scrapy: Scrapy) -> None:
     assert "nothing that was requested is in the response" in done.certificate["reason"]
 
 
-def test_a_kill_and_the_days_quota_cost_no_answer_that_was_in_hand(
+def test_a_kill_and_the_days_quota_cost_no_saved_response(
     scrapy: Scrapy, museum: Museums, data_set: Callable[[int], str]
 ) -> None:
     opened = museum(mplus_data=data_set(150), mplus_window=WINDOW)
@@ -653,7 +653,7 @@ def bilingual(**fields: Any) -> Bilingual:
         ((None, "墨水紙本"), (None, "墨水紙本"), []),
     ],
 )
-def test_a_text_of_the_other_language_is_told_apart(
+def test_a_text_of_the_other_language_is_distinguished(
     texts: tuple[str, str], columns: tuple[str, str], fallbacks: list[str]
 ) -> None:
     record = bilingual(medium=texts)
@@ -670,7 +670,7 @@ ANY_JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["data", "errors", "x"]), ANY_JSON), ANY_JSON)
-def test_no_answer_is_an_error_of_ours(document: dict[str, Any], row: Any) -> None:
+def test_no_response_is_an_error_of_ours(document: dict[str, Any], row: Any) -> None:
     rows = {alias: [row, {"id": 1, "constituents": row, "_sys": row}] for alias in ALIASES}
     for body in (document, {**document, "data": rows}):
         try:
@@ -693,7 +693,7 @@ def test_no_shape_of_a_field_is_an_error(en: Any, zh: Any) -> None:
     assert list(record.entries("medium")) is not None
 
 
-def test_a_list_and_a_role_of_the_other_language_are_told_apart() -> None:
+def test_a_list_and_a_role_of_the_other_language_are_distinguished() -> None:
     en: dict[str, Any] = {
         "id": 1,
         "classification": {"area": ["視覺藝術", "M+"], "category": ["Video"]},

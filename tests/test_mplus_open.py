@@ -66,9 +66,7 @@ def test_archives_hold_what_the_folder_holds(scrapy: Scrapy, tmp_path: Path) -> 
     assert len(digests) == 1
 
 
-def test_a_download_is_asked_for_once_and_by_nobody_in_particular(
-    scrapy: Scrapy, tmp_path: Path
-) -> None:
+def test_a_download_is_requested_once_and_without_a_session(scrapy: Scrapy, tmp_path: Path) -> None:
     body = as_tar(tmp_path / "set.gz", top="collection-data-abc").read_bytes()
 
     def answer(path: str) -> Answer:

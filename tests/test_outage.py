@@ -169,7 +169,7 @@ def test_a_server_that_has_responded_has_the_whole_time_out(
 
 
 @pytest.mark.parametrize("spider", ["agents", "agent", "types"])
-def test_a_refused_connection_asks_for_the_sandbox(scrapy: Scrapy, spider: str) -> None:
+def test_a_refused_connection_suggests_the_sandbox(scrapy: Scrapy, spider: str) -> None:
     scrapy.policy(UNLIMITED)
     arguments = ("-a", "pids=DMG-A-00162,DMG-A-00163") if spider == "agent" else ()
     port = free_port()

@@ -170,7 +170,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("value", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_cannot_be_parsed_is_told_from_what_is_cut(value: bytes) -> None:
+def test_what_cannot_be_parsed_is_distinguished_from_what_is_cut(value: bytes) -> None:
     body = b' {"a":{"n":1,"rows":[{"id":%s}]}}\n' % value
     with pytest.raises(UnreadableResponseError):
         NUMBERED.read(body, [], PageRequest(FIRST, 1, 1))

@@ -97,7 +97,7 @@ def test_another_program_at_the_same_address_is_made_room_for(
 @pytest.mark.parametrize(
     ("code", "seconds", "told"), [(429, 4, ["rate limit: next in 4 s"]), (503, 2, [])]
 )
-def test_a_refusal_parks_the_tier_for_as_long_as_it_asks(
+def test_a_refusal_backs_the_tier_off_for_as_long_as_it_requires(
     museum: Callable[..., Sandbox], scrapy: Scrapy, code: int, seconds: int, told: list[str]
 ) -> None:
     fault = f"status:code={code},retry_after={seconds},path=objects,page=3"
@@ -112,7 +112,7 @@ def test_a_refusal_parks_the_tier_for_as_long_as_it_asks(
     assert min(after) - refused >= seconds - 0.1
 
 
-def test_a_storm_of_refusals_stops_with_the_command_that_goes_on(
+def test_a_storm_of_refusals_stops_with_the_command_that_resumes(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     fault = "status:code=429,retry_after=0,path=objects,times=always"
@@ -134,7 +134,7 @@ def test_a_server_with_nothing_but_errors_is_not_hammered(
     assert sandbox.stats()["tiers"]["collections"]["requests"] <= 24
 
 
-def test_a_wait_beyond_patience_stops_and_says_when_it_goes_on(
+def test_a_wait_beyond_patience_stops_and_says_when_it_resumes(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     sandbox = museum(objects=460)

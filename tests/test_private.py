@@ -105,7 +105,7 @@ def test_all_objects_come_with_the_key_in_the_header_of_each_page(
     assert {table.name, lines.name, Path(snapshot).name} < set(check_owned(keyed))
 
 
-def test_without_a_key_nothing_is_asked(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
+def test_without_a_key_nothing_is_requested(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
     sandbox = museum(objects=10)
     for key, code, words in (
         ("", 12, "ask the museum for one (https://"),

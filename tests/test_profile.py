@@ -47,7 +47,7 @@ def test_a_crawl_listens_on_no_port(museum: Callable[..., Sandbox], scrapy: Scra
         process.communicate()
 
 
-def test_the_museum_is_told_who_asks_and_sets_no_cookie(scrapy: Scrapy) -> None:
+def test_the_museum_learns_who_requests_and_sets_no_cookie(scrapy: Scrapy) -> None:
     asked: list[dict[str, str]] = []
     status, headers, body = recorded("objects")
 

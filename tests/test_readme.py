@@ -177,7 +177,7 @@ def test_targets_of_make_are_there(block: Block) -> None:
         assert "-m venv .venv\n" in done.stdout
 
 
-def test_no_command_asks_a_museum_and_none_is_left_out() -> None:
+def test_no_command_requests_from_a_museum_and_none_is_left_out() -> None:
     # Most others cannot be run as they stand: tests/test_scheduling.py and
     # tests/test_adding_a_museum.py do.
     languages = {"sh", "python", "text", "ini", "yaml", "toml", "json", "sql", "r"}

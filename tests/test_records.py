@@ -106,7 +106,7 @@ def test_every_record_once_and_the_second_time_none_is_sent_again(
     assert stats["requests"] == sum(each["requests"]["sent"] for each in certificates)
 
 
-def test_former_answers_are_the_same_records_retrieved_now(
+def test_former_responses_are_the_same_records_retrieved_now(
     gent: Sandbox, scrapy: Scrapy, tmp_path: Path
 ) -> None:
     scrapy.at(gent).policy(UNLIMITED)
@@ -132,7 +132,7 @@ def test_former_answers_are_the_same_records_retrieved_now(
 
 
 @pytest.mark.long
-def test_colours_are_asked_for_and_never_taken_from_records_without(
+def test_colours_are_requested_and_never_taken_from_records_without(
     gent: Sandbox, scrapy: Scrapy
 ) -> None:
     scrapy.at(gent).policy(UNLIMITED)
@@ -192,7 +192,7 @@ def test_two_spiders_share_one_limit(
     assert stats["peak_sliding"] <= 18
 
 
-def test_stopped_by_a_limit_the_same_command_goes_on(
+def test_stopped_by_a_limit_the_same_command_resumes(
     gent: Sandbox, scrapy: Scrapy, tmp_path: Path
 ) -> None:
     scrapy.at(gent).policy(limit(10, 60, "single"))
@@ -214,7 +214,7 @@ def test_stopped_by_a_limit_the_same_command_goes_on(
 # --- the wire ---------------------------------------------------------------------------------
 
 
-def test_each_recorded_answer_becomes_the_right_item(scrapy: Scrapy) -> None:
+def test_each_recorded_response_becomes_the_right_item(scrapy: Scrapy) -> None:
     answers = {
         "object/1987-1105": "object",
         "object/SB%200012": "object-space",
@@ -549,7 +549,7 @@ def test_faults_that_pass_cost_nothing_and_those_that_stay_one_record(scrapy: Sc
     assert crawl.certificate["unreadable"] == 3
 
 
-def test_a_museum_that_is_down_is_not_asked_for_the_whole_list(scrapy: Scrapy) -> None:
+def test_a_museum_that_is_down_is_not_sent_the_whole_list(scrapy: Scrapy) -> None:
     pids = ",".join(map(str, range(100)))
     crawl = scrapy.crawl(
         *("object", "-a", f"pids={pids}", *QUICK, "-s", "RETRY_TIMES=0"),
@@ -559,7 +559,7 @@ def test_a_museum_that_is_down_is_not_asked_for_the_whole_list(scrapy: Scrapy) -
     assert crawl.certificate["requests"]["sent"] < 40
 
 
-def test_ctrl_c_asks_nothing_more_of_a_server_in_distress(scrapy: Scrapy) -> None:
+def test_ctrl_c_requests_nothing_more_of_a_server_in_distress(scrapy: Scrapy) -> None:
     with serving(lambda path: (500, [], b"")) as server:
         crawl = scrapy.policy(UNLIMITED).start(
             *("crawl", "agent", "-a", "pids=" + ",".join(map(str, range(60))), *QUICK),
@@ -827,7 +827,7 @@ def test_a_per_cent_sign_in_a_feed_is_requested_as_its_record_spells_it(
         (["-a", "pids=1", "-a", "colors=false"], ["colors"]),
     ],
 )
-def test_without_a_list_nothing_is_asked(
+def test_without_a_list_nothing_is_requested(
     scrapy: Scrapy, arguments: list[str], words: list[str]
 ) -> None:
     crawl = scrapy.crawl("object", *arguments, DMG_BASE_URL="http://127.0.0.1:9/v2/")

@@ -74,7 +74,7 @@ def stopped_half_way(scrapy: Scrapy, sandbox: Sandbox) -> Crawl:
     return crawl
 
 
-def test_going_on_asks_only_for_what_is_missing(
+def test_resuming_requests_only_what_is_missing(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     sandbox = museum(objects=400)
@@ -114,7 +114,7 @@ def test_starting_afresh(
     assert how[0] == "-a" or "afresh" in crawl.err
 
 
-def test_a_second_process_is_refused_and_told_of_the_first(
+def test_a_second_process_is_refused_and_shown_the_first(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     sandbox = museum(objects=400, latency=0.5)
@@ -148,7 +148,7 @@ def test_a_damaged_ledger_is_set_aside(museum: Callable[..., Sandbox], scrapy: S
     assert "damaged" in crawl.err
 
 
-def test_an_answer_that_was_changed_in_the_ledger_is_not_trusted(
+def test_a_response_that_was_changed_in_the_ledger_is_not_trusted(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
     sandbox = museum(objects=400)

@@ -221,7 +221,9 @@ GENT = b'{"id":"https://id/1","source":"Design Museum Gent","expires_at":null}\n
 OPEN = b'{"id":"7","source":"M+","expires_at":null,"retrieved_at":"2020-01-01T00:00:00Z"}\n'
 
 
-def test_nothing_of_others_is_touched_and_what_cannot_be_reached_is_told(keeper: Keeper) -> None:
+def test_nothing_of_others_is_touched_and_what_cannot_be_reached_is_reported(
+    keeper: Keeper,
+) -> None:
     places = keeper.scrapy.folder / "places"
     feeds = {
         name: places / name / f"all.{ending}"
@@ -396,7 +398,7 @@ def test_seven_weeks(keeper: Keeper, s3: S3Server) -> None:
     assert [file.name for file in left] == ["ATTRIBUTION.md"]
 
 
-def test_no_answer_is_published_near_or_past_its_date(keeper: Keeper) -> None:
+def test_no_response_is_published_near_or_past_its_date(keeper: Keeper) -> None:
     keeper.killed(day=0)
     assert marker(0) in keeper.there()
     late = keeper.harvest(day=13.2, RESUME_MAX_AGE="99999999")

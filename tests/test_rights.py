@@ -203,7 +203,7 @@ def test_one_image_that_stands_twice_has_all_that_is_said_of_it() -> None:
     assert (bare["images"], bare["image_licence"]) == ([IIIF.format(0)], FREE)
 
 
-def test_what_the_museum_answers() -> None:
+def test_what_the_museum_sends() -> None:
     rows = [row_of("object", record) for record in members("colors-dominant")]
     assert [row["image_licence"] for row in rows] == [UNKNOWN, UNKNOWN, FREE]
     assert rows[1]["image_attribution"] == "Collection Design Museum Gent, © SABAM Belgium"

@@ -335,7 +335,7 @@ def test_no_log_holds_credentials_and_a_place_may_have_any_name(
         ({"RUN_FIRST": "{folder}/first.py"}, "pip install boto3"),
     ],
 )
-def test_what_boto3_cannot_use_is_told_before_the_first_request(
+def test_what_boto3_cannot_use_is_reported_before_the_first_request(
     museum: Callable[..., Sandbox], scrapy: Scrapy, environment: dict[str, str], words: str
 ) -> None:
     sandbox = museum(objects=10)

@@ -70,7 +70,7 @@ def stage(tmp_path: Path) -> Stage:
     return run
 
 
-def test_the_script_goes_on_after_11_and_ends_with_any_other_code(stage: Stage) -> None:
+def test_the_script_resumes_after_11_and_ends_with_any_other_code(stage: Stage) -> None:
     assert stage(SCRIPT, "11 11 0") == (
         0,
         "it ends with 11\nit ends with 11\nit ends with 0\n",
@@ -117,7 +117,7 @@ def test_the_units_are_units(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_workflow_goes_on_after_11(stage: Stage) -> None:
+def test_the_workflow_resumes_after_11(stage: Stage) -> None:
     (text,) = [block.text for block in SCHEDULING if block.text.startswith("# .github")]
     workflow = yaml.safe_load(text)
     steps = workflow["jobs"]["dmg"]["steps"]

@@ -74,7 +74,7 @@ def test_the_egg_has_all_that_the_project_reads(nodes: list[Scrapyd]) -> None:
     assert shipped - {*ZipFile(nodes[0].egg).namelist()} == set()
 
 
-def test_three_jobs_at_once_share_a_budget_and_a_killed_one_goes_on(
+def test_three_jobs_at_once_share_a_budget_and_a_killed_one_resumes(
     museum: Sandbox, nodes: list[Scrapyd]
 ) -> None:
     museum.reset()

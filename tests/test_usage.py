@@ -67,7 +67,7 @@ def check_one_line(crawl: Crawl, code: int, *words: str) -> None:
         (["-O", "objects.csv", "-O", "./objects.csv:jsonl"], ["./objects.csv", "same file"]),
     ],
 )
-def test_a_usage_error_is_one_line_and_asks_nothing(
+def test_a_usage_error_is_one_line_and_requests_nothing(
     scrapy: Scrapy, arguments: list[str], words: list[str]
 ) -> None:
     with serving(lambda path: (500, [], b"")) as server:

@@ -123,7 +123,7 @@ def test_version_1_keeps_to_the_limit_of_single_records(
     assert tier["peak_sliding"] <= 20
 
 
-def test_a_short_page_and_an_empty_one_are_asked_for_again(scrapy: Scrapy) -> None:
+def test_a_short_page_and_an_empty_one_are_requested_again(scrapy: Scrapy) -> None:
     """The museum works with pages of 40, whatever is asked; it spoils two of them once."""
     spoilt = {2: numbers(41, 70), 3: []}
 
@@ -154,7 +154,7 @@ def test_a_short_page_and_an_empty_one_are_asked_for_again(scrapy: Scrapy) -> No
         (9, {2: (500, [], b"{}")}, 2, 0, "all 9 records"),
     ],
 )
-def test_only_the_ids_say_whether_all_are_in_hand(
+def test_only_the_ids_say_whether_all_came(
     scrapy: Scrapy,
     total: int | None,
     spoil: dict[int, Answer],
@@ -242,7 +242,7 @@ def test_two_records_with_one_id_are_kept_and_an_equal_row_has_moved(
         ("v1_objects", "v1-private-401", "401 from "),
     ],
 )
-def test_a_version_that_is_gone_is_asked_for_once(
+def test_a_version_that_is_gone_is_requested_once(
     scrapy: Scrapy, spider: str, name: str, words: str
 ) -> None:
     with serving(lambda path: recorded(name)) as server:
@@ -266,7 +266,7 @@ def test_a_version_that_is_gone_is_asked_for_once(
         ([("Sunset", "soon")], b'{"retired_on": 7}', "v1 was retired on 2025-01-02, use objects"),
     ],
 )
-def test_the_answer_knows_its_day_best_and_else_the_policy(
+def test_the_response_knows_its_day_best_and_else_the_policy(
     scrapy: Scrapy, headers: list[tuple[str, str]], body: bytes, words: str
 ) -> None:
     scrapy.policy(

@@ -480,7 +480,7 @@ def test_what_a_schema_refuses_is_found_with_its_path(complete: Harvest) -> None
     ]
 
 
-def test_of_many_refused_records_twenty_are_told(complete: Harvest) -> None:
+def test_of_many_refused_records_twenty_are_reported(complete: Harvest) -> None:
     complete.rewrite(
         "objects.jsonl", lambda content: content.replace(b'"on_display":', b'"shown":')
     )
@@ -553,7 +553,7 @@ def test_a_compressed_feed_is_compared_by_its_bytes(complete: Harvest) -> None:
     assert line.startswith("objects.jsonl: sha256 is ")
 
 
-def test_parts_of_a_batch_are_told_as_such(complete: Harvest) -> None:
+def test_parts_of_a_batch_are_reported_as_such(complete: Harvest) -> None:
     lines = complete.path("objects.jsonl").read_bytes().splitlines(keepends=True)
     parts = {"objects-1.jsonl": lines[:100], "objects-2.jsonl": lines[100:]}
 

@@ -33,7 +33,7 @@ from tests.sandbox.wire import (
         ("redirect:url=http://127.0.0.1:9/,page=2", 302, "application/ld+json"),
     ],
 )
-def test_faults_that_take_the_answers_place(
+def test_faults_that_replace_the_response(
     small: Sandbox, spec: str, status: int, kind: str
 ) -> None:
     before = get(small, "id/objects?page=2")
@@ -114,7 +114,7 @@ def test_a_clean_truncation_looks_whole_until_parsed(small: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("spec", ["slow:seconds=0.2", "latency:seconds=0.2"])
-def test_slow_answers_are_whole(small: Sandbox, spec: str) -> None:
+def test_slow_responses_are_whole(small: Sandbox, spec: str) -> None:
     small.fault(spec)
     began = monotonic()
     assert len(get(small, "id/objects?fullRecord=true").members) == 10
@@ -134,7 +134,7 @@ def test_a_client_may_leave_before_the_end(
     assert caplog.records == []
 
 
-def test_a_hanging_answer_does_not_outlive_its_client(small: Sandbox) -> None:
+def test_a_hanging_response_does_not_outlive_its_client(small: Sandbox) -> None:
     small.fault("hang")
     where = urlsplit(small.base_url)
     with socket.create_connection((where.hostname, where.port)) as client:

@@ -102,7 +102,7 @@ def unlike(reply: Reply, record: dict[str, Any]) -> list[object]:
     return [] if found == said else [found, said]
 
 
-def test_answers_are_like_those_recorded(shared: Sandbox) -> None:
+def test_responses_are_like_those_recorded(shared: Sandbox) -> None:
     records = [json.loads(line) for line in RECORDED.read_text("utf-8").splitlines()]
     assert len(records) == 88
     replies = [
@@ -318,7 +318,7 @@ def test_failures_are_cached_until_the_key_changes(museum: Sandbox) -> None:
     assert ask(museum, page).data["objects"]
 
 
-def test_the_cache_forgets_and_roots_of_one_call_are_asked_at_once() -> None:
+def test_the_cache_forgets_and_roots_of_one_call_are_fetched_at_once() -> None:
     now = 0.0
     cache = Cache(600, lambda: now)
     cache.put("body", 1, None)

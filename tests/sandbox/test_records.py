@@ -36,7 +36,7 @@ def test_undated_records_have_only_a_weak_hash(museum: Sandbox, kind: str, name:
     assert "Cache-Control" not in reply.headers
 
 
-def test_every_listed_object_answers_by_its_encoded_number(museum: Sandbox) -> None:
+def test_every_listed_object_is_found_by_its_encoded_number(museum: Sandbox) -> None:
     truth = museum.truth()["objects"]
     for id_ in truth["ids"]:
         if id_ in truth["merged"]:
@@ -65,7 +65,7 @@ def test_a_merged_object_redirects_and_stays_listed(museum: Sandbox) -> None:
     assert reply.headers["Location"].startswith(f"{BASE}id/object/")
 
 
-def test_a_database_that_is_down_hides_behind_other_answers() -> None:
+def test_a_database_that_is_down_hides_behind_other_responses() -> None:
     faults = ["database:times=always"]
     with Sandbox(objects=20, agents=5, limits="off", faults=faults) as museum:
         paths = ("id/object/0004", "id/agent/DMG-A-00001", "id/private/objects", "id/agents")
@@ -112,7 +112,7 @@ def test_removed_objects_are_gone(museum: Sandbox) -> None:
     assert {get(museum, id_.removeprefix(BASE)).status for id_ in removed[:5]} == {410}
 
 
-def test_colours_come_when_asked_for_and_leave_the_tag(museum: Sandbox) -> None:
+def test_colours_come_on_request_and_leave_the_tag(museum: Sandbox) -> None:
     record = next(walk(museum, "id/objects?hasColors=true&itemsPerPage=1"))
     path = canonical(record["@id"]).removeprefix(BASE)
     plain, coloured = get(museum, path), get(museum, f"{path}?colors=true")
