@@ -6,7 +6,7 @@ The shipped ones are TOML files beside this module; :mod:`.reading` reads them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -27,11 +27,11 @@ class Limit:
 class Tier:
     """Paths that the museum counts together, and the limits that apply to them at once."""
 
-    name: str
-    paths: tuple[str, ...]
     limits: tuple[Limit, ...]
     source: str
     checked: date
+    name: str = ""
+    paths: tuple[str, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -150,7 +150,7 @@ class Version:
     name: str
     path: str
     status: str
-    sunset: date | None
+    sunset: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,27 +182,27 @@ class Policy:
     name: str
     base_url: str
     licence: str
-    licence_url: str | None
     terms: str
     attribution: str
     contact: str
     retention_days: int
-    page_size: int
-    in_flight: int
     tiers: tuple[Tier, ...]
-    credential: Credential | None
-    licences: tuple[ImageLicence, ...]
-    quoted: tuple[Quoted, ...]
-    link: str
-    pages: Mapping[str, str]
     uri_base: str
-    roles_of_others: tuple[str, ...]
-    graphql: GraphQL | None
-    dataset: Dataset | None
-    images: Images | None
-    versions: tuple[Version, ...]
-    stability: Stability | None
     document: dict[str, Any]
+    licence_url: str | None = None
+    page_size: int = 100
+    in_flight: int = 8
+    credential: Credential | None = None
+    licences: tuple[ImageLicence, ...] = ()
+    quoted: tuple[Quoted, ...] = ()
+    link: str = ""
+    pages: Mapping[str, str] = field(default_factory=dict)
+    roles_of_others: tuple[str, ...] = ()
+    graphql: GraphQL | None = None
+    dataset: Dataset | None = None
+    images: Images | None = None
+    versions: tuple[Version, ...] = ()
+    stability: Stability | None = None
 
     def tier(self, url: str, base_url: str) -> Tier:
         """The tier that counts a request for *url* when the API is at *base_url*.

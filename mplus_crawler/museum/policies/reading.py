@@ -9,31 +9,18 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 import orjson
 
 from mplus_crawler import schema_folder
 from mplus_crawler.errors import UsageError
-from mplus_crawler.museum.policies.policy import (
-    Credential,
-    Dataset,
-    GraphQL,
-    ImageLicence,
-    Images,
-    Limit,
-    Policy,
-    Quoted,
-    RootField,
-    Stability,
-    Tier,
-    Version,
-)
+from mplus_crawler.museum.policies.policy import Policy
 
 
 def load_policy(key: str, overlay: str | Path | None = None) -> Policy:
@@ -143,76 +130,27 @@ def _policy(key: str, document: Mapping[str, Any], source: str) -> Policy:
     for error in _validator().iter_errors(plain):
         where = ".".join(str(part) for part in error.instance_path) or "top level"
         raise UsageError(f"{source}: {where}: {error.message}; see schemas/policy.schema.json")
-    facts = ("name", "base_url", "licence", "terms", "attribution", "contact", "retention_days")
-    return Policy(
-        key=key,
-        tiers=tuple(map(_tier, plain["tier"])),
-        licence_url=plain.get("licence_url"),
-        page_size=plain.get("page_size", 100),
-        in_flight=plain.get("in_flight", 8),
-        credential=_credential(plain.get("credential")),
-        licences=tuple(ImageLicence(**_tuples(term)) for term in plain.get("term", [])),
-        quoted=tuple(Quoted(**_tuples(quoted)) for quoted in plain.get("quoted", [])),
-        link=plain.get("link", ""),
-        pages=plain.get("pages", {}),
-        uri_base=plain.get("uri_base", plain["base_url"]),
-        roles_of_others=tuple(plain.get("makers", {}).get("roles_of_others", ())),
-        graphql=_graphql(plain.get("graphql")),
-        dataset=_dataset(plain.get("dataset")),
-        images=_images(plain.get("images")),
-        versions=tuple(map(_version, plain.get("version", []))),
-        stability=_stability(plain.get("stability")),
-        document=plain,
-        **{fact: plain[fact] for fact in facts},
-    )
+    facts = {
+        "uri_base": plain["base_url"],
+        **plain,
+        "key": key,
+        "document": plain,
+        "tiers": plain["tier"],
+        "licences": plain.get("term", []),
+        "versions": plain.get("version", []),
+        "roles_of_others": plain.get("makers", {}).get("roles_of_others", []),
+        "images": _images(plain.get("images")),
+        "graphql": _graphql(plain.get("graphql")),
+    }
+    return msgspec.convert(facts, Policy)
 
 
-def _stability(facts: dict[str, Any] | None) -> Stability | None:
-    return Stability(**{k: v for k, v in facts.items() if k != "checked"}) if facts else None
+def _graphql(facts: dict[str, Any] | None) -> dict[str, Any] | None:
+    return facts and {**facts, "roots": {root["name"]: root for root in facts["root"]}}
 
 
-def _version(facts: dict[str, Any]) -> Version:
-    sunset = facts.get("sunset")
-    day = date.fromisoformat(sunset) if sunset else None
-    return Version(facts["name"], facts["path"], facts["status"], day)
-
-
-def _dataset(facts: dict[str, Any] | None) -> Dataset | None:
-    if not facts:
-        return None
-    return Dataset(facts["archive"], tuple(facts["redirects"]))
-
-
-def _graphql(facts: dict[str, Any] | None) -> GraphQL | None:
+def _images(facts: dict[str, Any] | None) -> dict[str, Any] | None:
     if facts is None:
         return None
-    roots = {root["name"]: RootField(**_tuples(root)) for root in facts["root"]}
-    return GraphQL(facts["window"], facts["nested"], tuple(facts["reserved_sizes"]), roots)
-
-
-def _tier(facts: dict[str, Any]) -> Tier:
-    return Tier(
-        name=facts.get("name", ""),
-        paths=tuple(facts.get("paths", ())),
-        limits=tuple(
-            Limit(limit["requests"], float(limit["seconds"])) for limit in facts["limits"]
-        ),
-        source=facts["source"],
-        checked=date.fromisoformat(facts["checked"]),
-    )
-
-
-def _images(facts: dict[str, Any] | None) -> Images | None:
-    if facts is None:
-        return None
-    hosts = {host["name"].lower(): _tier(host) for host in facts.get("host", [])}
-    return Images(tuple(facts["licences"]), _tier(facts), hosts)
-
-
-def _credential(facts: dict[str, Any] | None) -> Credential | None:
-    return Credential(**_tuples(facts)) if facts else None
-
-
-def _tuples(facts: dict[str, Any]) -> dict[str, Any]:
-    """*facts* with tuples for lists, so that a policy cannot be changed."""
-    return {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}
+    hosts = {host["name"].lower(): host for host in facts.get("host", [])}
+    return {"licences": facts["licences"], "usual": facts, "hosts": hosts}
