@@ -30,9 +30,7 @@ def _type(rule: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         rule = definitions[reference.removeprefix("#/definitions/")]
     named = rule["type"]
     types = {named} - {"null"} if isinstance(named, str) else {*named} - {"null"}
-    if not types:
-        return "VARCHAR"  # always null
-    if len(types) > 1:
+    if len(types) != 1:
         raise ValueError(f"it is one of {sorted(types)}")
     (name,) = types
     if name == "array":

@@ -35,7 +35,7 @@ def columns_of(schema: Mapping[str, Any], names: Iterable[str] = ()) -> list[Col
     """
     properties = schema["properties"]
     return [
-        _column(name, properties.get(name, {"type": "null"}), schema)
+        _column(name, properties.get(name, {"type": ["string", "null"]}), schema)
         for name in names or properties
     ]
 
@@ -68,9 +68,8 @@ def _is_closed(rule: Mapping[str, Any]) -> bool:
 
 
 def _type(rule: Mapping[str, Any]) -> str:
-    """Return the only type of *rule* beside ``null``; what is always null is a text."""
-    types = _types(rule)
-    found = [type_ for type_ in types if type_ != "null"] or ["string"] * len(types)
+    """Return the only type of *rule* beside ``null``."""
+    found = [type_ for type_ in _types(rule) if type_ != "null"]
     return found[0] if len(found) == 1 else ""
 
 
