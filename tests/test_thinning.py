@@ -68,6 +68,24 @@ def test_what_the_server_left_out_is_requested_once_more(
     assert scrapy.run("verify", snapshot).returncode == 0
 
 
+def test_records_of_mplus_are_requested_once_more_by_their_ids(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum()
+    scrapy.policy(limit(1_000_000, 1, "calls"), "mplus")
+    scrapy.environment |= {"MPLUS_URL": sandbox.mplus_url, "MPLUS_API_KEY": "key"}
+    first = scrapy.crawl("mplus_objects").certificate
+    sandbox.fault("thin:root=objects,times=6", "mplus")
+    crawl = scrapy.crawl("mplus_objects")
+    again = crawl.certificate
+    assert crawl.code == 0, crawl.err
+    assert "have lost values" in crawl.err
+    assert again["requests"]["sent"] <= first["requests"]["sent"] + 3
+    for same in ("filled", "content_digest", "verdict", "unique", "duplicates"):
+        assert again[same] == first[same], same
+    assert not [note for note in again["notes"] if "fewer values" in note]
+
+
 def test_what_stays_lost_is_a_note(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
     gone = [f"drop:field={field}" for field in ("crm:P138i_has_representation", "image")]
     sandbox = museum(**SMALL, schema_changes=gone)

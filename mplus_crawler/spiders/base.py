@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ from mplus_crawler.spiders.arguments import Parser, flag, parse_arguments, run_i
 from mplus_crawler.wire.addresses import is_loopback, is_public, origin
 from mplus_crawler.wire.credentials import check_key, fingerprint, without_key
 from mplus_crawler.wire.resolver import trust
+
+Errback = Callable[[Failure], Any]
 
 # The arguments of every spider, with the parsers of their values.
 ALWAYS: Mapping[str, Parser] = {"fresh": flag, "accept": run_id}
@@ -183,6 +185,13 @@ class MuseumSpider(Museum):
         """The number of records to harvest at most: the argument ``limit``, if it is given."""
         limit = self.arguments.get("limit")
         return int(limit) if limit else None
+
+    def requests_again(self, ids: Iterable[str], errback: Errback) -> Iterable[Request]:
+        """Return requests for the records *ids*, whose batches repeat; none if there are no such.
+
+        A :class:`.PagedSpider` need not: its :meth:`record_request` is enough.
+        """
+        return []
 
     def id_of(self, member: Any) -> str | None:
         """Return the id of *member*, a row of any list or a single record, if it has one."""

@@ -20,7 +20,7 @@ from mplus_crawler.census import Census, Verdict
 from mplus_crawler.museum.components import Component, Handlers
 from mplus_crawler.protocols.pagers import Page
 from mplus_crawler.records.batch import Loss, Records
-from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.base import MuseumSpider, request_of
 from mplus_crawler.spiders.id_pass import IdPass, unsaved_page
 from mplus_crawler.spiders.paged import PagedSpider
 from mplus_crawler.spiders.probes import Probes
@@ -35,6 +35,8 @@ _MOST_PASSES = 5
 
 class Reconciliation(Component):
     """Extension: compares ids if the census has doubts after the last page, then sends probes.
+
+    Last, whatever the spider, records that have lost values are requested once more.
 
     A :class:`.PagedSpider` offers what it needs: lists of ids (``url`` and ``id_of``), and one
     record (``record_url``), or its page.
@@ -64,8 +66,9 @@ class Reconciliation(Component):
         if isinstance(spider, PagedSpider):
             self._spider, self._census = spider, Census.of(self._crawler)
             own = [self._next_requests] if spider.reconciles else []
-            others = (Probes(spider), Thinning(spider))
-            self._sources = [*own, *(other.next_requests for other in others)]
+            self._sources = [*own, Probes(spider).next_requests]
+        if isinstance(spider, MuseumSpider):
+            self._sources.append(Thinning(spider).next_requests)
 
     def _idle(self) -> None:
         """Request what the first of the sources names."""

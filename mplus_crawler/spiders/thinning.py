@@ -1,9 +1,9 @@
-"""Records that have lost values of a thinned column are requested once more, one by one."""
+"""Records that have lost values of a thinned column are requested once more."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import orjson
 from scrapy import Request
@@ -14,6 +14,7 @@ from mplus_crawler.feeds.changes.extension import Changes
 from mplus_crawler.feeds.thinning import thinned
 from mplus_crawler.records.batch import Records
 from mplus_crawler.responses.ledger import Ledger
+from mplus_crawler.spiders.base import MuseumSpider
 from mplus_crawler.spiders.paged import PagedSpider
 
 logger = logging.getLogger(__name__)
@@ -25,23 +26,24 @@ _MOST = 1000
 class Thinning:
     """The requests for thinned records of one harvest, once its list is complete."""
 
-    def __init__(self, spider: PagedSpider) -> None:
+    def __init__(self, spider: MuseumSpider) -> None:
         self._spider = spider
         self._done = False
 
     def next_requests(self) -> list[Request]:
         """Return the requests, once, when the spider is idle and its list is settled."""
         spider = self._spider
-        if self._done or not spider.census.settled or not spider.has_record_pages:
+        if self._done or not spider.census.settled:
             return []
         self._done = True
         ids = list(self._thinned())
         if not ids or len(ids) > _MOST:
             return []
-        logger.warning("%d records have lost values: requesting them once more", len(ids))
-        requests = [spider.record_request(id_, self._arrived, self._failed) for id_ in ids]
+        requests = list(self._requests(ids))
         if spider.accepted_run:  # it publishes what is saved
-            return [each for each in requests if Ledger.of(spider.crawler).find(each)]
+            requests = [each for each in requests if Ledger.of(spider.crawler).find(each)]
+        if requests:
+            logger.warning("%d records have lost values: requesting them once more", len(ids))
         return requests
 
     def _thinned(self) -> Iterator[str]:
@@ -51,8 +53,17 @@ class Thinning:
         for former in changes.former_rows() if columns else ():
             if blank := columns & census.blank_columns(former.id):
                 row = orjson.loads(former.line)
-                if any(row.get(name) for name in blank):
+                values = (row.get(name) for name in blank)
+                if any(value or value == 0 for value in values):  # 0 and false are values
                     yield former.id
+
+    def _requests(self, ids: list[str]) -> Iterable[Request]:
+        spider = self._spider
+        if not isinstance(spider, PagedSpider):
+            return spider.requests_again(ids, self._failed)
+        if not spider.has_record_pages:
+            return []
+        return [spider.record_request(id_, self._arrived, self._failed) for id_ in ids]
 
     def _arrived(self, response: Response, id_: str, record: object = None) -> Iterator[Records]:
         """Yield the record; without one, the row that came first stays."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mplus_crawler.protocols.graphql.queries import IdQuery, Query
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -46,3 +48,19 @@ class Invalid:
 
 
 Outcome = Listed | Fetched | Broken | Invalid
+
+
+def is_whole(query: Query, outcome: Outcome) -> bool:
+    """Whether *outcome* has everything that was requested, so that the ledger may save it."""
+    if isinstance(query, IdQuery):
+        return isinstance(outcome, Listed) and bool(outcome.ids)
+    if not isinstance(outcome, Fetched) or outcome.nested_missing:
+        return False
+    return {*outcome.ids} == {*query.ids}
+
+
+def may_be_empty(query: Query, outcome: Outcome) -> bool:
+    """Whether an empty response may be right: a bad record, or fewer records than reported."""
+    if isinstance(query, IdQuery) and (query.ids or query.page):
+        return True
+    return isinstance(outcome, Broken)

@@ -32,6 +32,7 @@ _MOVES: Kinds = {"insert": {"at": (int, 1)}, "delete": {"at": (int, 1)}}
 _SEARCHES: Kinds = {
     "backend": {"seconds": (float, 0.0)},
     "nested": {"seconds": (float, 0.0)},
+    "thin": {},
     "crosstalk": {},
     "total": {},
 }

@@ -33,6 +33,8 @@ _CLAUSES: Mapping[str, tuple[str, ...]] = {
 # Roots whose bodies are equal; those of exhibitions have no clause of public access.
 _MIXED_UP_WITH = {"objects": "constituents", "constituents": "objects"}
 _IN_A_LANGUAGE = ("title", "medium", "area", "category", "alphaSortName")
+# What a failing storage leaves out.
+_STORED = ("images", "color")
 _OF_OBJECTS = ("category", "area", "medium")
 
 
@@ -115,6 +117,8 @@ class Roots:
             return []
         people = self._nested(root, hits.documents, call) if index == "objects" else []
         rows = self.views(index, hits.documents, people, lang)
+        if self._faults.of_search("thin", root, body.page or 0):
+            rows = [row | {name: None for name in _STORED if name in row} for row in rows]
         rows[0] = rows[0] | {"_sys": {"pagination": _pagination(body, hits.total)}}
         return rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from scrapy import Request
@@ -16,20 +16,29 @@ from twisted.python.failure import Failure
 from mplus_crawler.errors import InvalidResponseError
 from mplus_crawler.museum.policies.policy import RootField
 from mplus_crawler.protocols.graphql.calls import Results, request_body
-from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Invalid, Listed, Outcome
+from mplus_crawler.protocols.graphql.outcomes import (
+    Broken,
+    Fetched,
+    Invalid,
+    Listed,
+    Outcome,
+    is_whole,
+    may_be_empty,
+)
 from mplus_crawler.protocols.graphql.planner import Planner
 from mplus_crawler.protocols.graphql.queries import (
     IdQuery,
     Operation,
     Query,
     RecordQuery,
+    batches,
     cache_filters,
     cache_ids,
 )
 from mplus_crawler.protocols.graphql.reading import Reader
 from mplus_crawler.records.batch import Loss, Records
 from mplus_crawler.spiders.arguments import Parser, whole
-from mplus_crawler.spiders.base import request_of
+from mplus_crawler.spiders.base import Errback, request_of
 from mplus_crawler.spiders.mplus.base import MplusSpider
 from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual
 
@@ -48,6 +57,8 @@ _LONG_PART = 0.5
 # once: they are smaller, and a record may be the cause.
 _FAILED_REQUESTS = 8
 _RETRIES = 1
+# A record that is requested once more has a key in the server's cache that is not in use.
+_TRIES_BEFORE = 3
 
 
 class RootSpider(MplusSpider):
@@ -186,13 +197,13 @@ class RootSpider(MplusSpider):
         self.empty_responses = (
             0 if any_ids else self.empty_responses + self.weight(outcomes, queries)
         )
-        if not _is_whole(queries[0], outcomes[0]):
+        if not is_whole(queries[0], outcomes[0]):
             request.meta["skip_ledger"] = True
         request.cb_kwargs.update(results=results, outcomes=outcomes)
 
     def weight(self, outcomes: Sequence[Outcome], queries: Sequence[Query]) -> float:
         """Return how much a response without any record counts; less if that may be right."""
-        if not any(map(_may_be_empty, queries, outcomes)):
+        if not any(map(may_be_empty, queries, outcomes)):
             long = all(isinstance(query, IdQuery) and query.size > _LONG_PAGE for query in queries)
             return _LONG_PART if long else 1
         return _PART if self.planner.started else _FIRST_PART if self.broken_seen else 1
@@ -213,6 +224,26 @@ class RootSpider(MplusSpider):
                 yield Records(response.meta["retrieved_at"], [(None, rows[i]) for i in outcome.ids])
         self.report_total()
         yield from self.next_requests()
+
+    def requests_again(self, ids: Iterable[str], errback: Errback) -> Iterable[Request]:
+        """Return requests for the records *ids*, a page of them in each."""
+        for page in batches(map(int, ids), self.planner.size):
+            query = RecordQuery(page, tries=_TRIES_BEFORE)
+            yield self.post(
+                self.operations([query]),
+                callback=self.parse_again,
+                errback=errback,
+                meta={"queries": [query], "ledger_key": f"{self.root} again {query.key}"},
+            )
+
+    def parse_again(
+        self, response: Response, results: Results, outcomes: Sequence[Outcome]
+    ) -> Iterator[Records]:
+        """Yield the records of one query; those that do not come stay as they are."""
+        rows, at = self.reader.rows(results, ""), response.meta["retrieved_at"]
+        for outcome in outcomes:
+            if isinstance(outcome, Fetched):
+                yield Records(at, [(None, rows[id_]) for id_ in outcome.ids], repeats=True)
 
     def request_failed(self, failure: Failure) -> Iterator[Request | Loss]:
         """Yield the queries of a failed request in smaller requests, or stop."""
@@ -266,22 +297,6 @@ class RootSpider(MplusSpider):
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """Return the columns of *record*, which has both languages."""
         return COLUMNS[self.kind](Bilingual(record["en"], record["zh"]), self.credit)
-
-
-def _is_whole(query: Query, outcome: Outcome) -> bool:
-    """Whether *outcome* has everything that was requested, so that the ledger may save it."""
-    if isinstance(query, IdQuery):
-        return isinstance(outcome, Listed) and bool(outcome.ids)
-    if not isinstance(outcome, Fetched) or outcome.nested_missing:
-        return False
-    return {*outcome.ids} == {*query.ids}
-
-
-def _may_be_empty(query: Query, outcome: Outcome) -> bool:
-    """Whether an empty response may be right: a bad record, or fewer records than reported."""
-    if isinstance(query, IdQuery) and (query.ids or query.page):
-        return True
-    return isinstance(outcome, Broken)
 
 
 def _prefix(query: Query, place: int) -> str:
