@@ -60,6 +60,7 @@ def test_a_snapshot_with_age_expiry_and_change(tmp_path: Path) -> None:
 def test_only_snapshots_are_listed(tmp_path: Path) -> None:
     for name in ("objects.incomplete", "objects.selection", "vases"):
         write(tmp_path, name)
+    write(tmp_path, "images", spider="images", snapshot=False)
     (tmp_path / "broken.certificate.json").write_text("{")
     (tmp_path / "agents.certificate.json").write_text("[1]")
     found = status(tmp_path)

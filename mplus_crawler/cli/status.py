@@ -91,7 +91,9 @@ def read_status(settings: BaseSettings, now: datetime) -> Status:
         [
             _snapshot(folder, found, runs, now)
             for name, found in snapshots
-            if name == f"{found['spider']}{CERTIFICATE}" and found["verdict"] in _COMPLETE
+            if name == f"{found['spider']}{CERTIFICATE}"
+            and found["verdict"] in _COMPLETE
+            and found.get("snapshot", True)  # version 0.1 did not write this field
         ],
         [*_unfinished(runs, settings)],
         unreadable,

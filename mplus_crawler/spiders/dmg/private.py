@@ -13,7 +13,7 @@ from mplus_crawler.spiders.dmg.paging import CollectionSpider
 
 
 class PrivateObjectsSpider(CollectionSpider):
-    """All objects on the museum's books, for holders of a key."""
+    """All objects in the museum's registers, for holders of a key."""
 
     name = "private_objects"
     kind = "object"
