@@ -138,11 +138,6 @@ class Description:
         return str(self.policy.get("licence_url") or self.policy["terms"])
 
     @property
-    def creator(self) -> dict[str, str]:
-        """The museum as an organisation: name and contact."""
-        return {"name": self.source, "contact": str(self.policy["contact"])}
-
-    @property
     def citation(self) -> str:
         """How to cite the package."""
         year = self.created[:4]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Self
 
 from mplus_crawler.feeds.changes.change import (
-    SETS,
     Change,
     ChangeFeedError,
     ChangeType,
@@ -16,6 +15,7 @@ from mplus_crawler.feeds.changes.change import (
     read_changes,
     read_header,
 )
+from mplus_crawler.feeds.changes.replay import take_out
 from mplus_crawler.storage.destination import Destination
 
 FOLDER = "changes"
@@ -102,7 +102,8 @@ class History:
         out: dict[str, Change] = {}
         for feed in feeds:
             with suppress(ChangeFeedError):
-                _apply(feed.outs_and_ins(), out)
+                for change in feed.outs_and_ins():
+                    take_out(change, out)
         return cls(feeds, out)
 
     @property
@@ -118,13 +119,3 @@ class History:
     def targets(self) -> set[str]:
         """Return the ids that missing records may have become."""
         return {str(one.evidence["twin"]) for one in self.out.values() if "twin" in one.evidence}
-
-
-def _apply(changes: Iterable[Change], out: dict[str, Change]) -> None:
-    for change in changes:
-        if change.type in SETS:
-            out.pop(change.id, None)
-        else:
-            if change.after and change.to:
-                out.pop(change.to, None)
-            out[change.id] = change

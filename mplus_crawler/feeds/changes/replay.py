@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, MutableMapping
 
 from msgspec.structs import replace
 
@@ -24,12 +23,14 @@ def replay(changes: Iterable[Change], content: MutableMapping[str, str]) -> None
             content[change.to] = change.after
 
 
-def digest_of(content: Mapping[str, str]) -> str:
-    """Return the content digest of a snapshot with *content*, digests by id."""
-    digest = hashlib.sha256()
-    for id_ in sorted(content):
-        digest.update(f"{id_}\t{content[id_]}\n".encode())
-    return digest.hexdigest()
+def take_out(change: Change, out: MutableMapping[str, Change]) -> None:
+    """Apply *change* to *out*, which has the last line on each id that is out of the snapshot."""
+    if change.type in SETS:
+        out.pop(change.id, None)
+        return
+    if change.after and change.to:
+        out.pop(change.to, None)
+    out[change.id] = change
 
 
 class Net:
@@ -48,12 +49,7 @@ class Net:
         """Apply changes that are not of interest, but those after them build on them."""
         for change in changes:
             replay([change], self._before)
-            if change.type in SETS:
-                self._out.pop(change.id, None)
-            else:
-                if change.after and change.to:
-                    self._out.pop(change.to, None)
-                self._out[change.id] = change
+            take_out(change, self._out)
 
     def add(self, changes: Iterable[Change]) -> None:
         """Add changes that are of interest."""
