@@ -117,6 +117,8 @@ def check_output(output: str, settings: BaseSettings, *, append: bool) -> None:
     formats = _formats(settings)
     before, _, named = output.rpartition(":")
     format_ = named if before and named in formats else Path(output).suffix[1:]
+    if output == "-":
+        raise UsageError("standard output needs a format; write -o -:jsonl")
     if format_ not in formats:
         raise UsageError(
             f"{output} has an unsupported format; its name must end in one of {ENDINGS}"

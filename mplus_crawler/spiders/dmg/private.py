@@ -1,4 +1,4 @@
-"""The private stream: every object on the museum's books, for holders of a key."""
+"""The private stream: every object in the museum's registers, for holders of a key."""
 
 from __future__ import annotations
 
