@@ -615,3 +615,20 @@ def test_a_file_that_two_harvests_have_appended_to_passes(
     assert scrapy.run("verify", str(feed)).returncode == 1
     feed.write_bytes(content[: len(content) * 3 // 4])
     assert scrapy.run("verify", str(feed)).returncode == 1
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.schema.json"])
+def test_a_file_from_s3_is_found_by_its_name(complete: Harvest, tmp_path: Path, name: str) -> None:
+    def in_s3(document: dict[str, Any]) -> None:
+        for entry in (*document["feeds"], *document["table_schemas"]):
+            entry["uri"] = f"s3://bucket/{Path(entry['uri']).name}"
+
+    complete.certify(in_s3)
+    certificate = complete.path("objects.certificate.json")
+    copy = tmp_path / name
+    shutil.copyfile(complete.path(name), copy)
+    assert all(one.agrees for one in verify(copy, certificate, tmp_path))
+    copy.write_bytes(copy.read_bytes().replace(b"id", b"ID", 1))
+    shutil.copyfile(certificate, copy.with_name(certificate.name))
+    for given in (certificate, None):
+        assert not all(one.agrees for one in verify(copy, given, tmp_path))

@@ -197,15 +197,17 @@ class Certificate:
         beside = beside and same(self.path.parent, file.parent)
         for feed in (*self.feeds, *self.table_schemas):
             path = local(feed["uri"])
-            if path and (same(path, file) or (beside and path.name == file.name)):
+            if (path and same(path, file)) or (beside and name_of(feed) == file.name):
                 return feed
         return None
 
     def feed_of(self, file: Path) -> dict[str, Any]:
         """Return the entry of *file*: by its path or name, or the only one."""
         feed = self.names(file) or self.names(file, beside=True)
-        if feed is None and len(self.feeds) == 1:
-            feed = self.feeds[0]
+        named = [one for one in (*self.feeds, *self.table_schemas) if name_of(one) == file.name]
+        for only in (named, self.feeds):
+            if feed is None and len(only) == 1:
+                feed = only[0]
         if feed is None:
             raise UsageError(f"{self.path} does not name {file}")
         return feed
@@ -275,6 +277,12 @@ def local(uri: str) -> Path | None:
     if "\0" in path or "://" in path or path == "stdout:":
         return None
     return Path(path)
+
+
+def name_of(entry: dict[str, Any]) -> str:
+    """Return the file name of *entry*, which may be in S3."""
+    path = local(entry["uri"])
+    return path.name if path else str(entry["uri"]).rpartition("/")[2]
 
 
 def exists(path: Path) -> bool:
