@@ -630,5 +630,5 @@ def test_a_file_from_s3_is_found_by_its_name(complete: Harvest, tmp_path: Path, 
     assert all(one.agrees for one in verify(copy, certificate, tmp_path))
     copy.write_bytes(copy.read_bytes().replace(b"id", b"ID", 1))
     shutil.copyfile(certificate, copy.with_name(certificate.name))
-    for given in (certificate, None):
-        assert not all(one.agrees for one in verify(copy, given, tmp_path))
+    for named in (certificate, None):
+        assert not all(one.agrees for one in verify(copy, named, tmp_path))
