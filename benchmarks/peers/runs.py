@@ -27,7 +27,11 @@ from benchmarks.peers.environments import python_of
 
 _SCRIPTS = Path(__file__).parent
 OURS = "mplus_crawler"
-PEERS = (OURS, "plain Scrapy", "loop", "loop, 8 threads", "Crawlee", "dlt")
+PLAIN = "plain Scrapy"
+WIDE = (OURS, "loop, 8 threads", "Crawlee")
+NARROW = (PLAIN, "loop", "dlt")
+PEERS = (OURS, PLAIN, "loop", "loop, 8 threads", "Crawlee", "dlt")
+_ONE_WIDTH = tuple(peer for peer in PEERS if peer != "loop, 8 threads")
 _LIMIT = """\
 [[tier]]
 name = "collections"
@@ -41,7 +45,8 @@ checked = 2026-11-28
 class Scenario:
     """A museum of so many *records*, harvested *rows* a page, and what happens meanwhile.
 
-    *limit* is requests and seconds; *kill* is after how many seconds the first run is killed.
+    *limit* is requests and seconds; *kill* is after how many seconds the first run is killed;
+    *runs* is the most that are useful.
     """
 
     name: str
@@ -50,7 +55,8 @@ class Scenario:
     options: tuple[str, ...] = ()
     limit: tuple[int, float] | None = None
     kill: float | None = None
-    peers: tuple[str, ...] = PEERS
+    peers: tuple[str, ...] = _ONE_WIDTH
+    runs: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,7 @@ def _command(
     feed = str(folder / "objects.jsonl")
     if peer == OURS:
         return [*SCRAPY, "crawl", "objects", "-a", f"page_size={rows}"]
-    if peer == "plain Scrapy":
+    if peer == PLAIN:
         given = ["-a", f"base_url={base_url}", "-a", f"rows={rows}", "-O", feed]
         return [*SCRAPY, "runspider", str(PLAIN_SPIDER), *given]
     name = {"Crawlee": "crawlee", "dlt": "dlt"}.get(peer, "loop")

@@ -1,0 +1,98 @@
+"""The tables of the benchmark, in Markdown: medians of costs, and the worst counts of all runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from statistics import median
+
+from benchmarks.peers.runs import OURS, PEERS, PLAIN, Outcome, Scenario
+
+Outcomes = Mapping[str, list[Outcome]]
+
+
+def table(scenario: Scenario, outcomes: Outcomes) -> str:
+    """Return the table of one scenario."""
+    head = ("", "CPU s", "a 10,000", "wall s", "peak MB", "missing", "twice", "429", "at once")
+    lines = [
+        f"\n{scenario.name}: {scenario.records:,} records, {scenario.rows} a page "
+        f"({_date()}, {len(next(iter(outcomes.values())))} runs)\n",
+        f"| {' | '.join((*head, 'exit'))} |",
+        f"| --- |{' ---: |' * len(head)}",
+    ]
+    for peer, runs in outcomes.items():
+        cells = (
+            f"{_cpu(runs):.2f}",
+            f"{_cpu(runs) / scenario.records * 1e4:.2f}",
+            f"{_wall(runs):.1f}",
+            _memory(runs),
+            f"{max(run.missing for run in runs):,}",
+            f"{max(run.twice for run in runs):,}",
+            f"{max(run.too_many for run in runs):,}",
+            f"{max(run.in_flight for run in runs)}",
+            ", ".join(str(code) for code in sorted({run.code for run in runs})),
+        )
+        lines.append(f"| {peer} | {' | '.join(cells)} |")
+    if {OURS, PLAIN} <= outcomes.keys():
+        lines.append(f"\nCPU, {OURS} / {PLAIN}: {_cpu(outcomes[OURS]) / _cpu(outcomes[PLAIN]):.2f}")
+    return "\n".join(lines)
+
+
+def summary(found: Mapping[str, Outcomes]) -> str:
+    """Return the table of docs/comparison.md; a cell is empty where nothing was measured."""
+    columns: list[tuple[str, Callable[[list[Outcome]], str], tuple[str, ...]]] = [
+        ("CPU s for 60,000 records", lambda runs: f"{_cpu(runs):.1f}", ("clean",)),
+        ("memory, MB", _memory, ("clean",)),
+        ("843 pages, 300 requests in 6 s", _limited, ("limited",)),
+        ("85 pages at 300 ms, s", _seconds, ("latency", "latency, one by one")),
+        ("requests fail: missing", _losses, ("failures",)),
+        ("pages short, empty or HTML: missing", _losses, ("short",)),
+        ("killed after 2.5 s, run again: missing, twice", _killed, ("kill",)),
+    ]
+    lines = [
+        f"\n| | {' | '.join(head for head, _, _ in columns)} |",
+        f"|---|{'---|' * len(columns)}",
+    ]
+    for peer in PEERS:
+        cells = []
+        for _, cell, names in columns:
+            runs = [run for name in names for run in found.get(name, {}).get(peer, [])]
+            cells.append(cell(runs) if runs else "")
+        if any(cells):
+            lines.append(f"| {peer} | {' | '.join(cells)} |")
+    return "\n".join([*lines, f"\nMeasured on {_date()}."])
+
+
+def _limited(runs: list[Outcome]) -> str:
+    refused = max(run.too_many for run in runs)
+    return f"{_seconds(runs)} s; {refused} refused (429); {_losses(runs)} missing"
+
+
+def _killed(runs: list[Outcome]) -> str:
+    return f"{_losses(runs)}, {max(run.twice for run in runs):,}"
+
+
+def _losses(runs: list[Outcome]) -> str:
+    """Return the most records that were missing, and the exit code that came with them."""
+    worst = max(runs, key=lambda run: run.missing)
+    return f"{worst.missing:,} (exit code {worst.code})" if worst.missing else "0"
+
+
+def _seconds(runs: list[Outcome]) -> str:
+    return f"{_wall(runs):.1f}"
+
+
+def _memory(runs: list[Outcome]) -> str:
+    return f"{median(run.cost.memory for run in runs) / 1e6:.0f}"
+
+
+def _cpu(runs: list[Outcome]) -> float:
+    return median(run.cost.cpu for run in runs)
+
+
+def _wall(runs: list[Outcome]) -> float:
+    return median(run.cost.wall for run in runs)
+
+
+def _date() -> str:
+    return str(datetime.now(UTC).date())
