@@ -147,6 +147,11 @@ def test_commands_whose_output_is_full_end_with_one_line(harvested: Crawl, scrap
     assert shell(scrapy, "budget", ">/dev/full 2>&1").returncode == 14
 
 
+@pytest.mark.parametrize("command", ["--help", "crawl objects --help", "version"])
+def test_help_and_scrapys_commands_end_with_one_line(scrapy: Scrapy, command: str) -> None:
+    check_lost_output(shell(scrapy, command, ">/dev/full", NO_COLOR="1"))
+
+
 def test_a_command_whose_reader_is_gone_ends_with_one_line(
     harvested: Crawl, scrapy: Scrapy
 ) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import StringIO
+from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from mplus_crawler.errors import ExitCode, HarvestError
-from mplus_crawler.storage.streams import flush_errors, writing_output
+from mplus_crawler.errors import ExitCode, HarvestError, StoppedError
+from mplus_crawler.storage.streams import flush_errors, output_lost, writing_output
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
+_OUTPUT_LOST = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 _UNLIMITED = 10_000  # columns of a file or a pipe: one row is one line
 
 
@@ -36,6 +39,21 @@ def report(error: HarvestError) -> ExitCode:
     """Print *error* on standard error and return its exit code."""
     print_error(f"error: {error}")
     return error.exit_code
+
+
+def report_uncaught() -> None:
+    """Report in one line what stops Scrapy's own commands, and ours before they run."""
+
+    def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            error = StoppedError("interrupted before the first request")
+        elif isinstance(error, OSError) and error.errno in _OUTPUT_LOST and not error.filename:
+            error = output_lost(error)
+        if isinstance(error, HarvestError):
+            sys.exit(report(error))
+        sys.__excepthook__(kind, error, trace)
+
+    sys.excepthook = end
 
 
 def print_line(text: str) -> None:

@@ -54,9 +54,14 @@ def writing_output(*, flush: bool = True) -> Iterator[None]:
         if flush:
             sys.stdout.flush()
     except OSError as error:
-        discard(sys.stdout)
-        _lost.append(f"standard output cannot be written ({error.strerror})")
-        raise DeliveryError(_lost[0]) from None
+        raise output_lost(error) from None
+
+
+def output_lost(error: OSError) -> DeliveryError:
+    """Return what to raise after *error*; standard output takes nothing more."""
+    discard(sys.stdout)
+    _lost.append(f"standard output cannot be written ({error.strerror})")
+    return DeliveryError(_lost[0])
 
 
 def write_output(data: bytes, *, flush: bool) -> None:
