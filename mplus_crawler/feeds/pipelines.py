@@ -12,7 +12,6 @@ from mplus_crawler.errors import one_line
 from mplus_crawler.feeds.publication import Publication
 from mplus_crawler.feeds.sentinel import Sentinel
 from mplus_crawler.museum.components import Component
-from mplus_crawler.museum.contract import Museum
 from mplus_crawler.protocols.source import SourceRecord
 from mplus_crawler.records.batch import Loss, Records, Row, json_line, stamp
 from mplus_crawler.records.digest import digest
@@ -24,13 +23,12 @@ from mplus_crawler.responses.sandboxed import SandboxWatch
 class NormalisePipeline(Component):
     """Makes a row of each record: its columns, and those that the policy gives."""
 
-    def open_spider(self) -> None:
-        """Prepare the columns that every row has, by schema and policy."""
-        spider = Museum.of(self._crawler)
-        policy = spider.policy
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        spider, policy = self._museum, self._museum.policy
         self._columns = spider.columns
         self._uri = spider.uri
-        self._booking = Publication.of(self._crawler).booking
+        self._booking = Publication.of(crawler).booking
         self._keep_for = timedelta(days=policy.retention_days)
         item_class = ITEM_CLASSES[spider.kind]
         self._blank: Row = {
@@ -74,10 +72,10 @@ class RightsPipeline(Component):
     Source and credit line of the sandbox's records say that these are invented.
     """
 
-    def open_spider(self) -> None:
-        """Take the terms from the museum's policy."""
-        self._rights = Rights(Museum.of(self._crawler).policy)
-        self._watch = SandboxWatch.of(self._crawler)
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._rights = Rights(self._museum.policy)
+        self._watch = SandboxWatch.of(crawler)
 
     def process_item(self, item: Records | Loss) -> Records | Loss:
         """Return *item* with the rights of its rows settled."""
@@ -92,9 +90,9 @@ class RightsPipeline(Component):
 class DigestPipeline(Component):
     """Adds the digest of each row, when all of its other columns are final."""
 
-    def open_spider(self) -> None:
-        """Find the columns that a digest covers."""
-        self._lasting = lasting_columns(Museum.of(self._crawler).kind)
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._lasting = lasting_columns(self._museum.kind)
 
     def process_item(self, item: Records | Loss) -> Records | Loss:
         """Return *item* with the digests of its rows."""
@@ -110,13 +108,10 @@ class ValidatePipeline(Component):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._census = Census.of(crawler)
-
-    def open_spider(self) -> None:
-        """Find the schema of the spider's records."""
-        self._kind = Museum.of(self._crawler).kind
+        self._kind = self._museum.kind
         self._item_class = ITEM_CLASSES[self._kind]
-        self._publication = Publication.of(self._crawler)
-        self._sentinel = Sentinel.of(self._crawler)
+        self._publication = Publication.of(crawler)
+        self._sentinel = Sentinel.of(crawler)
 
     def process_item(self, item: Records | Loss) -> Records:
         """Return *item* with its valid and new rows; drop a loss into the rejected file."""

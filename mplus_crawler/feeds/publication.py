@@ -52,7 +52,6 @@ from mplus_crawler.feeds.sentinel import Sentinel
 from mplus_crawler.feeds.staged import StagedFiles
 from mplus_crawler.feeds.transaction import Step, Transaction
 from mplus_crawler.museum.components import Extension, Handlers
-from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.responses.harvest import accepting_command
 from mplus_crawler.responses.ledger import Ledger
@@ -101,7 +100,7 @@ class Publication(Extension):
 
     @cached_property
     def _name(self) -> str:
-        return Museum.of(self._crawler).name
+        return self._museum.name
 
     def _open(self) -> None:
         """Take up the run; a resumed harvest is the same run."""
@@ -110,7 +109,7 @@ class Publication(Extension):
         self._run = ledger.recall("run", f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}")
         settings = self._crawler.settings
         self._runs = Runs(settings, self._name, self._started, self._run)
-        self._files = RunFiles.of(settings, Museum.of(self._crawler), self._runs.stem)
+        self._files = RunFiles.of(settings, self._museum, self._runs.stem)
         self._incomplete = in_state(f"{self._files.stem}{CERTIFICATE}", INCOMPLETE)
         self._state_copy = Folder(state_folder(settings))
         name = f"{self._files.stem}{REJECTED}"

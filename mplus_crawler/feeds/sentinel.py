@@ -11,7 +11,6 @@ from scrapy.crawler import Crawler
 
 from mplus_crawler.census import Census, Verdict
 from mplus_crawler.museum.components import Extension
-from mplus_crawler.museum.contract import Museum
 from mplus_crawler.records.shape import Shape
 from mplus_crawler.records.shape_changes import Promise, ShapeChange, shape_changes
 from mplus_crawler.wire.throttle import Throttle
@@ -50,7 +49,7 @@ class Sentinel(Extension):
         gone = self._lost_endpoint()
         if "shape" not in former or not (gone or self._is_whole):
             return {"shape": shape, "contract": None}
-        spider = Museum.of(self._crawler)
+        spider = self._museum
         promise = Promise.of(spider, spider.policy)
         found = gone or shape_changes(former["shape"], shape)
         changes = [promise.entry(change) for change in found if change.breaking]
@@ -72,7 +71,7 @@ class Sentinel(Extension):
         statuses = Throttle.of(self._crawler).statuses.keys()
         if not statuses or not statuses <= _GONE:
             return []
-        spider = Museum.of(self._crawler).name
+        spider = self._museum.name
         what = f"the endpoint of {spider} responds with {' and '.join(sorted(statuses))} only"
         return [ShapeChange("endpoint", "", what)]
 
