@@ -39,7 +39,7 @@ _leading_year = re.compile(r"(-?\d{1,6})(?!\d)").match
 def nodes(node: Node, name: str) -> list[Node]:
     """Return the nodes under *name*: one, many or none."""
     value = node.get(name)
-    return [value] if type(value) is dict else nodes_in(value) if value else []
+    return nodes_in(value) if value else []
 
 
 def nodes_in(value: Any) -> list[Node]:
@@ -82,12 +82,13 @@ def unique(values: Iterable[str | None]) -> list[str]:
 
 def text(value: Any) -> str | None:
     """Return a literal as text: the first that is not empty; numbers as they are written."""
-    if type(value) is list:
-        return first([None if type(one) is list else text(one) for one in value])
-    if type(value) is dict:
-        value = value.get("@value")
     if type(value) is str:
         return (value.strip() if value.isprintable() else line_breaks(value.strip())) or None
+    if type(value) is dict:
+        value = value.get("@value")
+        return None if type(value) in (dict, list) else text(value)
+    if type(value) is list:
+        return first([None if type(one) is list else text(one) for one in value])
     return str(value) if type(value) in (int, float) else None
 
 
@@ -174,8 +175,7 @@ def has_type(node: Node, uri: str) -> bool:
 
 def language(node: Node) -> str | None:
     """Return the ISO 639 code of a node's ``crm:P72_has_language``, a URI or a label (``nl``)."""
-    value = node.get("crm:P72_has_language")
-    for one in [value] if type(value) is dict else nodes_in(value):
+    for one in nodes(node, "crm:P72_has_language"):
         if name := uri_of(one) or label(one):
             return _CODES.get(name) or name.rpartition("/")[2].lower()
     return None

@@ -33,6 +33,7 @@ OBJECT_NUMBER = "http://vocab.getty.edu/aat/300312355"
 # What an image is subject to: a crm:E30_Right.
 RIGHT = "crm:P104_is_subject_to"
 NOTE = "crm:P3_has_note"
+_TECHNIQUES = ("techniques", "technique_ids", "technique_same_as")
 
 
 def object_columns(
@@ -70,7 +71,7 @@ def _making(record: Node, canonical: Canonical) -> Columns:
     return {
         **name_columns("makers", "maker_ids", makers, canonical),
         **name_columns("designers", "designer_ids", designers, canonical),
-        **term_columns("technique", each(events, "crm:P32_used_general_technique"), canonical),
+        **term_columns(*_TECHNIQUES, each(events, "crm:P32_used_general_technique"), canonical),
         **name_columns("places", "place_ids", each(events, "crm:P7_took_place_at"), canonical),
         "date_begin": begin,
         "date_end": end,

@@ -42,16 +42,15 @@ class Plan:
     def __init__(self, *properties: Property) -> None:
         self._read = [(one.name, one.read) for one in properties]
         self._lists = [column for one in properties for column in one.lists]
-        self._scalars = [column for one in properties for column in one.scalars]
+        self._scalars = dict.fromkeys(column for one in properties for column in one.scalars)
 
     def columns(self, record: Node, canonical: Canonical) -> Columns:
         """Return the columns of *record*."""
-        columns: Columns = dict.fromkeys(self._scalars)
+        columns: Columns = self._scalars.copy()
         for column in self._lists:
             columns[column] = []
         for name, read in self._read:
-            value = record.get(name)
-            if value is not None and (found := nodes_in(value)):
+            if name in record and (found := nodes_in(record[name])):
                 columns.update(read(found, canonical))
         return columns
 
@@ -70,8 +69,5 @@ def names(column: str, uris: str, of: str) -> Property:
 
 def terms(term: str, of: str) -> Property:
     """Return the property *of*, which gives ``{term}s``, ``{term}_ids`` and ``{term}_same_as``."""
-    return Property(
-        of,
-        lambda found, canonical: term_columns(term, found, canonical),
-        (f"{term}s", f"{term}_ids", f"{term}_same_as"),
-    )
+    columns = (f"{term}s", f"{term}_ids", f"{term}_same_as")
+    return Property(of, lambda found, canonical: term_columns(*columns, found, canonical), columns)

@@ -11,8 +11,6 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
 )
 
 Columns = dict[str, list[str]]
-# A node without label and URI.
-_NOTHING = ("", "")
 
 
 def name_columns(names: str, uris: str, some: list[Node], canonical: Canonical) -> Columns:
@@ -20,29 +18,37 @@ def name_columns(names: str, uris: str, some: list[Node], canonical: Canonical) 
 
     What a node lacks is an empty text, so that positions agree.
     """
-    found = dict.fromkeys([_pair(node, canonical) for node in some]) if some else {}
-    found.pop(_NOTHING, None)
-    labels, ids = zip(*found, strict=True) if found else ((), ())
-    return {names: list(labels), uris: list(ids)}
+    labels: list[str] = []
+    ids: list[str] = []
+    for label, uri in dict.fromkeys([_pair(node, canonical) for node in some]):
+        if label or uri:
+            labels.append(label)
+            ids.append(uri)
+    return {names: labels, uris: ids}
 
 
-def term_columns(term: str, some: list[Node], canonical: Canonical) -> Columns:
-    """Return ``{term}s``, ``{term}_ids`` and ``{term}_same_as`` of terms of the thesaurus.
+def term_columns(
+    terms: str, uris: str, same_as: str, some: list[Node], canonical: Canonical
+) -> Columns:
+    """Return the columns *terms*, *uris* and *same_as* of terms of the thesaurus.
 
     The last has the URIs that the record gives for the term elsewhere, such as in Getty's AAT.
     """
     found: dict[tuple[str, str], str] = {}
     for node in some:
-        key, same = _pair(node, canonical), node.get("owl:sameAs")
-        elsewhere = SEVERAL.join(references(same)) if same else ""
+        key, elsewhere = _pair(node, canonical), node.get("owl:sameAs") or ""
+        if type(elsewhere) is not str:
+            elsewhere = SEVERAL.join(references(elsewhere))
         found[key] = found.get(key) or elsewhere
-    found.pop(_NOTHING, None)
-    labels, ids = zip(*found, strict=True) if found else ((), ())
-    return {
-        f"{term}s": list(labels),
-        f"{term}_ids": list(ids),
-        f"{term}_same_as": list(found.values()),
-    }
+    labels: list[str] = []
+    ids: list[str] = []
+    same: list[str] = []
+    for (label, uri), elsewhere in found.items():
+        if label or uri:
+            labels.append(label)
+            ids.append(uri)
+            same.append(elsewhere)
+    return {terms: labels, uris: ids, same_as: same}
 
 
 def _pair(node: Node, canonical: Canonical) -> tuple[str, str]:
@@ -50,4 +56,4 @@ def _pair(node: Node, canonical: Canonical) -> tuple[str, str]:
     label, uri = node.get("rdfs:label"), node.get("@id")
     if type(label) is not str or not label.isprintable() or not (label := label.strip()):
         label = label_or_tail(node) or ""
-    return label, canonical(uri) if uri and type(uri) is str else ""
+    return label, canonical(uri) if type(uri) is str and uri else ""
