@@ -20,6 +20,8 @@ from mplus_crawler.records.tables.csv_cells import csv_cell
 if TYPE_CHECKING:
     from io import BytesIO
 
+    from mplus_crawler.storage.staging import StagedFile
+
 
 class Unpacking:
     """Mixin for an item exporter: exports the rows of :class:`Records`, and counts them.
@@ -65,7 +67,10 @@ class JsonLinesExporter(Unpacking, BaseItemExporter):
     def __init__(self, file: IO[bytes], *, sortable: bool = False, **kwargs: Any) -> None:
         super().__init__(dont_fail=True, **kwargs)
         self._file = file
-        self.order = Order() if sortable else None
+        self.order = None
+        if sortable:
+            self.order = Order()
+            cast("StagedFile", file).is_draft = True
 
     def export_item(self, item: Records) -> None:
         """Write each row of *item*."""

@@ -96,7 +96,7 @@ def arrange(feeds: Sequence[Feed], census: Census) -> None:
     """Sort our own feed, and take records that the museum no longer has out of all *feeds*."""
     gone = census.vanished
     for feed in feeds:
-        if feed.order is not None and (gone or not feed.order.sorted):
+        if feed.order is not None:
             _rewrite(feed, partial(feed.order.lines, gone), census)
         elif gone:
             _rewrite(feed, partial(without, gone, feed.written), census)

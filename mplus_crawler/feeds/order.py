@@ -16,8 +16,6 @@ class Order:
     def __init__(self) -> None:
         self._db = scratch("CREATE TABLE lines (id TEXT, start INTEGER, length INTEGER)")
         self._end = 0
-        self._last = ""
-        self.sorted = True  # so far
 
     def add(self, lines: Iterable[tuple[str, int]]) -> None:
         """Add *lines*, each by id and length in bytes, which follow those added before."""
@@ -25,8 +23,6 @@ class Order:
         for id_, length in lines:
             places.append((id_, self._end, length))
             self._end += length
-            self.sorted = self.sorted and self._last < id_
-            self._last = id_
         self._db.executemany("INSERT INTO lines VALUES (?, ?, ?)", places)
 
     def lines(self, without: Collection[str], file: IO[bytes], _former: int) -> Iterator[bytes]:

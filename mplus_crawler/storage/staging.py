@@ -81,11 +81,13 @@ class StagedFile(io.BufferedIOBase):
     fails is reported to *failed*; what is written after it is dropped, and nothing is published.
     :attr:`place` says where it is once it has a name, :attr:`remote` whether that is elsewhere.
     A published file has mode and owner of the one that it replaces, unless it is
-    :attr:`private`.
+    :attr:`private`. An :attr:`is_draft` is written anew before it is published, so it has no
+    checksum until then.
     """
 
     remote = False
     private = False
+    is_draft = False
 
     def __init__(
         self, target: Path, failed: Callable[[OSError], None], former: int = 0, tag: str = ""
@@ -122,7 +124,8 @@ class StagedFile(io.BufferedIOBase):
         if self._file is not None:
             try:
                 self._file.write(data)
-                self._digest.update(data)
+                if not self.is_draft:
+                    self._digest.update(data)
                 self.bytes += size
             except OSError as error:
                 self._give_up(error)
