@@ -98,22 +98,22 @@ class Counts:
         self.expected_last = records
         self._totals.add(records)
 
-    def deliver(self, row: Row, content: int) -> bool:
-        """Count *row*, whose record has the hash *content*, if its id is new; return whether."""
+    def deliver(self, row: Row) -> bool:
+        """Count *row* if its id is new; return whether it is."""
         self._columns = self._columns or tuple(row)
         licences, filled = orjson.dumps(licences_of(row)), _filled(row)
-        if not self._ids.deliver(row["id"], content, row["digest"], filled, licences):
+        if not self._ids.deliver(row["id"], row["digest"], filled, licences):
             return False
         self._filled.update(compress(self._columns, filled))
         return True
 
-    def redeliver(self, row: Row, content: int) -> bool:
+    def redeliver(self, row: Row) -> bool:
         """Count *row* instead of the one with its id, if it is fuller; return whether it is."""
         filled, former = _filled(row), self._ids.filled_of(row["id"])
         if former is None or sum(filled) <= sum(former):
             return False
         licences = orjson.dumps(licences_of(row))
-        self._ids.redeliver(row["id"], content, row["digest"], filled, licences)
+        self._ids.redeliver(row["id"], row["digest"], filled, licences)
         self._filled.update(compress(self._columns, filled))
         self._filled.subtract(compress(self._columns, former))
         return True
@@ -125,16 +125,16 @@ class Counts:
             return set()
         return {name for name, value in zip(self._columns, filled, strict=True) if not value}
 
-    def duplicate(self, record_id: str, content: int) -> bool:
-        """Count another row with *record_id*; whether its record, by its hash, is another one."""
+    def duplicate(self, record_id: str, digest: str) -> bool:
+        """Count another row with *record_id*; whether its content, by its digest, is another."""
         self.duplicates += 1
-        differs = self._ids.add_content(record_id, content)
+        differs = self._ids.add_digest(record_id, digest)
         self.rejected_by["duplicate"] += differs
         return differs
 
-    def reject(self, record_id: str | None, reason: str, content: int) -> bool:
-        """Count a record that fails for *reason*, unless its id is known; return whether."""
-        if record_id is not None and not self._ids.add(record_id, content):
+    def reject(self, record_id: str | None, reason: str, digest: str) -> bool:
+        """Count a row that fails for *reason*, unless its id is known; return whether it is new."""
+        if record_id is not None and not self._ids.add(record_id, digest):
             return False
         self.rejected += 1
         self.rejected_by[reason] += 1

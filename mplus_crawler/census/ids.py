@@ -11,39 +11,32 @@ from mplus_crawler.storage.sqlite import scratch
 class Ids:
     """Ids that are accounted for: *admitted* to the feeds, and *delivered* unless withdrawn.
 
-    Each is kept with a hash of its record's content, in SQLite's own temporary database; those
-    that are delivered also with the digest of their row, with its *filled* columns, a byte for
-    each, 1 or 0, and with its *licences* in JSON.
+    Each is kept with the digest of its row, in SQLite's own temporary database; those that are
+    delivered also with the row's *filled* columns, a byte for each, 1 or 0, and with its
+    *licences* in JSON.
     """
 
     def __init__(self) -> None:
         self.admitted = 0
         self.delivered = 0
         self._db = scratch(
-            "CREATE TABLE seen (id TEXT PRIMARY KEY, delivered, content, digest, filled,"
-            " licences)"
+            "CREATE TABLE seen (id TEXT PRIMARY KEY, delivered, digest, filled, licences)"
             " WITHOUT ROWID;"
-            "CREATE TABLE other (id TEXT, content, PRIMARY KEY (id, content)) WITHOUT ROWID"
+            "CREATE TABLE other (id TEXT, digest, PRIMARY KEY (id, digest)) WITHOUT ROWID"
         )
 
-    def deliver(
-        self, record_id: str, content: int, digest: str, filled: bytes, licences: bytes
-    ) -> bool:
+    def deliver(self, record_id: str, digest: str, filled: bytes, licences: bytes) -> bool:
         """Add *record_id*, whose row is delivered if it is new; return whether it is."""
-        row = (record_id, content, digest, filled, licences)
-        cursor = self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, 1, ?, ?, ?, ?)", row)
+        row = (record_id, digest, filled, licences)
+        cursor = self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, 1, ?, ?, ?)", row)
         self.admitted += cursor.rowcount
         self.delivered += cursor.rowcount
         return cursor.rowcount == 1
 
-    def redeliver(
-        self, record_id: str, content: int, digest: str, filled: bytes, licences: bytes
-    ) -> None:
+    def redeliver(self, record_id: str, digest: str, filled: bytes, licences: bytes) -> None:
         """Replace what is known of *record_id*, which is delivered once more."""
-        row = (content, digest, filled, licences, record_id)
-        self._db.execute(
-            "UPDATE seen SET content = ?, digest = ?, filled = ?, licences = ? WHERE id = ?", row
-        )
+        row = (digest, filled, licences, record_id)
+        self._db.execute("UPDATE seen SET digest = ?, filled = ?, licences = ? WHERE id = ?", row)
         self.admitted += 1
 
     def filled_of(self, record_id: str) -> bytes | None:
@@ -53,19 +46,19 @@ class Ids:
         ).fetchone()
         return bytes(found[0]) if found else None
 
-    def add(self, record_id: str, content: int | None = None) -> bool:
+    def add(self, record_id: str, digest: str | None = None) -> bool:
         """Add *record_id*, which is not delivered; return whether it is new."""
         cursor = self._db.execute(
-            "INSERT OR IGNORE INTO seen VALUES (?, 0, ?, NULL, NULL, NULL)", (record_id, content)
+            "INSERT OR IGNORE INTO seen VALUES (?, 0, ?, NULL, NULL)", (record_id, digest)
         )
         return cursor.rowcount == 1
 
-    def add_content(self, record_id: str, content: int) -> bool:
-        """Whether *content* is new for *record_id*, which is in the set."""
-        row = self._db.execute("SELECT content FROM seen WHERE id = ?", (record_id,)).fetchone()
-        if row[0] == content:
+    def add_digest(self, record_id: str, digest: str) -> bool:
+        """Whether *digest* is new for *record_id*, which is in the set."""
+        row = self._db.execute("SELECT digest FROM seen WHERE id = ?", (record_id,)).fetchone()
+        if row[0] == digest:
             return False
-        cursor = self._db.execute("INSERT OR IGNORE INTO other VALUES (?, ?)", (record_id, content))
+        cursor = self._db.execute("INSERT OR IGNORE INTO other VALUES (?, ?)", (record_id, digest))
         return cursor.rowcount == 1
 
     def has(self, record_id: str) -> bool:

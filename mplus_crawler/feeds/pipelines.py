@@ -142,14 +142,13 @@ class ValidatePipeline(Component):
         record, moment = row["record"], row["retrieved_at"]
         reason, faults = check
         record_id = row["id"] if isinstance(row["id"], str) else None
-        content = _content(row)
         if faults:
-            is_new = self._census.reject(record_id, reason, content)
+            is_new = self._census.reject(record_id, reason, row["digest"])
         else:
-            is_new = self._census.deliver(row, content)
+            is_new = self._census.deliver(row)
         if is_new:
             self._sentinel.add(record_id, record)
-        elif self._census.duplicate(str(record_id), content):
+        elif self._census.duplicate(str(record_id), row["digest"]):
             reason = "duplicate"
             faults = faults or [{"path": "id", "message": "another row has this id"}]
         else:
@@ -160,7 +159,7 @@ class ValidatePipeline(Component):
 
     def _is_fuller(self, row: Row, check: Check, _place: tuple[int, int]) -> bool:
         """Whether *row* is valid, and has more columns than the one that it replaces."""
-        if check.faults or not self._census.redeliver(row, _content(row)):
+        if check.faults or not self._census.redeliver(row):
             return False
         self._sentinel.add(row["id"], row["record"])
         return True
@@ -195,12 +194,6 @@ class ValidatePipeline(Component):
             "record": record,
         }
         self._publication.reject(json_line(line))
-
-
-def _content(row: Row) -> int:
-    """Return a hash of the record in *row*, for comparisons within this process."""
-    record = row["record"]
-    return hash(record.raw if isinstance(record, SourceRecord) else json_line(record))
 
 
 def _repeats(name: str) -> dict[str, str]:
