@@ -103,7 +103,7 @@ class DigestPipeline(Component):
         return item
 
 
-class Check(NamedTuple):
+class RowCheck(NamedTuple):
     """What is wrong with a row, if anything, and the *reason* for which it is then rejected."""
 
     reason: str
@@ -137,7 +137,7 @@ class ValidatePipeline(Component):
         ]
         return item
 
-    def _is_delivered(self, row: Row, check: Check, place: tuple[int, int]) -> bool:
+    def _is_delivered(self, row: Row, check: RowCheck, place: tuple[int, int]) -> bool:
         """Whether *row* is valid and the first with its id; the others are kept or counted."""
         record, moment = row["record"], row["retrieved_at"]
         reason, faults = check
@@ -157,18 +157,18 @@ class ValidatePipeline(Component):
             self._write(record_id, place, reason, faults, moment, record)
         return not faults
 
-    def _is_fuller(self, row: Row, check: Check, _place: tuple[int, int]) -> bool:
+    def _is_fuller(self, row: Row, check: RowCheck, _place: tuple[int, int]) -> bool:
         """Whether *row* is valid, and has more columns than the one that it replaces."""
         if check.faults or not self._census.redeliver(row):
             return False
         self._sentinel.add(row["id"], row["record"])
         return True
 
-    def _check(self, row: Row) -> Check:
+    def _check(self, row: Row) -> RowCheck:
         record = row["record"]
         if isinstance(record, SourceRecord) and record.repeated:
-            return Check("repeated_name", [_repeats(name) for name in record.repeated])
-        return Check("schema", errors(self._item_class, row))
+            return RowCheck("repeated_name", [_repeats(name) for name in record.repeated])
+        return RowCheck("schema", errors(self._item_class, row))
 
     def _lose(self, loss: Loss) -> None:
         self._census.lose(loss.id, loss.reason, loss.message)
