@@ -1,6 +1,6 @@
 """Changes between the shapes of two harvests, judged by what the museum promises.
 
-A change is reported where chance is no explanation: where at least ten records, or all of three
+A change is reported where chance is no explanation: where at least ten records, or most of three
 or more, would have shown the former shape, and hardly any does. A rare field that is missing once
 is no change.
 """
@@ -18,8 +18,8 @@ from mplus_crawler.records.shape import NO_VALUE
 
 # Records that would be expected to have what is missing from all of them.
 ENOUGH = 10
-# Fewer are enough if all records have it.
-FEW = 3
+# So few are enough if they are at least this share of all records.
+FEW, _NEARLY_ALL = 3, 0.75
 # Shares of a field's records: what is more than rare, and what most readers meet.
 _RESIDUE = 0.1
 _MAJORITY = 0.5
@@ -201,7 +201,7 @@ def _read(one: Document, other: Document) -> tuple[int, int]:
 
 def _is_enough(count: int, records: int, others: int) -> bool:
     """Whether *count* of *records* are enough, and would be of so many *others*."""
-    if count >= records >= FEW and others >= FEW:
+    if min(count, others) >= FEW and count >= _NEARLY_ALL * records:
         return True
     return count >= ENOUGH and records > 0 and count / records * others >= ENOUGH
 
