@@ -327,6 +327,7 @@ def test_a_spreadsheet_has_records_on_request(scrapy: Scrapy) -> None:
         at(scrapy, "all.xlsx"): {"format": "xlsx"},
         at(scrapy, "two.xlsx"): {"format": "xlsx", "fields": fields},
         at(scrapy, "two.parquet"): {"format": "parquet", "fields": fields},
+        at(scrapy, "names.jsonl"): {"format": "jsonlines", "fields": {"label": "name"}},
     }
     chosen = ("-a", "limit=2", "-s", "RECORD=1", "-s", f"FEEDS={json.dumps(feeds)}")
     crawl = scrapy.crawl("objects", *chosen)

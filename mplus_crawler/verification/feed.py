@@ -33,11 +33,11 @@ class Reading:
         self._file = file
         self._feed = feed
         self._records: int | None = None
-        self._has_ids = True
         self._recomputed = True
         self._intact = True
         chosen = feed.get("columns")
         self._chosen = frozenset(map(str, chosen)) if isinstance(chosen, list) else None
+        self._has_ids = self._chosen is None or "id" in self._chosen
         self._before = feed.get("before", 0)  # bytes of other harvests, which it was appended to
         self._skipped = 0  # lines of these
         self._ids = _Ids()
@@ -129,7 +129,8 @@ class Reading:
         if not isinstance(row, dict):
             yield "is not a JSON object"
             return
-        yield from self._ids.add(row.get("id"), number, row.get("digest"))
+        if self._has_ids:
+            yield from self._ids.add(row.get("id"), number, row.get("digest"))
         faults = list(schema_faults(row, self._chosen))
         yield from faults or self._digest(read)
 

@@ -52,7 +52,7 @@ def report(about: Description) -> bytes:
         missing=words.listed([kind.table for kind in about.missing]),
         when=_when(about),
         runs=words.listed([one.certificate["run"] for one in about.snapshots]),
-        policy=_content_security(style, script, pictures.hosts if shown else []),
+        policy=_content_security(style, script, pictures.hosts),
         style=style,
         script=script,
     ).encode()
