@@ -39,7 +39,7 @@ def table(scenario: Scenario, outcomes: Outcomes) -> str:
 
 
 def summary(found: Mapping[str, Outcomes]) -> str:
-    """Return the table of docs/comparison.md; a cell is empty where nothing was measured."""
+    """Return the table of docs/comparison.md, with the columns that were measured."""
     columns: list[tuple[str, Callable[[list[Outcome]], str], tuple[str, ...]]] = [
         ("CPU s for 60,000 records", lambda runs: f"{_cpu(runs):.1f}", ("clean",)),
         ("memory, MB", _memory, ("clean",)),
@@ -49,23 +49,26 @@ def summary(found: Mapping[str, Outcomes]) -> str:
         ("pages short, empty or HTML: missing", _losses, ("short",)),
         ("killed after 2.5 s, run again: missing, twice", _killed, ("kill",)),
     ]
+    columns = [column for column in columns if any(name in found for name in column[2])]
     lines = [
         f"\n| | {' | '.join(head for head, _, _ in columns)} |",
         f"|---|{'---|' * len(columns)}",
     ]
     for peer in PEERS:
-        cells = []
-        for _, cell, names in columns:
-            runs = [run for name in names for run in found.get(name, {}).get(peer, [])]
-            cells.append(cell(runs) if runs else "")
-        if any(cells):
+        measured = [
+            [run for name in names for run in found.get(name, {}).get(peer, [])]
+            for _, _, names in columns
+        ]
+        if any(measured):
+            pairs = zip(columns, measured, strict=True)
+            cells = [cell(runs) if runs else "" for (_, cell, _), runs in pairs]
             lines.append(f"| {peer} | {' | '.join(cells)} |")
     return "\n".join([*lines, f"\nMeasured on {_date()}."])
 
 
 def _limited(runs: list[Outcome]) -> str:
     refused = max(run.too_many for run in runs)
-    return f"{_seconds(runs)} s; {refused} refused (429); {_losses(runs)} missing"
+    return f"{_seconds(runs)} s; {refused} refused (429); missing: {_losses(runs)}"
 
 
 def _killed(runs: list[Outcome]) -> str:
