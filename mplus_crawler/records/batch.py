@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import orjson
@@ -40,11 +39,6 @@ class Records:
 
     def __str__(self) -> str:  # Scrapy logs it at DEBUG
         return f"{len(self.members)} records retrieved at {self.retrieved_at}"
-
-    @cached_property
-    def lines(self) -> list[bytes]:
-        """Each row as a line of JSON, all columns; made once, for all feeds."""
-        return [json_line(row) for row in self.rows]
 
 
 @dataclass(frozen=True)
