@@ -404,4 +404,5 @@ def test_no_page_is_too_odd_to_be_judged(
 
 @given(st.dictionaries(st.sampled_from(["@id", "title", "crm:P3_has_note", "ex:colors"]), _json))
 def test_columns_of_any_record_can_be_made(record: dict[str, Any]) -> None:
-    assert columns(record)["id"] == (record["@id"] if isinstance(record.get("@id"), str) else None)
+    id_ = record.get("@id")
+    assert columns(record)["id"] == (id_ if isinstance(id_, str) and id_ else None)
