@@ -125,6 +125,18 @@ def test_a_row_that_was_damaged_since_has_no_columns() -> None:
     assert gone.type is ChangeType.DELETE
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1E-400", "0.10", "9" * 30, "9" * 5000])
+def test_a_number_that_python_cannot_read_is_compared_as_written(number: str) -> None:
+    lines = [
+        f'{{"id":"a","title":1,"record":{{"a":{number},"b":{b}}},"digest":"{b:064}"}}\n'
+        for b in (1, 2)
+    ]
+    before, after = parsed(each.encode() for each in lines)
+    comparison = Comparison(lambda _: Evidence(Reason.GONE, ""))
+    (update,) = comparison.changes([before], [after])
+    assert update.columns == ("record",)
+
+
 def test_a_redirect_to_a_record_that_is_not_listed_is_no_move() -> None:
     model, merged = Model(), Evidence(Reason.MERGED, START.isoformat(), 301, to="UNHEALTHY")
     model.publish({"a": {}, "b": {}}, {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 
-import orjson
+import msgspec
 from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure
@@ -21,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 # If more records have lost values, the museum has probably changed its records.
 _MOST = 1000
+# Values that do not fill a column.
+_NOTHING = frozenset((b"null", b'""', b"[]", b"{}"))
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Thinning:
@@ -52,9 +56,8 @@ class Thinning:
         columns = thinned(changes.former_filled, census.filled()).keys()
         for former in changes.former_rows() if columns else ():
             if blank := columns & census.blank_columns(former.id):
-                row = orjson.loads(former.line)
-                values = (row.get(name) for name in blank)
-                if any(value or value == 0 for value in values):  # 0 and false are values
+                row = _members(former.line)
+                if any(bytes(row[name]) not in _NOTHING for name in blank & row.keys()):
                     yield former.id
 
     def _requests(self, ids: list[str]) -> Iterable[Request]:

@@ -15,6 +15,7 @@ VOLATILE = frozenset(("retrieved_at", "expires_at", "digest"))
 _WRITTEN_ANEW = frozenset(("modified", "record"))
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode = msgspec.json.Decoder(float_hook=str).decode
 
 
 def differing(former: Iterable[Row], now: Iterable[Row]) -> Iterator[tuple[Row | None, Row | None]]:
@@ -86,7 +87,11 @@ def _bytes(raw: msgspec.Raw | None) -> bytes:
 
 
 def _value(raw: msgspec.Raw | None) -> Any:
-    return None if raw is None else msgspec.json.decode(raw)
+    """Return the value of *raw*; decimals, and what Python cannot read, as they are written."""
+    try:
+        return None if raw is None else _decode(raw)
+    except ValueError:  # an integer of thousands of digits
+        return bytes(raw or b"")
 
 
 class _Numbered(msgspec.Struct):
