@@ -142,3 +142,11 @@ def test_the_published_data_set_is_harvested_by_its_name_only(
     everything = set(museums(get_spider_loader(get_project_settings()))["all"])
     assert {"objects", "mplus_terms"} < everything
     assert not {"mplus_open_objects", "private_objects", "object"} & everything
+
+
+def test_a_reason_that_concerns_all_spiders_is_printed_once(scrapy: Scrapy) -> None:
+    done = scrapy.run("harvest", "mplus")
+    assert done.returncode == 12, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "needs a key" in line]
+    spiders = "mplus_objects, mplus_constituents, mplus_exhibitions, mplus_terms"
+    assert line.startswith(f"{spiders}: needs a key: register at https://")

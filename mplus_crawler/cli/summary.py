@@ -147,11 +147,13 @@ def print_results(results: Sequence[SpiderResult], base_settings: Collection[str
             f"{result.seconds:,} s",
         )
     print_table(table, to_error=True)
+    said: dict[str, list[str]] = {}  # one reason may concern several spiders
     for result in results:
-        if result.exit_code:
-            print_error(f"{result.spider}: {printable(result.reason)}")
-        elif result.changes:
-            print_error(f"{result.spider}: {printable(result.changes)}")
+        text = result.reason.removeprefix(f"{result.spider} ")
+        if text := text if result.exit_code else result.changes:
+            said.setdefault(printable(text), []).append(result.spider)
+    for text, spiders in said.items():
+        print_error(f"{', '.join(spiders)}: {text}")
     for result in {result.resume: result for result in results if result.resume}.values():
         command = with_environment(result.resume or "", base_settings)
         print_error(f"{_purpose(result.verdict)}: {command}")
