@@ -8,7 +8,12 @@ import socket
 from pathlib import Path
 
 import pytest
+from scrapy.settings import Settings
 
+from mplus_crawler.errors import UsageError
+from mplus_crawler.spiders.base import MuseumSpider
+from mplus_crawler.spiders.dmg.collections import AgentsSpider
+from mplus_crawler.spiders.mplus.terms import MplusTermsSpider
 from tests.conftest import Crawl, Scrapy
 from tests.wire import serving
 
@@ -45,19 +50,10 @@ def check_one_line(crawl: Crawl, code: int, *words: str) -> None:
         (["-s", "HARVEST_DIR="], ["HARVEST_DIR", "empty"]),
         (["-s", "LOG_LEVEL=debug"], ["LOG_LEVEL", "DEBUG"]),
         (["-s", "RATE_SHARE=2"], ["RATE_SHARE"]),
-        (["-s", "LOOKAHEAD=2.5"], ["LOOKAHEAD"]),
-        (["-s", "CONCURRENT_REQUESTS=x"], ["CONCURRENT_REQUESTS"]),
-        (["-s", "DOWNLOAD_DELAY=x"], ["DOWNLOAD_DELAY"]),
-        (["-s", "DOWNLOAD_MAXSIZE=big"], ["DOWNLOAD_MAXSIZE"]),
-        (["-s", "CLOSESPIDER_TIMEOUT=x"], ["CLOSESPIDER_TIMEOUT"]),
-        (["-s", "DOWNLOAD_VERIFY_CERTIFICATES=x"], ["VERIFY_CERTIFICATES", "True"]),
-        (["-s", "CONCURRENT_REQUESTS_PER_DOMAIN=0"], ["CONCURRENT_REQUESTS_PER_DOMAIN", "1"]),
         (["-s", "SCHEDULER=x.y"], ["SCHEDULER: x.y cannot be loaded", "No module named 'x'"]),
         (["-s", "SPIDER_LOADER_CLASS=x.y"], ["SPIDER_LOADER_CLASS", "x.y"]),
         (["-s", "EXTENSIONS=[1]"], ["EXTENSIONS", "a JSON object"]),
-        (["-s", "LOGSTATS_INTERVAL=abc"], ["LOGSTATS_INTERVAL"]),
         (["-s", "BUDGET_URL=redis://["], ["BUDGET_URL"]),
-        (["-s", "LOOKAHEAD=none"], ["LOOKAHEAD"]),
         (["-s", "BUDGET_URL=mysql://x"], ["BUDGET_URL", "sqlite:///"]),
         (["-s", "POLICY_DIR=/no/such/folder"], ["POLICY_DIR"]),
         (["-s", "DMG_API_KEY=canary"], ["DMG_API_KEY", "environment"]),
@@ -169,7 +165,9 @@ def test_a_signal_before_the_first_request_is_one_line_too(
     assert "KeyboardInterrupt" not in err
 
 
-@pytest.mark.parametrize("setting", ["DMG_BASE_URL", "MPLUS_URL"])
+@pytest.mark.parametrize(
+    ("spider", "setting"), [(AgentsSpider, "DMG_BASE_URL"), (MplusTermsSpider, "MPLUS_URL")]
+)
 @pytest.mark.parametrize(
     "url",
     [
@@ -183,11 +181,20 @@ def test_a_signal_before_the_first_request_is_one_line_too(
     ],
 )
 def test_a_key_in_a_base_url_is_refused_and_not_repeated(
-    scrapy: Scrapy, setting: str, url: str
+    monkeypatch: pytest.MonkeyPatch, spider: type[MuseumSpider], setting: str, url: str
 ) -> None:
-    spider = "agents" if setting == "DMG_BASE_URL" else "mplus_terms"
-    for given, environment in (([], {setting: url}), (["-s", f"{setting}={url}"], {})):
-        done = scrapy.run("crawl", spider, *given, MPLUS_API_KEY="another-key", **environment)
+    policy = spider.load_policy(Settings())
+    monkeypatch.setenv(setting, url)
+    for settings in (Settings({setting: url}), Settings()):
+        with pytest.raises(UsageError, match=setting) as refused:
+            spider.base(settings, policy)
+        assert "canary" not in str(refused.value)
+
+
+def test_a_password_in_a_base_url_is_in_no_output(scrapy: Scrapy) -> None:
+    url = "https://user:canary-1234@museum.test/v2/"
+    for given, environment in (([], {"DMG_BASE_URL": url}), (["-s", f"DMG_BASE_URL={url}"], {})):
+        done = scrapy.run("crawl", "agents", *given, **environment)
         assert done.returncode == 2, done.stderr
-        assert setting in done.stderr
+        assert "DMG_BASE_URL" in done.stderr
         assert "canary" not in done.stdout + done.stderr

@@ -52,7 +52,8 @@ def check_values(settings: BaseSettings) -> None:
         if isinstance(least, int) and not number.is_integer():
             number = float("nan")
         if not least <= number <= most:
-            raise UsageError(f"{name}={settings[name]} must be a number from {least:g} to {most:g}")
+            kind = "whole number" if isinstance(least, int) else "number"
+            raise UsageError(f"{name}={settings[name]} must be a {kind} from {least:g} to {most:g}")
     contact = settings["CONTACT_URL"] or ""
     if not (contact.isascii() and contact.isprintable()) or set(" ()") & set(contact):
         raise UsageError("CONTACT_URL must be an address without blanks, such as mailto:me@host")
