@@ -467,6 +467,18 @@ def test_a_snapshot_that_proves_nothing_is_refused_in_one_line(
     assert [path.name for path in tmp_path.iterdir()] == ["harvests", "package"]
 
 
+def test_a_package_of_one_kind_uses_that_one_as_its_example(copied: Path, tmp_path: Path) -> None:
+    for file in copied.glob("mplus_open_objects.*"):
+        file.unlink()
+    folder = package(copied, "mplus_open", tmp_path / "package")
+    assert faults(folder) == []
+    readme = (folder / "README.md").read_text()
+    assert 'constituents = pd.read_parquet("constituents.parquet")' in readme
+    assert "Without a snapshot: objects." in readme
+    with closing(sqlite3.connect(folder / "museum.sqlite")) as database:
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
 def test_an_expired_snapshot_is_refused_and_can_be_left_out(
     harvests: Path, copied: Path, packages: Mapping[str, Path], tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ _USE = f"""## How to use it
 ```python
 import pandas as pd
 
-objects = pd.read_parquet("objects{PARQUET}")
+{{kind}} = pd.read_parquet("{{kind}}{PARQUET}")
 ```
 
 ```sh
@@ -107,7 +107,8 @@ def _left_out(package: Description) -> Iterator[str]:
 
 def _use(package: Description) -> Iterator[str]:
     if not package.withheld:
-        yield _USE
+        kinds = [one.kind.table for one in package.snapshots]
+        yield _USE.format(kind="objects" if "objects" in kinds else kinds[0])
 
 
 def _columns(package: Description) -> Iterator[str]:
