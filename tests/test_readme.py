@@ -344,6 +344,12 @@ def test_the_citation_is_of_this_version() -> None:
         assert str(citation["date-released"]) == released[2]
 
 
+def test_changes_are_short_and_by_subject() -> None:
+    added = CHANGES.partition("### Added\n")[2].partition("\n### ")[0]
+    assert added.lstrip().startswith("#### ")
+    assert [line for line in added.splitlines() if len(line) > 400] == []
+
+
 def test_contributing_knows_every_room_and_no_other() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     package = ROOT / "mplus_crawler"
