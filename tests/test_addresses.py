@@ -300,7 +300,13 @@ def test_no_proxy_is_used_for_this_machine(
     assert (crawl.code, private_server.asked) == (0, []), crawl.err
 
 
-@pytest.mark.parametrize("proxy", ["http://me:canary@[x", "socks5://me:canary@h:1", "canary:port"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("http://me:canary@[x", "socks5://me:canary@h:1", "canary:port"),
+        *("me:canary@h:1", "https://me:canary@h:1"),
+    ],
+)
 def test_a_malformed_proxy_is_named_before_any_request(scrapy: Scrapy, proxy: str) -> None:
     proxied(scrapy, proxy)
     crawl = scrapy.crawl("objects", DMG_BASE_URL="https://museum.example/v2/")

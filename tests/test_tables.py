@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+import tracemalloc
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mplus_crawler.records.tables.columns import Column, columns_of
 from mplus_crawler.records.tables.spreadsheet import LONGEST_TEXT
 from mplus_crawler.records.tables.table import FORMATS, Table
 from mplus_crawler.records.tables.table_schema import table_schema
+from mplus_crawler.verification.tables import READERS
 
 Row = dict[str, Any]
 
@@ -231,3 +233,60 @@ def test_columns_that_the_schema_leaves_open_are_json() -> None:
     rules = {"a": {}, "b": {"type": "array", "items": {}}, "c": {"type": "object"}}
     found = columns_of({"properties": rules})
     assert found == [Column(name, "json") for name in "abc"]
+
+
+def damaged_spreadsheet(folder: Path) -> bytes:
+    content, _ = table("xlsx", ROWS, folder)
+    start = content.index(b"sheet1.xml") + 40
+    return content[:start] + bytes(40) + content[start + 40 :]
+
+
+def encrypted_spreadsheet(folder: Path) -> bytes:
+    content, _ = table("xlsx", ROWS, folder)
+    return content.replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1")
+
+
+def endless_row(folder: Path) -> bytes:
+    with zipfile.ZipFile(folder / "x", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "")
+        archive.writestr("xl/worksheets/sheet1.xml", b"<row>" + b"a" * 30_000_000)
+    return (folder / "x").read_bytes()
+
+
+def database(script: str) -> Callable[[Path], bytes]:
+    def make(folder: Path) -> bytes:
+        with closing(sqlite3.connect(folder / "db")) as db:
+            db.executescript(script)
+        return (folder / "db").read_bytes()
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("format_", "make"),
+    [
+        ("xlsx", damaged_spreadsheet),
+        ("xlsx", encrypted_spreadsheet),
+        ("xlsx", endless_row),
+        (
+            "sqlite",
+            database("CREATE TABLE records (id); INSERT INTO records VALUES (zeroblob(2e7))"),
+        ),
+        (
+            "sqlite",
+            database(
+                "CREATE VIEW records AS WITH RECURSIVE n(id) AS "
+                "(SELECT 1 UNION ALL SELECT id FROM n) SELECT id FROM n"
+            ),
+        ),
+    ],
+)
+def test_a_hostile_table_is_an_error_of_ours(
+    format_: str, make: Callable[[Path], bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "hostile").write_bytes(make(tmp_path))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"."):
+        list(READERS[format_](tmp_path / "hostile"))
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()

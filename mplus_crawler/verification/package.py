@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +16,7 @@ from mplus_crawler.verification.certificate import Finding
 from mplus_crawler.verification.records import worded
 from mplus_crawler.verification.seal import seal
 from mplus_crawler.verification.strict_json import parse, without_doubles
+from mplus_crawler.verification.tables import ZIP_DAMAGE
 
 PACKAGE_CERTIFICATE = "package.certificate.json"
 _SHAPE = {
@@ -43,10 +42,7 @@ _SHAPE = {
     },
 }
 # What zipfile raises for a file that was changed.
-_DAMAGE = (
-    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError),
-    *(struct.error, zipfile.BadZipFile, zlib.error),
-)
+_DAMAGE = (OSError, ValueError, *ZIP_DAMAGE)
 _DIGITS = 64
 _SHA256 = re.compile(rb"[0-9a-f]{64}")
 Open = Callable[[str], IO[bytes]]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from mplus_crawler.errors import UsageError
 from mplus_crawler.verification.strict_json import parse
@@ -16,8 +18,14 @@ from mplus_crawler.verification.strict_json import parse
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+    Elements = Iterator[tuple[str, Element]]
+
 Row = dict[str, Any]
 
+# Bytes of a row in a spreadsheet or of a value in a database; a whole record may be in one.
+MAX_ROW = 16 * 1024**2
+# What reading a damaged zip raises, beside OSError and ValueError.
+ZIP_DAMAGE = (EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
 _SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _DIGITS = "0123456789"
 _ESCAPED = re.compile(r"_x([0-9A-F]{4})_")
@@ -53,6 +61,11 @@ def sqlite_rows(path: Path) -> Iterator[Row]:
     try:
         with closing(sqlite3.connect(uri, uri=True)) as database:
             database.row_factory = sqlite3.Row
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_ROW)
+            # A view may have rows without end.
+            table = "SELECT 1 FROM sqlite_schema WHERE name = 'records' AND type = 'table'"
+            if not database.execute(table).fetchone():
+                raise ValueError("it has no table records")
             (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
             if found != "ok":
                 raise ValueError(found)
@@ -81,7 +94,7 @@ def spreadsheet_rows(path: Path) -> Iterator[Row]:
                     yield {
                         head: cells.get(column) for head, column in zip(heads, columns, strict=True)
                     }
-    except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, StopIteration) as error:
+    except (*ZIP_DAMAGE, ElementTree.ParseError, KeyError, StopIteration) as error:
         raise ValueError(error) from None
 
 
@@ -89,15 +102,23 @@ def _sheet(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, str]]:
     """Yield the cells of each row by the letters of their column."""
     from xml.etree import ElementTree
 
+    parser: ElementTree.XMLPullParser[Element] = ElementTree.XMLPullParser(("start", "end"))
+    since_row = 0
     with archive.open(name) as file:
         rows: Element | None = None
-        for event, element in ElementTree.iterparse(file, ("start", "end")):
-            if element.tag == f"{_SPREADSHEET}sheetData":
-                rows = element
-            elif event == "end" and element.tag == f"{_SPREADSHEET}row":
-                yield {cell.get("r", "").rstrip(_DIGITS): _text(cell) for cell in element}
-                if rows is not None:
-                    rows.clear()  # one row at a time is in memory
+        while data := file.read(1 << 16):
+            parser.feed(data)
+            if (since_row := since_row + len(data)) > MAX_ROW:
+                raise ValueError(f"a row has more than {MAX_ROW:,} bytes")
+            for event, element in cast("Elements", parser.read_events()):
+                if element.tag == f"{_SPREADSHEET}sheetData":
+                    rows = element
+                elif event == "end" and element.tag == f"{_SPREADSHEET}row":
+                    yield {cell.get("r", "").rstrip(_DIGITS): _text(cell) for cell in element}
+                    since_row = 0
+                    if rows is not None:
+                        rows.clear()  # one row at a time is in memory
+    parser.close()
 
 
 def _text(cell: Element) -> str:

@@ -19,10 +19,15 @@ from mplus_crawler.wire.resolver import is_trusted, proxies, proxy_host
 
 
 def check_proxies(url: str) -> None:
-    """Raise :class:`UsageError` if a proxy for *url* is malformed; it may hold a password."""
+    """Raise :class:`UsageError` if a proxy for *url* cannot be used; it may hold a password.
+
+    Scrapy reaches https hosts through http proxies only, and takes one without scheme for https.
+    """
     split = urlsplit(url)
     proxy = proxies().get(split.scheme)
-    if proxy and not is_loopback(split.hostname or "") and not proxy_host(proxy):
+    if not proxy or is_loopback(split.hostname or ""):
+        return
+    if not proxy_host(proxy) or not proxy.lower().startswith("http://"):
         raise UsageError(f"{split.scheme}_proxy is not the URL of a proxy; use http://HOST:PORT")
 
 
