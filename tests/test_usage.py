@@ -12,7 +12,7 @@ from scrapy.settings import Settings
 
 from mplus_crawler.errors import UsageError
 from mplus_crawler.spiders.base import MuseumSpider
-from mplus_crawler.spiders.dmg.collections import AgentsSpider
+from mplus_crawler.spiders.dmg.collections import AgentsSpider, ObjectsSpider
 from mplus_crawler.spiders.mplus.terms import MplusTermsSpider
 from tests.conftest import Crawl, Scrapy
 from tests.wire import serving
@@ -30,22 +30,8 @@ def check_one_line(crawl: Crawl, code: int, *words: str) -> None:
     ("arguments", "words"),
     [
         (["-a", "colour=red"], ["colour", "since", "limit", "hasImages"]),
-        (["-a", "since=yesterday"], ["since", "YYYY-MM-DD"]),
-        (["-a", "since=2026-02-30"], ["since"]),
-        (["-a", "page_size=0"], ["page_size", "1"]),
-        (["-a", "page_size=1000"], ["page_size", "100"]),
-        (["-a", "limit=-1"], ["limit"]),
-        (["-a", "hasImages=perhaps"], ["hasImages", "true"]),
-        (["-a", "hasImages=false"], ["hasImages"]),
-        (["-a", 'type="vaas'], ["type", '"']),
         (["-a", "agent=DMG-A-00162", "-a", "type=vaas"], ["agent", "ignores", "type"]),
         (["-s", "DMG_BASE_URL=nonsense"], ["DMG_BASE_URL", "https://"]),
-        (["-s", "DMG_BASE_URL=http://museum.example/v2/"], ["https"]),
-        (["-s", "DMG_BASE_URL=http://["], ["DMG_BASE_URL"]),
-        (["-s", "DMG_BASE_URL=http://me:canary@127.0.0.1/"], ["DMG_BASE_URL", "password"]),
-        (["-s", "DMG_BASE_URL=http://127.0.0.1:99999/"], ["DMG_BASE_URL"]),
-        (["-s", "DMG_BASE_URL=https://mus eum.example/v2/"], ["DMG_BASE_URL", "not the URL"]),
-        (["-s", "DMG_BASE_URL=https://museum.example/v2/#top"], ["DMG_BASE_URL", "not the URL"]),
         (["-s", "HARVEST_DIR=p%(time)s"], ["HARVEST_DIR"]),
         (["-s", "HARVEST_DIR="], ["HARVEST_DIR", "empty"]),
         (["-s", "LOG_LEVEL=debug"], ["LOG_LEVEL", "DEBUG"]),
@@ -72,6 +58,42 @@ def test_a_usage_error_is_one_line_and_requests_nothing(
     assert "canary" not in crawl.err
     assert server.asked == []
     assert not crawl.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("since=yesterday", "YYYY-MM-DD"),
+        ("since=2026-02-30", "day is out of range"),
+        ("page_size=0", "1"),
+        ("page_size=1000", "100"),
+        ("limit=-1", "from 1"),
+        ("hasImages=perhaps", "true"),
+        ("hasImages=false", "true"),
+        ('type="vaas', '"'),
+    ],
+)
+def test_a_malformed_argument_is_refused(argument: str, words: str) -> None:
+    name, _, value = argument.partition("=")
+    with pytest.raises(UsageError, match=f"objects: {name}=.*{words}"):
+        ObjectsSpider.check(Settings(), {name: value})
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://museum.example/v2/", "must be https"),
+        ("http://[", "not the URL"),
+        ("http://me:canary@127.0.0.1/", "password"),
+        ("http://127.0.0.1:99999/", "not the URL"),
+        ("https://mus eum.example/v2/", "not the URL"),
+        ("https://museum.example/v2/#top", "not the URL"),
+    ],
+)
+def test_a_malformed_base_url_is_refused(url: str, words: str) -> None:
+    with pytest.raises(UsageError, match=f"DMG_BASE_URL .*{words}") as refused:
+        ObjectsSpider.check(Settings({"DMG_BASE_URL": url}), {})
+    assert "canary" not in str(refused.value)
 
 
 @pytest.mark.parametrize("given", ["-s DOOR_TOKEN=canary", "-a door_token=canary"])
