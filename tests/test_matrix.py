@@ -368,23 +368,17 @@ def test_part_of_a_source(
 
 # arguments, variables, exit code, words on standard error
 COMMANDS: list[tuple[Sequence[str], dict[str, str], int, str]] = [
-    (("-s", "HTTPCACHE_ENABLED=1"), {}, 0, "HTTPCACHE_ENABLED is ignored"),
     (("-s", "JOBDIR=x"), {}, 0, "JOBDIR is ignored"),
     (("-O", "x.xml"), {}, 2, "must end in one of .jsonl, .csv, .json, .parquet, .xlsx, .sqlite"),
-    (("-o", "x.parquett"), {}, 2, "x.parquett has an unsupported format"),
     (("-o", "FOLDER/open.jsonl:parquet"), {}, 2, "only JSON lines and CSV can be appended to"),
     (("-o", "FOLDER/new.xlsx"), {}, 2, "only JSON lines and CSV can be appended to"),
     (("-s", "FEED_URI=x", "-s", "FEED_FORMAT=xml"), {}, 2, "use -O FILE or FEEDS"),
     (("-o", "FOLDER/open.jsonl"), {}, 2, "last line has no line break"),
-    (("-o", "FOLDER/mark.jsonl"), {}, 2, "byte order mark"),
     (("-O", "x.csv", "-s", "FEED_EXPORT_ENCODING=ascii"), {}, 2, "ascii"),
-    (("-O", "x.jsonl", "-s", "FEED_EXPORT_ENCODING=big5"), {}, 2, "big5"),
     (("-O", "%(nothing)s.csv"), {}, 2, "placeholders"),
-    (("-O", "caf\udce9.csv"), {}, 2, "is not UTF-8"),
     ((), {"BUDGET_URL": "sqlite:///~nobody-here/x"}, 2, "no such user"),
     (("-O", "s3://bucket/x.csv"), {}, 14, "cannot write to S3"),
     ((), {"HARVEST_DIR": "s3://bucket/x"}, 14, "cannot write to S3"),
-    (("-s", "LOOKAHED=2"), {}, 2, "did you mean LOOKAHEAD?"),
     ((), {"HARVSET_DIR": "x"}, 2, "did you mean HARVEST_DIR?"),
 ]
 NO_CREDENTIALS = {
@@ -404,7 +398,6 @@ def test_command(
     words: str,
 ) -> None:
     (tmp_path / "open.jsonl").write_text('{"id": 1}')
-    (tmp_path / "mark.jsonl").write_text('\ufeff{"id": 1}\n')
     sandbox = museum(objects=5, invalid=0)
     given = [argument.replace("FOLDER", str(tmp_path)) for argument in arguments]
     done = scrapy.at(sandbox).run("crawl", "objects", *given, **NO_CREDENTIALS, **environment)
