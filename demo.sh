@@ -29,5 +29,5 @@ Each line is a record; this shows one in full:
 Next, after `. .venv/bin/activate`:
   scrapy verify demo/objects.jsonl    compares the file with its certificate
   scrapy spiders                      lists what else can be harvested
-  scrapy crawl objects                harvests the museum itself; README.md says what to set first
+  scrapy crawl objects                harvests the museum itself; docs/first-harvest.md says what to set first
 END
