@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -181,6 +182,7 @@ def test_the_recipe_in_r_counts_as_sqlite_does(harvested: Path) -> None:
     done = subprocess.run(
         ["Rscript", "-e", blocks("r", "RSQLite")],
         cwd=folder,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
         check=True,
