@@ -58,6 +58,8 @@ def cured(done: subprocess.CompletedProcess[str], code: int, *words: str) -> Non
             "x.parquett has an unsupported format",
         ),
         ("crawl objects -o -", "write -o -:jsonl"),
+        ("report dmg -o -", "give -o FILE"),
+        ("dataset dmg -o -", "give -o FOLDER"),
         ("crawl objects -o objects.xls", ".jsonl, .csv, .json, .parquet, .xlsx, .sqlite"),
         ("crawl mplus_objects -s MPLUS_API_KEY=k", "set it in the environment"),
         ("crawl object -a pids=https://www.museum.example/0004", "give the record's number"),

@@ -60,6 +60,6 @@ class Command(ProjectCommand):
 
     def _target(self, museum: str, place: str | None) -> Path:
         harvests = self.current_settings["HARVEST_DIR"]
-        if in_s3(place or harvests):
-            raise UsageError("a package is made on this computer: give -o FOLDER or -o FILE.zip")
+        if place == "-" or in_s3(place or harvests):
+            raise UsageError("a package is a local folder or file: give -o FOLDER or -o FILE.zip")
         return Path(place).expanduser() if place else Path(harvests) / f"{museum}-dataset"

@@ -48,6 +48,6 @@ class Command(ProjectCommand):
 
     def _target(self, museum: str, place: str | None) -> Path:
         harvests = self.current_settings["HARVEST_DIR"]
-        if in_s3(place or harvests):
-            raise UsageError("a report is made on this computer: give -o FILE")
+        if place == "-" or in_s3(place or harvests):
+            raise UsageError("a report is a local file: give -o FILE")
         return Path(place).expanduser() if place else Path(harvests) / f"{museum}.report.html"
