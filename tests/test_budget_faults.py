@@ -170,6 +170,18 @@ def test_a_store_that_another_process_holds_blocks_nothing(path: Path) -> None:
     asyncio.run(use())
 
 
+def test_a_local_store_counts_at_once_however_busy_the_event_loop_is(path: Path) -> None:
+    async def use() -> None:
+        budget = BackgroundBudget(SqliteBudget(path))
+        reserving = asyncio.ensure_future(budget.reserve(ACCOUNT))
+        await asyncio.sleep(0)
+        assert reserving.done()
+        assert reserving.result().ticket
+        budget.close()
+
+    asyncio.run(use())
+
+
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
     """A running server, which a test may stop."""
