@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError, one_line
@@ -21,6 +22,17 @@ _VALUES = 10_000
 _LONG_NUMBER = re.compile(rb'(?<![\d."eE+-])-?\d{4300,}(?![\d.eE])')
 _LONG_DIGITS = b"0" * 4300
 _DIGITS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
+
+
+class _Error(msgspec.Struct):
+    message: Any
+
+
+class _Errors(msgspec.Struct):
+    errors: list[_Error]
+
+
+_ERRORS = msgspec.json.Decoder(_Errors)
 
 
 def request_body(operations: Iterable[Operation]) -> bytes:
@@ -87,9 +99,11 @@ def _parsed(body: bytes) -> Any:
 
 
 def first_error(body: bytes) -> str:
-    """The message of the first of the ``errors`` in *body*; empty where there is none."""
+    """The message of the first of the ``errors`` in *body*; empty where there is none.
+
+    All other values are skipped, however many.
+    """
     try:
-        errors = orjson.loads(body)["errors"]
-        return one_line(str(errors[0]["message"]))
-    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return one_line(str(_ERRORS.decode(body).errors[0].message))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, IndexError):
         return ""

@@ -19,6 +19,8 @@ from mplus_crawler.spiders.mplus.tms import Credit
 
 # If the search backend hangs, the server responds after 30 s or more, with an empty list.
 _TIMEOUT = 90
+# Client errors that say nothing about the query.
+_TRANSIENT = (408, 421, 425)
 _DAY = 86_400
 # Retries of a response in HTML while no other response has come.
 _HTML_RETRIES = 1
@@ -92,10 +94,11 @@ class MplusSpider(MuseumSpider):
 
     def not_retryable(self, response: Response) -> str:
         """Return a reason for errors of the query itself, and for redirects, which lose it."""
-        advice = "the request is too large" if response.status == 413 else "check MPLUS_URL"
+        status = response.status
+        if status != 500 and (not 300 <= status < 500 or status in _TRANSIENT):
+            return ""
+        advice = "the request is too large" if status == 413 else "check MPLUS_URL"
         message = first_error(response.body) or advice
-        if 300 <= response.status < 500 and response.status != 408:
-            return f"{response.status} from the museum, not retryable: {message}"
-        if response.status == 500 and "got invalid value" in message:
-            return f"500 from the museum, not retryable: {message}"
+        if status < 500 or "got invalid value" in message:
+            return f"{status} from the museum, not retryable: {message}"
         return ""
