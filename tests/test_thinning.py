@@ -86,6 +86,20 @@ def test_records_of_mplus_are_requested_once_more_by_their_ids(
     assert not [note for note in again["notes"] if "fewer values" in note]
 
 
+def test_a_spent_quota_leaves_thinned_records_as_they_came(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum()
+    scrapy.environment |= {"MPLUS_URL": sandbox.mplus_url, "MPLUS_API_KEY": "key"}
+    scrapy.policy(limit(9, 86_400, "calls"), "mplus")
+    calls = scrapy.crawl("mplus_objects", RATE_SHARE="1").certificate["requests"]["sent"]
+    sandbox.fault("thin:root=objects,times=8", "mplus")
+    crawl = scrapy.crawl("mplus_objects", RATE_SHARE="1")
+    assert crawl.code == 0, crawl.err
+    assert 2 * calls < crawl.certificate["requests"]["sent"] + calls <= 9
+    assert [note for note in crawl.certificate["notes"] if "fewer values" in note]
+
+
 def test_what_stays_lost_is_a_note(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
     gone = [f"drop:field={field}" for field in ("crm:P138i_has_representation", "image")]
     sandbox = museum(**SMALL, schema_changes=gone)

@@ -15,6 +15,7 @@ class Meta(TypedDict, total=False):
 
     # Set by spiders and pipelines, read by the runtime.
     third_party: bool  # a URL named by a record: any public host; never ends the harvest
+    optional: bool  # given up, not waited for, where the budget is spent
     loss_reported: bool  # a failure goes to the rejected file; an off-site URL is no problem
     skip_ledger: bool  # always request it anew; do not save the response
     ledger_key: str  # what the ledger knows the request by, instead of its fingerprint

@@ -46,6 +46,8 @@ class Thinning:
         requests = list(self._requests(ids))
         if spider.accepted_run:  # it publishes what is saved
             requests = [each for each in requests if Ledger.of(spider.crawler).find(each)]
+        for request in requests:
+            request.meta["optional"] = True
         if requests:
             logger.warning("%d records have lost values: requesting them once more", len(ids))
         return requests

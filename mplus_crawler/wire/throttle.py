@@ -126,7 +126,7 @@ class Throttle(Extension):
                     self._peak(tier).sent()
                     return Admission(account, grant.ticket, tier)
                 if waited + grant.wait > self._patience:
-                    if request.meta.get("third_party"):
+                    if request.meta.get("third_party") or request.meta.get("optional"):
                         raise IgnoreRequest(self._too_long(tier, grant.wait))
                     self._stop(Verdict.STOPPED, self._too_long(tier, grant.wait))
                 self._turns[account.key] = monotonic() + grant.wait
