@@ -86,6 +86,7 @@ def test_records_of_mplus_are_requested_once_more_by_their_ids(
     assert not [note for note in again["notes"] if "fewer values" in note]
 
 
+@pytest.mark.long
 def test_a_spent_quota_leaves_thinned_records_as_they_came(
     museum: Callable[..., Sandbox], scrapy: Scrapy
 ) -> None:
