@@ -171,7 +171,7 @@ def test_parquet_without_its_package_names_the_extra(
     crawl: Crawl, scrapy: Scrapy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # as if it were not installed
-    with pytest.raises(UsageError, match=r"pip install 'mplus-crawler\[parquet\]'"):
+    with pytest.raises(UsageError, match="the extra parquet: pip install pyarrow"):
         next(parquet_rows(Path(at(scrapy, "o.parquet"))))
 
 

@@ -40,7 +40,9 @@ def parquet_rows(path: Path) -> Iterator[Row]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise UsageError("parquet needs the package pyarrow: pip install pyarrow") from None
+        raise UsageError(
+            "parquet needs the package pyarrow, the extra parquet: pip install pyarrow"
+        ) from None
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(1_000):
