@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +61,6 @@ class Run:
     def records(self) -> int:
         """Return the number of records in both files."""
         return self.delivered + self.rejected
-
-
-Harvester = Callable[[str], Run]
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def check_options(words: Sequence[str], command: str) -> None:
             )
 
 
-class OurCommand(ScrapyCommand):
+class BaseCommand(ScrapyCommand):
     """A command of this project; it has a line in ``scrapy -h``, and help that names the program.
 
     Subclasses set ``summary``, that line, and ``usage``, what follows the command's name.
@@ -59,7 +59,7 @@ class OurCommand(ScrapyCommand):
         return self.settings
 
 
-class ProjectCommand(OurCommand):
+class ProjectCommand(BaseCommand):
     """A command that prints its result and runs no spider.
 
     To add one:

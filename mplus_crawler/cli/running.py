@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from scrapy.crawler import Crawler, CrawlerProcessBase
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
-from mplus_crawler.cli.command import OurCommand
+from mplus_crawler.cli.command import BaseCommand
 from mplus_crawler.cli.console import report, run_command
 from mplus_crawler.cli.home import expand_home
 from mplus_crawler.cli.signals import end_with
@@ -17,7 +17,7 @@ from mplus_crawler.cli.values import check_given, check_objects
 from mplus_crawler.errors import HarvestError, StoppedError, UsageError
 
 
-class RunningCommand(OurCommand):
+class RunningCommand(BaseCommand):
     """A command that runs spiders and exits with their verdict.
 
     Subclasses implement :meth:`execute`, which also sets :attr:`reported`: the crawlers whose
