@@ -732,6 +732,15 @@ def with_id(id_: int, text: bytes) -> Callable[[int, dict[str, Any]], bytes]:
     return say
 
 
+def unlistable(place: int) -> Callable[[int, dict[str, Any]], bytes]:
+    """Let the record at *place* break lists of ids, too."""
+
+    def say(_: int, said: dict[str, Any]) -> bytes:
+        return json.dumps(said).encode().replace(b'"2026.%d"' % place, b'"\\ud800"')
+
+    return say
+
+
 HIGHEST = 3 * 109 + 2  # of a data set of 110
 
 
@@ -742,6 +751,8 @@ HIGHEST = 3 * 109 + 2  # of a data set of 110
         (changed(308, title=b'"a\nb"'), "308", "unreadable"),
         (changed(308, medium=b"[" * 3_000 + b"]" * 3_000), "308", "unreadable"),
         (changed(308, medium=b'null, "title": "twice"'), "308", "repeated_name"),
+        (unlistable(0), "2", "unreadable"),
+        (unlistable(102), "308", "unreadable"),
         (with_id(HIGHEST, b"98765432109876543210"), "98765432109876543210", "unreadable"),
         (with_id(HIGHEST, b"9" * 5_000), "9" * 60 + "…", "unreadable"),
         (with_id(HIGHEST, b'"4294967296"'), "4294967296", "unreadable"),

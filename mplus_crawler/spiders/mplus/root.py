@@ -41,6 +41,7 @@ from mplus_crawler.spiders.arguments import Parser, whole
 from mplus_crawler.spiders.base import Errback, request_of
 from mplus_crawler.spiders.mplus.base import MplusSpider
 from mplus_crawler.spiders.mplus.tms import COLUMNS, Bilingual
+from mplus_crawler.spiders.parts import is_unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -254,7 +255,8 @@ class RootSpider(MplusSpider):
         self.failed_in_a_row += 1
         reason, error = failure.getErrorMessage(), failure.value
         final = isinstance(error, IgnoreRequest) and getattr(error, "not_retryable", True)
-        if final or not self.planner.started or self.failed_in_a_row >= _FAILED_REQUESTS:
+        began = self.planner.started or is_unreadable(failure)  # a record may be the cause
+        if final or not began or self.failed_in_a_row >= _FAILED_REQUESTS:
             self.planner.stop(reason)
         else:
             self.planner.failed(request_of(failure).meta["queries"], reason)
