@@ -139,6 +139,11 @@ class Operation:
     prefix: str = ""
 
 
+def prefix_of(query: Query, place: int) -> str:
+    """Return the prefix of the aliases of *query*; the first of a request needs none."""
+    return f"{query.key}_" if place else ""
+
+
 def cache_filters(query: Query, cache_busters: Sequence[str]) -> dict[str, object]:
     """No-op filters that give *query* another key in the server's cache.
 

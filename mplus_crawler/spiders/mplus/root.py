@@ -34,6 +34,7 @@ from mplus_crawler.protocols.graphql.queries import (
     batches,
     cache_filters,
     cache_ids,
+    prefix_of,
 )
 from mplus_crawler.protocols.graphql.reading import Reader
 from mplus_crawler.records.batch import Loss, Records
@@ -163,7 +164,7 @@ class RootSpider(MplusSpider):
         """Return the operations for *queries*."""
         cache_busters = self.field.cache_busters
         for place, query in enumerate(queries):
-            prefix = _prefix(query, place)
+            prefix = prefix_of(query, place)
             filters = cache_filters(query, cache_busters)
             if isinstance(query, RecordQuery):
                 ids = [*cache_ids(query, cache_busters), *query.extra_ids]
@@ -185,7 +186,7 @@ class RootSpider(MplusSpider):
         queries = request.meta["queries"]
         results = self.read(request, response, 2 * sum(query.rows for query in queries))
         outcomes = [
-            self.reader.outcome(query, results, _prefix(query, place))
+            self.reader.outcome(query, results, prefix_of(query, place))
             for place, query in enumerate(queries)
         ]
         any_ids = any(isinstance(outcome, Listed | Fetched) and outcome.ids for outcome in outcomes)
@@ -221,7 +222,7 @@ class RootSpider(MplusSpider):
         queries: Sequence[Query] = response.meta["queries"]
         for place, (query, outcome) in enumerate(zip(queries, outcomes, strict=True)):
             if self.planner.process(query, outcome) and isinstance(outcome, Fetched):
-                rows = self.reader.rows(results, _prefix(query, place))
+                rows = self.reader.rows(results, prefix_of(query, place))
                 yield Records(response.meta["retrieved_at"], [(None, rows[i]) for i in outcome.ids])
         self.report_total()
         yield from self.next_requests()
@@ -299,8 +300,3 @@ class RootSpider(MplusSpider):
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:
         """Return the columns of *record*, which has both languages."""
         return COLUMNS[self.kind](Bilingual(record["en"], record["zh"]), self.credit)
-
-
-def _prefix(query: Query, place: int) -> str:
-    """Return the prefix of the aliases of *query*; the first of a request needs none."""
-    return f"{query.key}_" if place else ""
