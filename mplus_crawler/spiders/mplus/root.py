@@ -58,6 +58,8 @@ _LONG_PART = 0.5
 # Failed requests in a row after which the harvest stops. After the first, others are retried
 # once: they are smaller, and a record may be the cause.
 _FAILED_REQUESTS = 8
+# The same, of responses that cannot be parsed: several bad records may be in one page.
+_UNREADABLE_RESPONSES = 40
 _RETRIES = 1
 # A record that is requested once more has a key in the server's cache that is not in use.
 _TRIES_BEFORE = 3
@@ -256,8 +258,9 @@ class RootSpider(MplusSpider):
         self.failed_in_a_row += 1
         reason, error = failure.getErrorMessage(), failure.value
         final = isinstance(error, IgnoreRequest) and getattr(error, "not_retryable", True)
-        began = self.planner.started or is_unreadable(failure)  # a record may be the cause
-        if final or not began or self.failed_in_a_row >= _FAILED_REQUESTS:
+        unreadable = is_unreadable(failure)  # a record may be the cause
+        most = _UNREADABLE_RESPONSES if unreadable else _FAILED_REQUESTS
+        if final or not (self.planner.started or unreadable) or self.failed_in_a_row >= most:
             self.planner.stop(reason)
         else:
             self.planner.failed(request_of(failure).meta["queries"], reason)
