@@ -16,6 +16,7 @@ from mplus_crawler.errors import ExitCode
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification import verify
 from tests.conftest import ROOT, Crawl, Scrapy, limit
+from tests.sandbox.wire import get
 
 pytestmark = pytest.mark.long
 
@@ -400,3 +401,17 @@ def test_a_record_that_is_not_found_is_deleted_a_day_later(
     assert (line["type"], line["id"], line["evidence"]["reason"]) == ("Delete", lost, "not_found")
     assert "before" not in line
     assert keeper.findings() == []
+
+
+def test_one_record_that_breaks_the_server_is_no_outage(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sizes = {"objects": 3, "agents": 3, "exhibitions": 24, "concepts": 3}
+    gent = museum(**sizes, invalid=0, rights=0.5, seed=811)
+    keeper = Keeper(scrapy.at(gent).policy(UNLIMITED), "exhibitions")
+    first = min(line["id"] for line in keeper.harvest(0).lines("exhibitions.jsonl"))
+    assert get(gent, first.partition("/v2/")[2]).status == 500
+    gent.move_to(1)
+    keeper.harvest(1)
+    keeper.harvest(2.1)
+    assert keeper.types() == {"Delete": {*gent.truth(day=1)["exhibitions"]["changes"]["missing"]}}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from urllib.parse import urljoin
 
 from scrapy import Request
@@ -27,19 +28,23 @@ from mplus_crawler.spiders.single import (
     of_existing,
 )
 
+# So many existing records are tried.
+_EXISTING = 3
+
 
 class Probes:
     """The probes of one harvest, once its list is complete.
 
     A 404 counts only if a record that is listed is found afterwards: while the database of a
-    museum fails, it finds none.
+    museum fails, it finds none. A few are tried, since one of them may break the server.
     """
 
     def __init__(self, spider: PagedSpider) -> None:
         self._spider = spider
         self._changes = Changes.of(spider.crawler)
         self._begun = False
-        self._checked = False
+        self._doubted = False
+        self._existing: Iterator[str] = iter(())
 
     def next_requests(self) -> list[Request]:
         """Return what to request next, whenever the spider is idle; nothing at the end."""
@@ -48,8 +53,9 @@ class Probes:
         if not self._begun:
             self._begun = True
             return self._first()
-        if self._changes.not_found and not (self._checked or self._spider.accepted_run):
-            self._checked = True
+        if self._changes.not_found and not (self._doubted or self._spider.accepted_run):
+            self._doubted = True
+            self._existing = islice(self._spider.census.listed_ids(), _EXISTING)
             return self._health_check()
         return []
 
@@ -113,17 +119,17 @@ class Probes:
         self._changes.settle(id_, Evidence(reason, at, status, to, detail))
 
     def _health_check(self) -> list[Request]:
-        existing = next(self._spider.census.listed_ids(), None)
+        """Return the request for another record that exists; after the last, 404s count no more."""
+        existing = next(self._existing, None)
         if existing is None:
             self._changes.doubt_404s()
             return []
-        request = self._spider.record_request(existing, self._healthy, self._unhealthy, again=True)
+        request = self._spider.record_request(existing, self._checked, self._unhealthy, again=True)
         return [of_existing(request)]
 
-    def _healthy(self, response: Response, id_: str, record: object = None) -> None:
+    def _checked(self, response: Response, id_: str, record: object = None) -> list[Request]:
         """Any status but 404 shows that the database was read."""
-        if response.status == 404:
-            self._changes.doubt_404s()
+        return self._health_check() if response.status == 404 else []
 
-    def _unhealthy(self, failure: Failure) -> None:
-        self._changes.doubt_404s()
+    def _unhealthy(self, failure: Failure) -> list[Request]:
+        return self._health_check()
