@@ -50,8 +50,9 @@ def check_published(*folders: Path) -> None:
             findings = list(verify(file, None, folders[0]))
             assert findings, file
             assert all(finding.agrees for finding in findings), [str(each) for each in findings]
-    findings = list(verify(folders[0], None, folders[0]))
-    assert all(finding.agrees for finding in findings), [str(each) for each in findings]
+    if any((folders[0] / "changes").glob("*/[!.]*.jsonl")):
+        findings = list(verify(folders[0], None, folders[0]))
+        assert all(finding.agrees for finding in findings), [str(each) for each in findings]
 
 
 def named(stem: str, *endings: str) -> set[str]:
