@@ -41,8 +41,8 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
         "`.state` in `HARVEST_DIR`",
     ),
     "RESUME_MAX_AGE": (
-        "seconds from its start during which an unfinished harvest can be resumed; later, it "
-        "starts afresh; for M+ the default is two weeks, and also the maximum",
+        "how many seconds after its start an unfinished harvest can be resumed; an older one "
+        "starts afresh; for M+, two weeks is both the default and the maximum",
         None,
     ),
     "BUDGET_URL": (
@@ -69,8 +69,8 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
         "1; 0 for spreadsheets",
     ),
     "MAX_DELETE_SHARE": (
-        "share of a snapshot's records that may be gone from the next one; beyond it, the new one "
-        "is held back (exit 15)",
+        "share of a snapshot's records that may be missing from the next one; if more are missing, "
+        "the new one is held back (exit 15)",
         None,
     ),
     "CONTACT_URL": ("part of the User-Agent, so that the museum can contact you", None),
@@ -110,9 +110,9 @@ EXIT_CODES: dict[ExitCode, tuple[tuple[Verdict, ...], str]] = {
     ),
     ExitCode.HELD_BACK: (
         (Verdict.HELD_BACK,),
-        "complete, but so much smaller than the snapshot that it was not published "
-        "(`MAX_DELETE_SHARE`): the new records are in `<spider>.held.jsonl`, `-a accept=RUN` "
-        "publishes it",
+        "complete, but not published, because it is so much smaller than the snapshot "
+        "(`MAX_DELETE_SHARE`); the new records are in `<spider>.held.jsonl`, and "
+        "`-a accept=RUN` publishes them",
     ),
 }
 
@@ -191,7 +191,7 @@ def museum_columns(museum: str, schemas: Mapping[str, Any]) -> str:
     for schema in schemas.values():
         own = [(name, of) for name, of in schema["properties"].items() if name not in shared]
         kind = schema["properties"]["kind"]["const"]
-        sections.append(section(f"`{kind}`, too", 3, [column(*each) for each in own]))
+        sections.append(section(f"`{kind}`: further columns", 3, [column(*each) for each in own]))
     return "\n\n".join(sections)
 
 

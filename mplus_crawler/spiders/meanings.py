@@ -18,7 +18,7 @@ MEANINGS: dict[str, Meaning] = {
         (
             "since",
             "YYYY-MM-DD",
-            "only records that the museum has generated since that day; not deletions",
+            "only records that the museum has generated since that day; deletions do not show",
         ),
         ("limit", "N", "only the first N records"),
         ("page_size", "N", "records per page (default: the museum's maximum)"),
@@ -29,7 +29,8 @@ MEANINGS: dict[str, Meaning] = {
         ),
         (
             *("language", "NLD|FRA|ENG"),
-            "with a title in this language (concepts: a label; agents: a text from Wikipedia)",
+            "only records with a title in this language (concepts: with a label; agents: with a "
+            "text from Wikipedia)",
         ),
         (
             *("type", "TERM,…"),
@@ -40,29 +41,32 @@ MEANINGS: dict[str, Meaning] = {
         ("color", "COLOUR,…", "base colours in the images, all of which must be present"),
         ("cssColor", "COLOUR,…", "CSS colours in the images, all of which must be present"),
         ("colors", "true", "fill the columns `colors` and `color_codes`"),
-        ("hasImages", "true", "with a IIIF manifest, valid or not"),
-        ("hasColors", "true", "with known colours"),
-        ("hasParts", "true", "with physical parts"),
-        ("isPartOf", "true", "part of a set"),
+        ("hasImages", "true", "only objects with a IIIF manifest, even if it is invalid"),
+        ("hasColors", "true", "only objects with known colours"),
+        ("hasParts", "true", "only objects with physical parts"),
+        ("isPartOf", "true", "only objects that are part of a set"),
         (
             *("onDisplay", "true|false"),
-            "whether it is on display; if that is unknown, the object matches neither value; "
-            "indexes: `true` counts only objects on display",
+            "only objects that are (`true`) or are not (`false`) on display; if that is unknown, "
+            "an object matches neither; indexes: `true` counts only objects on display",
         ),
         (
             *("agent", "ID"),
-            "number or URI of a maker or designer; the museum ignores all other filters, so they "
-            "are refused",
+            "number or URI of a maker or designer; other filters are refused, because the museum "
+            "would ignore them",
         ),
         ("concept", "ID", "number or URI of a concept; includes narrower concepts"),
         ("conceptSearch", "TEXT", "part of a concept's label"),
         ("date", "FROM/TO", "made or designed between these years; overlap is enough"),
         ("dateFrom", "YEAR", "made or designed in that year or later; overlap is enough"),
         ("dateTo", "YEAR", "made or designed in that year or earlier; overlap is enough"),
-        ("koepels", "exclude", "without records that represent all parts of an object"),
-        ("nationality", "TERM", "in Dutch, for example `Belgisch`"),
-        ("role", "designer|producer", "with that role"),
-        ("hasBio", "true", "with a biography according to the museum, which is true of nearly all"),
+        ("koepels", "exclude", "leave out records that represent all parts of an object"),
+        ("nationality", "TERM", "only agents of this nationality, in Dutch: `Belgisch`"),
+        ("role", "designer|producer", "only agents with that role"),
+        (
+            *("hasBio", "true"),
+            "only agents with a biography; according to the museum, nearly all have one",
+        ),
         ("pids", "ID,…", "numbers or URIs of records"),
         (
             *("pids_file", "FILE"),
@@ -85,20 +89,20 @@ MEANINGS: dict[str, Meaning] = {
         (
             *("size", "SIZE"),
             "size to request from IIIF hosts: `max`, `full`, `thm`, a width such as `800`, or "
-            "`!WIDTH,HEIGHT` to fit into (default: as in the record)",
+            "`!WIDTH,HEIGHT` to fit into a box (default: as in the record)",
         ),
         ("shard", "K/N", "the K-th of N parts, for several computers: `2/4`"),
         (
             *("manifests", "true"),
-            "if a record does not state image rights, request the object's IIIF manifest, one per "
-            "second and host; slow",
+            "if a record does not state image rights, request the object's IIIF manifest; slow, "
+            "since each host receives one request per second",
         ),
         ("bucket", "N", "years per period, 5 to 100 (default: 10)"),
         ("yearFrom", "YEAR", "first year of the first period (default: 1600)"),
         ("yearTo", "YEAR", "last year of the last period, at most 2100 (default: 2030)"),
         (
             *("dominant", "true"),
-            "also the objects in which each colour is strongest; one request per colour",
+            "also list the objects in which each colour is strongest; one request per colour",
         ),
         (
             *("fresh", "true"),

@@ -40,11 +40,14 @@ class Command(ProjectCommand):
         parser.add_argument(
             "--since",
             metavar="RUN|DATE",
-            help="the changes after this run, or read after this date, YYYY-MM-DD[THH:MM:SS] in "
-            "UTC; first: all (default: those of the last harvest)",
+            help="the changes since this run or this time, YYYY-MM-DD[THH:MM:SS] in UTC; first: "
+            "all changes (default: those of the last harvest)",
         )
         parser.add_argument(
-            "--format", choices=FORMATS, default="summary", help="(default summary)"
+            "--format",
+            choices=FORMATS,
+            default="summary",
+            help="form of the output (default summary)",
         )
         parser.add_argument(
             "-o",

@@ -106,7 +106,7 @@ _PERIODS = {
 
 
 class TypesSpider(IndexSpider):
-    """Types of objects, and how many objects are of each."""
+    """Types of objects, and how many objects there are of each."""
 
     name = "types"
     kind = "type"
@@ -155,7 +155,7 @@ class ProductionSpider(IndexSpider):
 
 
 class DcatSpider(IndexSpider):
-    """The museum's catalogue of its data: the catalogue itself, and each data set in it."""
+    """The museum's catalogue of its data, and each data set in it."""
 
     name = "dcat"
     kind = "dataset"

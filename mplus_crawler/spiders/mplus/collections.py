@@ -27,7 +27,7 @@ class MplusConstituentsSpider(RootSpider):
 
 
 class MplusExhibitionsSpider(RootSpider):
-    """Exhibitions of M+; the API gives their dates and venues, no titles."""
+    """Exhibitions of M+; the API gives their dates and venues, but no titles."""
 
     name = "mplus_exhibitions"
     kind = "mplus_exhibition"
