@@ -156,6 +156,30 @@ def test_links_and_ids_in_equivalent_spellings_are_the_same(scrapy: Scrapy) -> N
     assert [row["id"] for row in crawl.records] == [uri(n) for n in range(1, 5)]
 
 
+def test_a_record_costs_at_most_itself_however_deep_it_is(scrapy: Scrapy) -> None:
+    full, stubs = [record(n) for n in range(1, 101)], [stub(n) for n in range(1, 101)]
+    depths = dict(zip(range(2, 101, 5), (200, 254, 256, 400, *range(880, 1040, 10)), strict=True))
+    for number, levels in depths.items():
+        deep = b'{"a":[' * (levels // 2) + b"]}" * (levels // 2)
+        full[number - 1] = record(number, deep=0).replace(b'"deep":0', b'"deep":%s' % deep)
+        # The next has no type, so that its schema rejects it.
+        full[number] = b'{"@id":"%s","deep":%s}' % (uri(number + 1).encode(), deep)
+    with serving(collection(full, stubs)) as server:
+        crawl = scrapy.policy(FREE).crawl(
+            *("objects", *QUICK, "-a", "page_size=20", "-s", "MAX_REJECT_SHARE=0.5"),
+            DMG_BASE_URL=server.base_url,
+        )
+    assert crawl.code == 0, crawl.err
+    assert "Traceback" not in crawl.err
+    lost = {line["id"]: line["reason"] for line in crawl.rejected}
+    for number, levels in depths.items():
+        least = {"schema": levels < 1000, "unreadable": levels > 400}
+        assert least[lost[uri(number + 1)]]
+        assert lost.get(uri(number)) in ("unreadable" if levels > 400 else None, None)
+    assert len(crawl.records) + len(lost) == 100
+    assert scrapy.run("verify", str(crawl.folder / "objects.jsonl")).returncode == 0
+
+
 @pytest.mark.parametrize(
     "row", [b"{}", b'{"@id":"https://data.designmuseumgent.be/v2/id/object/1"}']
 )

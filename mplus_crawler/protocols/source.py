@@ -23,6 +23,11 @@ _STRING_OR_NUMBER = re.compile(
     rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?[0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?', re.DOTALL
 )
 
+# A brace, or a string with the colon after it, which makes it a name.
+_NAME_OR_BRACE = re.compile(
+    rb'[{}]|(?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+")(?P<colon>\s*+:)?', re.DOTALL
+)
+
 
 class SourceRecord(dict[str, Any]):
     """A JSON object, and :attr:`raw`, its bytes, in which line breaks are blanks.
@@ -141,16 +146,18 @@ def _repeated(raw: bytes, value: Any) -> tuple[str, ...]:
     if written and raw.count(b'"') == written.count(b'"') and b"\\u0022" not in raw:
         return ()
     found: list[str] = []
-
-    def look(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        if len(set(names)) != len(names):
-            found.extend(name for name in dict.fromkeys(names) if names.count(name) > 1)
-
-    try:
-        json.loads(raw, object_pairs_hook=look, parse_int=str, parse_float=str)
-    except RecursionError:  # the stack is fuller than it was when the record was parsed
-        found.append("unknown, too many nested levels")
+    objects: list[set[str]] = []  # the names in each object that is open
+    for token in _NAME_OR_BRACE.finditer(raw):
+        if token[0] == b"{":
+            objects.append(set())
+        elif token[0] == b"}":
+            objects.pop()
+        elif token["colon"]:
+            string = token["string"]
+            name = json.loads(string) if b"\\" in string else string[1:-1].decode()
+            if name in objects[-1]:
+                found.append(name)
+            objects[-1].add(name)
     return tuple(found)
 
 

@@ -60,7 +60,7 @@ class Validator:
         jsonschema_rs.meta.validate(schema)
 
     def iter_errors(self, instance: Any) -> Iterator[SchemaViolation]:
-        """Yield every violation in *instance*."""
+        """Yield every violation in *instance*; raise ValueError if it has over 254 levels."""
         for error in self._compiled.iter_errors(instance):
             path = deque(error.instance_path)
             if error.kind.name == "required":
@@ -163,12 +163,16 @@ def errors(item_class: type[SchemaItem], values: dict[str, Any]) -> list[dict[st
     Each is ``{"path": "record.crm:P2_has_type.0", "message": "…"}``: the keys and indices from
     the row down, joined by dots. The path of a missing property ends with its name.
     """
-    if item_class.validator.is_valid(values):
-        return []
-    return [
-        {
-            "path": ".".join(map(str, error.absolute_path)),
-            "message": error.message[:MESSAGE_LENGTH],
-        }
-        for error in item_class.validator.iter_errors(values)
-    ]
+    validator = item_class.validator
+    try:
+        if validator.is_valid(values):
+            return []
+        return [
+            {
+                "path": ".".join(map(str, error.absolute_path)),
+                "message": error.message[:MESSAGE_LENGTH],
+            }
+            for error in validator.iter_errors(values)
+        ]
+    except ValueError as error:
+        return [{"path": "", "message": f"invalid in an unknown place: {error}"}]
