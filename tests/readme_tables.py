@@ -273,7 +273,9 @@ def terms() -> str:
         page = policy.document.get("licence_url")
         licence = f"[{policy.licence}]({page})" if page else policy.licence
         kept = f"{policy.retention_days} days" if policy.retention_days else "no limit"
-        rows.append((policy.name, licence, policy.attribution, policy.terms, policy.contact, kept))
+        source = "API" if policy.dataset is None else "published data set"
+        name = f"{policy.name}, {source}"
+        rows.append((name, licence, policy.attribution, policy.terms, policy.contact, kept))
     return table(("museum", "licence", "credit", "terms", "contact", "may be kept"), rows)
 
 
