@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
@@ -48,6 +49,13 @@ def one_line(text: str) -> str:
     """
     line = printable(text[: 10 * LONGEST_MESSAGE])
     return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return "1 entry", "2,000 entries"; *many* is the plural if *one* has a verb ("row is")."""
+    if number == 1:
+        return f"1 {one}"
+    return f"{number:,} {many or re.sub('(?<![aeou])y$', 'ie', one) + 's'}"
 
 
 class HarvestError(Exception):

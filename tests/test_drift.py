@@ -348,4 +348,4 @@ def test_rows_of_the_ids_that_cannot_be_parsed_cost_no_other(
     assert crawl.certificate["unique"] == (120 if code == 0 else 119)
     assert crawl.rejected == []
     if code:
-        assert "the ids of 1 rows cannot be read" in crawl.certificate["reason"]
+        assert "the ids of 1 row cannot be read" in crawl.certificate["reason"]

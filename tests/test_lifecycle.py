@@ -92,7 +92,7 @@ def test_what_the_museum_says_of_version_1(name: str, sunset: datetime) -> None:
         (91, 91, "it ends on 2026-12-31, its"),
         (90, 90, "it ends on 2026-12-31, 90 days from now"),
         (0, 0, "it ends on 2026-12-31, 0 days from now"),
-        (-1, -1, "it was to end on 2026-12-31, 1 days ago"),
+        (-1, -1, "it was to end on 2026-12-31, 1 day ago"),
     ],
 )
 def test_the_last_ninety_days_are_counted(days: int, left: int, words: str) -> None:

@@ -350,7 +350,7 @@ def listed(folder: Path, *lines: str) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda folder: listed(folder, '"777",""\n'), "1 listed records have no file"),
+        (lambda folder: listed(folder, '"777",""\n'), "1 listed record has no file"),
         (lambda folder: listed(folder, '"1","a title,'), "ends within quotation marks"),
         (lambda folder: shutil.rmtree(folder / "objects_JSON"), " no objects_JSON"),
     ],

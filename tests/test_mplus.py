@@ -534,7 +534,7 @@ def sends_too_much(number: int, said: dict[str, Any]) -> bytes:
         (nothing, says_less, 10, 110, 60, "lists of all ids did not agree"),
         (nothing, says_nothing, 10, 110, 20, "response has no total"),
         (nothing, repeats_itself, 10, 1, 80, "contained nothing new"),
-        (nothing, forgets_an_id, 10, 299, 99, "1 records cannot be read, and have no id"),
+        (nothing, forgets_an_id, 10, 299, 99, "1 record cannot be read, and has no id"),
         (nothing, gives_one_twice, 0, 110, 12, "all 110 records"),
         (nothing, speaks_no_json_of_one, 0, 109, 60, "all 110 records"),
         (nothing, sends_too_much, 0, 110, 12, "all 110 records"),

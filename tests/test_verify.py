@@ -385,8 +385,8 @@ def feed(**fields: Any) -> Callable[[dict[str, Any]], None]:
         (setting(arguments={"limit": "9"}, unique=151), "more than the 150 expected"),
         (adding(unique=1), "objects.jsonl: 149 unique ids, 150 certified"),
         (adding(unique=-1), "objects.jsonl: 149 unique ids, 148 certified"),
-        (adding(rejected=1), "objects.rejected.jsonl: 1 records, 2 certified"),
-        (adding(unreadable=1), "objects.rejected.jsonl: 1 records, 2 certified"),
+        (adding(rejected=1), "objects.rejected.jsonl: 1 record, 2 certified"),
+        (adding(unreadable=1), "objects.rejected.jsonl: 1 record, 2 certified"),
         (adding(unique=1, rejected=-1), "objects.jsonl: 149 unique ids, 150 certified"),
         (feed(items=148), "objects.jsonl: 149 records, 148 certified"),
         (feed(bytes=7), " bytes, 7 certified"),
@@ -434,7 +434,7 @@ def test_a_rejected_file_that_a_later_run_replaced_is_no_difference(
     complete: Harvest, incomplete: Harvest
 ) -> None:
     assert complete.findings("objects.rejected.jsonl") == [
-        "objects.rejected.jsonl: 1 rejected records, as certified (complete)"
+        "objects.rejected.jsonl: 1 rejected record, as certified (complete)"
     ]
     later = incomplete.path("objects.incomplete.rejected.jsonl")
     for harvest in (complete, incomplete):

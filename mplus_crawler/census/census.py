@@ -11,7 +11,7 @@ from scrapy.utils.defer import deferred_from_coro
 
 from mplus_crawler.census.counts import Counts
 from mplus_crawler.census.verdict import Verdict
-from mplus_crawler.errors import one_line
+from mplus_crawler.errors import counted, one_line
 from mplus_crawler.museum.components import Extension, Handlers
 
 logger = logging.getLogger(__name__)
@@ -83,23 +83,29 @@ class Census(Counts, Extension):
         allowed = self._crawler.settings.getfloat("MAX_REJECT_SHARE")
         if self.rejected + self.unreadable > allowed * self.accounted:
             return Verdict.CONTRACT_BROKEN, (
-                f"{self.rejected} rejected and {self.unreadable} unreadable of {self.accounted} "
-                f"records are more than MAX_REJECT_SHARE ({allowed:g}) allows"
+                f"{self.rejected} rejected and {self.unreadable} unreadable of "
+                f"{counted(self.accounted, 'record')} are more than MAX_REJECT_SHARE "
+                f"({allowed:g}) allows"
             )
         rows = self.accounted + self.duplicates
         if self._drifted:
             why = "rows moved during the harvest, or the museum's total is wrong"
             lists = "one list" if self._passes == 1 else f"{self._passes} lists"
             return Verdict.COMPLETE_WITH_DRIFT, (
-                f"{why}; by {lists} of all ids all {self.accounted:,} records are accounted for"
+                f"{why}; by {lists} of all ids {self._accounted_for()}"
             )
         if self._listed not in (None, self.expected) and rows != self.expected:
             return Verdict.COMPLETE_WITH_DRIFT, (
-                f"the museum reports {self.expected} records, and its response lists "
-                f"{self._listed} different ones: all of these are accounted for"
+                f"the museum reports {counted(self.expected or 0, 'record')}, and its response "
+                f"lists {self._listed} different ones: all of these are accounted for"
             )
-        more = f"; {self.duplicates} more rows have the id of another" if self.duplicates else ""
-        return Verdict.COMPLETE, f"all {self.accounted:,} records are accounted for{more}"
+        more = counted(self.duplicates, "more row has", "more rows have")
+        twins = f"; {more} the id of another" if self.duplicates else ""
+        return Verdict.COMPLETE, f"{self._accounted_for()}{twins}"
+
+    def _accounted_for(self) -> str:
+        every = "" if self.accounted == 1 else "all "
+        return f"{every}{counted(self.accounted, 'record is', 'records are')} accounted for"
 
     def _missing(self) -> str:
         """Why records are missing, or an empty string."""
@@ -120,7 +126,8 @@ class Census(Counts, Extension):
         distinct = self.accounted + self.rejected_by["duplicate"]
         if expected not in (rows, distinct):
             return (
-                f"{expected} records were expected and {self.accounted} distinct ones came"
+                f"{counted(expected, 'record was', 'records were')} expected and "
+                f"{counted(self.accounted, 'distinct one')} came"
                 f" ({self.duplicates} came twice)"
             )
         return ""

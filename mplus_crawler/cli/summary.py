@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from mplus_crawler import program
 from mplus_crawler.cli.console import make_table, print_error, print_table
-from mplus_crawler.errors import ExitCode, HarvestError, printable
+from mplus_crawler.errors import ExitCode, HarvestError, counted, printable
 
 # A resumed harvest is found again by the API's address and the folder of its state.
 _FOLDERS = ("HARVEST_DIR", "HARVEST_STATE_DIR")
@@ -37,7 +37,10 @@ def print_summary(certificate: Mapping[str, Any], base_settings: Collection[str]
             for note, times in certificate["notes"].items()
         ),
         *_changed(certificate),
-        *(f"  feed: {feed['uri']}, {feed['items']:,} records" for feed in certificate["feeds"]),
+        *(
+            f"  feed: {feed['uri']}, {counted(feed['items'], 'record')}"
+            for feed in certificate["feeds"]
+        ),
     ]
     if command := _resume(certificate):
         lines.append(
@@ -70,7 +73,9 @@ def _changed(certificate: Mapping[str, Any]) -> list[str]:
     changes = (certificate["contract"] or {}).get("changes", [])
     lines = [f"  {change['message']}" for change in changes[:_MOST_CHANGES]]
     if left := len(changes) - len(lines):
-        lines.append(f"  {left:,} more changes: {program()} contract {certificate['spider']}")
+        lines.append(
+            f"  {counted(left, 'more change')}: {program()} contract {certificate['spider']}"
+        )
     return lines
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mplus_crawler.datasets.relations import KindTable, LinkTable, SqlColumn, referred
-from mplus_crawler.errors import DeliveryError
+from mplus_crawler.errors import DeliveryError, counted
 from mplus_crawler.records.tables.rows import RowReader
 
 _STUB = [
@@ -103,7 +103,8 @@ class Database:
         broken = self._db.execute("PRAGMA foreign_key_check").fetchall()
         (state,) = self._db.execute("PRAGMA quick_check").fetchone()
         if broken or state != "ok":
-            raise DeliveryError(f"{self._path} is damaged: {state}, {len(broken)} broken keys")
+            keys = counted(len(broken), "broken key")
+            raise DeliveryError(f"{self._path} is damaged: {state}, {keys}")
 
     def _statements(self) -> Iterator[str]:
         for name, columns in _ABOUT.items():

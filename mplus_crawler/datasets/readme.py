@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from mplus_crawler.datasets.database import dictionary, views
 from mplus_crawler.datasets.description import CRATE, DATABASE, PARQUET, Description
 from mplus_crawler.datasets.relations import referred
-from mplus_crawler.errors import printable
+from mplus_crawler.errors import counted, printable
 from mplus_crawler.verification.package import PACKAGE_CERTIFICATE
 
 README = "README.md"
@@ -82,8 +82,8 @@ def _facts(package: Description) -> str:
     if package.expires:
         days = policy["retention_days"]
         facts["refresh or delete by"] = (
-            f"{package.expires}: the museum allows {days} days; `expires_at` has the time of each "
-            "record"
+            f"{package.expires}: the museum allows {counted(days, 'day')}; "
+            "`expires_at` has the time of each record"
         )
     return "".join(f"- {name}: {fact}\n" for name, fact in facts.items())
 
@@ -99,7 +99,8 @@ def _left_out(package: Description) -> Iterator[str]:
     if package.withheld:
         yield (
             "The records are left out, since the museum wants them refreshed or deleted after "
-            f"{package.policy['retention_days']} days. Certificates and changes have no content.\n"
+            f"{counted(package.policy['retention_days'], 'day')}. "
+            "Certificates and changes have no content.\n"
         )
     if package.missing:
         yield f"Without a snapshot: {', '.join(kind.table for kind in package.missing)}.\n"

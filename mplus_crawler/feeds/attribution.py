@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mplus_crawler.errors import printable
+from mplus_crawler.errors import counted, printable
 from mplus_crawler.feeds.former import Certificate, snapshot_certificate
 from mplus_crawler.feeds.names import CERTIFICATE
 from mplus_crawler.storage.destination import Destination
@@ -58,7 +58,7 @@ def _terms(policy: Mapping[str, Any]) -> str:
         "licence of the data": _link(policy["licence"], policy.get("licence_url")),
         "terms of use": _clean(policy["terms"]),
         "contact": _clean(policy["contact"]),
-        "may be kept": f"{days} days, then refreshed or deleted" if days else "no limit",
+        "may be kept": f"{counted(days, 'day')}, then refreshed or deleted" if days else "no limit",
     }
     listed = "".join(f"- {name}: {fact}\n" for name, fact in facts.items())
     duties = "".join(f"- {duty}\n" for duty in _duties(policy))
@@ -81,7 +81,7 @@ def _snapshot(harvest: Certificate) -> Iterator[str]:
     if harvest.get("private"):
         yield "Its records and the counts in its certificate are for their owner only.\n"
         return
-    yield f"{harvest['unique']} records.\n"
+    yield f"{counted(harvest['unique'], 'record')}.\n"
     rows = [
         (_WHAT.get(what, what), _clean(name), str(count))
         for what, counts in harvest.get("licences", {}).items()

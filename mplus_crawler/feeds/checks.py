@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.errors import DeliveryError, UsageError
+from mplus_crawler.errors import DeliveryError, UsageError, counted
 from mplus_crawler.feeds.appending import ONLY_LINES, check_append
 from mplus_crawler.feeds.columns import chosen
 from mplus_crawler.feeds.names import CERTIFICATE, INCOMPLETE, in_state
@@ -219,7 +219,7 @@ def _check_file(path: Path) -> Path:
         if len(os.fsencode(longest)) > _longest_name(file):
             raise UsageError(
                 f"the feed's name {name[:40]}… is too long by "
-                f"{len(os.fsencode(longest)) - _longest_name(file)} bytes: "
+                f"{counted(len(os.fsencode(longest)) - _longest_name(file), 'byte')}: "
                 f"endings such as {_LONGEST_ENDING} must fit"
             )
     return file

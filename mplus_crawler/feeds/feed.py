@@ -13,6 +13,7 @@ from typing import IO, Any
 from scrapy.crawler import Crawler
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.errors import counted
 from mplus_crawler.feeds.names import in_state
 from mplus_crawler.feeds.order import Order
 from mplus_crawler.feeds.withdrawal import without
@@ -86,7 +87,8 @@ def compare(feeds: Sequence[Feed], crawler: Crawler) -> None:
         if delivered[str(template)] != census.delivered:
             census.end(
                 Verdict.UNDELIVERED,
-                f"the feed {template} has {delivered[str(template)]} of {census.delivered} records",
+                f"the feed {template} has {delivered[str(template)]:,} of "
+                f"{counted(census.delivered, 'record')}",
             )
     if any(name.startswith("feedexport/failed_count") for name in crawler.stats.get_stats()):
         census.end(Verdict.UNDELIVERED, "a feed could not be stored; the log says why")

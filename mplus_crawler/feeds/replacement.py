@@ -9,6 +9,7 @@ from typing import Any
 from scrapy.crawler import Crawler
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.errors import counted
 from mplus_crawler.feeds.changes.change import ChangeFeedError
 from mplus_crawler.feeds.changes.extension import Changes, Written
 from mplus_crawler.feeds.feed import Feed
@@ -79,7 +80,9 @@ class Replacement:
         if not former or museum.accepted_run == run or not (smaller or self._written.gone > most):
             return
         if smaller:
-            what = f"{census.unique} records came and the snapshot has {former}: more than "
+            what = (
+                f"{counted(census.unique, 'record')} came and the snapshot has {former}: more than "
+            )
         else:
             what = (
                 f"{self._written.gone} of the {former} records of the snapshot are gone: more than "

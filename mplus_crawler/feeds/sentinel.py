@@ -10,6 +10,7 @@ from typing import Any
 from scrapy.crawler import Crawler
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.errors import counted
 from mplus_crawler.museum.components import Extension
 from mplus_crawler.records.shape import Shape
 from mplus_crawler.records.shape_changes import Promise, ShapeChange, shape_changes
@@ -56,7 +57,9 @@ class Sentinel(Extension):
         self._report([change["message"] for change in changes], logger.warning)
         added = [promise.message(change) for change in found if not change.breaking]
         if left := len(added[_MOST_NOTES:]):
-            added[_MOST_NOTES:] = [f"{left:,} more additions: scrapy contract {spider.name}"]
+            added[_MOST_NOTES:] = [
+                f"{counted(left, 'more addition')}: scrapy contract {spider.name}"
+            ]
         self._report(added, self._census.note)
         return {"shape": shape, "contract": {"former": former["run"], "changes": changes}}
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.errors import InvalidResponseError, counted
 from mplus_crawler.protocols.documents import members_at, read_rows, value_at
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.protocols.source import SourceRecord
@@ -78,7 +78,9 @@ class Page:
                 f"there is no link to a next page after {self.first_row + rows} of {self.total}",
                 self,
             )
-        raise InvalidResponseError(f"the page has {rows} of {min(due, self.size)} records", self)
+        raise InvalidResponseError(
+            f"the page has {rows} of {counted(min(due, self.size), 'record')}", self
+        )
 
 
 class Pager(Protocol):

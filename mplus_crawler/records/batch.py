@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from mplus_crawler.errors import counted
 from mplus_crawler.protocols.source import SourceRecord, fragment
 
 Row = dict[str, Any]
@@ -38,7 +39,7 @@ class Records:
     repeats: bool = False
 
     def __str__(self) -> str:  # Scrapy logs it at DEBUG
-        return f"{len(self.members)} records retrieved at {self.retrieved_at}"
+        return f"{counted(len(self.members), 'record')} retrieved at {self.retrieved_at}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from mplus_crawler.errors import one_line
+from mplus_crawler.errors import counted, one_line
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.museum.policies.policy import Policy, Stability
 from mplus_crawler.records.shape import NO_VALUE
@@ -119,7 +119,7 @@ def _is_gone(
         lost = lost or _missing(had, has, former["records"], now["records"])
     if not lost:
         return None
-    what = f"{path} is gone from {had - (has if _values(new) else 0):,} of {had:,} records"
+    what = f"{path} is gone from {had - (has if _values(new) else 0):,} of {counted(had, 'record')}"
     if renamed := _renamed(path, former, now):
         what += f", {renamed} is new"
     return ShapeChange("removed", path, what)
@@ -157,7 +157,10 @@ def _is_retyped(
     if not _is_enough(sum(further.values()), *_read(now, former)) or not (lost or most):
         return None
     usual = [name for name, count in before.items() if count > rare]
-    what = f"{path} was {_listed(usual)} and is {_listed(further)} in {new['records']:,} records"
+    what = (
+        f"{path} was {_listed(usual)} and is {_listed(further)} "
+        f"in {counted(new['records'], 'record')}"
+    )
     return ShapeChange("retyped", path, what)
 
 
@@ -177,7 +180,10 @@ def _uri_changes(
     ]
     if lost and further:
         uri = max(lost, key=lambda uri: lost[uri])
-        what = f"{path} was {uri} in {lost[uri]:,} of {lost[uri]:,} records and is {further[0]}"
+        what = (
+            f"{path} was {uri} in {lost[uri]:,} of {counted(lost[uri], 'record')} "
+            f"and is {further[0]}"
+        )
         yield ShapeChange("uri", path, what)
 
 
@@ -191,7 +197,7 @@ def _gained(former: Document, now: Document) -> Iterator[ShapeChange]:
         if old is None or not (old["records"] or old["types"]):
             over.append(path)
             if _is_enough(_values(new), *_read(now, former)):
-                what = f"{path} is new in {new['records']:,} records"
+                what = f"{path} is new in {counted(new['records'], 'record')}"
                 yield ShapeChange("added", path, what, breaking=False)
 
 

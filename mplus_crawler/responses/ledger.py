@@ -19,7 +19,7 @@ from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.errors import HarvestError, UsageError
+from mplus_crawler.errors import HarvestError, UsageError, counted
 from mplus_crawler.museum.components import Component, Extension, Handlers
 from mplus_crawler.responses.harvest import Harvest, lock_harvest
 from mplus_crawler.responses.store import DamagedError, ResponseStore, SavedResponse
@@ -138,7 +138,8 @@ class Ledger(Extension):
             store.clear()
             self._began(store)
         elif saved := len(store):
-            logger.info("resuming an unfinished harvest: %d responses are saved", saved)
+            responses = counted(saved, "response is", "responses are")
+            logger.info("resuming an unfinished harvest: %s saved", responses)
 
     def _began(self, store: ResponseStore) -> float:
         """When the harvest began, in seconds since 1970."""

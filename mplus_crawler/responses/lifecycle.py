@@ -22,7 +22,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from mplus_crawler.census import Census
-from mplus_crawler.errors import printable
+from mplus_crawler.errors import counted, printable
 from mplus_crawler.museum.components import Extension, Handlers
 from mplus_crawler.protocols.dates import parse_http_date
 from mplus_crawler.protocols.links import parse_links
@@ -146,10 +146,10 @@ def _since(since: datetime | None, today: date) -> str:
 
 def _ending(sunset: date, left: int) -> str:
     if left < 0:
-        return f"it was to end on {sunset}, {-left} days ago"
+        return f"it was to end on {sunset}, {counted(-left, 'day')} ago"
     if left > _LAST_DAYS:
         return f"it ends on {sunset}"
-    return f"it ends on {sunset}, {left} days from now"
+    return f"it ends on {sunset}, {counted(left, 'day')} from now"
 
 
 def _deprecation(lines: Iterable[str]) -> tuple[bool | None, datetime | None]:

@@ -17,6 +17,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.errors import counted
 from mplus_crawler.museum.components import Component, Handlers
 from mplus_crawler.protocols.pagers import Page
 from mplus_crawler.records.batch import Loss, Records
@@ -135,8 +136,8 @@ class Reconciliation(Component):
         self._database_failed(failure.getErrorMessage())
 
     def _database_failed(self, why: str) -> None:
-        count = len(self._not_found)
-        reason = f"{count} records were not found, perhaps because the museum's database failed"
+        lost = counted(len(self._not_found), "record was", "records were")
+        reason = f"{lost} not found, perhaps because the museum's database failed"
         self._census.stop(Verdict.STOPPED, f"{reason}: {why}")
 
     def _full(self, number: int) -> Request:
@@ -192,12 +193,11 @@ class Reconciliation(Component):
             return [self._withdrawal(gone)]
         self._done = True
         if never := [id_ for id_ in self._ids.listed if not self._census.knows(id_)]:
-            self._census.problem(
-                f"{len(never)} records are listed and never delivered: {never[0]}…"
-            )
+            lost = counted(len(never), "record is", "records are")
+            self._census.problem(f"{lost} listed and never delivered: {never[0]}…")
             return []
         if self._ids.unread > len(self._unlisted):
-            self._census.problem(f"the ids of {self._ids.unread} rows cannot be read")
+            self._census.problem(f"the ids of {counted(self._ids.unread, 'row')} cannot be read")
             return []
         # Rows that share an id also explain a difference, if nothing else has moved.
         moved = self._census.moved or self._requested or self._ids.rows != self._census.expected

@@ -10,6 +10,7 @@ from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
+from mplus_crawler.errors import counted
 from mplus_crawler.feeds.changes.extension import Changes
 from mplus_crawler.feeds.thinning import thinned
 from mplus_crawler.records.batch import Records
@@ -49,7 +50,8 @@ class Thinning:
         for request in requests:
             request.meta["optional"] = True
         if requests:
-            logger.warning("%d records have lost values: requesting them once more", len(ids))
+            lost = counted(len(ids), "record has", "records have")
+            logger.warning("%s lost values: requested once more", lost)
         return requests
 
     def _thinned(self) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from mplus_crawler.errors import HarvestError, UsageError
+from mplus_crawler.errors import HarvestError, UsageError, counted
 from mplus_crawler.verification.records import worded
 from mplus_crawler.verification.seal import seal
 from mplus_crawler.verification.strict_json import parse, without_doubles
@@ -234,7 +234,7 @@ class Certificate:
         if self["resume"] is not None:
             yield f"the verdict is {verdict}, but it names a command to resume"
         if self["unique"] and not self["feeds"]:
-            yield f"{self['unique']:,} records, but no feed"
+            yield f"{counted(self['unique'], 'record')}, but no feed"
         if verdict == "complete":
             yield from self._miscounts()
             yield from self._shares()
@@ -261,7 +261,8 @@ class Certificate:
         for form in sorted({feed["format"] for feed in self["feeds"]}):
             items = sum(feed["items"] for feed in self["feeds"] if feed["format"] == form)
             if unique and items % unique:
-                yield f"complete, but its {form} feeds hold {items:,} of {unique:,} records"
+                records = counted(unique, "record")
+                yield f"complete, but its {form} feeds hold {items:,} of {records}"
 
     def _finding(self, text: str) -> Finding:
         return Finding(self.path, text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mplus_crawler.errors import HarvestError, UsageError
+from mplus_crawler.errors import HarvestError, UsageError, counted
 from mplus_crawler.verification.certificate import CERTIFICATE, Certificate, Finding
 from mplus_crawler.verification.records import worded
 from mplus_crawler.verification.strict_json import lines, parse, without_doubles
@@ -201,7 +201,8 @@ class _Chain:
             yield from (Finding(feed.path, text) for text in found)
             if differences or found:
                 return
-            text = f"{replayed.lines:,} changes lead to {len(content):,} records, as certified"
+            lines = counted(replayed.lines, "change leads", "changes lead")
+            text = f"{lines} to {counted(len(content), 'record')}, as certified"
             yield Finding(feed.path, text, agrees=True)
             if feed.ends not in following:
                 return
@@ -227,7 +228,8 @@ class _Chain:
             yield f"begins at another snapshot than {certificate.path.name} names"
         for name, count in counts.items():
             if entry.get(name.lower()) != count:
-                yield f"{count:,} lines are {name}, {entry.get(name.lower())} certified"
+                lines = counted(count, "line is", "lines are")
+                yield f"{lines} {name}, {entry.get(name.lower())} certified"
 
 
 class _Replay:

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mplus_crawler.errors import counted
 from mplus_crawler.verification.certificate import Certificate
 from mplus_crawler.verification.digests import JsonLine
 from mplus_crawler.verification.records import schema_faults, volatile_columns
@@ -64,7 +65,7 @@ class Reading:
         part = "" if items == self._certificate["unique"] else ", part of the harvest"
         note = "" if self._recomputed else "; digests not recomputed"
         note = note if self._has_ids else "; has no ids to compare"
-        return f"{items:,} records{part}, as certified ({verdict}{note})"
+        return f"{counted(items, 'record')}{part}, as certified ({verdict}{note})"
 
     def _checksum(self, file: BufferedReader) -> Iterator[str]:
         if "bytes" not in self._feed or "sha256" not in self._feed:
@@ -187,7 +188,7 @@ class Reading:
         for number, row in enumerate(rows, 1):
             self._records = number
             if len(row) != len(columns):
-                yield f"{len(row)} cells under {len(columns)} headings"
+                yield f"{counted(len(row), 'cell')} under {counted(len(columns), 'heading')}"
             elif self._has_ids:
                 cells = dict(zip(columns, row, strict=True))
                 yield from self._ids.add(
@@ -197,7 +198,7 @@ class Reading:
     def _sums(self) -> Iterator[str]:
         items, certified = self._feed["items"], self._certificate["unique"]
         if self._records != items:
-            yield f"{self._records:,} records, {items:,} certified"
+            yield f"{counted(self._records or 0, 'record')}, {items:,} certified"
         if not self._has_ids:
             return
         unique, digest = self._ids.count(), self._ids.digest()
@@ -205,7 +206,7 @@ class Reading:
         if self._partial and not same_ids:
             return
         if unique != certified:
-            yield f"{unique:,} unique ids, {certified:,} certified"
+            yield f"{counted(unique, 'unique id')}, {certified:,} certified"
         if not same_ids:
             yield f"its ids differ from the certified ones: id_digest is {digest}"
             return

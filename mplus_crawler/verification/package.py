@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from mplus_crawler.errors import HarvestError, UsageError
+from mplus_crawler.errors import HarvestError, UsageError, counted
 from mplus_crawler.verification.certificate import Finding
 from mplus_crawler.verification.records import worded
 from mplus_crawler.verification.seal import seal
@@ -78,8 +78,8 @@ def verify_package(path: Path) -> Iterator[Finding]:
             faults.append("its comment is not the SHA-256 of the bytes before it")
     yield from (Finding(path, fault) for fault in faults)
     if not faults:
-        count, version = len(certificate["files"]), certificate["version"]
-        yield Finding(path, f"{count:,} files, as certified (version {version})", agrees=True)
+        files, version = counted(len(certificate["files"]), "file"), certificate["version"]
+        yield Finding(path, f"{files}, as certified (version {version})", agrees=True)
 
 
 def _is_as_written(path: Path) -> bool:

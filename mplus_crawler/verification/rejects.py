@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from mplus_crawler.errors import UsageError
+from mplus_crawler.errors import UsageError, counted
 from mplus_crawler.verification.certificate import Certificate
 from mplus_crawler.verification.strict_json import is_object, lines
 
@@ -39,11 +39,11 @@ class Rejects:
             yield f"cannot be read: {error.strerror or error}"
             return
         if self._found < self._certificate.named:
-            yield f"{self._found:,} records, {self._certificate.named:,} certified"
+            yield f"{counted(self._found, 'record')}, {self._certificate.named:,} certified"
         if digest.hexdigest() != self._entry.get("sha256"):
             yield "its SHA-256 differs from the certified one: it has been changed"
 
     def summary(self) -> str:
         """Return a line about a file without differences."""
         verdict = self._certificate["verdict"]
-        return f"{self._found:,} rejected records, as certified ({verdict})"
+        return f"{counted(self._found, 'rejected record')}, as certified ({verdict})"

@@ -15,7 +15,7 @@ from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
 from mplus_crawler.census import Census, Verdict
-from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError, one_line
+from mplus_crawler.errors import InvalidResponseError, UnreadableResponseError, counted, one_line
 from mplus_crawler.museum.components import Component
 from mplus_crawler.records.batch import stamp
 from mplus_crawler.wire.addresses import origin
@@ -243,13 +243,13 @@ class RetryMiddleware(Component):
             logger.warning("%s; waiting %.0f s for the server", reason, outage.pause)
             return self._copy(request, meta={"retry_delay": outage.pause, "probe": True})
         if outage.responded:
-            verdict, waited = Verdict.STOPPED, f"{outage.failures} errors in a row"
+            verdict, waited = Verdict.STOPPED, f"{counted(outage.failures, 'error')} in a row"
             why = (
                 f"the server is unavailable: {waited} in {outage.seconds:.0f} s, the last: {reason}"
             )
         else:
             verdict, host = Verdict.INCOMPLETE, urlsplit(request.url).netloc
-            why = f"{host} has never responded in {outage.failures} attempts: {reason}"
+            why = f"{host} has never responded in {counted(outage.failures, 'attempt')}: {reason}"
         self._census.stop(verdict, why)
         raise IgnoreRequest(reason)
 
@@ -259,7 +259,7 @@ class RetryMiddleware(Component):
         if status is not None:
             most = request.meta.get("max_error_retries", most)
         if tried >= most:
-            raise RetriesExhaustedError(f"{reason}, {tried + 1} times", status)
+            raise RetriesExhaustedError(f"{reason}, {counted(tried + 1, 'time')}", status)
         pause = random.uniform(0, min(self._longest, self._base * 2**tried))
         logger.info("%s: %s; retrying in %.1f s", request.url, reason, pause)
         return self._copy(request, meta={"retry_times": tried + 1, "retry_delay": pause})
@@ -268,7 +268,7 @@ class RetryMiddleware(Component):
         """Return the retry after too many requests: the throttle backs off, no retry is lost."""
         times = request.meta.get("back_off_times", 0)
         if times >= self._back_off_times:
-            reason = f"the museum refuses with {response.status}, {times + 1} times"
+            reason = f"the museum refuses with {response.status}, {counted(times + 1, 'time')}"
             self._census.stop(Verdict.STOPPED, reason)
             raise IgnoreRequest(reason)
         return self._copy(request, meta={"back_off_times": times + 1})

@@ -16,7 +16,14 @@ from scrapy.spiderloader import SpiderLoader
 from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_line
-from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError, printable
+from mplus_crawler.errors import (
+    DeliveryError,
+    ExitCode,
+    StoppedError,
+    UsageError,
+    counted,
+    printable,
+)
 
 if TYPE_CHECKING:
     from mplus_crawler.feeds.changes.change import Change
@@ -110,7 +117,9 @@ def _publish(feeds: Sequence[ChangeFeed], spider: Museum, folder: Path, url: str
     for name, document in documents(feeds, f"{url.rstrip('/')}/", spider.uri):
         write_whole(folder / name, json_line(document))
         written += 1
-    return f"{written} documents are in {folder}" if written else "no change: nothing was written"
+    if not written:
+        return "no change: nothing was written"
+    return f"{counted(written, 'document is', 'documents are')} in {folder}"
 
 
 def _spider(name: str, settings: BaseSettings) -> Museum:

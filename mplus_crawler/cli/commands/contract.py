@@ -11,7 +11,7 @@ from scrapy.spiderloader import get_spider_loader
 from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import make_table, print_line, print_table
-from mplus_crawler.errors import ExitCode, UsageError, printable
+from mplus_crawler.errors import ExitCode, UsageError, counted, printable
 
 if TYPE_CHECKING:
     from mplus_crawler.museum.contract import Museum
@@ -109,6 +109,7 @@ def _print_shape(certificate: Certificate) -> None:
             table.add_row("", printable(uri), f"{count:,}")
     print_table(table)
     print_line(
-        f"{shape['records']:,} records; nested fields were read in {shape['read']:,} of them"
+        f"{counted(shape['records'], 'record')}; "
+        f"nested fields were read in {shape['read']:,} of them"
         + ("; some fields are left out" if shape["bounded"] else "")
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
 from mplus_crawler.cli.console import print_error, print_line
-from mplus_crawler.errors import ExitCode, StoppedError, UsageError
+from mplus_crawler.errors import ExitCode, StoppedError, UsageError, counted
 from mplus_crawler.storage.folders import in_s3
 
 
@@ -51,7 +51,7 @@ class Command(ProjectCommand):
         left_out = ", left out because they expire" if about.withheld else ""
         for one in about.snapshots:
             count, read = one.certificate["unique"], one.certificate["finished_at"]
-            print_line(f"{one.kind.table}: {count:,} records of {read}{left_out}")
+            print_line(f"{one.kind.table}: {counted(count, 'record')} of {read}{left_out}")
         if about.expires:
             print_line(f"refresh or delete by {about.expires}")
         print_line(f"{target}: {about.title}, version {about.version}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
+from mplus_crawler.errors import counted
 from mplus_crawler.feeds.changes.change import Change, ChangeType
 
 _LANGUAGE = re.compile(r"_(nl|fr|en|zh)$")
@@ -63,7 +64,7 @@ class Summary:
 
     def _changed_columns(self) -> str:
         """Return "2 titles, 1 image": in how many records each kind of column differs."""
-        told = [_of(name, number) for name, number in self._columns.most_common(_MOST_COLUMNS)]
+        told = [counted(number, name) for name, number in self._columns.most_common(_MOST_COLUMNS)]
         return ", ".join([*told, "…"] if len(self._columns) > _MOST_COLUMNS else told)
 
     def _moved(self) -> str:
@@ -89,10 +90,3 @@ def _singular(name: str) -> str:
     """Return what a column has, in words: "image" for ``images``."""
     words = name.replace("_", " ")
     return re.sub("ies$", "y", words) if words.endswith("ies") else re.sub("(?<!s)s$", "", words)
-
-
-def _of(one: str, number: int) -> str:
-    """Return "1 image", "2 titles"."""
-    if number == 1:
-        return f"1 {one}"
-    return f"{number:,} {one[:-1]}ies" if one.endswith("y") else f"{number:,} {one}s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from mplus_crawler.errors import counted
 from mplus_crawler.protocols.graphql.queries import IdQuery, batches
 
 # Queries of ids above the highest known one, and between known ones, at most.
@@ -124,7 +125,7 @@ class IdList:
         due = max(0, min(part.size, total - part.page * part.size))
         self.moved |= came > due  # the total is too low
         if came != due:
-            raise ValueError(f"the response has {came} of {due} ids")
+            raise ValueError(f"the response has {came} of {counted(due, 'id')}")
         return total
 
     def _enter(self, part: IdQuery, ids: Sequence[int]) -> None:
@@ -264,6 +265,6 @@ def _check_list(part: IdQuery, ids: Sequence[int], total: int | None, unusable: 
     if unusable or not set(ids) <= set(part.ids):
         raise ValueError("the response has ids that were not requested")
     if len(ids) != (total or 0):
-        raise ValueError(f"the response has {len(ids)} of {total} ids")
+        raise ValueError(f"the response has {len(ids)} of {counted(total or 0, 'id')}")
     if not ids and not part.empty:
         raise ValueError("the list is empty; retrying to confirm")

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mplus_crawler.errors import counted
 from mplus_crawler.protocols.graphql.id_lister import IdLister
 from mplus_crawler.protocols.graphql.nested_checks import NestedChecks
 from mplus_crawler.protocols.graphql.outcomes import Broken, Fetched, Invalid, Listed, Outcome
@@ -214,8 +215,10 @@ class Planner:
     def _compare(self) -> None:
         """Compare the last list of ids with the records, and continue or stop."""
         current, known = self._lister.current, self.received | self.unreadable.keys()
-        unidentified = current.unidentified and (
-            f"{current.unidentified} records cannot be read, and have no id"
+        unidentified = current.unidentified and counted(
+            current.unidentified,
+            "record cannot be read, and has no id",
+            "records cannot be read, and have no id",
         )
         if self.limit is not None:
             self._stop(unidentified or current.failed)
@@ -230,7 +233,8 @@ class Planner:
             self._changed |= self._planned != current.ids | self.unreadable.keys()
             if current.duplicates:
                 self._changed = True
-                self.notes.append(f"{len(current.duplicates)} records are listed more than once")
+                twice = counted(len(current.duplicates), "record is", "records are")
+                self.notes.append(f"{twice} listed more than once")
             self._stop()
         elif self.lists < _LISTS and not current.failed:
             self._extra.extend(self._lister.start_next())
@@ -248,7 +252,8 @@ class Planner:
         elif self.lists < _LISTS:
             self._extra.extend(self._lister.start_next())
         else:
-            self._stop(f"{len(ids)} records are listed but never returned")
+            listed = counted(len(ids), "record is", "records are")
+            self._stop(f"{listed} listed but never returned")
 
     def _stop(self, problem: str = "") -> None:
         if problem:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.errors import InvalidResponseError, counted
 from mplus_crawler.protocols.documents import members_at, read_document, read_rows
 from mplus_crawler.protocols.links import parse_links
 from mplus_crawler.protocols.pagers import Page, PageRequest, whole_parameter
@@ -79,7 +79,9 @@ def read_listing(body: bytes, most: int | None = None) -> MemberList:
     listing = MemberList(document, members, total)
     due = total if most is None else min(most, total)
     if len(members) < due:
-        raise InvalidResponseError(f"the response has {len(members)} of {due} members", listing)
+        raise InvalidResponseError(
+            f"the response has {len(members)} of {counted(due, 'member')}", listing
+        )
     return listing
 
 

@@ -16,6 +16,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Census, Verdict
+from mplus_crawler.errors import counted
 from mplus_crawler.records.batch import Loss
 from mplus_crawler.spiders.dmg.base import uri_of
 from mplus_crawler.spiders.single import of_existing, record_request
@@ -130,6 +131,6 @@ class Absences:
     def _stop(self, reason: str) -> None:
         Census.of(self._crawler).stop(
             Verdict.STOPPED,
-            f"{len(self._held)} records were not found, perhaps because the database of the museum "
-            f"fails: {reason}",
+            f"{counted(len(self._held), 'record was', 'records were')} not found, perhaps because "
+            f"the database of the museum fails: {reason}",
         )

@@ -13,7 +13,7 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from mplus_crawler.census import Verdict
-from mplus_crawler.errors import UsageError
+from mplus_crawler.errors import UsageError, counted
 from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.protocols.documents import read_document
 from mplus_crawler.protocols.validators import StoredResponse
@@ -219,7 +219,7 @@ class RecordSpider(GentSpider):
         elif target in (id_, *via):
             fault = "which leads in a circle"
         elif len(via) >= _LONGEST_CHAIN:
-            fault = f"after {len(via)} other records"
+            fault = f"after {counted(len(via), 'other record')}"
         elif "alias_of" not in ITEM_CLASSES[self.kind].fields:
             fault = f"and the kind {self.kind} has no column alias_of"
         else:
@@ -239,7 +239,7 @@ class RecordSpider(GentSpider):
         self.census.lost_page(f"{id_}: {failure.getErrorMessage()}")
         self.lost_in_a_row += 1
         if self.lost_in_a_row >= self.crawler.settings.getint("RETRY_BREAKER"):
-            reason = f"{self.lost_in_a_row} requests in a row failed"
+            reason = f"{counted(self.lost_in_a_row, 'request')} in a row failed"
             self.census.stop(Verdict.STOPPED, f"{reason}, the last: {failure.getErrorMessage()}")
 
     def columns(self, record: Any, known_id: str | None) -> dict[str, Any]:

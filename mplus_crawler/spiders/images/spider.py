@@ -13,7 +13,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
-from mplus_crawler.errors import UsageError
+from mplus_crawler.errors import UsageError, counted
 from mplus_crawler.museum.policies.policy import ImageLicence, Images, Tier
 from mplus_crawler.protocols.iiif import read_size, resized
 from mplus_crawler.records.batch import Loss
@@ -165,7 +165,8 @@ class ImagesSpider(GentSpider):
             for statement in statements(record, rights):
                 self.queue.add(statement)
         if faults > _FAULTS:
-            self.census.problem(f"{self.feed}: {faults - _FAULTS:,} more lines cannot be read")
+            more = counted(faults - _FAULTS, "more line")
+            self.census.problem(f"{self.feed}: {more} cannot be read")
         if not self.queue.named:
             self.census.note(f"{self.feed} contains no image URLs: is it a feed of objects?")
         if denied := self.queue.denied():

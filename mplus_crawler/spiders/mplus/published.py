@@ -16,7 +16,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.errors import InvalidResponseError, counted
 from mplus_crawler.museum.policies.policy import Policy
 from mplus_crawler.protocols.archive import ArchiveError, Member, is_archive, listed_ids, members
 from mplus_crawler.protocols.provenance import UNKNOWN, Origin, origin_of
@@ -161,9 +161,8 @@ class PublishedSpider(MuseumSpider):
         missing = sorted(listed - {*map(_id, names)}, key=lambda id_: (len(id_), id_))
         if missing:
             some = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
-            self.census.problem(
-                f"{len(missing)} listed records have no file in {self.folder}: {some}"
-            )
+            lost = counted(len(missing), "listed record has", "listed records have")
+            self.census.problem(f"{lost} no file in {self.folder}: {some}")
         return missing
 
     def batches(self, files: Iterator[Member]) -> Iterator[Records | Loss]:

@@ -13,7 +13,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from mplus_crawler.errors import InvalidResponseError
+from mplus_crawler.errors import InvalidResponseError, counted
 from mplus_crawler.museum.policies.policy import RootField
 from mplus_crawler.protocols.graphql.calls import Results, request_body
 from mplus_crawler.protocols.graphql.outcomes import (
@@ -277,8 +277,13 @@ class RootSpider(MplusSpider):
         self.census.expect_pages(calls)
         quota = max(self.policy.strictest.limits, key=lambda limit: limit.seconds)
         logger.info(
-            "%s: %s records, about %s calls, %.1f %% of the %s that the museum allows in %s h",
-            *(self.name, f"{total:,}", f"{calls:,}", 100 * calls / quota.requests),
+            "%s: %s, about %s, %.1f %% of the %s that the museum allows in %s h",
+            *(
+                self.name,
+                counted(total, "record"),
+                counted(calls, "call"),
+                100 * calls / quota.requests,
+            ),
             *(f"{quota.requests:,}", f"{quota.seconds / 3600:g}"),
         )
 
