@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Collection
 from typing import Any
 
-from mplus_crawler.verification.strict_json import integer, parse
+from mplus_crawler.verification.strict_json import decimal, integer, parse
 
 # Stands before a number's digits while they are a text; no feed can contain it.
 _MARK = secrets.token_hex()
@@ -43,8 +43,8 @@ class JsonLine:
         self._respelled = self._respelled or isinstance(value, float) or str(value) != digits
         return value
 
-    def _decimal(self, digits: str) -> float:
-        value = float(digits)
+    def _decimal(self, digits: str) -> float | None:
+        value = decimal(digits)
         self._respelled = self._respelled or repr(value) != digits
         return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from io import BufferedReader
+from math import isinf
 from typing import Any
 
 MAX_LINE = 32 << 20
@@ -13,14 +14,23 @@ _MOST_DIGITS = 4300
 
 
 def parse(text: bytes, **options: Any) -> Any:
-    """Parse JSON in UTF-8; raises ValueError. A number of any length is valid."""
-    options = {"parse_constant": _no_constant, "parse_int": integer, **options}
-    return json.loads(text.decode(), **options)
+    """Parse JSON in UTF-8; raises ValueError. A number of any length is valid.
+
+    One beyond a float is None, as the crawler's columns and schemas have it.
+    """
+    numbers = {"parse_int": integer, "parse_float": decimal}
+    return json.loads(text.decode(), parse_constant=_no_constant, **{**numbers, **options})
 
 
-def integer(digits: str) -> int | float:
-    """Return the number; a float, perhaps infinite, if Python refuses so many digits."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+def integer(digits: str) -> int | float | None:
+    """Return the number; a float, or None, if Python refuses so many digits."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else decimal(digits)
+
+
+def decimal(digits: str) -> float | None:
+    """Return the number; None if no float can hold it."""
+    value = float(digits)
+    return None if isinf(value) else value
 
 
 def _no_constant(name: str) -> Any:
