@@ -65,7 +65,7 @@ class Shape:
     def __init__(self) -> None:
         self.records = 0
         self._read = 0
-        self._bounded = False  # whether fields are left out
+        self._bounded = False  # whether there are too many fields
         self._root = _Field("", 0)
         self._fields = 0
         self._tops: Counter[tuple[str, ...]] = Counter()
@@ -116,9 +116,9 @@ class Shape:
     def _count_names(self) -> None:
         for names, records in self._tops.items():
             for name in names:
-                if name in self._names or (
-                    len(self._names) < _MOST_FIELDS and len(name) <= _LONGEST_NAME
-                ):
+                if len(name) > _LONGEST_NAME:
+                    continue
+                if name in self._names or len(self._names) < _MOST_FIELDS:
                     self._names[name] += records
                 else:
                     self._bounded = True
@@ -179,7 +179,9 @@ class Shape:
     def _below(self, place: _Field, name: str) -> _Field | None:
         found = place.below.get(name)
         if found is None:
-            if self._fields >= _MOST_FIELDS or place.depth > _DEEPEST or len(name) > _LONGEST_NAME:
+            if place.depth > _DEEPEST or len(name) > _LONGEST_NAME:
+                return None  # in every harvest
+            if self._fields >= _MOST_FIELDS:
                 self._bounded = True
                 return None
             self._fields += 1
