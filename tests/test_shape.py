@@ -236,9 +236,13 @@ def test_a_field_that_is_left_in_few_records_is_gone() -> None:
     assert [one.what for one in found] == ["a is gone from 97 of 100 records"]
 
 
-def test_a_loss_is_found_beside_a_deep_record_and_a_long_name() -> None:
-    odd: Json = {"a": 1, "x" * 101: 1, "deep": orjson.loads('{"a":[' * 100 + "]}" * 100)}
-    found = changes([{"a": 1, "b": 2}] * 30 + [odd], [{"a": 1}] * 30 + [odd])
+def test_a_loss_is_found_beside_odd_records() -> None:
+    odd: list[Json] = [
+        {"a": 1, "deep": orjson.loads('{"a":[' * 100 + "]}" * 100)},
+        {"a": 1, "x" * 101: 1},
+        {"a": 1, **{f"wide {number}": number for number in range(600)}},
+    ]
+    found = changes([{"a": 1, "b": 2}] * 30 + odd, [{"a": 1}] * 30 + odd)
     assert [one.path for one in found] == ["b"]
 
 

@@ -80,7 +80,6 @@ class Shape:
             return
         self.records += 1
         if len(record) > _MOST_NAMES:
-            self._bounded = True
             record = dict(islice(record.items(), _MOST_NAMES))
         self._tops[tuple(record)] += 1
         if len(self._tops) > _MOST_TOPS:
