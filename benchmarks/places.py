@@ -108,7 +108,7 @@ class Place:
         found: Records = {}
         for name, file in self._files():
             ours = ".certificate." in name or "/.state/" in name
-            if not ours and (rows := _rows(file)):
+            if not ours and not _is_left_over(name) and (rows := _rows(file)):
                 found[_plain(name)] = found.get(_plain(name), Counter()) + rows
         return found
 
@@ -116,7 +116,7 @@ class Place:
         """Yield faults of the files: left over, stale, unverified, readable by others."""
         certified = set()
         for name, file in self._files():
-            if name.endswith(_LEFT_OVER):
+            if _is_left_over(name):
                 yield f"{name} was left"
             if self._kind.private and "private" in file.name and file.stat().st_mode & 0o077:
                 yield f"others may read {name}"
@@ -158,6 +158,11 @@ class Place:
             for file in sorted(top.rglob("*")):
                 if file.is_file() and not file.name.endswith(_OF_SQLITE):
                     yield f"{top.name}/{file.relative_to(top)}", file
+
+
+def _is_left_over(name: str) -> bool:
+    """Whether only a killed process leaves *name*, or the folder that it is in."""
+    return any(part.endswith(_LEFT_OVER) for part in name.split("/"))
 
 
 def _plain(name: str) -> str:
