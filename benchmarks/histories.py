@@ -181,8 +181,9 @@ class Mplus(Museum):
             self.counts[f"fault: M+ {fault.partition(':')[0]}"] += 1
 
     def recover(self) -> None:
-        """Clear all faults."""
+        """Clear all faults, and the responses that the museum keeps for ten minutes."""
         self.sandbox.clear()
+        self.sandbox.reset()
 
     def listed(self, spider: str) -> set[str]:
         """Return the ids of the truth."""
