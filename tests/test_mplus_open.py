@@ -315,7 +315,7 @@ def test_records_that_the_data_set_lists_and_lacks_are_named(
     assert sorted(int(line["id"]) for line in crawl.rejected) == missing
     reason = crawl.certificate["reason"]
     assert len(reason) <= 300
-    assert not missing or (f"{len(missing)} listed records" in reason)
+    assert not missing or (f"{len(missing)} listed record" in reason)
     assert all(str(id_) in reason for id_ in missing[:10])
 
 

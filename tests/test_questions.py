@@ -328,7 +328,7 @@ def test_what_is_new_this_month(packaged: dict[str, sqlite3.Connection], data: D
 
 def test_parquet_of_a_package_is_read_in_place(feeds: Feeds, tmp_path: Path) -> None:
     (query,) = re.findall(
-        r"^DuckDB, without loading.*?^```sql\n(.*?)^```", RECIPES, re.MULTILINE | re.DOTALL
+        r"^DuckDB queries the file directly.*?^```sql\n(.*?)^```", RECIPES, re.MULTILINE | re.DOTALL
     )
     columns = columns_of(ITEM_CLASSES["object"].jsonschema)
     with feeds["objects"].open("rb") as lines:
