@@ -14,6 +14,7 @@ import pytest
 from scrapy.settings import Settings
 
 from mplus_crawler.cli.status import Status, read_status
+from mplus_crawler.responses.harvest import read_lock
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy
 
@@ -124,3 +125,9 @@ def test_the_command_shows_what_runs_what_was_killed_and_what_is_complete(scrapy
     assert objects == "objects type=vaas: interrupted, its process was killed"
     assert resume == f"  to resume: DMG_BASE_URL={museum.base_url} HARVEST_DIR={data} {typed}"
     assert scrapy.run("status", "now").returncode == 2
+
+
+@pytest.mark.parametrize("rest", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000, b'{"arguments": 1}'])
+def test_a_damaged_lock_names_no_command(tmp_path: Path, rest: bytes) -> None:
+    (tmp_path / "objects.lock").write_bytes(b"process 1\n" + rest)
+    assert read_lock(tmp_path / "objects.lock") is None

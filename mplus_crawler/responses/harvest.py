@@ -131,6 +131,6 @@ def read_lock(path: Path) -> Mapping[str, Any] | None:
     try:
         known = json.loads(path.read_text("utf-8").partition("\n")[2])
         _ = dict(known["arguments"]), str(known["api"]), known["resume"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # damaged
         return None
     return dict(known)

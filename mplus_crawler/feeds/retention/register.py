@@ -87,7 +87,10 @@ class Register:
         return self.path.parent.resolve()
 
     def _settle(self, entries: dict[str, Entry], lock: IO[bytes], *, is_new: bool) -> None:
-        """Set the entries: of a copied register those of its own folder; of a moved one, all."""
+        """Set the entries; a copied folder keeps only those of its files.
+
+        The paths of files in a folder that was moved or copied are corrected.
+        """
         lock.seek(0)
         home = Path(os.fsdecode(written)) if (written := lock.read()) else None
         if home == self._home or not (home or is_new):
