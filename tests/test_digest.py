@@ -20,7 +20,7 @@ from mplus_crawler.feeds.order import Order
 from mplus_crawler.protocols.source import parse
 from mplus_crawler.records.batch import json_line
 from mplus_crawler.records.digest import digest
-from mplus_crawler.records.items import ITEM_CLASSES, lasting_columns
+from mplus_crawler.records.items import ITEM_CLASSES, volatile_columns
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.verification import verify
 from mplus_crawler.verification.digests import JsonLine
@@ -61,7 +61,7 @@ def shuffled(value: Any) -> Any:
 
 @pytest.mark.parametrize("kind", ITEM_CLASSES)
 def test_every_kind_has_a_digest_and_says_what_is_volatile(kind: str) -> None:
-    assert lasting_columns(kind) == sorted(ITEM_CLASSES[kind].fields.keys() - VOLATILE)
+    assert set(volatile_columns(kind)) == ITEM_CLASSES[kind].fields.keys() & VOLATILE
     assert "digest" in ITEM_CLASSES[kind].jsonschema["required"]
 
 
@@ -74,7 +74,7 @@ def test_a_digest_is_that_of_the_line_whatever_is_in_it(
     for content in (record, shuffled(record)):
         for spelled in (json.dumps(content), json.dumps(content, ensure_ascii=False, indent=1)):
             row = {**columns, "record": parse(spelled.encode()), "expires_at": spelled}
-            ours, line = digest(row, row.keys() - VOLATILE), json_line(row)
+            ours, line = digest(row, VOLATILE), json_line(row)
             found.add(ours)
             assert JsonLine(line).digest(VOLATILE) == expected(line) == ours
     assert len(found) == 1
@@ -97,7 +97,7 @@ def test_numbers_count_as_the_feed_writes_them(one: str, other: str) -> None:
     digests = []
     for number in (one, other):
         row = {"id": "1", "record": parse(b'{"b":"-0","a":[%s]}' % number.encode())}
-        digests.append(digest(row, row.keys() - VOLATILE))
+        digests.append(digest(row, VOLATILE))
         assert JsonLine(json_line(row)).digest(VOLATILE) == digests[-1]
     assert digests[0] != digests[1]
 

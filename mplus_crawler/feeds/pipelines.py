@@ -16,7 +16,7 @@ from mplus_crawler.museum.components import Component
 from mplus_crawler.protocols.source import SourceRecord
 from mplus_crawler.records.batch import Loss, Records, Row, json_line, stamp
 from mplus_crawler.records.digest import digest
-from mplus_crawler.records.items import ITEM_CLASSES, errors, lasting_columns
+from mplus_crawler.records.items import ITEM_CLASSES, errors, volatile_columns
 from mplus_crawler.records.rights import UNWRITTEN, Rights
 from mplus_crawler.responses.sandboxed import SandboxWatch
 
@@ -93,13 +93,13 @@ class DigestPipeline(Component):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._lasting = lasting_columns(self._museum.kind)
+        self._volatile = volatile_columns(self._museum.kind)
 
     def process_item(self, item: Records | Loss) -> Records | Loss:
         """Return *item* with the digests of its rows."""
         if isinstance(item, Records):
             for row in item.rows:
-                row["digest"] = digest(row, self._lasting)
+                row["digest"] = digest(row, self._volatile)
         return item
 
 

@@ -140,10 +140,10 @@ class _ItemClasses(Mapping[str, type[SchemaItem]]):
 ITEM_CLASSES = _ItemClasses()
 
 
-def lasting_columns(kind: str) -> list[str]:
-    """Return the columns of *kind*, sorted, but those that its schema marks as volatile."""
+def volatile_columns(kind: str) -> list[str]:
+    """Return the columns of *kind* that its schema marks as volatile."""
     columns = ITEM_CLASSES[kind].jsonschema["properties"]
-    return sorted(name for name, rule in columns.items() if not rule.get("volatile"))
+    return [name for name, rule in columns.items() if rule.get("volatile")]
 
 
 def item_class(kind: str) -> type[SchemaItem]:
