@@ -252,7 +252,7 @@ def test_two_rows_with_one_id_are_no_drift(museum: Callable[..., Sandbox], scrap
     found = crawl.certificate
     assert (found["verdict"], found["reason"]) == (
         "complete",
-        "all 28 records are accounted for; 2 more rows have the id of another",
+        "all 28 records are accounted for; 2 further rows repeat an id",
     )
     assert (found["unique"], found["duplicates"], found["rejected"]) == (28, 2, 0)
     assert found["rejected_by"] == {"duplicate": 2}

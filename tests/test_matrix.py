@@ -175,11 +175,11 @@ KINDS: list[tuple[str, Change, Reply, str, int, int, dict[str, int], str]] = [
     ),
     (
         *("spelling: port", lambda rows: renamed(rows, 110, PORT), usual),
-        *("complete", 0, 119, {"duplicate": 1}, "the id of another"),
+        *("complete", 0, 119, {"duplicate": 1}, "repeats an id"),
     ),
     (
         *("spelling: case, escape", lambda rows: renamed(rows, 110, CASE), usual),
-        *("complete", 0, 119, {"duplicate": 1}, "the id of another"),
+        *("complete", 0, 119, {"duplicate": 1}, "repeats an id"),
     ),
     (
         *("number out of range", lambda rows: rows.__setitem__(5, row(6, x="HUGE")), usual),
@@ -191,9 +191,9 @@ KINDS: list[tuple[str, Change, Reply, str, int, int, dict[str, int], str]] = [
     ),
     (
         *("twin: other content", lambda rows: twin(rows, x=1), usual),
-        *("complete", 0, 119, {"duplicate": 1}, "the id of another"),
+        *("complete", 0, 119, {"duplicate": 1}, "repeats an id"),
     ),
-    ("twin: equal", twin, usual, "complete", 0, 119, {"duplicate": 0}, "the id of another"),
+    ("twin: equal", twin, usual, "complete", 0, 119, {"duplicate": 0}, "repeats an id"),
     (
         *("no type", lambda rows: rows[7].pop("@type"), usual),
         *("complete", 0, 119, {"schema": 1}, ""),

@@ -375,7 +375,7 @@ def test_two_files_with_one_id_are_one_record_and_the_other_is_kept(
     assert crawl.code == 0, crawl.err
     found = crawl.certificate
     assert (found["verdict"], found["duplicates"], found["rejected"]) == ("complete", 2, 0)
-    assert "2 more rows have the id of another" in found["reason"]
+    assert "2 further rows repeat an id" in found["reason"]
     (line,) = crawl.rejected
     assert (line["id"], line["reason"]) == ("1", "duplicate")
     titles = {line["record"]["title"]["en"], by_id(crawl)[1]["title_en"]}

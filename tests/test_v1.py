@@ -144,12 +144,12 @@ def test_a_short_page_and_an_empty_one_are_requested_again(scrapy: Scrapy) -> No
 @pytest.mark.parametrize(
     ("total", "spoil", "times", "code", "words"),
     [
-        (9, {3: recorded("v1-objects-beyond")}, 2, 10, "9 records were expected and 6"),
+        (9, {3: recorded("v1-objects-beyond")}, 2, 10, "9 records were expected, but 6"),
         (6, {3: recorded("v1-objects-beyond")}, 2, 0, "all 6 records"),
-        (9, {2: recorded("v1-missing")}, 2, 10, "9 records were expected and 6"),
+        (9, {2: recorded("v1-missing")}, 2, 10, "9 records were expected, but 6"),
         (None, {3: recorded("v1-objects-beyond")}, 2, 10, "page 3 was announced"),
         (9, {3: page(3, ["7", "8"], 3, 9, total=9)}, 2, 10, "the page has 2 of 3 records"),
-        (None, {3: page(3, ["7", "1"], 3, 9)}, 1, 10, "8 records were expected and 7"),
+        (None, {3: page(3, ["7", "1"], 3, 9)}, 1, 10, "8 records were expected, but 7"),
         (9, {1: recorded("v1-objects-beyond")}, 2, 10, "there is no first page"),
         (9, {2: (500, [], b"{}")}, 2, 0, "all 9 records"),
     ],
@@ -260,7 +260,7 @@ def test_a_version_that_is_gone_is_requested_once(
         (
             [("Sunset", "Fri, 01 Feb 2999 00:00:00 GMT")],
             b"",
-            "was to be retired on 2999-02-01, use",
+            "already gone, before its retirement on 2999-02-01: use",
         ),
         ([], b'{"retired_on": "2026-08-01"}', "v1 was retired on 2026-08-01, use objects"),
         ([("Sunset", "soon")], b'{"retired_on": 7}', "v1 was retired on 2025-01-02, use objects"),

@@ -92,15 +92,15 @@ class Census(Counts, Extension):
             why = "rows moved during the harvest, or the museum's total is wrong"
             lists = "one list" if self._passes == 1 else f"{self._passes} lists"
             return Verdict.COMPLETE_WITH_DRIFT, (
-                f"{why}; by {lists} of all ids {self._accounted_for()}"
+                f"{why}; compared with {lists} of all ids, {self._accounted_for()}"
             )
         if self._listed not in (None, self.expected) and rows != self.expected:
             return Verdict.COMPLETE_WITH_DRIFT, (
                 f"the museum reports {counted(self.expected or 0, 'record')}, and its response "
                 f"lists {self._listed} different ones: all of these are accounted for"
             )
-        more = counted(self.duplicates, "more row has", "more rows have")
-        twins = f"; {more} the id of another" if self.duplicates else ""
+        more = counted(self.duplicates, "further row repeats", "further rows repeat")
+        twins = f"; {more} an id" if self.duplicates else ""
         return Verdict.COMPLETE, f"{self._accounted_for()}{twins}"
 
     def _accounted_for(self) -> str:
@@ -126,9 +126,9 @@ class Census(Counts, Extension):
         distinct = self.accounted + self.rejected_by["duplicate"]
         if expected not in (rows, distinct):
             return (
-                f"{counted(expected, 'record was', 'records were')} expected and "
-                f"{counted(self.accounted, 'distinct one')} came"
-                f" ({self.duplicates} came twice)"
+                f"{counted(expected, 'record was', 'records were')} expected, but "
+                f"{counted(self.accounted, 'distinct one was', 'distinct ones were')} received"
+                f" ({self.duplicates} repeated)"
             )
         return ""
 

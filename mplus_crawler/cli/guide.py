@@ -53,7 +53,7 @@ def arguments(cls: type[Spider], settings: BaseSettings) -> Iterator[str]:
     yield from _row("without -o and -O", f"{settings['HARVEST_DIR']}/{cls.name}.jsonl")
     formats = " ".join(f".{name}" for name in endings(settings))
     yield from _row("-O FILE", f"write the records to FILE instead: {formats}")
-    yield from _row("-o FILE", "append them to FILE: .jsonl .csv")
+    yield from _row("-o FILE", "append the records to FILE: .jsonl .csv")
     yield ""
     yield f"`{program()} crawl --help` lists all options, docs/columns.md the columns."
 

@@ -56,7 +56,7 @@ def check_values(settings: BaseSettings) -> None:
             raise UsageError(f"{name}={settings[name]} must be a {kind} from {least:g} to {most:g}")
     contact = settings["CONTACT_URL"] or ""
     if not (contact.isascii() and contact.isprintable()) or set(" ()") & set(contact):
-        raise UsageError("CONTACT_URL must be an address without blanks, such as mailto:me@host")
+        raise UsageError("CONTACT_URL must be an address without spaces, such as mailto:me@host")
     for name in _SWITCHES:
         _parse(name, settings, settings.getbool, "True or False")
     if settings["RECORD"] not in (None, "0", "1"):

@@ -43,7 +43,7 @@ def the_spider(words: Sequence[str], loader: SpiderLoaderProtocol) -> str:
         raise UsageError(f"spider arguments need -a: {program()} crawl {spider} {given}")
     check_options(words, "crawl")
     if others:
-        raise UsageError(f"name one spider, not also {others[0]!r}; {program()} crawl {name}")
+        raise UsageError(f"name one spider only, without {others[0]!r}; {program()} crawl {name}")
     if name not in loader.list():
         raise UsageError(unknown_spider(name, loader))
     return name

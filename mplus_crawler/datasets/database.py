@@ -171,7 +171,7 @@ def views(museum: str) -> str:
 
 def _key(link: LinkTable) -> list[SqlColumn]:
     owner = SqlColumn(link.owner_id, "TEXT", f"Id of the {link.owner.singular}.", None)
-    role = SqlColumn("role", "TEXT", "What it has to do with it.")
+    role = SqlColumn("role", "TEXT", "Role in that record, such as maker.")
     position = SqlColumn("position", "INTEGER", "Place in the record's list, from 1.")
     return [owner, *([role] if link.has_role else []), position]
 

@@ -51,7 +51,7 @@ def check_target(target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is a file: name a folder, or a file that ends in {ZIP}")
     if target.is_dir() and any(target.iterdir()) and not (target / PACKAGE_CERTIFICATE).exists():
-        raise UsageError(f"{target} has other files in it: choose another folder")
+        raise UsageError(f"{target} contains other files: choose another folder")
 
 
 def put_folder(package: Path, target: Path) -> None:

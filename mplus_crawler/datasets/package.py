@@ -110,7 +110,7 @@ class Package:
         with snapshot.lines() as lines, self._new(f"{table.name}{PARQUET}").open("wb") as file:
             for piece in writer.pieces(lines, self._scratch):
                 file.write(piece)
-        self._add(f"{table.name}{PARQUET}", f"{table.description} One row a record (Parquet).")
+        self._add(f"{table.name}{PARQUET}", f"{table.description} One row per record (Parquet).")
 
     def _csv(self, snapshot: Snapshot) -> None:
         table = self._table(snapshot)
@@ -123,7 +123,7 @@ class Package:
                 row = parse(line)  # numbers as the feed writes them
                 row["record"] = row.part("record")
                 writer.writerow([csv_cell(row[name]) for name in names])
-        self._add(f"{table.name}{CSV}", f"{table.description} One row a record (CSV in UTF-8).")
+        self._add(f"{table.name}{CSV}", f"{table.description} One row per record (CSV in UTF-8).")
 
     def _database(self, feeds: dict[Kind, list[ChangeFeed]]) -> None:
         about = self.about
@@ -149,7 +149,7 @@ class Package:
         with self._new(QUADS).open("wb") as file:
             file.writelines(quads.lines())
         self._linked = {"quads": quads.quads, "repairs": dict(sorted(quads.repairs.items()))}
-        self._add(QUADS, "The records as linked data, a graph a record (N-Quads).")
+        self._add(QUADS, "The records as linked data, one graph per record (N-Quads).")
 
     def _changes(self, place: Destination, snapshot: Snapshot) -> list[ChangeFeed]:
         folder = f"{CHANGES}/{snapshot.kind.spider}"

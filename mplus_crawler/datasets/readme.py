@@ -31,9 +31,9 @@ import pandas as pd
 sqlite3 {DATABASE} "SELECT id, label FROM search WHERE search MATCH 'wood*' LIMIT 10"
 ```
 
-In the search index, any one to four Chinese characters that stand together are a word: `水墨`.
-For more, put blanks between them, and quotation marks around them: `"紙 本 水 墨 設 色"`.
-Lists are lists in Parquet, tables in the database; in CSV, ` | ` stands between their values.
+In the search index, each group of one to four adjacent Chinese characters is a word: `水墨`.
+For more than four, separate them with spaces, and add quotation marks: `"紙 本 水 墨 設 色"`.
+Lists are Parquet lists, or tables in the database; CSV has ` | ` between their values.
 The column `attribution` of a record is its credit line, ready to print: see `ATTRIBUTION.md`.
 """
 _CHECK = """## How to check it
@@ -100,7 +100,7 @@ def _left_out(package: Description) -> Iterator[str]:
         yield (
             "The records are left out, since the museum wants them refreshed or deleted after "
             f"{counted(package.policy['retention_days'], 'day')}. "
-            "Certificates and changes have no content.\n"
+            "Certificates and changes contain none of the museum's content.\n"
         )
     if package.missing:
         yield f"Without a snapshot: {', '.join(kind.table for kind in package.missing)}.\n"
@@ -133,8 +133,8 @@ def _database(package: Description) -> Iterator[str]:
         return
     yield f"## Tables of {DATABASE}\n"
     yield (
-        "Each id that a record refers to is a row, so that keys hold; rows that no snapshot "
-        "lists have `listed = 0`. The table `columns` has this dictionary, too.\n"
+        "Every id that a record refers to has a row in its table. If no snapshot lists that id, "
+        "the row has `listed = 0`. The table `columns` has this dictionary, too.\n"
     )
     stubs = sorted(referred(package.tables) - {table.name for table in package.tables})
     tables = [

@@ -79,7 +79,7 @@ def _snapshot(harvest: Certificate) -> Iterator[str]:
     yield f"### {_clean(harvest['spider'])}\n"
     yield f"From {_clean(harvest['api'])}, complete on {_clean(harvest['finished_at'])}.\n"
     if harvest.get("private"):
-        yield "Its records and the counts in its certificate are for their owner only.\n"
+        yield "Its records, and the counts in its certificate, may be read by their owner only.\n"
         return
     yield f"{counted(harvest['unique'], 'record')}.\n"
     rows = [

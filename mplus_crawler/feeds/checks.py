@@ -194,12 +194,14 @@ def _check_table(feed: FeedTarget, settings: BaseSettings, columns: Sequence[str
     if feed.uri.startswith("stdout:"):
         raise UsageError(f"{format_} cannot go to standard output; write it to a file with -O")
     if feed.options.get("postprocessing"):
-        raise UsageError(f"the feed {feed.uri} cannot be compressed: {format_} files are not lines")
+        raise UsageError(
+            f"the feed {feed.uri} cannot be compressed: {format_} files do not consist of lines"
+        )
     heads = _columns(feed, settings, columns)
     if format_ == SQLITE and KEY not in heads:
         raise UsageError(f"the feed {feed.uri} needs the column {KEY}, the key of its tables")
     if len({head.lower() for head in heads}) < len(heads):
-        raise UsageError(f"two columns of the feed {feed.uri} have one name")
+        raise UsageError(f"two columns of the feed {feed.uri} have the same name")
 
 
 def _check_file(path: Path) -> Path:

@@ -61,8 +61,8 @@ from mplus_crawler.storage.staging import StagedFile
 from mplus_crawler.verification import sealed
 
 _OVERDUE = (
-    "its first records reached the date by which the museum wants them refreshed before the "
-    "last ones came; nothing is published, and the same command starts afresh"
+    "its first records expired before the last ones were received; nothing was published: run the "
+    "same command again to start afresh"
 )
 
 

@@ -81,7 +81,8 @@ class Replacement:
             return
         if smaller:
             what = (
-                f"{counted(census.unique, 'record')} came and the snapshot has {former}: more than "
+                f"{counted(census.unique, 'record')} instead of the {former} in the snapshot: "
+                "a larger loss than "
             )
         else:
             what = (
@@ -89,8 +90,8 @@ class Replacement:
             )
         census.end(
             Verdict.HELD_BACK,
-            f"{what}MAX_DELETE_SHARE ({share}) allows; if that is right, publish this run with "
-            f"-a accept={run}",
+            f"{what}MAX_DELETE_SHARE ({share}) allows; if the records were deleted, publish this "
+            f"run with -a accept={run}",
         )
         Ledger.of(self._crawler).hold_back(run, Changes.of(self._crawler).findings)
 

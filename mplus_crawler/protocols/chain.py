@@ -92,7 +92,9 @@ class Chain:
         if self._template is None:
             self._template, self._end = following, self._known_end(page)
         elif self._predicting and not _same_query(following, self._predicted(page.number + 1)):
-            self.note("a next link differed from the prediction: one page at a time from there")
+            self.note(
+                "a next link differed from the prediction: the next pages are requested singly"
+            )
             self._predicting = False
         return self._request(following)
 

@@ -44,7 +44,7 @@ def _parsed(body: bytes) -> SourceRecord:
         text = body.strip()
         if text[:1] == b"{" and text[-1:] == b"}":
             raise UnreadableResponseError(f"the response is not valid JSON ({error})") from None
-        what = "HTML" if text[:1] == b"<" else f"no whole JSON ({error})"
+        what = "HTML" if text[:1] == b"<" else f"not complete JSON ({error})"
         raise InvalidResponseError(f"the response is {what}") from None
     if not isinstance(document, SourceRecord):
         raise InvalidResponseError("the response is not a JSON object")

@@ -28,7 +28,7 @@ def parse_arguments(
             continue
         if name not in allowed:
             near = get_close_matches(name, allowed, 1)
-            advice = f"did you mean {near[0]}? It takes" if near else "it takes"
+            advice = f"did you mean {near[0]}? The arguments are" if near else "the arguments are"
             known = ", ".join(sorted(allowed))
             raise UsageError(f"{spider} has no argument {name!r}; {advice} {known}")
         try:

@@ -155,7 +155,7 @@ class MuseumSpider(Museum):
         url = value or policy.base_url
         if without_key(url, policy) != url:
             raise UsageError(
-                f"{setting} contains the key; remove it: the key is sent from its own variable"
+                f"{setting} contains the key; remove it from there: the key has a separate variable"
             )
         if "@" in url.partition("://")[2].partition("/")[0]:
             raise UsageError(f"{setting} must not contain a user or password: write https://…/")

@@ -65,7 +65,7 @@ class IdPass:
         # A last page that only the total calls short disproves the total, if the next pass agrees.
         ends = page.is_last and 0 < len(ids) < page.size
         if not all(ids) or (response.meta.get("accepted_invalid") and not ends):
-            self.fault = f"page {number} of the ids is not whole"
+            self.fault = f"page {number} of the ids is incomplete"
 
     def _smaller(self, failure: Failure) -> Iterator[Request]:
         """Read a page that cannot be parsed in parts; count a row that cannot."""

@@ -40,7 +40,7 @@ MEANINGS: dict[str, Meaning] = {
         ("material", "TERM,…", "terms in Dutch, all of which must match"),
         ("color", "COLOUR,…", "base colours in the images, all of which must be present"),
         ("cssColor", "COLOUR,…", "CSS colours in the images, all of which must be present"),
-        ("colors", "true", "fill the columns `colors` and `color_codes`"),
+        ("colors", "true", "also request colours, for the columns `colors` and `color_codes`"),
         ("hasImages", "true", "only objects with a IIIF manifest, even if it is invalid"),
         ("hasColors", "true", "only objects with known colours"),
         ("hasParts", "true", "only objects with physical parts"),
@@ -102,7 +102,7 @@ MEANINGS: dict[str, Meaning] = {
         ("yearTo", "YEAR", "last year of the last period, at most 2100 (default: 2030)"),
         (
             *("dominant", "true"),
-            "also list the objects in which each colour is strongest; one request per colour",
+            "also list, for each colour, the objects in which it is strongest; one request each",
         ),
         (
             *("fresh", "true"),

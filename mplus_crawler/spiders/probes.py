@@ -81,7 +81,9 @@ class Probes:
         if response.status == 200:
             other = self._spider.id_of(record)
             if other and other != id_:
-                self._settle(id_, Reason.UNANSWERED, 200, detail=f"another record came, {other}")
+                self._settle(
+                    id_, Reason.UNANSWERED, 200, detail=f"the response is another record, {other}"
+                )
                 return
             self._spider.census.unlisted(id_)
             yield Records(response.meta["retrieved_at"], [(id_, record)])

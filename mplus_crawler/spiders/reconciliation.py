@@ -118,7 +118,7 @@ class Reconciliation(Component):
         known = (id_ for id_ in self._ids.listed if self._census.knows(id_))
         existing = next((id_ for id_ in known if id_ not in self._not_found), None)
         if existing is None or not self._spider.has_record_pages:
-            self._database_failed("there is no other record to compare")
+            self._database_failed("no other record can be requested for comparison")
             return []
         request = self._spider.record_request(existing, self._checked, self._unchecked, again=True)
         return [of_existing(request)]
@@ -126,7 +126,7 @@ class Reconciliation(Component):
     def _checked(self, response: Response, id_: str, record: object = None) -> Iterator[Loss]:
         """Any status but 404 shows that the museum's database works."""
         if response.status == 404:
-            self._database_failed(f"{response.url} is not found, either")
+            self._database_failed(f"{response.url}, which is listed, also returns 404")
             return
         for missing, message in self._not_found.items():
             yield self._loss(missing, message)

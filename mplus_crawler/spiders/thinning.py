@@ -51,7 +51,7 @@ class Thinning:
             request.meta["optional"] = True
         if requests:
             lost = counted(len(ids), "record has", "records have")
-            logger.warning("%s lost values: requested once more", lost)
+            logger.warning("%s lost values: requested again", lost)
         return requests
 
     def _thinned(self) -> Iterator[str]:

@@ -62,7 +62,9 @@ def client() -> Any:
     except (BotoCoreError, ValueError) as error:
         raise OSError(f"boto3 is configured wrongly: {error}") from None
     if "@" in urlsplit(s3.meta.endpoint_url).netloc:
-        raise OSError("the endpoint has a password in it: boto3 reads it elsewhere")
+        raise OSError(
+            "the endpoint contains a password: remove it, and configure credentials as for boto3"
+        )
     return s3
 
 

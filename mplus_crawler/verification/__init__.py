@@ -82,7 +82,7 @@ def _verify_certificate(certificate: Certificate, folder: Path) -> Iterator[Find
         if file is None:
             yield Finding(certificate.path, f"the feed {feed['uri']} is not on this computer")
         elif later := _later(certificate, file, folder):
-            text = f"its feed {file.name} is the one of a later run, {later['run']}, by now"
+            text = f"its feed {file.name} has been replaced by the later run {later['run']}"
             yield Finding(certificate.path, text, agrees=not differences)
             yield from verify(file, None, folder)
         else:

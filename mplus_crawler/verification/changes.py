@@ -127,7 +127,7 @@ class _Chain:
             feed = self._snapshot["changes"].get("file")
             text = f"its change feed {feed} is missing or cannot be read"
             if staged := self._is_staged(run):
-                text = f"its change feed {feed} is whole; the next harvest gives it its name"
+                text = f"its change feed {feed} is complete; the next harvest renames it"
             yield Finding(self._snapshot.path, text, agrees=staged)
         for feed in later:
             yield Finding(feed.path, f"is later than the snapshot, which is of run {run}")
@@ -223,9 +223,9 @@ class _Chain:
         if entry.get("sha256") != feed.sha256:
             yield f"sha256 is {feed.sha256}, {entry.get('sha256')} certified"
         if certificate["content_digest"] != feed.header["to"]["content_digest"]:
-            yield f"leads to another content than {certificate.path.name} has"
+            yield f"does not lead to the content of {certificate.path.name}"
         if certificate.document.get("former") != feed.header["from"]:
-            yield f"begins at another snapshot than {certificate.path.name} names"
+            yield f"does not begin with the snapshot that {certificate.path.name} names"
         for name, count in counts.items():
             if entry.get(name.lower()) != count:
                 lines = counted(count, "line is", "lines are")
@@ -254,7 +254,7 @@ class _Replay:
                     if fault := self._apply(change):
                         yield f"line {number + 1}: {fault}"
                 except (ValueError, KeyError, TypeError, RecursionError) as error:
-                    yield f"line {number + 1} is no change: {type(error).__name__} {error}"
+                    yield f"line {number + 1} is not a change: {type(error).__name__} {error}"
 
     def _apply(self, change: dict[str, Any]) -> str:
         """Apply *change*; return its fault."""
@@ -265,9 +265,9 @@ class _Replay:
             self._content[id_] = change["after"]
             if (now is not None) != (type_ == "Update"):
                 return f"{type_} of {id_}, which is {'there' if now else 'not there'}"
-            return "" if change.get("before") == now else f"{id_} was not as it says before"
+            return "" if change.get("before") == now else f"{id_} did not have the digest in before"
         if now is not None and change.get("before") != now:
-            return f"{id_} was not as it says before"
+            return f"{id_} did not have the digest in before"
         self._content.pop(id_, None)
         if type_ == "Move" and "after" in change:
             self._content[change["to"]] = change["after"]

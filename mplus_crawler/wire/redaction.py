@@ -23,5 +23,5 @@ def redacted(crawler: Crawler, response: Response) -> Response:
             headers.appendlist(removed(name), removed(value))
     if body == response.body and headers == response.headers:
         return response
-    Census.of(crawler).note("a response repeated the key: it was struck out")
+    Census.of(crawler).note("a response repeated the key: the key was struck out")
     return response.replace(headers=headers, body=body)

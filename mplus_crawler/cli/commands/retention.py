@@ -47,7 +47,10 @@ class Command(ProjectCommand):
         try:
             with Register(state_folder(self.current_settings)).opened() as register:
                 if register.damaged:
-                    _warn(register.damaged, "damaged register set aside; listing what was found")
+                    _warn(
+                        register.damaged,
+                        "damaged register set aside; the list has the files found without it",
+                    )
                 return self._list(opts, at, register)
         except OSError as error:
             raise DeliveryError(f"the state folder cannot be used: {error}") from None

@@ -37,7 +37,7 @@ _HELP = {
         "PLACE",
         "M+'s published data set, folder or archive (default a sample)",
     ),
-    "mplus_window": ("N", "number of records after which M+ lists no more"),
+    "mplus_window": ("N", "number of records after which M+ lists no further ones"),
     "mplus_cache": ("SECONDS", "how long M+ caches results, empty ones included"),
     "mplus_key": ("KEY", "the only key that M+ accepts (default: any, or none)"),
 }

@@ -53,7 +53,7 @@ def clock(settings: BaseSettings, museums: Sequence[str]) -> Iterator[Check]:
     policies = [policy for _, policy in _policies(settings, museums) if isinstance(policy, Policy)]
     checked = max((tier.checked for policy in policies for tier in policy.tiers), default=date.min)
     now = datetime.now(UTC)
-    fix = "" if now.date() >= checked else "set the clock: policies were checked later"
+    fix = "" if now.date() >= checked else "set the clock: policies were checked after this date"
     yield Check("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC", fix)
 
 

@@ -111,9 +111,7 @@ def _clock(date: str | None) -> Check:
     skew = (datetime.now(UTC) - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
     if abs(skew) <= _MAX_SKEW:
         return Check(_CLOCK, "they agree")
-    return Check(
-        _CLOCK, f"this computer's differs by {skew:+.0f} s", "set the clock, for example with NTP"
-    )
+    return Check(_CLOCK, f"they differ by {skew:+.0f} s", "set the clock, for example with NTP")
 
 
 class _NoRedirect(HTTPRedirectHandler):

@@ -47,7 +47,7 @@ def _problems(options: dict[str, str]) -> Iterator[Check]:
     if folder := options.get("items_dir"):
         yield Check(
             _NAME,
-            f"items_dir = {folder} replaces your feed by another",
+            f"items_dir = {folder} makes Scrapyd write another feed instead of yours",
             "leave items_dir empty",
         )
     address = options.get("bind_address", "127.0.0.1")

@@ -91,7 +91,7 @@ class Absences:
         elif attempt < self._crawler.settings.getint("RETRY_TIMES"):
             yield self._check(attempt + 1)
         else:
-            self._stop(f"{response.url} exists, but is not found either")
+            self._stop(f"{response.url} exists, but also returns 404")
 
     def _list(self) -> Request:
         """Request the first rows of the collection: the records that are known to exist."""
@@ -132,5 +132,5 @@ class Absences:
         Census.of(self._crawler).stop(
             Verdict.STOPPED,
             f"{counted(len(self._held), 'record was', 'records were')} not found, perhaps because "
-            f"the database of the museum fails: {reason}",
+            f"the museum's database is down: {reason}",
         )

@@ -96,7 +96,9 @@ class ColorsSpider(IndexSpider):
         self.census.page(replayed=response.meta.get("replayed", False))
         self.dominant[id_] = dominant_objects(page.members, self.canonical)
         if not page.members and members[0].get("object_count"):
-            self.census.note(f"{id_} has objects, but the museum lists none that it dominates")
+            self.census.note(
+                f"{id_} has objects, but the museum lists none in which it is strongest"
+            )
         yield Records(retrieved_at, [(None, member) for member in members])
 
     def lost_dominant(self, failure: Failure) -> Iterator[Records]:

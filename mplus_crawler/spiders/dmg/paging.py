@@ -94,7 +94,9 @@ class CollectionSpider(GentSpider, PagedSpider):
         members = list(enumerate(self.within_limit(full)))
         moved = any(ids.get(i) != self.id_of(member) for i, member in members if uri_of(member))
         if moved and self.chain.rows is None:
-            self.census.doubt(f"rows have moved between page {full.number} and its stubs")
+            self.census.doubt(
+                f"rows moved between the requests for page {full.number} and for its ids"
+            )
             return
         unnamed = [(index, member) for index, member in members if nameless(member)]
         yield self.batch(retrieved_at, full, unnamed, {} if moved else ids)

@@ -80,7 +80,7 @@ class V1Spider(GentSpider, PagedSpider):
             return
         self.chain.end_before(number)
         self.census.expect_pages(number - 1)
-        remark = f"page {number} was announced and is past the end (harvest anew: -a fresh=true)"
+        remark = f"page {number} was announced, but does not exist (start afresh: -a fresh=true)"
         if number == 1:
             remark = (
                 "there is no first page: the collection is empty, or the museum's database failed"
@@ -109,7 +109,7 @@ class V1Spider(GentSpider, PagedSpider):
         if day is None:
             return f"{self.version.name} was retired, {instead}"
         if day > datetime.now(UTC).date():
-            return f"{self.version.name} was to be retired on {day}, {instead}: it is already gone"
+            return f"{self.version.name} is already gone, before its retirement on {day}: {instead}"
         return f"{self.version.name} was retired on {day}, {instead}"
 
 
