@@ -66,7 +66,7 @@ def test_an_output_of_another_format_is_refused(output: str) -> None:
         ("x.xlsx", {"postprocessing": ["a.Plugin"]}, "cannot be compressed"),
         ("x.sqlite", {"fields": ["label"]}, "needs the column id"),
         ("x.sqlite", {"fields": {"id": "no"}}, "needs the column id"),
-        ("x.parquet", {"fields": {"id": "a", "label": "A"}}, "have one name"),
+        ("x.parquet", {"fields": {"id": "a", "label": "A"}}, "have the same name"),
     ],
 )
 def test_a_table_that_cannot_be_written_is_refused(

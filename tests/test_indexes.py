@@ -283,7 +283,7 @@ WHOLE = index(3, "glas", "hout", "wol")
 FAULTS: dict[str, tuple[list[bytes], str, int, int, str]] = {
     "html, once": ([b"<html></html>", WHOLE], "complete", 0, 3, ""),
     "html": ([b"<html></html>"], "incomplete", 10, 0, "id/materials: the response is HTML"),
-    "cut off": ([WHOLE[:-9]], "incomplete", 10, 0, "no whole JSON"),
+    "cut off": ([WHOLE[:-9]], "incomplete", 10, 0, "not complete JSON"),
     "an empty object": ([b"{}"], "incomplete", 10, 0, "no list of members"),
     "no total": ([b'{"hydra:member":[]}'], "incomplete", 10, 0, "no total"),
     "short, once": ([index(3, "glas", "hout"), WHOLE], "complete", 0, 3, ""),

@@ -346,7 +346,7 @@ def test_a_failing_database_is_no_absence(
     crawl = scrapy.crawl(kind, *arguments)
     certificate = crawl.certificate
     assert (crawl.code, certificate["verdict"]) == (11, "stopped"), crawl.err
-    assert "because the database of the museum fails" in certificate["reason"]
+    assert "because the museum's database is down" in certificate["reason"]
     assert len(certificate["reason"]) <= 300
     assert certificate["absent"] < 5
     sandbox.reset()

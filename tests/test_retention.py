@@ -413,7 +413,7 @@ def test_no_response_is_published_near_or_past_its_date(keeper: Keeper) -> None:
     keeper.museum.events[keeper.museum.calls + 5] = jump.touch
     flown = keeper.harvest(day=14, CLOCK_JUMP=str(jump))
     assert flown.code == 11, flown.err
-    assert "the date by which" in flown.certificate["reason"], flown.err
+    assert "expired before the last" in flown.certificate["reason"], flown.err
     assert flown.certificate["feeds"] == []
     assert (keeper.data / "mplus_objects.jsonl").read_bytes() == snapshot
     assert marker(14) not in keeper.there()

@@ -238,7 +238,11 @@ def test_two_records_with_one_id_are_kept_and_an_equal_row_has_moved(
         ("v1_objects", "v1-missing", "v1 was retired on 2026-07-01, use objects "),
         ("v1_agents", "v1-gone", "v1 was retired on 2026-07-01, use agents "),
         ("v1_concepts", "v1-gone-html", "v1 was retired on 2026-07-01, use concepts "),
-        ("v1_exhibitions", "v1-root", "retired on 2026-12-31, use exhibitions "),
+        (
+            "v1_exhibitions",
+            "v1-root",
+            "retired on 2026-12-31, but is already gone; use exhibitions ",
+        ),
         ("v1_objects", "v1-private-401", "401 from "),
     ],
 )
@@ -260,7 +264,7 @@ def test_a_version_that_is_gone_is_requested_once(
         (
             [("Sunset", "Fri, 01 Feb 2999 00:00:00 GMT")],
             b"",
-            "already gone, before its retirement on 2999-02-01: use",
+            "was to be retired on 2999-02-01, but is already gone; use",
         ),
         ([], b'{"retired_on": "2026-08-01"}', "v1 was retired on 2026-08-01, use objects"),
         ([("Sunset", "soon")], b'{"retired_on": 7}', "v1 was retired on 2025-01-02, use objects"),

@@ -69,7 +69,7 @@ class Reading:
 
     def _checksum(self, file: BufferedReader) -> Iterator[str]:
         if "bytes" not in self._feed or "sha256" not in self._feed:
-            yield "the certificate has no checksum for it"
+            yield "the certificate has no checksum of it"
             return
         size, certified = os.fstat(file.fileno()).st_size, self._feed["bytes"]
         if size != certified:

@@ -109,7 +109,7 @@ class V1Spider(GentSpider, PagedSpider):
         if day is None:
             return f"{self.version.name} was retired, {instead}"
         if day > datetime.now(UTC).date():
-            return f"{self.version.name} is already gone, before its retirement on {day}: {instead}"
+            return f"{self.version.name} was to be retired on {day}, but is already gone; {instead}"
         return f"{self.version.name} was retired on {day}, {instead}"
 
 
