@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return one exit code for several harvests: the highest, but a failure is the worst."""
+    """Return one exit code for several harvests: 1 if any has it, otherwise the highest."""
     ended = set(codes)
     return ExitCode.FAILED if ExitCode.FAILED in ended else max(ended, default=ExitCode.COMPLETE)
 
@@ -103,7 +103,8 @@ class InvalidResponseError(Exception):
 
 
 class UnreadableResponseError(InvalidResponseError):
-    """The response begins and ends like a JSON object, and cannot be parsed.
+    """The response begins and ends like a JSON object, but cannot be parsed.
 
-    If the same error comes twice, a record in it is the cause, and requesting it again is no help.
+    If the same error occurs twice, a record in the response is the cause, and another request does
+    not help.
     """

@@ -22,7 +22,7 @@ _LONGEST_REASON = 280  # characters, without the note on omitted reasons
 
 
 class Census(Counts, Extension):
-    """Extension: counts one harvest and judges it; :meth:`of` finds the one of a crawler."""
+    """Extension: counts the records of one harvest and gives its verdict."""
 
     def __init__(self, crawler: Crawler) -> None:
         Counts.__init__(self)

@@ -34,7 +34,7 @@ class Pages:
 
 @dataclass
 class Counts:
-    """Counts of records and pages. Others read its fields, and change them by its methods."""
+    """Counts of records and pages. Other code reads the fields and calls methods to change them."""
 
     expected_first: int | None = None
     expected_last: int | None = None
@@ -126,7 +126,7 @@ class Counts:
         return {name for name, value in zip(self._columns, filled, strict=True) if not value}
 
     def duplicate(self, record_id: str, digest: str) -> bool:
-        """Count another row with *record_id*; whether its content, by its digest, is another."""
+        """Count another row with *record_id*; return whether its *digest* is new."""
         self.duplicates += 1
         differs = self._ids.add_digest(record_id, digest)
         self.rejected_by["duplicate"] += differs
@@ -210,15 +210,15 @@ class Counts:
         self.doubts[one_line(reason)] += 1
 
     def reconciled(self, passes: int, *, drift: bool = True) -> None:
-        """So many *passes* over all ids have shown that every record is accounted for.
+        """Record that *passes* over all ids have shown every record to be accounted for.
 
-        Without *drift* they have also shown that no row has moved.
+        Without *drift*, they have also shown that no row has moved.
         """
         self._passes = passes
         self._drifted = drift
 
     def listed(self, records: int) -> None:
-        """Record that the museum's single response lists *records* distinct ones."""
+        """Record that the museum's single response lists *records* distinct records."""
         self._listed = records
 
     def read_at_once(self) -> None:

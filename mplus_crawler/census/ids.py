@@ -11,9 +11,8 @@ from mplus_crawler.storage.sqlite import scratch
 class Ids:
     """Ids that are accounted for: *admitted* to the feeds, and *delivered* unless withdrawn.
 
-    Each is kept with the digest of its row, in SQLite's own temporary database; those that are
-    delivered also with the row's *filled* columns, a byte for each, 1 or 0, and with its
-    *licences* in JSON.
+    SQLite's temporary database has the digest of each id's row. For a delivered row it also has
+    which columns are *filled* (a byte per column, 1 or 0) and the *licences* (JSON).
     """
 
     def __init__(self) -> None:
@@ -34,7 +33,7 @@ class Ids:
         return cursor.rowcount == 1
 
     def redeliver(self, record_id: str, digest: str, filled: bytes, licences: bytes) -> None:
-        """Replace what is known of *record_id*, which is delivered once more."""
+        """Replace the data of *record_id*, which is delivered again."""
         row = (digest, filled, licences, record_id)
         self._db.execute("UPDATE seen SET digest = ?, filled = ?, licences = ? WHERE id = ?", row)
         self.admitted += 1
@@ -54,7 +53,7 @@ class Ids:
         return cursor.rowcount == 1
 
     def add_digest(self, record_id: str, digest: str) -> bool:
-        """Whether *digest* is new for *record_id*, which is in the set."""
+        """Add *digest* to *record_id*, which is in the set; return whether it is new."""
         row = self._db.execute("SELECT digest FROM seen WHERE id = ?", (record_id,)).fetchone()
         if row[0] == digest:
             return False
@@ -92,7 +91,7 @@ class Ids:
         )
 
     def content_digest(self) -> str:
-        """SHA-256 over the lines ``id<TAB>digest`` of what is delivered, sorted."""
+        """SHA-256 over the lines ``id<TAB>digest`` of the delivered rows, sorted."""
         digest = hashlib.sha256()
         for record_id, row_digest in self.digests():
             digest.update(f"{record_id}\t{row_digest}\n".encode())

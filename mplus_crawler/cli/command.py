@@ -28,9 +28,9 @@ def check_options(words: Sequence[str], command: str) -> None:
 
 
 class BaseCommand(ScrapyCommand):
-    """A command of this project; it has a line in ``scrapy -h``, and help that names the program.
+    """A command of this project: ``scrapy -h`` lists it, and its help names the program.
 
-    Subclasses set ``summary``, that line, and ``usage``, what follows the command's name.
+    Subclasses set ``summary``, its line in that list, and ``usage``, the text after its name.
     """
 
     requires_project = True

@@ -42,7 +42,7 @@ def report(error: HarvestError) -> ExitCode:
 
 
 def report_uncaught() -> None:
-    """Report in one line what stops Scrapy's own commands, and ours before they run."""
+    """Report in one line an error of one of Scrapy's commands, or of ours before it runs."""
 
     def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, KeyboardInterrupt):
@@ -89,7 +89,7 @@ def print_table(table: RenderableType, *, to_error: bool = False) -> None:
 
 
 def terminal(file: TextIO, stream: TextIO) -> Console:
-    """Return a console that writes to *file* as to *stream*; brackets and colons are text."""
+    """Return a console that writes to *file* in the style of *stream*, without Rich's markup."""
     from rich.console import Console
 
     return Console(

@@ -1,4 +1,4 @@
-"""What spiders give and take, in words: for ``scrapy spiders`` and ``crawl SPIDER --help``."""
+"""Descriptions of spiders and arguments: ``scrapy spiders`` and ``crawl SPIDER --help``."""
 
 from __future__ import annotations
 

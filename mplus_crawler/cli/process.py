@@ -86,8 +86,8 @@ def outcome(crawler: Crawler) -> tuple[ExitCode, dict[str, Any] | None]:
 def end_at_once(code: int, crawlers: Sequence[Crawler]) -> None:
     """Let the process end with *code* as soon as the command returns; objects are not freed.
 
-    The last act is to acknowledge the results of *crawlers*: a command that is killed before,
-    even after its summary, is repeated by the next one, so that nothing is appended twice.
+    At the very end, acknowledge the results of *crawlers*. If the command is killed before, even
+    after its summary, the next one repeats it, so that nothing is appended twice.
     """
 
     def end() -> None:

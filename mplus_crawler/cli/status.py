@@ -52,7 +52,7 @@ class SnapshotStatus:
 class UnfinishedHarvest:
     """A harvest whose last run was not complete; *resume* is the command that continues it.
 
-    *run* is ``None`` and *verdict* ``interrupted`` where a process was killed.
+    If its process was killed, *run* is ``None`` and *verdict* is ``interrupted``.
     """
 
     spider: str
@@ -68,7 +68,7 @@ class UnfinishedHarvest:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it; *unreadable* names certificates that cannot be read."""
+    """Snapshots and unfinished harvests; *unreadable* are certificates that cannot be read."""
 
     place: str
     snapshots: list[SnapshotStatus]
@@ -76,7 +76,7 @@ class Status:
     unreadable: list[str]
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON data."""
+        """Return the status as JSON data."""
         return asdict(self)
 
 

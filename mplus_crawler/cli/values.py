@@ -66,7 +66,7 @@ def check_values(settings: BaseSettings) -> None:
 def check_given(settings: BaseSettings, given: Iterable[str]) -> None:
     """Raise :class:`UsageError` if Scrapy cannot use one of the ``NAME=VALUE`` pairs *given*.
 
-    What Scrapy's default is, such as a number or the path of a class, the value must be, too.
+    The value must be of the same kind as Scrapy's default, such as a number or a class's path.
     """
     for name in (pair.partition("=")[0] for pair in given):
         default = getattr(default_settings, name, None)

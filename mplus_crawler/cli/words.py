@@ -17,8 +17,9 @@ from mplus_crawler.spiders.base import MuseumSpider
 def museums(loader: SpiderLoaderProtocol) -> dict[str, list[str]]:
     """Return the words that ``scrapy harvest`` takes, each with its spiders.
 
-    ``all`` stands for the spiders that are :attr:`~MuseumSpider.in_harvest`. A source that has
-    none, as M+'s published data set, is harvested only if it is named, with all its spiders.
+    ``all`` stands for the spiders that are :attr:`~MuseumSpider.in_harvest`. A source without such
+    spiders, such as M+'s published data set, is harvested with all its spiders, but only if it is
+    named.
     """
     own: dict[str, list[type[MuseumSpider]]] = {}
     for cls in map(loader.load, loader.list()):
@@ -50,7 +51,7 @@ def the_spider(words: Sequence[str], loader: SpiderLoaderProtocol) -> str:
 
 
 def unknown_spider(name: str, loader: SpiderLoaderProtocol) -> str:
-    """Return the message about *name*, which is no spider."""
+    """Return the message about *name*, which is not a spider."""
     if name in museums(loader):
         return f"{name} names a whole museum: {program()} harvest {name}"
     if near := closest(name, loader.list()):

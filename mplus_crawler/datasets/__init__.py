@@ -1,4 +1,5 @@
 """Packages made from certified snapshots: tables, a database, and what describes them.
 
-A package is a function of its snapshots: no museum is asked, and nothing comes from the clock.
+A package depends on its snapshots only: making it sends no request, and no time is taken from the
+clock.
 """

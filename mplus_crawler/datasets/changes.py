@@ -38,7 +38,8 @@ def copy_changes(
 def change_rows(feed: ChangeFeed, table: str) -> Iterator[tuple[Any, ...]]:
     """Yield the changes in *feed* as rows of the database's table ``changes``.
 
-    Raises :class:`~mplus_crawler.feeds.changes.change.ChangeFeedError` for what is none.
+    Raises :class:`~mplus_crawler.feeds.changes.change.ChangeFeedError` for a line that is not a
+    change.
     """
     run, at = feed.header.now["run"], feed.header.between[1]
     for seq, change in enumerate(feed.changes(), 1):

@@ -1,4 +1,4 @@
-"""``croissant.json``: Croissant 1.1, for tools of machine learning.
+"""``croissant.json``: Croissant 1.1, for machine-learning tools.
 
 https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
 """

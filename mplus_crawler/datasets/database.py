@@ -1,6 +1,6 @@
-"""``museum.sqlite``: a table a kind, tables of links, full-text search, and views.
+"""``museum.sqlite``: a table per kind, tables of links, full-text search, and views.
 
-Every id that a record refers to is a row: where no snapshot lists it, one with ``listed = 0``.
+Every id that a record refers to has a row; if no snapshot lists it, ``listed`` is 0.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Database:
         self._db.executemany(_insert(name, _width(name)), rows)
 
     def finish(self) -> None:
-        """Add what is referred to, the dictionary and the views; check all, and close the file."""
+        """Add rows that are only referred to, the dictionary and views; check all, and close."""
         for reference in self._references():
             self._db.execute(reference)
         self.insert("columns", self._dictionary())

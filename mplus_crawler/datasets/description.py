@@ -46,7 +46,7 @@ class PackageFile:
 
     @property
     def media_type(self) -> str:
-        """Its media type, as the endings that packages use have it."""
+        """The media type, by the ending of its name."""
         ending = Path(self.path).suffix
         return _MEDIA_TYPES.get(ending) or mimetypes.types_map.get(ending, "text/plain")
 

@@ -1,4 +1,4 @@
-"""Repairs JSON-LD so that a strict reader loses nothing of it."""
+"""Repairs JSON-LD so that a strict reader drops nothing."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ Json = dict[str, Any]
 class Repairs:
     """Repairs the records of one museum, and counts what was repaired in :attr:`count`.
 
-    *spelling* gives the one spelling of the museum's URIs. It replaces another one where
-    *is_record* says that a record has it as its id, so that references lead to the record.
+    *spelling* returns the canonical spelling of a URI. A URI is replaced by it if *is_record* finds
+    a record with that id, so that references lead to the record.
     """
 
     def __init__(self, spelling: Callable[[str], str], is_record: Callable[[str], bool]) -> None:
@@ -40,8 +40,8 @@ class Repairs:
     def document(self, record: Mapping[str, Any], subject: str) -> Json:
         """Return *record* as a document about the IRI *subject*, without blank nodes.
 
-        A node without ``@id`` gets one that is made of its place and its content. Equal records
-        get equal ones, whatever the order of their members.
+        A node without ``@id`` gets one that is derived from its place and content. Equal records
+        get equal ids, whatever the order of their members.
         """
         own = self._terms(record.get("@context"))
         if record.get("@id") != subject:
@@ -154,7 +154,7 @@ def _is_term(name: str, value: Any) -> bool:
 
 @lru_cache(maxsize=4096)  # few types, materials and places are named by many records
 def escape(text: str) -> str:
-    """Return *text* with the characters escaped that an IRI cannot contain."""
+    """Return *text*, escaping the characters that an IRI cannot contain."""
     text = _FORBIDDEN.sub(lambda found: quote(found[0]), text.strip())
     if "[" not in text and "]" not in text:
         return text

@@ -22,9 +22,9 @@ _BLOCK = 1 << 20  # bytes
 
 @contextmanager
 def building(target: Path) -> Iterator[Path]:
-    """Keep *target* to this process, and give it a hidden folder to build in.
+    """Reserve *target* for this process, and yield a hidden folder to build in.
 
-    What a killed process has left is removed or completed first. Raises OSError.
+    The leftovers of a killed process are removed or completed first. Raises OSError.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = hidden(target)
@@ -43,7 +43,7 @@ def building(target: Path) -> Iterator[Path]:
 
 
 def check_target(target: Path) -> None:
-    """Raise :class:`UsageError` if *target* has something else than a package."""
+    """Raise :class:`UsageError` if *target* contains anything but a package."""
     if target.suffix.lower() == ZIP:
         if target.exists() and not _has_certificate(target):
             raise UsageError(f"{target} exists and is not a package: choose another name")
@@ -55,9 +55,9 @@ def check_target(target: Path) -> None:
 
 
 def put_folder(package: Path, target: Path) -> None:
-    """Let the folder *package* replace the folder *target*; raises OSError.
+    """Replace the folder *target* by the folder *package*; raises OSError.
 
-    Between the two renamings a kill leaves the former package hidden; the next run restores it.
+    A kill between the two renamings leaves the former package hidden; the next run restores it.
     """
     former, real = _beside(target, "former"), target.resolve()
     if real.exists():

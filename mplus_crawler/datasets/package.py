@@ -65,7 +65,7 @@ def describe(
 
 
 class Package:
-    """The package that *about* describes, in the making in the empty folder *folder*."""
+    """The package that *about* describes, built in the empty folder *folder*."""
 
     def __init__(self, folder: Path, scratch: Path, about: Description) -> None:
         self.folder = folder
@@ -77,7 +77,7 @@ class Package:
     def build(self, place: Destination) -> None:
         """Write all files; *place* is ``HARVEST_DIR``.
 
-        Raises OSError, and :class:`DamagedSnapshotError` for what cannot be read.
+        Raises OSError, and :class:`DamagedSnapshotError` for a snapshot that cannot be read.
         """
         try:
             feeds = {one.kind: self._changes(place, one) for one in self.about.snapshots}

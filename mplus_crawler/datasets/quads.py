@@ -39,8 +39,8 @@ class _Row(msgspec.Struct):
 class Quads:
     """The quads of *snapshots*, whose records are JSON-LD.
 
-    *spelling* gives the one spelling of the museum's URIs. Afterwards :attr:`repairs` has the
-    number of repairs by kind, and :attr:`quads` that of all quads.
+    *spelling* returns the canonical spelling of a URI. Afterwards :attr:`repairs` has the number of
+    repairs by kind, and :attr:`quads` the number of quads.
     """
 
     def __init__(self, snapshots: Iterable[Snapshot], spelling: Callable[[str], str]) -> None:

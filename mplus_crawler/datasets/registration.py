@@ -16,7 +16,7 @@ Files = Iterable[tuple[Path, str]]
 
 
 def register(settings: BaseSettings, about: Description, files: Files) -> None:
-    """Enter *files*, paths with their SHA-256, before they get their names. Raises OSError."""
+    """Register *files*, paths with their SHA-256, before they get their names. Raises OSError."""
     if entries := list(_entries(about, files)):
         with Register(state_folder(settings)).opened() as register_:
             for entry in entries:
@@ -25,7 +25,7 @@ def register(settings: BaseSettings, about: Description, files: Files) -> None:
 
 @contextmanager
 def registered(settings: BaseSettings, about: Description, files: Files) -> Iterator[None]:
-    """Enter hidden *files*, which are gone at the end of the block unless the process is killed."""
+    """Register hidden *files*, which the block removes unless the process is killed."""
     files = list(files)
     register(settings, about, files)
     try:

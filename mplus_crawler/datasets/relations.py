@@ -24,7 +24,7 @@ _LONGEST_PART = 4
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a column refers to: a row of the table *to*, which the column *label* names."""
+    """What a column refers to: a row of the table *to*. The column *label* has that row's name."""
 
     to: str
     label: str = ""
@@ -44,7 +44,7 @@ class SqlColumn:
 class LinkTable:
     """A table with a row for each value in lists of an owner's records.
 
-    *columns* come after those of the key: the owner's id, the role if any, the position.
+    *columns* follow the key, which is the owner's id, the role (if any) and the position.
     """
 
     name: str
@@ -131,9 +131,9 @@ class KindTable:
 
 
 def searchable(text: str) -> str:
-    """Return *text* with each run of Chinese characters as words: its parts of 1, 2, 3, 4.
+    """Return *text* with each run of Chinese characters as its parts of 1 to 4, each a word.
 
-    The index has no dictionary; this way a query finds a run by any part of it, in one word.
+    The index has no dictionary; this way, a query for such a part finds the run.
     """
     return _UNSPACED.sub(_parts, text)
 

@@ -46,7 +46,8 @@ class ExpiredSnapshotError(HarvestError):
 class Kind:
     """A kind of record of a museum: the *spider* that gives it, its *schema*, its *table*.
 
-    Of linked data, *spelling* makes a function for an API that spells its URIs in one way.
+    For linked data, *spelling* returns the function that gives an API's URIs their canonical
+    spelling.
     """
 
     spider: str

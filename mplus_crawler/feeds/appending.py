@@ -1,4 +1,4 @@
-"""Appending to files: whether it is possible, and exactly once, wherever a harvest is killed."""
+"""Appending to files: whether it is possible, and exactly once even if a harvest is killed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ONLY_LINES = "only JSON lines and CSV can be appended to"
 
 
 class Appends:
-    """What one harvest has appended to files, on disk until its command has ended.
+    """What one harvest has appended to files; kept on disk until its command has ended.
 
-    If the command is killed after a file got its name, the next run of the harvest finds the
-    file as it was left, and starts from what was there before. Methods raise OSError.
+    If the command is killed after a file was published, the next run of the harvest recognises the
+    file, and appends to its former content. Methods raise OSError.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def former(self, target: Path) -> int:
-        """The bytes of *target* that a run of this harvest appends to."""
+        """The number of bytes of *target* to which a run of this harvest appends."""
         if not target.exists():
             return 0
         size = target.stat().st_size
@@ -46,7 +46,7 @@ class Appends:
         write_whole(self._path, orjson.dumps(self._read() | {str(file.target.resolve()): entry}))
 
     def forget(self) -> None:
-        """The command has ended: what it appended stays."""
+        """Forget the files: the command has ended, and what it appended is final."""
         self._path.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, dict[str, int | str]]:

@@ -48,7 +48,7 @@ class Runs:
                     self.folder.remove(name)
 
     def book(self, uri: str, certificate: dict[str, Any]) -> None:
-        """Enter *certificate*, which will be at *uri*, into the register of content with a term."""
+        """Enter *certificate*, which will be at *uri*, into the register of expiring content."""
         book_certificate(self._settings, uri, certificate)
 
 

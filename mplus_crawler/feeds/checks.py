@@ -110,9 +110,9 @@ def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> 
 
 
 def check_output(output: str, settings: BaseSettings, *, append: bool) -> None:
-    """Raise :class:`UsageError` if *output*, given by ``-o`` or ``-O``, has no fitting format.
+    """Raise :class:`UsageError` if *output*, given by ``-o`` or ``-O``, has no supported format.
 
-    A table is refused with *append* even where no file is yet: the next run could not append.
+    A table is refused with *append* even if there is no file yet: the next run could not append.
     """
     formats = _formats(settings)
     before, _, named = output.rpartition(":")

@@ -20,9 +20,8 @@ def chosen(
 ) -> dict[str, str]:
     """Return the columns of a feed: their names there, by their names in *columns*.
 
-    *fields* are the user's choice, if there is one. Otherwise the setting RECORD decides about
-    the column ``record`` of feeds given by ``-o``, ``-O`` or ``FEEDS``, and *record* where RECORD
-    is not set.
+    *fields* are the user's choice, if there is one. Otherwise, feeds given by ``-o``, ``-O`` or
+    ``FEEDS`` have the column ``record`` if the setting RECORD says so; *record* is its default.
     """
     if fields:
         return dict(fields) if isinstance(fields, Mapping) else {name: name for name in fields}

@@ -1,7 +1,7 @@
 """Feeds in other formats: tables made of JSON lines, and the Table Schema of a CSV.
 
-A harvest knows only at its end which records have vanished meanwhile, and tables cannot be
-changed as easily as lines.
+Which records have vanished is known only at the end of a harvest, and lines are easier to remove
+than rows of a table.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def feed_of(slot: FeedSlot) -> Feed:
 
 
 def convert(feeds: Sequence[Feed], census: Census) -> None:
-    """Make a table of each of *feeds* that is one; end the harvest where that fails."""
+    """Write each of *feeds* whose format is a table; end the harvest if that fails."""
     for feed in feeds:
         if feed.table is None or feed.file is None or not feed.file.whole:
             continue

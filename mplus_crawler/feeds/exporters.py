@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Unpacking:
     """Mixin for an item exporter: exports the rows of :class:`Records`, and counts them.
 
-    :attr:`columns` are those of the feed; :attr:`is_chosen`: it lacks or renames some.
+    :attr:`columns` are those of the feed. :attr:`is_chosen`: some are left out or renamed.
     """
 
     has_record: ClassVar[bool] = True  # the column `record`, where the setting RECORD is not set
@@ -127,7 +127,7 @@ class JsonExporter(JsonLinesExporter):
 
 
 class TableExporter(JsonLinesExporter):
-    """JSON lines, which :mod:`.conversion` makes a table of when the harvest has ended."""
+    """JSON lines, from which :mod:`.conversion` makes a table when the harvest has ended."""
 
 
 class SpreadsheetExporter(TableExporter):

@@ -53,7 +53,7 @@ class Feed:
 
 
 def file_entry(file: StagedFile | None, state: str) -> dict[str, Any]:
-    """Return where *file* is or will be, its size and its checksum; nothing of one that broke.
+    """Return where *file* is or will be, its size and its checksum; empty if writing it failed.
 
     ``before`` is the number of bytes that an appended file had before.
     """
@@ -95,7 +95,7 @@ def compare(feeds: Sequence[Feed], crawler: Crawler) -> None:
 
 
 def arrange(feeds: Sequence[Feed], census: Census) -> None:
-    """Sort our own feed, and take records that the museum no longer has out of all *feeds*."""
+    """Sort our own feed, and remove vanished records from all *feeds*."""
     gone = census.vanished
     for feed in feeds:
         if feed.order is not None:

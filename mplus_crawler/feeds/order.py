@@ -26,7 +26,7 @@ class Order:
         self._db.executemany("INSERT INTO lines VALUES (?, ?, ?)", places)
 
     def lines(self, without: Collection[str], file: IO[bytes], _former: int) -> Iterator[bytes]:
-        """Yield the lines of *file* by id, in UTF-8, but those of the ids *without*.
+        """Yield the lines of *file*, sorted by id in UTF-8, except those of the ids *without*.
 
         Of several lines with one id, the last counts.
         """

@@ -23,9 +23,9 @@ from mplus_crawler.storage.staging import claim, hidden, release, sweep
 def claim_outputs(settings: BaseSettings, spider: str) -> None:
     """Lock the output files of *spider* for this process, and clear up after killed ones.
 
-    What they had begun to publish is completed, and what they have left hidden is removed.
-    Raises :class:`UsageError` where another process is writing one of the files. A lock on this
-    machine stands for an object in S3; harvests of other users and machines do not see it.
+    Publications that killed processes began are completed; their hidden files are removed. Raises
+    :class:`UsageError` where another process is writing one of the files. A lock on this machine
+    stands for an object in S3; harvests of other users and machines do not see it.
     """
     locks = dict(_locks(settings, spider))
     try:

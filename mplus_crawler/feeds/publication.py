@@ -120,7 +120,7 @@ class Publication(Extension):
         self.interrupted = True
 
     def stage(self, path: Path, *, append: bool = False) -> StagedFile:
-        """Return a file that will be *path*; with *append*, it begins with what is there."""
+        """Return a file that will be *path*; with *append*, it begins with the existing content."""
         path = path.with_name(self._files.feed(path.name))
         former = self._appends.former(path) if append else 0
         file = self._staged.add(partial(StagedFile, path, former=former), str(path))
@@ -285,7 +285,7 @@ class Publication(Extension):
         release_outputs(self._crawler.settings, self._name)
 
     def acknowledge(self) -> None:
-        """The command has reported its end: a later one appends anew."""
+        """Note that the command has reported its result: a later one appends again."""
         if self._over:
             with suppress(OSError):
                 self._appends.forget()

@@ -1,4 +1,4 @@
-"""What a complete harvest replaces: the change feed against it, and the brake on large losses."""
+"""Replacing the former snapshot: the change feed, and the brake on large losses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Replacement:
     def prepare(
         self, run: Mapping[str, str], feeds: Sequence[Feed], rejected: StagedFile | None
     ) -> None:
-        """Write the change feed of a complete snapshot, or hold it back if too much is gone.
+        """Write the change feed of a complete snapshot, or hold the run back if too much is gone.
 
         *run* has the run's id, ``started_at`` and ``finished_at``.
         """
@@ -102,7 +102,7 @@ class Replacement:
         return {"former": self._written.former, "changes": self._written.entry}
 
     def discard(self) -> None:
-        """Let go of the feed: it has its name, or it gets none."""
+        """Release the feed: it is published, or never will be."""
         Changes.of(self._crawler).close()
         if self.file is not None:
             self.file.discard()

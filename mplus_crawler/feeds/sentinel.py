@@ -1,4 +1,4 @@
-"""The sentinel: compares the shape of what came with that of the snapshot before."""
+"""The sentinel: compares the shape of the records with that of the snapshot before."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Sentinel(Extension):
         return Census.of(self._crawler)
 
     def add(self, record_id: str | None, record: object) -> None:
-        """Count the fields of a museum's *record*, which is valid or not."""
+        """Count the fields of a museum's *record*, valid or not."""
         self._shape.add(record_id, record, self._census.expected_last)
 
     def certified(self, run: str, former: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``shape`` and ``contract`` for the certificate of *run*; additions become notes.
 
         *former* is the certificate of the snapshot before; empty if there is none to compare with.
-        A part of the records is no evidence: it may be another part than before.
-        A run that was killed at its end, and publishes again, keeps what it found first.
+        A selection of the records is not compared: it may differ from the former selection. A run
+        that was killed at its end, and publishes again, keeps its first findings.
         """
         shape = self._shape.document()
         if former.get("run") == run:

@@ -15,9 +15,9 @@ from mplus_crawler.storage.staging import StagedFile
 
 
 class StagedFiles:
-    """The staged files of *crawler*'s run: those with content of the museum's, and our own.
+    """The staged files of *crawler*'s run: those with the museum's content, and others.
 
-    The former are entered in *booking*, and only these are iterated over and kept.
+    The former are registered in *booking*; only they are iterated over and kept.
     """
 
     def __init__(self, crawler: Crawler, booking: Booking) -> None:

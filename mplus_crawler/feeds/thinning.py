@@ -15,8 +15,8 @@ _SHARE, _LEAST = 0.05, 10
 def thinned(former: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
     """Return the columns that have lost values, and how many; both count values by column.
 
-    Fewer records have fewer values: each record has an ``id``. A column that *now* lacks was
-    dropped from the schema.
+    Values that are gone because there are fewer records do not count; the values of ``id`` count
+    the records. A column that *now* lacks was dropped from the schema.
     """
     records = former.get("id", 0)
     share = min(1.0, now.get("id", 0) / records) if records else 1.0

@@ -1,7 +1,7 @@
-"""Publishing several files together, wherever the process is killed.
+"""Publishing several files together, even if the process is killed.
 
-What is to be named is first written to an *intent file*; the next command for the same folder
-completes what a killed one has begun.
+The renamings are first written to an *intent file*; the next command for the same folder completes
+those of a killed one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Transaction:
     def commit(self, steps: Sequence[Step], remove: Sequence[str], naming: Naming) -> None:
         """Name the files of *steps* in order, then remove the files *remove*.
 
-        *naming* is entered around each. Raises OSError at the first that cannot be named.
+        *naming* is a context around each. Raises OSError at the first that cannot be named.
         """
         files = [
             {
@@ -118,7 +118,7 @@ def _remove(uris: Sequence[str], state: Path) -> None:
 
 
 def absolute(uri: str) -> str:
-    """Return *uri*; a path is from the root."""
+    """Return *uri*; a path becomes absolute."""
     return uri if in_s3(uri) else str(Path(uri).absolute())
 
 

@@ -20,7 +20,7 @@ Certificate = Mapping[str, Any]
 
 
 class Command(ProjectCommand):
-    """Print which fields came, and compare them with those of a former run."""
+    """Print the fields of the records, and compare them with those of a former run."""
 
     summary = "Show the fields of a spider's records, and how they changed since an earlier run"
     usage = "[options] SPIDER"

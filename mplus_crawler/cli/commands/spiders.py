@@ -10,7 +10,7 @@ from mplus_crawler.errors import UsageError
 
 
 class Command(ProjectCommand):
-    """Print the spiders of each museum, with what they give and the arguments they take."""
+    """Print the spiders of each museum: what each harvests, and its arguments."""
 
     summary = "Show what each spider harvests, and its arguments"
     usage = "[options] [SPIDER...]"

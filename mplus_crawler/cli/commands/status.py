@@ -37,7 +37,7 @@ class Command(ProjectCommand):
         parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
     def execute(self, args: list[str], opts: argparse.Namespace) -> int:
-        """Print the status; it is 0 whatever the harvests' verdicts."""
+        """Print the status; return 0, whatever the harvests' verdicts."""
         from mplus_crawler.cli.status import read_status
 
         now = datetime.now(UTC)

@@ -24,7 +24,7 @@ class Bar:
 
     @property
     def middle(self) -> float:
-        """Where its label has its middle."""
+        """The horizontal centre of its label."""
         return round(self.x + self.width / 2, 2)
 
 

@@ -1,4 +1,4 @@
-"""Figures of the report: what one snapshot's records are counted by."""
+"""Figures of the report: counts of the records of one snapshot."""
 
 from __future__ import annotations
 

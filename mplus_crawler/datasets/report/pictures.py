@@ -1,4 +1,4 @@
-"""Pictures of the report: images that the museum's terms permit to show, by their address."""
+"""Pictures of the report: addresses of images that may be shown under the museum's terms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Picture:
 
 
 class Pictures:
-    """Finds the image of a record that *policy* permits to show.
+    """Finds the image of a record that may be shown under *policy*.
 
     Only images under the licences that ``scrapy crawl images`` fetches by default are shown, and
     only from the image hosts that the policy names, over HTTPS.

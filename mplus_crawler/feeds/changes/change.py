@@ -46,11 +46,11 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def regenerated(self) -> bool:
-        """Whether the record was written anew without other content."""
+        """Whether the museum generated the record again without changing its content."""
         return bool(self.evidence.get("regenerated"))
 
     def line(self, seq: int) -> bytes:
-        """Return the line number *seq*, from 1; what is empty is left out."""
+        """Return the change as line *seq* (from 1), without empty fields."""
         return b'{"seq":%d,%s\n' % (seq, msgspec.json.encode(self)[1:])
 
 
@@ -59,7 +59,7 @@ _change = msgspec.json.Decoder(Change).decode
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first line of a feed: the runs that it leads from and to, and when they read."""
+    """The first line of a feed: the runs that it connects, and when they read the records."""
 
     spider: str
     former: Mapping[str, str] | None  # run and content_digest; None: from nothing
@@ -79,7 +79,7 @@ class Header:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
-        """Return the header in a parsed line; raise KeyError, TypeError or ValueError for none."""
+        """Return the header in a parsed line; raise KeyError, TypeError or ValueError if none."""
         if document["feed"] != VERSION:
             raise ValueError(f"version {document['feed']} is unknown")
         former, now = document["from"], document["to"]

@@ -59,9 +59,9 @@ def columns(before: Row, after: Row) -> tuple[str, ...]:
 
 
 def is_regenerated(before: Row, after: Row, names: Iterable[str]) -> bool:
-    """Whether the columns *names* differ only because the record was written anew.
+    """Whether the columns *names* differ only because the record was generated again.
 
-    That is: nothing differs but ``modified``, and this time in the record.
+    That is: only ``modified`` differs, and the same time in ``record``.
     """
     if {*names} != _WRITTEN_ANEW:
         return False

@@ -1,4 +1,4 @@
-"""The changes between two snapshots, in the order in which a feed has them."""
+"""The changes between two snapshots, in the order of a feed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def creations(digests: Iterable[tuple[str, str]]) -> Iterator[Change]:
 class Comparison:
     """Makes the changes between two snapshots.
 
-    *out* has the ids that the feeds before have taken out, *missing* those of them whose deletion
-    is not proven, each with the last line on it. *evidence* returns why an id is not in the new
-    snapshot; *targets* are the ids that others may have become. Memory grows with the ids that
-    come and go, not with the snapshots.
+    *out* has the ids that earlier feeds have removed, each with its last line; *missing* has those
+    of them whose deletion is not proven. *evidence* returns why an id is not in the new snapshot;
+    *targets* are the ids that others may have become. Memory grows with the number of new and
+    removed ids, not with the snapshots.
     """
 
     evidence: Callable[[str], Evidence]
@@ -36,7 +36,7 @@ class Comparison:
     _numbers: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
 
     def changes(self, former: Iterable[Row], now: Iterable[Row]) -> Iterator[Change]:
-        """Yield updates, then what has come, then what has gone; the rows are sorted by id."""
+        """Yield updates, then new ids, then removed ones; both inputs are sorted by id."""
         for before, after in differing(former, self._watched(now)):
             if before and after:
                 yield _update(before, after)

@@ -45,7 +45,7 @@ class Evidence:
     detail: str | None = None
 
     def document(self, **more: Any) -> dict[str, Any]:
-        """Return it as JSON, with *more*; what is empty is left out."""
+        """Return it as JSON, with *more*, without empty fields."""
         found = {"reason": self.reason, "at": self.at, "status": self.status}
         found |= {"detail": self.detail, **more}
         return {name: value for name, value in found.items() if value}
@@ -62,9 +62,9 @@ def removal(
 ) -> Change | None:
     """Return the change for *id_*, which is not in the snapshot; None if there is nothing new.
 
-    *before* is its digest if it was in the snapshot before, *former* the feeds' last line on it
-    if it was missing then. *twin* is the only other id that has come with its object number.
-    *digests* has those of the ids in the snapshot.
+    *before* is its digest if it was in the snapshot before, *former* the feeds' last line on it if
+    it was missing then. *twin* is the only new id with the same object number. *digests* has the
+    digests of the ids in the snapshot.
     """
     waiting = former.evidence if former else {}
     if found.reason is Reason.MERGED and (after := digests.get(found.to or "")):

@@ -1,4 +1,4 @@
-"""The change feed of a harvest: from what is known about absent ids to the file."""
+"""The change feed of a harvest: evidence about absent ids, comparison, file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FEW = 10
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A feed that is written: *former* and *entry* for the certificate; ids that are *gone*."""
+    """A written feed: *former* and *entry* for the certificate; the number of ids *gone*."""
 
     former: Mapping[str, str] | None
     entry: dict[str, Any]
@@ -77,12 +77,12 @@ class Changes(Extension):
 
     @property
     def former_filled(self) -> Mapping[str, int]:
-        """The filled columns of that snapshot; empty if this run makes none, or has no former."""
+        """``filled`` of the former snapshot; empty if there is none, or if this run makes none."""
         found = self.former_certificate or {}
         return found["filled"] if self._files.makes_snapshot and self._former else {}
 
     def former_rows(self) -> Iterator[Row]:
-        """Yield the rows of that snapshot, sorted by id."""
+        """Yield the rows of the former snapshot, sorted by id."""
         return self._former.rows() if self._former else iter(())
 
     @property

@@ -25,8 +25,8 @@ class FormerSnapshot:
     def find(cls, certificate: Certificate | None, files: RunFiles, api: str) -> Self | None:
         """Return the snapshot of *certificate*, if it is from *api*.
 
-        Raises OSError if it is not the one that is certified. One that was written before feeds
-        had digests counts as none.
+        Raises OSError if it does not agree with *certificate*. A snapshot without digests, from an
+        older version, counts as none.
         """
         if not certificate or "content_digest" not in certificate:
             return None

@@ -35,13 +35,13 @@ class ChangeFeed:
     header: Header
 
     def changes(self) -> Iterator[Change]:
-        """Yield its lines; raise :class:`ChangeFeedError` for one that is none, and OSError."""
+        """Yield its lines; raise :class:`ChangeFeedError` for an invalid one, and OSError."""
         with self.place.open(self.name) as file:
             file.readline()
             yield from read_changes(self.name, file)
 
     def outs_and_ins(self) -> Iterator[Change]:
-        """Yield the lines that take an id out, or bring one back."""
+        """Yield the lines that remove an id or restore one."""
         with self.place.open(self.name) as file:
             file.readline()
             yield from read_changes(self.name, _neither_created_nor_updated(file))
@@ -59,9 +59,9 @@ def chain(
 ) -> list[ChangeFeed]:
     """Return the feeds in *place* that lead to the run *last_run*, from the first.
 
-    Without *last_run*, the chain is that of the newest feed. A feed that is not there ends the
-    chain at its beginning: ``scrapy verify`` reports it. Raises OSError, and if *strict*
-    :class:`ChangeFeedError` for a feed without a header; else that counts as missing.
+    Without *last_run*, the chain is that of the newest feed. If a feed is missing, the chain begins
+    after it; ``scrapy verify`` reports that. A feed without a header raises
+    :class:`ChangeFeedError` if *strict*, otherwise it counts as missing. Raises OSError.
     """
     feeds = {feed.header.now["run"]: feed for feed in _all(place, strict=strict)}
     run = last_run or max(feeds, key=lambda run: (feeds[run].header.between[1], run), default=None)

@@ -33,7 +33,7 @@ def collection(changes: Iterable[Change], id_: str, ended: str, uri: _Uri) -> _D
 
 
 def documents(feeds: Sequence[ChangeFeed], base: str, uri: _Uri) -> Iterator[tuple[str, _Document]]:
-    """Yield the files of a stream that is published at *base*: a page a feed, then the collection.
+    """Yield the files of a stream that is published at *base*: a page per feed, the collection.
 
     A page without activities is not valid, so feeds without changes have none. Raises OSError and
     :class:`~.change.ChangeFeedError`.

@@ -1,4 +1,4 @@
-"""Replay: the content of a snapshot, by the feeds that lead to it; and the net of several feeds."""
+"""Replay: the content of a snapshot, and the net result of feeds, by applying their changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def replay(changes: Iterable[Change], content: MutableMapping[str, str]) -> None
 
 
 def take_out(change: Change, out: MutableMapping[str, Change]) -> None:
-    """Apply *change* to *out*, which has the last line on each id that is out of the snapshot."""
+    """Apply *change* to *out*, which has the last line of each id that is not in the snapshot."""
     if change.type in SETS:
         out.pop(change.id, None)
         return
@@ -34,9 +34,10 @@ def take_out(change: Change, out: MutableMapping[str, Change]) -> None:
 
 
 class Net:
-    """What several feeds come to: the changes from the content before them to that after them.
+    """The net result of feeds: the changes from the content before them to that after them.
 
-    Feed it all changes in order: :meth:`know` those before, :meth:`add` the others.
+    Pass it all changes in order: :meth:`know` takes the earlier ones, :meth:`add` those of the
+    feeds.
     """
 
     def __init__(self) -> None:
@@ -46,13 +47,13 @@ class Net:
         self._touched: dict[str, list[Change]] = {}
 
     def know(self, changes: Iterable[Change]) -> None:
-        """Apply changes that are not of interest, but those after them build on them."""
+        """Apply earlier changes, on which those of the feeds build."""
         for change in changes:
             replay([change], self._before)
             take_out(change, self._out)
 
     def add(self, changes: Iterable[Change]) -> None:
-        """Add changes that are of interest."""
+        """Add changes of the feeds."""
         if not self._touched:
             self._now = dict(self._before)
         for change in changes:

@@ -19,9 +19,9 @@ from mplus_crawler.verification.tables import READERS, table_format
 
 @dataclass(slots=True)
 class Contents:
-    """The rows of a file: how many have the term, how many not, and the oldest of the former.
+    """Counts of a file's rows: the museum's, with the time of the oldest, and all others.
 
-    A row without the columns that tell is in neither.
+    A row without the columns that show this is not counted.
     """
 
     ours: int = 0

@@ -1,4 +1,4 @@
-"""Content with a term: where each file is, and when it is due."""
+"""Expiring content: where each file is, and when it is due."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _BY_ROWS = ("snapshot", "feed")
 class Holding:
     """Content of *spider* at *uri*: its *kind* of file, and the oldest of it, retrieved *since*.
 
-    *entry* is its entry in the register, *lock* the file that a harvest which uses it has
-    locked, *fault* why it cannot be reached.
+    *entry* is its entry in the register, *lock* the lock file of a harvest that uses it, *fault*
+    why it cannot be reached.
     """
 
     uri: str
@@ -59,9 +59,9 @@ class Holding:
 class Search:
     """Finds holdings in the *register*, in ``HARVEST_DIR`` and in the state folder.
 
-    A file that has left its place is removed from the register. A time later than *at*
-    and now is no age: such content is overdue. :attr:`blind` says why ``HARVEST_DIR`` could not
-    be listed, if it could not.
+    A file that has left its place is removed from the register. Content from the future, later than
+    both *at* and now, counts as overdue. :attr:`blind` says why ``HARVEST_DIR`` could not be
+    listed, if it could not.
     """
 
     def __init__(

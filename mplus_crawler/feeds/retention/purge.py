@@ -19,7 +19,7 @@ class NotPurgedError(Exception):
 
 
 class NotOursError(Exception):
-    """A file of other origin in a registered place; it is left alone."""
+    """A file in a registered place that no harvest wrote; it is left alone."""
 
 
 def purge(holding: Holding, register: Register, state: Path) -> str:

@@ -1,4 +1,4 @@
-"""The register of content with a term, in the state folder.
+"""The register of expiring content, in the state folder.
 
 A file is registered before it gets its name, so that a killed harvest leaves no unknown file.
 The register contains places and dates, but no content.
@@ -50,7 +50,7 @@ class Register:
     """The entries by URI, under *folder*; for one process at a time, within :meth:`opened`.
 
     Its lock file contains the path of *folder*, which shows that a register was copied or moved.
-    :attr:`is_lost` says that there was a register here, and that feeds elsewhere may be missing
+    :attr:`is_lost` says that a former register was lost, so that feeds elsewhere may be missing
     from this one until :meth:`complete`.
     """
 
