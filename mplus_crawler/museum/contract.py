@@ -80,7 +80,7 @@ class Museum(Spider):
     @property
     @abstractmethod
     def identity(self) -> str:
-        """Whose requests the museum counts: those of our address, or of the key."""
+        """What the museum counts requests by: the sender's address, or the key."""
 
     @abstractmethod
     def rate_limit_of(self, request: Request) -> tuple[str, Tier]:
@@ -106,7 +106,7 @@ class Museum(Spider):
     def uri(self, id_: str) -> str:
         """Return the record's URI, which no record of another kind or museum has.
 
-        For a record that has none of the museum's: the address of the API, its kind and *id_*.
+        If the museum gives it none, the URI is made of the API's address, the kind and *id_*.
         """
         base = self.policy.uri_base
         kind = self.kind.removeprefix(f"{self.museum.partition('_')[0]}_")
@@ -118,7 +118,7 @@ class Museum(Spider):
 
     @classmethod
     def spelling(cls, policy: Policy, base_url: str) -> Callable[[str], str]:
-        """Return a function that spells the museum's URIs in one way, also those at *base_url*."""
+        """Return the function that spells URIs of the museum, and at *base_url*, canonically."""
         return str
 
     def certified(self) -> dict[str, Any]:

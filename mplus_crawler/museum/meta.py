@@ -11,7 +11,7 @@ from mplus_crawler.museum.policies.policy import Tier
 
 
 class Meta(TypedDict, total=False):
-    """One line a key: its type, who sets it, what it does."""
+    """One line per key: its type, who sets it, what it does."""
 
     # Set by spiders and pipelines, read by the runtime.
     third_party: bool  # a URL named by a record: any public host; never ends the harvest

@@ -2,9 +2,9 @@
 
 A pager makes the query of a page and reads the response. Where pages have numbers, they are
 requested ahead, and a page that the server cannot deliver is read in parts; the links that
-:class:`NextLinks` follows are opaque, so it requests one page at a time. Hydra's
-pager is in :mod:`mplus_crawler.protocols.hydra.collections`. GraphQL lists are no URLs and are
-paged by :mod:`mplus_crawler.protocols.graphql.planner`.
+:class:`NextLinks` follows are opaque, so it requests one page at a time. Hydra's pager is in
+:mod:`mplus_crawler.protocols.hydra.collections`. GraphQL lists have no URLs;
+:mod:`mplus_crawler.protocols.graphql.planner` pages them.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ _commit = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}").fullmatch
 def origin_of(place: Path) -> Origin:
     """Return the commit, and its time in UTC, that the archive *place* was made of.
 
-    Both are None for a folder, and for an archive that names no commit: the times of its members
-    are then whatever its maker's files had. Only the head of the archive is read.
+    Both are None for a folder, and for an archive that names no commit: its members then only have
+    the times of the packed files. Only the head of the archive is read.
     """
     try:
         if place.is_dir():

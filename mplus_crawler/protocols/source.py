@@ -30,9 +30,9 @@ _NAME_OR_BRACE = re.compile(
 
 
 class SourceRecord(dict[str, Any]):
-    """A JSON object, and :attr:`raw`, its bytes, in which line breaks are blanks.
+    """A JSON object, and :attr:`raw`, its bytes, with line breaks replaced by spaces.
 
-    :attr:`as_written` is true if these are known to be what orjson writes for it.
+    :attr:`as_written` is true if orjson is known to write the same bytes for it.
     """
 
     __slots__ = ("_repeated", "as_written", "raw")

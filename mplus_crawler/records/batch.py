@@ -26,10 +26,10 @@ class Records:
     """The records of one response: *members* as received, then *rows* with all columns.
 
     A member is (id, record); the id is used if the record has none, and may be ``None``.
-    *retrieved_at* is when the response was received, in UTC (ISO 8601). *places* name those
-    members that have no id: page and position there, from 1. If empty, the members are the first
-    of page 1. The records of a batch that *repeats* were delivered before; fuller ones replace
-    these.
+    *retrieved_at* is when the response was received, in UTC (ISO 8601). *places* name the members
+    without id: the page, and the position there, from 1. If it is empty, the members are the first
+    of page 1. The records of a batch that *repeats* were delivered before; records with more values
+    replace them.
     """
 
     retrieved_at: str

@@ -75,15 +75,15 @@ def read_feed(path: Path) -> Iterator[dict[str, Any] | str]:
 
 
 def read_lines(file: IO[bytes], format_: str, head: list[str] | None = None) -> Iterator[Line]:
-    """The lines of *file*, which is in *format_*; put together, their bytes are the file.
+    """The lines of *file*, which is in *format_*; joined, their bytes are the file.
 
-    *head* are the columns of CSV that has no line with them.
+    *head* has the columns of a CSV file without a header line.
     """
     return _csv_lines(file, head) if format_ == "csv" else _json_lines(file)
 
 
 def format_of(file: IO[bytes]) -> str:
-    """The format of *file* by how it begins; it is at its beginning again afterwards."""
+    """The format of *file*, by its first bytes; leaves *file* at its beginning."""
     file.seek(0)
     first = file.read(1 << 12).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
     file.seek(0)

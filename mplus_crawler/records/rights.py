@@ -96,8 +96,8 @@ class Rights:
     def credit(self, row: Row) -> str:
         """Return the credit line for *row*, ready to print.
 
-        Designer, else maker; title; year; licence; museum. The licence is that of the first
-        image if it is one of the museum's terms, else the record's, which covers data only.
+        Designer, else maker; title; year; licence; museum. It names the licence of the first image
+        if the museum's terms define it, otherwise the record's, which covers data only.
         """
         parts = (
             "; ".join(row.get("designers") or row.get("makers") or ()),

@@ -1,4 +1,4 @@
-"""The shape of a museum's records: which fields came, with which types and URI patterns.
+"""The shape of a museum's records: their fields, with types and URI patterns.
 
 A field is a path: the names that lead to a value, joined by dots. A list has the shape of its
 elements, so a single value and a list of one are alike. Names at the top of a record are counted

@@ -1,8 +1,8 @@
 """Changes between the shapes of two harvests, judged by what the museum promises.
 
-A change is reported where chance is no explanation: where at least ten records, or most of three
-or more, would have shown the former shape, and hardly any does. A rare field that is missing once
-is no change.
+A change is reported only if it is unlikely to be chance: at least ten records, or most of three or
+more, should have the former shape, and hardly any has it. A rare field that is missing once is not
+reported.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ class Promise:
 def shape_changes(former: Document, now: Document) -> list[ShapeChange]:
     """Return the changes from one shape to another, breaking ones first, 50 at most.
 
-    Both are what :meth:`.Shape.document` returned. Fields that were left out there are no change.
+    Both are what :meth:`.Shape.document` returned. Fields that were left out of them are not
+    changes.
     """
     found = [
         *(() if now["bounded"] else _lost(former, now)),

@@ -56,7 +56,7 @@ class Harvest:
 
 
 def same_command(settings: BaseSettings) -> str:
-    """Return the command as typed, without ``fresh`` and what a scheduler adds for one job."""
+    """Return the command as typed, without ``fresh`` and a scheduler's arguments for one job."""
     return shlex.join([program(), settings.get("RESUME_WITH", "crawl"), *_typed()])
 
 

@@ -125,7 +125,7 @@ class RevalidationMiddleware(Component):
             request.headers.update(former.conditions)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """The former response for a 304; an unrequested or mismatched 304 is passed on."""
+        """Return the former response for a 304; pass on a 304 that is unrequested or mismatched."""
         if request.meta.get("replayed"):
             return response
         response.headers.pop(_MARK, None)

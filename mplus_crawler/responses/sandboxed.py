@@ -1,8 +1,8 @@
-"""Tells invented data of the sandbox from a museum's.
+"""Distinguishes invented data of the sandbox from a museum's.
 
-The sandbox sends the header ``Sandbox`` with every response. At the policy's own address the
-header is ignored, so that a museum's records are never marked. A server without it, such as a
-proxy of the museum, is taken for the museum.
+The sandbox sends the header ``Sandbox`` with every response. At the policy's own address the header
+is ignored, so that a museum's records are never marked. A server that does not send it, such as a
+proxy of the museum, counts as the museum.
 """
 
 from __future__ import annotations

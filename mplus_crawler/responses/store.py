@@ -1,4 +1,4 @@
-"""The store of saved responses: a SQLite file in which every row has a checksum over all of it."""
+"""The store of saved responses: an SQLite file in which every row has a checksum."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def headers_of(response: Response) -> Headers:
 class ResponseStore:
     """Responses by key, and what is known of the harvest by name.
 
-    A damaged file is renamed and a new one takes its place; what :meth:`recall` has returned is
-    kept. Methods raise OSError and :class:`sqlite3.Error` where the place cannot be used, as with
-    a full disk.
+    A damaged file is renamed and replaced by a new one, which has the values that :meth:`recall`
+    has returned. Methods raise OSError and :class:`sqlite3.Error` if the file cannot be used, for
+    example on a full disk.
     """
 
     def __init__(self, path: Path) -> None:

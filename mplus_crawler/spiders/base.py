@@ -187,9 +187,9 @@ class MuseumSpider(Museum):
         return int(limit) if limit else None
 
     def requests_again(self, ids: Iterable[str], errback: Errback) -> Iterable[Request]:
-        """Return requests for the records *ids*, whose batches repeat; none if there are no such.
+        """Return requests for the records *ids*, whose batches repeat; none if that is impossible.
 
-        A :class:`.PagedSpider` need not: its :meth:`record_request` is enough.
+        A :class:`.PagedSpider` need not implement this: its :meth:`record_request` is enough.
         """
         return []
 
@@ -229,7 +229,7 @@ class MuseumSpider(Museum):
     def rate_limit_elsewhere(self, url: str) -> tuple[str, Tier]:
         """Return what counts a request for a URL named by a record, such as an image.
 
-        Each host is counted separately, whatever the port; a path of the API by the API's tier.
+        Each host is counted separately, whatever the port; a path of the API counts for its tier.
         """
         named = self.policy.named_tier(url, self.base_url)
         if named and origin(url) == origin(self.base_url):

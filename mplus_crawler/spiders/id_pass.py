@@ -19,8 +19,8 @@ from mplus_crawler.spiders.parts import halves, is_unreadable
 class IdPass:
     """The ids that *spider*'s collection lists now; :meth:`start` gives the first request.
 
-    *listed* has the page of each id; *rows* counts all rows, and *unread* those whose ids cannot
-    be read. The pass counts for nothing if there is a *fault*.
+    *listed* has the page of each id; *rows* counts all rows, and *unread* those whose ids cannot be
+    read. A pass with a *fault* is ignored.
     """
 
     def __init__(self, spider: PagedSpider) -> None:

@@ -1,4 +1,4 @@
-"""The base class of collections in pages; it reads around records that break their pages."""
+"""The base class of collections in pages; it isolates records that break their pages."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ class PagedSpider(MuseumSpider):
             yield self.page_request(number, url)
 
     def lost(self, failure: Failure) -> Iterator[Request | Loss]:
-        """Read a failed page around the record that breaks it, or report it; then continue."""
+        """Read a failed page without the record that breaks it, or report it; then continue."""
         request = request_of(failure)
         self.census.failed_page()
         yield from self.smaller(failure)

@@ -35,8 +35,8 @@ _EXISTING = 3
 class Probes:
     """The probes of one harvest, once its list is complete.
 
-    A 404 counts only if a record that is listed is found afterwards: while the database of a
-    museum fails, it finds none. A few are tried, since one of them may break the server.
+    A 404 counts only if a listed record is found afterwards: while a museum's database is down, no
+    record is found. A few listed records are tried, since one of them may break the server.
     """
 
     def __init__(self, spider: PagedSpider) -> None:

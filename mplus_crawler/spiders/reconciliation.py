@@ -37,7 +37,7 @@ _MOST_PASSES = 5
 class Reconciliation(Component):
     """Extension: compares ids if the census has doubts after the last page, then sends probes.
 
-    Last, whatever the spider, records that have lost values are requested once more.
+    Finally, for any spider, records that have lost values are requested again.
 
     A :class:`.PagedSpider` offers what it needs: lists of ids (``url`` and ``id_of``), and one
     record (``record_url``), or its page.

@@ -48,7 +48,7 @@ def record_request(
 
 
 def of_existing(request: Request) -> Request:
-    """Return *request*, for a record that exists, made new: a 404 shows that the database fails."""
+    """Return *request*, for a record that exists, made unconditional: a 404 means an outage."""
     request.meta.update(skip_ledger=True, dont_revalidate=True)
     return request
 

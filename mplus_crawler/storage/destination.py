@@ -23,7 +23,7 @@ Failed = Callable[[OSError], None]
 
 
 class Destination(Protocol):
-    """A place for files with plain names. Every method raises OSError when it cannot be done."""
+    """A place for files with plain names. Every method raises OSError if it fails."""
 
     def uri(self, name: str) -> str:
         """Where *name* is: a path, or a URI in S3."""
@@ -47,7 +47,7 @@ class Destination(Protocol):
         """Size and time of *name*; ``None`` where there is no such file."""
 
     def open(self, name: str) -> BufferedReader | BufferedRandom:
-        """The content of *name*, to be read and sought in."""
+        """The content of *name*, for reading and seeking."""
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy the present content of *name* to the local file *target*."""
@@ -135,7 +135,7 @@ class Folder:
         return sorted(file.name for file in self.path.glob("*") if file.is_file())
 
     def look(self, name: str) -> Stored | None:
-        """Size and time of a plain file; no link leads elsewhere."""
+        """Size and time of a plain file; raise OSError for a link."""
         if not self.path.is_dir():
             raise OSError("its folder is missing; is its disk mounted?")
         if self.path.resolve() != self.path.absolute():

@@ -36,7 +36,7 @@ def try_lock(file: IO[str] | IO[bytes] | int, *, wait: bool = False) -> bool | N
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the names in *folder* on the disk, where the file system can; raises OSError."""
+    """Sync the names in *folder* to disk, if the file system can; raises OSError."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:

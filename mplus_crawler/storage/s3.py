@@ -69,7 +69,7 @@ def client() -> Any:
 
 
 class Bucket:
-    """A prefix in a bucket, ``s3://bucket/prefix``; *folder* keeps files until they are put.
+    """A prefix in a bucket, ``s3://bucket/prefix``; *folder* keeps files until they are uploaded.
 
     Every method raises OSError with the object's URI if S3 refuses or cannot be reached.
     """
@@ -139,7 +139,7 @@ class Bucket:
             return Stored(found["ContentLength"], found["LastModified"])
 
     def open(self, name: str) -> io.BufferedRandom:
-        """A copy of the object on this machine, which is gone when it is closed."""
+        """A local copy of the object, which is deleted when it is closed."""
         file = TemporaryFile()  # noqa: SIM115 - the caller closes it
         try:
             self._download(name, file)

@@ -34,7 +34,7 @@ _claims: dict[Path, int] = {}
 
 
 def hidden(target: Path, tag: str = "") -> Path:
-    """Where *target*, or what it links to, stands until it is whole."""
+    """The path of *target*, or of the file it links to, until it is whole."""
     real = target.resolve()
     return real.with_name(f".{real.name}.harvest{tag}.part")
 
@@ -45,10 +45,10 @@ def beside(target: Path, state: str) -> Path:
 
 
 def claim(part: Path) -> bool:
-    """Keep the hidden file *part* to this process until :func:`release`.
+    """Reserve the hidden file *part* for this process until :func:`release`.
 
-    Return whether it was free; False where this process has it already. Raises BlockingIOError
-    where another process has it, and OSError.
+    Return whether it was free: False if this process has it already. Raises BlockingIOError if
+    another process has it, and OSError.
     """
     if part in _claims:
         return False
@@ -65,7 +65,7 @@ def claim(part: Path) -> bool:
 
 
 def release(part: Path) -> None:
-    """Let go of *part*, and remove it if it is still there."""
+    """Release *part*, and remove it if it is still there."""
     descriptor = _claims.pop(part, None)
     if descriptor is not None:
         with suppress(OSError):
@@ -75,12 +75,12 @@ def release(part: Path) -> None:
 
 
 class StagedFile(io.BufferedIOBase):
-    """A file to be: hidden beside *target* until :meth:`publish` gives it a name.
+    """A future file: hidden beside *target* until :meth:`publish` gives it its name.
 
     It begins with the first *former* bytes of what *target* holds already. The first write that
     fails is reported to *failed*; what is written after it is dropped, and nothing is published.
-    :attr:`place` says where it is once it has a name, :attr:`remote` whether that is elsewhere.
-    A published file has mode and owner of the one that it replaces, unless it is
+    :attr:`place` says where it is once it is published, :attr:`remote` whether that is on another
+    machine. A published file has mode and owner of the one that it replaces, unless it is
     :attr:`private`. An :attr:`is_draft` is written anew before it is published, so it has no
     checksum until then.
     """
@@ -144,10 +144,10 @@ class StagedFile(io.BufferedIOBase):
             self._give_up(error)
 
     def rewrite(self, change: Callable[[IO[bytes], int], Iterable[bytes]]) -> None:
-        """Put what *change* makes of the file's content after *former* in its place.
+        """Replace the content after the first *former* bytes by what *change* yields.
 
-        The pieces of *change*, which is given the file and *former*, go to a second file one by
-        one. Raises what *change* raises, and leaves the file as it is then.
+        *change* is called with the file and *former*; its pieces are written to a second file one
+        by one. If *change* raises an exception, the file stays as it is.
         """
         second = StagedFile(self.target, self._failed, tag="-rewrite")
         try:
@@ -169,7 +169,7 @@ class StagedFile(io.BufferedIOBase):
         return str(target)
 
     def prepare(self) -> None:
-        """Bring the content to where it needs nothing but its name; raises OSError."""
+        """Prepare the content, so that only its name is missing; raises OSError."""
 
     def publish(self, target: Path) -> None:
         """Give the file the name *target*, or that of the file it links to; raises OSError."""
@@ -178,13 +178,13 @@ class StagedFile(io.BufferedIOBase):
         beside(self.target, "undelivered").unlink(missing_ok=True)
 
     def keep(self) -> None:
-        """Keep what could not be delivered, on this machine and in plain sight; raises OSError."""
+        """Keep undelivered content on this machine, under a visible name; raises OSError."""
         kept = beside(self.target, "undelivered")
         self._rename(kept)
         self.place = str(kept)
 
     def discard(self) -> None:
-        """Let go of the file, and of what was written."""
+        """Release the file, and delete what was written."""
         with suppress(OSError):
             if self._file is not None:
                 self._file.close()

@@ -58,7 +58,7 @@ def writing_output(*, flush: bool = True) -> Iterator[None]:
 
 
 def output_lost(error: OSError) -> DeliveryError:
-    """Return what to raise after *error*; standard output takes nothing more."""
+    """Return the exception to raise after *error*; later output is dropped."""
     discard(sys.stdout)
     _lost.append(f"standard output cannot be written ({error.strerror})")
     return DeliveryError(_lost[0])
@@ -79,7 +79,7 @@ def flush_errors() -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Let *stream* lose what it buffers and all that is written to it from now on.
+    """Drop what *stream* buffers, and all that is written to it from now on.
 
     Otherwise the interpreter tries to write the rest when it ends, and fails again.
     """

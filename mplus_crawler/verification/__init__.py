@@ -35,7 +35,7 @@ def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Findi
 
     Of a folder that is no package, check the change feeds; of a change feed, its whole chain.
 
-    The file's certificate is *certificate*; without one, it is searched beside the file and in
+    The file's certificate is *certificate*; without one, it is searched for beside the file and in
     *folder*. Raises :class:`~mplus_crawler.errors.HarvestError` if none is found or readable.
     """
     if file.name == PACKAGE_CERTIFICATE:

@@ -17,9 +17,9 @@ def find_certificate(file: Path, folder: Path) -> tuple[Certificate, dict[str, A
     """Return *file*'s certificate and its entry there; :class:`HarvestError` if there is none.
 
     It is searched beside the file, in *folder*, and in the ``runs`` of both. The first that names
-    the file with its checksum is used. If none does, the file may have been changed: of those
-    that name its path, the latest with a checksum is used, else one that names a file of its
-    name beside it.
+    the file with its checksum is used. If none does, the file may have been changed. Then the
+    latest certificate with a checksum that names its path is used, otherwise one that names a file
+    of the same name beside it.
     """
     if found := certificate_by_checksum(file, folder):
         return found

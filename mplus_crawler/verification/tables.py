@@ -144,7 +144,7 @@ _MAGIC = {b"PAR1": "parquet", b"PK\x03\x04": "xlsx", b"SQLite format 3\0": "sqli
 
 
 def table_format(file: IO[bytes]) -> str:
-    """Return the format of a table by how *file* begins, where it stands then; empty: no table."""
+    """Return the format of a table, by *file*'s first bytes, and rewind it; empty for no table."""
     file.seek(0)
     first = file.read(16)
     file.seek(0)

@@ -35,7 +35,7 @@ class Breaker:
         self._checks_in_a_row = 0
 
     def succeeded(self) -> None:
-        """Note a success that was no health check."""
+        """Note a success other than a health check."""
         self._checks_in_a_row = 0
 
     async def is_away(self, request: Request, status: int | None) -> bool:

@@ -9,9 +9,9 @@ from time import monotonic
 class Outage:
     """The failures since the last success, whatever their causes and requests.
 
-    The wait lasts *patience* seconds, with growing pauses, for a server that has responded in
-    this run, an eighth of that for another, and less if that one cannot be reached at all.
-    Meanwhile one request probes the server, and the others wait. *now* is the clock.
+    The wait, with growing pauses, lasts *patience* seconds for a server that has responded in this
+    run. For any other server it lasts an eighth of that, and less if that server cannot be reached
+    at all. Meanwhile one request probes the server, and the others wait. *now* is the clock.
     """
 
     def __init__(self, patience: float, now: Callable[[], float] = monotonic) -> None:

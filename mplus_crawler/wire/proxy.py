@@ -19,9 +19,10 @@ from mplus_crawler.wire.resolver import is_trusted, proxies, proxy_host
 
 
 def check_proxies(url: str) -> None:
-    """Raise :class:`UsageError` if a proxy for *url* cannot be used; it may hold a password.
+    """Raise :class:`UsageError` if a proxy for *url* cannot be used, without quoting its URL.
 
-    Scrapy reaches https hosts through http proxies only, and takes one without scheme for https.
+    Scrapy reaches https hosts through http proxies only, and reads a URL without scheme as https.
+    The URL may contain a password.
     """
     split = urlsplit(url)
     proxy = proxies().get(split.scheme)
@@ -48,7 +49,7 @@ class ProxyMiddleware(HttpProxyMiddleware):
     async def process_request(  # type: ignore[override]  # Scrapy awaits what it gets
         self, request: Request
     ) -> None:
-        """Set the proxy of *request*; drop one to a name without public addresses."""
+        """Set the proxy of *request*; drop a request to a host without public addresses."""
         host = urlparse_cached(request).hostname or ""
         if is_loopback(host):
             request.meta["proxy"] = None

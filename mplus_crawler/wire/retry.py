@@ -72,10 +72,10 @@ class RetryMiddleware(Component):
     Statuses and exceptions are those of ``RETRY_HTTP_CODES`` and ``RETRY_EXCEPTIONS``; the
     spider's ``accept`` judges responses with status 200.
 
-    When the server is away, requests wait for it instead and lose no retry: when it cannot be
-    reached, and when failures in a row (``RETRY_BREAKER`` of them, all attempts of a request, or
-    two minutes) are not explained by records on which a healthy server fails: the spider's
-    health check tells. After two minutes the crawl stops; see :class:`.Outage`.
+    When the server is away, requests wait for it instead and lose no retry. It is away if it cannot
+    be reached, or if there are failures in a row (``RETRY_BREAKER`` of them, all attempts of a
+    request, or two minutes) and the spider's health check, if it has one, fails, too. If it
+    succeeds, bad records are the cause. After two minutes the crawl stops; see :class:`.Outage`.
     """
 
     def __init__(self, crawler: Crawler) -> None:

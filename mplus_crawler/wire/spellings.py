@@ -57,8 +57,8 @@ class Spellings:
     def removed(self, content: bytes) -> bytes:
         """Return *content* without the key.
 
-        A usual spelling is replaced; of any other, the whole JSON string or, outside of one,
-        the whole *content*.
+        Of a usual spelling, nothing else is replaced. Of any other, the whole JSON string is
+        replaced or, outside of a string, the whole *content*.
         """
         for plain in self._plain:
             content = content.replace(plain.encode(), STRUCK.encode())

@@ -58,7 +58,7 @@ class Admission:
 class Throttle(Extension):
     """Keeps every request within its tier's budget, whichever component sends it.
 
-    The request's tier has the limits, ``RATE_SHARE`` is the part of them that may be used. A wait
+    The request's tier has the limits; ``RATE_SHARE`` is the part of them that may be used. A wait
     of more than ``THROTTLE_MAX_WAIT`` seconds stops the crawl (exit 11).
     """
 

@@ -89,8 +89,8 @@ class Quoted:
 class RootField:
     """A root field of a GraphQL API.
 
-    A page has *per_page* records, or *ids_per_page* ids. *cache_busters* are filters
-    that change the key in the server's cache and not the result.
+    A page has *per_page* records, or *ids_per_page* ids. *cache_busters* are filters that change
+    the key in the server's cache, but not the result.
     """
 
     name: str
@@ -157,8 +157,8 @@ class Version:
 class Stability:
     """What the museum promises of a version of its API, in its own words.
 
-    *removed*, *retyped*, *uri* and *endpoint* are changes that take a new version; *added* is one
-    that does not. *promise* is the sentence that says so, at *source*.
+    *removed*, *retyped*, *uri* and *endpoint* are changes that require a new version; *added* is
+    one that does not. *promise* is the sentence that says so, at *source*.
     """
 
     promise: str
@@ -174,8 +174,8 @@ class Stability:
 class Policy:
     """One museum's facts. ``base_url`` is the canonical one and ends with a slash.
 
-    ``uri_base`` begins the URIs of records that have none of the museum's;
-    ``roles_of_others`` are the roles of constituents who did not make the object.
+    ``uri_base`` begins the URIs of records to which the museum gives none; ``roles_of_others`` are
+    the roles of constituents who did not make the object.
     """
 
     key: str

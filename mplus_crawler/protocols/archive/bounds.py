@@ -44,10 +44,10 @@ DAMAGE = (
 
 
 class BoundedFile(io.RawIOBase):
-    """*file* for tarfile and zipfile, which read as many bytes as the archive tells them to.
+    """*file*, for tarfile and zipfile, which read as many bytes as the archive claims to have.
 
     Raise :class:`ArchiveError` for a read of more than *largest* bytes, and beyond *size* bytes.
-    Where :attr:`tar_header`, what is read is a header of a tar.
+    While :attr:`tar_header` is true, what is read is a header of a tar.
     """
 
     def __init__(self, file: BinaryIO, size: int, largest: int) -> None:

@@ -18,8 +18,8 @@ _LONGEST_ID = 64
 def listed_ids(place: Path, folder: str) -> set[str] | None:
     """Return the ids in the CSV file of *folder* in *place*; None where there is none.
 
-    It is quoted, and ``id`` is its first column. Raise :class:`ArchiveError` where it cannot be
-    read.
+    Its cells are quoted, and ``id`` is its first column. Raise :class:`ArchiveError` where it
+    cannot be read.
     """
     name = f"{folder.removesuffix('_JSON')}.csv"
     try:

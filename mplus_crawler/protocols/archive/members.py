@@ -30,9 +30,8 @@ class Member:
 def members(place: Path, folder: str, *, contents: bool = True) -> Iterator[Member]:
     """Yield the JSON files ``FOLDER/<thousand>/<id>.json`` of *place*, whatever their top folder.
 
-    Links are followed inside *place*; one that leads nowhere has a trouble. Without *contents*,
-    the files are not read. Raise
-    :class:`ArchiveError` after the files that can be read.
+    Links are followed inside *place*; one that leads nowhere has a *trouble*. Without *contents*,
+    the files are not read. Raise :class:`ArchiveError` after the files that can be read.
     """
     finder = _Finder(folder, contents=contents)
     try:

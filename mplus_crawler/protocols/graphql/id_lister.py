@@ -57,7 +57,7 @@ class IdLister:
         return self._start()
 
     def process(self, query: IdQuery, outcome: Outcome) -> list[IdQuery]:
-        """Enter the *outcome* of *query*; :attr:`progress` says whether it brought anything.
+        """Enter the *outcome* of *query*; :attr:`progress` says whether it contained anything new.
 
         After a restart, which :attr:`restarts` counts, older queries are void.
         """

@@ -1,8 +1,8 @@
 """Checks of nested records.
 
-A record without nested records may have none, or the server has failed to look them up, which
-then concerns all records of a response. A record in the same response that is known to have some
-tells the two apart.
+If a record comes without nested records, it may have none, or the server may have failed to look
+them up. Such a failure affects all records of a response. A record that is known to have some,
+requested in the same response, distinguishes the two cases.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class NestedChecks:
         return bool(self._ids)
 
     def accepted(self, outcome: Fetched) -> None:
-        """Learn from *outcome*, whose records are accepted, a record with nested records."""
+        """Remember a record with nested records, if *outcome*, which was accepted, has one."""
         if outcome.with_nested is not None:
             self._empty_in_a_row = 0
             if outcome.with_nested not in self._ids:
                 self._ids.appendleft(outcome.with_nested)
 
     def exhausted(self, query: RecordQuery, outcome: Fetched) -> bool:
-        """Whether *query* is not to be retried although *outcome* lacks nested records."""
+        """Whether *query* must be accepted although *outcome* lacks nested records."""
         self._empty_in_a_row += outcome.nested_missing
         too_many_in_one = outcome.nested_full and query.single
         limit = _EMPTY_IN_A_ROW_WITH_CHECK_ID if self._ids else _EMPTY_IN_A_ROW

@@ -25,11 +25,12 @@ _IDLE = 50
 class Planner:
     """Plans the requests for all records of one root field, in pages of *size*.
 
-    :meth:`next_queries` returns the queries of the next request; :meth:`process` takes the
-    outcome of each, and returns whether its records are accepted. When :attr:`done`, all records
-    are in :attr:`received`, :attr:`unreadable`, :attr:`unusable` (ids that no query can request)
-    and :attr:`gone`, unless there are :attr:`problems`. The other fields are those of
-    :class:`.IdLister`. Retries and ids are extra queries: they ride on the requests for records.
+    :meth:`next_queries` returns the queries of the next request; :meth:`process` takes the outcome
+    of each, and returns whether its records are accepted. When :attr:`done`, all records are in
+    :attr:`received`, :attr:`unreadable`, :attr:`unusable` (ids that no query can request) and
+    :attr:`gone`, unless there are :attr:`problems`. The other fields are those of
+    :class:`.IdLister`. Retries and ids are extra queries, which are sent along with requests for
+    records.
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""Hydra's collections, in pages or whole, read strictly: a bad page looks like the last one."""
+"""Hydra's collections, in pages or whole, read strictly: a bad page may look like the last."""
 
 from __future__ import annotations
 

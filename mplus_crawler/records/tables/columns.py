@@ -31,7 +31,7 @@ class Column:
 def columns_of(schema: Mapping[str, Any], names: Iterable[str] = ()) -> list[Column]:
     """Return the columns of rows that *schema* describes; with *names*, only these.
 
-    A name that *schema* does not have is a column of empty texts, as in CSV.
+    A name that *schema* does not have is a column of empty strings, as in CSV.
     """
     properties = schema["properties"]
     return [

@@ -99,7 +99,7 @@ class _Sheet:
         self.rows += 1
 
     def finish(self) -> None:
-        """Set the filter and the columns' widths, which need to know the rows."""
+        """Set the filter and the columns' widths, which depend on the rows."""
         for place, width in enumerate(self._widths):
             self._sheet.set_column(place, place, min(width, _WIDEST))
         self._sheet.autofilter(0, 0, self.rows - 1, len(self._widths) - 1)

@@ -45,7 +45,7 @@ class Table:
         return self._reader.unfit
 
     def losses(self) -> dict[str, int]:
-        """Return how many texts were cut, in a format that cuts any, and how many values left."""
+        """Return how many texts were cut, if the format cuts any, and how many values left out."""
         cut = {"cut": self.cut.total()} if self.format == SPREADSHEET else {}
         unfit = self.unfit.total()
         return cut | ({"unfit": unfit} if unfit else {})

@@ -66,7 +66,7 @@ class Absences:
             yield from self._release()
 
     def confirmed(self, loss: Loss, again: Request) -> Iterator[Loss]:
-        """Yield *loss*, which two 404s report; during a health check, hold its request *again*."""
+        """Yield *loss*, confirmed by a second 404; during a health check, keep *again* instead."""
         if self._checking:
             self._held.append(again)
         else:

@@ -68,7 +68,7 @@ class IndexSpider(GentSpider):
     def read(self, body: bytes) -> MemberList:
         """Return the list in *body*; raise :class:`InvalidResponseError` if it has none.
 
-        A list that nothing counts may be empty only where a parameter selects its members.
+        A list without a total may be empty only if a parameter selects its members.
         """
         if not self.lists:
             return read_listing(body)

@@ -1,4 +1,4 @@
-"""Gent's collections: pages of full records, and stubs, which also have the ids that these lack."""
+"""Gent's collections: pages of full records, and of stubs with the ids that some records lack."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Version 1 of the API, for servers that still provide it.
 
-Elsewhere each spider ends with the day of the version's retirement, and the spider to use.
+Elsewhere each spider stops and reports the day of retirement, and the spider to use instead.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class ImagesPipeline(FilesPipeline):
     async def process_item(  # type: ignore[override]  # as above
         self, item: QueuedImage | Loss
     ) -> Records | Loss:
-        """Return the record or the loss of an image, and free its place at its host."""
+        """Return the record or the loss of an image, and free the slot of its host."""
         if isinstance(item, Loss):
             return item
         try:

@@ -131,7 +131,7 @@ class ImagesSpider(GentSpider):
         )
 
     async def parse(self, response: Response) -> AsyncIterator[QueuedImage | Loss]:
-        """Read the feed, then yield an image whenever a host has a place free."""
+        """Read the feed, then yield an image whenever its host has a free slot."""
         await self._read()
         self.census.total(self.queue.allowed())
         hosts = self.queue.hosts()
@@ -174,7 +174,7 @@ class ImagesSpider(GentSpider):
             self.census.note(f"images not selected or not permitted: {parts}")
 
     def done(self, image: QueuedImage) -> None:
-        """Free the place at the host of *image*, which is stored or lost."""
+        """Free the host's slot of *image*, which is stored or lost."""
         self._busy[image.host] -= 1
         self._freed.set()
 

@@ -30,9 +30,9 @@ class MplusSpider(MuseumSpider):
     """A spider of M+'s GraphQL API.
 
     Subclasses name their :attr:`document`, a ``.graphql`` file beside this module, and send its
-    operations with :meth:`post`. The terms require a key for every call; the service does not
-    tell a wrong key from a good one. The session cookie is kept, since the museum stores a
-    session for every call without one.
+    operations with :meth:`post`. The terms require a key for every call, but the service does not
+    check it. The session cookie is kept, since the museum stores a session for every call without
+    one.
     """
 
     museum = "mplus"

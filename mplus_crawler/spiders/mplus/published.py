@@ -179,7 +179,7 @@ class PublishedSpider(MuseumSpider):
             yield records
 
     def certified(self) -> dict[str, Any]:
-        """Return the commit that the archive was made of, as the archive itself names it."""
+        """Return the commit from which the archive was made, as the archive itself names it."""
         return {"origin": self.origin}
 
     def prepare(self, place: Path) -> None:

@@ -206,7 +206,7 @@ class RootSpider(MplusSpider):
         request.cb_kwargs.update(results=results, outcomes=outcomes)
 
     def weight(self, outcomes: Sequence[Outcome], queries: Sequence[Query]) -> float:
-        """Return how much a response without any record counts; less if that may be right."""
+        """Return how much a response without any record counts: less if it may be correct."""
         if not any(map(may_be_empty, queries, outcomes)):
             long = all(isinstance(query, IdQuery) and query.size > _LONG_PAGE for query in queries)
             return _LONG_PART if long else 1
@@ -243,7 +243,7 @@ class RootSpider(MplusSpider):
     def parse_again(
         self, response: Response, results: Results, outcomes: Sequence[Outcome]
     ) -> Iterator[Records]:
-        """Yield the records of one query; those that do not come stay as they are."""
+        """Yield the records of one query; those that are not returned stay as they are."""
         rows, at = self.reader.rows(results, ""), response.meta["retrieved_at"]
         for outcome in outcomes:
             if isinstance(outcome, Fetched):

@@ -38,8 +38,8 @@ CREATE TABLE IF NOT EXISTS waiting (
 class BudgetFile:
     """The SQLite file *path*; *uptime* and *wall* are clocks in seconds.
 
-    What *rehearse* writes is taken back: a store that is not ours or read-only fails at once.
-    Raises :class:`BudgetUnavailableError`, also in :meth:`transaction`.
+    What *rehearse* writes is rolled back, so that a foreign or read-only file fails at once. Raises
+    :class:`BudgetUnavailableError`, also in :meth:`transaction`.
     """
 
     def __init__(

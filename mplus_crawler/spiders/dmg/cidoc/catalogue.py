@@ -1,4 +1,4 @@
-"""Columns of the museum's catalogue (DCAT, with Dublin Core): itself, and its data sets."""
+"""Columns of the museum's catalogue (DCAT, with Dublin Core) and of its data sets."""
 
 from __future__ import annotations
 

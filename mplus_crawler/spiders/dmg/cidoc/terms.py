@@ -16,7 +16,7 @@ Columns = dict[str, list[str]]
 def name_columns(names: str, uris: str, some: list[Node], canonical: Canonical) -> Columns:
     """Return the columns *names* and *uris* of nodes, each pair once.
 
-    What a node lacks is an empty text, so that positions agree.
+    A missing value is an empty string, so that positions agree.
     """
     labels: list[str] = []
     ids: list[str] = []

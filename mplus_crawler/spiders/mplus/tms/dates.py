@@ -1,9 +1,8 @@
 """The date labels of M+ as EDTF, by the museum's own grammar.
 
-Inferred parts are in brackets, ``circa`` qualifies one date, and a dash joins two:
-``[circa 1990]``, ``1977-[1980s]``, ``22-24 February 2019``. Parts with a comma between, or a slash,
-say what happened next: ``1981-1982, printed 2000``. The first part that agrees with the museum's
-years is the date.
+Inferred parts are in brackets, ``circa`` qualifies one date, and a dash joins two: ``[circa
+1990]``, ``1977-[1980s]``, ``22-24 February 2019``. Parts after a comma or a slash say what happened
+next: ``1981-1982, printed 2000``. The first part that agrees with the museum's years is the date.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ class _Date:
 
 
 def year_columns(face: Face) -> dict[str, Any]:
-    """Return the museum's first and last year; 0 is no year, and noted."""
+    """Return the museum's first and last year; 0 is not a year, and is noted."""
     begin, end = whole(face.get("beginDate")), whole(face.get("endDate"))
     named = {"beginDate": begin, "endDate": end}
     return {

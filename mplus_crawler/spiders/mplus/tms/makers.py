@@ -42,7 +42,7 @@ def makers_of(constituents: list[Person], credit: Credit) -> list[Person]:
 
 
 def maker_columns(makers: list[Person]) -> dict[str, list[str]]:
-    """Return the columns of *makers*, parallel by position; what is missing is an empty text."""
+    """Return the columns of *makers*, parallel by position; missing values are empty strings."""
     return {
         "makers_en": [name(person, "en") or "" for person in makers],
         "makers_zh": [name(person, "zh") or "" for person in makers],
