@@ -80,7 +80,7 @@ class CollectionSpider(GentSpider, PagedSpider):
         named = [(index, member) for index, member in members if not nameless(member)]
         yield self.batch(retrieved_at, page, named)
         if len(named) < len(members):
-            yield self.stub_request(page, retrieved_at)
+            yield self.stub_request(replace(page, members=_without_content(page)), retrieved_at)
 
     def parse_stubs(
         self, response: Response, page: Page, full: Page, retrieved_at: str
@@ -134,3 +134,8 @@ class CollectionSpider(GentSpider, PagedSpider):
 def nameless(member: Any) -> bool:
     """Whether *member* is a record without ``@id``; the museum sends some as ``{}``."""
     return isinstance(member, dict) and "@id" not in member
+
+
+def _without_content(page: Page) -> list[Any]:
+    """Return the members of *page*, those with an ``@id`` without anything else."""
+    return [{"@id": uri} if (uri := uri_of(member)) else member for member in page.members]
