@@ -21,6 +21,7 @@ from mplus_crawler.feeds.transaction import roll_forward
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.storage.destination import Destination, destination
 from mplus_crawler.storage.folders import state_folder
+from mplus_crawler.storage.staging import BUFFER
 from mplus_crawler.verification import seal, verify
 
 FEED = ".jsonl"
@@ -66,7 +67,7 @@ class Snapshot:
 
     def lines(self) -> IO[bytes]:
         """Open the feed: JSON lines."""
-        return self.feed.open("rb")
+        return self.feed.open("rb", BUFFER)
 
     @property
     def api(self) -> str:

@@ -21,7 +21,7 @@ from mplus_crawler.records.tables.table import FORMATS as TABLES
 from mplus_crawler.records.tables.table import SPREADSHEET, SQLITE, check_installed
 from mplus_crawler.storage.destination import check_s3, destination, locate
 from mplus_crawler.storage.folders import in_s3, local_path, state_folder, try_folder
-from mplus_crawler.storage.staging import hidden
+from mplus_crawler.storage.staging import BUFFER, hidden
 
 ENDINGS = ", ".join(f".{name}" for name in ("jsonl", "csv", "json", *TABLES))
 _ENCODINGS = ("utf-8", "utf-8-sig")
@@ -98,7 +98,7 @@ def check_feeds(settings: BaseSettings, spider: str, columns: Sequence[str]) -> 
         try:
             file = _check_file(feed.path)
             if feed.appends and file.is_file() and file.stat().st_size:
-                with file.open("rb") as content:
+                with file.open("rb", BUFFER) as content:
                     heads = _columns(feed, settings, columns)
                     check_append(feed.path, feed.options, content, heads)
         except (OSError, RuntimeError) as error:  # a loop of links

@@ -16,7 +16,7 @@ from mplus_crawler.feeds.feed import Feed
 from mplus_crawler.feeds.thinning import report
 from mplus_crawler.museum.contract import Museum
 from mplus_crawler.responses.ledger import Ledger
-from mplus_crawler.storage.staging import StagedFile
+from mplus_crawler.storage.staging import BUFFER, StagedFile
 
 
 class Replacement:
@@ -63,7 +63,7 @@ class Replacement:
             raise OSError("there is no snapshot")
         to = {**run, "content_digest": self._census.content_digest()}
         with ExitStack() as stack:
-            rows = stack.enter_context(snapshot.part.open("rb"))
+            rows = stack.enter_context(snapshot.part.open("rb", BUFFER))
             whole = rejected.part if rejected is not None and rejected.whole else None
             rejects = stack.enter_context(whole.open("rb")) if whole else None
             self._written = changes.write(file, rows, rejects, to)

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from mplus_crawler.errors import UsageError
 from mplus_crawler.protocols.source import parse
 from mplus_crawler.records.batch import SEVERAL
+from mplus_crawler.storage.staging import BUFFER
 
 if TYPE_CHECKING:
     from _csv import Reader as CsvReader
@@ -63,7 +64,7 @@ def read_feed(path: Path) -> Iterator[dict[str, Any] | str]:
     One record at a time is in memory. Raises OSError where the file cannot be opened.
     """
     is_csv = ".csv" in (suffix.lower() for suffix in path.suffixes[-2:])
-    with path.open("rb") as file:
+    with path.open("rb", BUFFER) as file:
         try:
             for line in read_lines(decompressed(file), "csv" if is_csv else "jsonl"):
                 if line.fault:

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from io import BufferedRandom, BufferedReader
+from io import BufferedRandom, BufferedReader, FileIO
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from scrapy.settings import BaseSettings
 from mplus_crawler.errors import UsageError
 from mplus_crawler.storage.folders import Stored, bucket_and_prefix, in_s3, state_folder, try_folder
 from mplus_crawler.storage.locks import sync_folder
-from mplus_crawler.storage.staging import StagedFile, write_whole
+from mplus_crawler.storage.staging import BUFFER, StagedFile, write_whole
 
 Failed = Callable[[OSError], None]
 
@@ -150,7 +150,7 @@ class Folder:
 
     def open(self, name: str) -> BufferedReader:
         """The file."""
-        return (self.path / name).open("rb")
+        return BufferedReader(FileIO(self.path / name), BUFFER)
 
     def fetch(self, name: str, target: Path) -> None:
         """Link *target* to the file, which is only ever replaced as a whole, or copy it."""
