@@ -84,8 +84,8 @@ class StagedFile(io.BufferedIOBase):
     fails is reported to *failed*; what is written after it is dropped, and nothing is published.
     :attr:`place` says where it is once it is published, :attr:`remote` whether that is on another
     machine. A published file has mode and owner of the one that it replaces, unless it is
-    :attr:`private`. An :attr:`is_draft` is written anew before it is published, so it has no
-    checksum until then.
+    :attr:`private`. An :attr:`is_draft` is written anew before it is published, so until then it
+    has no checksum, and need not be on the disk.
     """
 
     remote = False
@@ -135,12 +135,13 @@ class StagedFile(io.BufferedIOBase):
         return size
 
     def finish(self) -> None:
-        """Put everything on the disk; afterwards the file is :attr:`whole`, if it could be."""
+        """Close the file, which is then :attr:`whole`; unless it is a draft, it is on the disk."""
         if self.whole or self._file is None:
             return
         try:
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if not self.is_draft:
+                os.fsync(self._file.fileno())
             self._file.close()
             self.whole = True
         except OSError as error:
