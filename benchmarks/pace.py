@@ -54,8 +54,8 @@ def seconds_of(opened: Any, policy: str, *arguments: str) -> tuple[float, int]:
             text=True,
             check=False,
         )
-        with urlopen(f"{base_url.removesuffix('v2/')}__stats") as answer:
-            tier = json.load(answer)["tiers"]["collections"]
+        with urlopen(f"{base_url.removesuffix('v2/')}__stats") as response:
+            tier = json.load(response)["tiers"]["collections"]
     if done.returncode or tier["too_many"]:
         raise SystemExit(f"exit {done.returncode}, {tier['too_many']} refused\n{done.stderr}")
     return tier["last"] - tier["first"], tier["requests"]

@@ -90,12 +90,12 @@ class Place:
                     bucket.put_object(Key=key, Body=file.read_bytes())
         self._museum.reset()
         if isinstance(self._kind.server, Server):
-            self._kind.server.asked.clear()
+            self._kind.server.requested.clear()
 
     def most_requests(self) -> int:
         """How often the page or image was requested that was requested most often."""
         if isinstance(self._kind.server, Server):
-            return max(Counter(self._kind.server.asked).values(), default=0)
+            return max(Counter(self._kind.server.requested).values(), default=0)
         log = self._museum.stats(log=True)["log"]
         return max(Counter(path for _, path, _ in log).values(), default=0)
 

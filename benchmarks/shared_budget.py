@@ -44,8 +44,8 @@ def main() -> None:
             DMG_BASE_URL=base_url, BUDGET_URL=url, POLICY_DIR=folder, RATE_SHARE=str(options.share)
         )
         killed = harvest(options, Path(folder), settings)
-        with urlopen(f"{base_url.removesuffix('v2/')}__stats?log=1") as answer:
-            stats = json.load(answer)
+        with urlopen(f"{base_url.removesuffix('v2/')}__stats?log=1") as response:
+            stats = json.load(response)
     report(options, stats, killed)
 
 

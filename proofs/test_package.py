@@ -35,7 +35,7 @@ CONTEXTS = [f"https://w3id.org/ro/crate/{version}/context" for version in ("1.1"
 
 
 class _Served(BaseAdapter):
-    """Answers every request with *body*."""
+    """Responds to every request with *body*."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__()

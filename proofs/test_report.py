@@ -19,7 +19,7 @@ _FLAGS = (
     *("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "hide-scrollbars"),
     *("disable-background-networking", "disable-component-update", "disable-sync"),
     "disable-quic",
-    # Nothing leaves this computer, whatever the page asks for.
+    # Nothing leaves this computer, whatever the page requests.
     "host-resolver-rules=MAP * ~NOTFOUND",
 )
 

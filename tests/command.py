@@ -10,7 +10,7 @@ and makes its settings, its reactor and all of its state itself.
 interpreter runs ``sitecustomize``: for another clock, another disk, other addresses.
 
 A shell finds :data:`BIN` ``/scrapy`` if :meth:`Shells.environment` is its environment: a small
-program that asks the test process for such a fork, with the shell's streams and folder.
+program that requests such a fork from the test process, with the shell's streams and folder.
 
 What a fork cannot show is how the interpreter starts: flags, ``PYTHON*`` variables, closed
 streams, the process's title, the order of imports, another hash seed.
@@ -151,7 +151,7 @@ def run_scrapy(arguments: tuple[str, ...]) -> None:
 
 
 class Shells:
-    """Starts a command for each ``scrapy`` that a shell runs, as ``tests/bin/scrapy`` asks."""
+    """Starts a command for each ``scrapy`` that a shell runs, for ``tests/bin/scrapy``."""
 
     def __init__(self, folder: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -167,16 +167,16 @@ class Shells:
 
     def _serve(self) -> None:
         while True:
-            asked, _ = self._socket.accept()
-            threading.Thread(target=self._start, args=(asked,), daemon=True).start()
+            requested, _ = self._socket.accept()
+            threading.Thread(target=self._start, args=(requested,), daemon=True).start()
 
-    def _start(self, asked: socket.socket) -> None:
-        with asked:
-            size, streams, *_ = socket.recv_fds(asked, 16, 3)
-            words = json.loads(asked.recv(int(size), socket.MSG_WAITALL))
+    def _start(self, requested: socket.socket) -> None:
+        with requested:
+            size, streams, *_ = socket.recv_fds(requested, 16, 3)
+            words = json.loads(requested.recv(int(size), socket.MSG_WAITALL))
             taken = (streams[0], streams[1], streams[2])
             command = Command(tuple(words["arguments"]), Path(words["cwd"]), words["env"], taken)
             for stream in streams:
                 os.close(stream)
-            asked.sendall(b"%16d" % command.pid)
-            asked.sendall(b"%16d" % command.wait())
+            requested.sendall(b"%16d" % command.pid)
+            requested.sendall(b"%16d" % command.wait())

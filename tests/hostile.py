@@ -21,14 +21,14 @@ from tests.test_faults import QUICK
 from tests.test_mplus import SMALL
 from tests.test_pages import FREE, LD_JSON, collection, record, stub, uri
 from tests.test_streams import shell
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 MEGABYTE = 1024**2
 KEY = "canary/7f3a-9c&e=%41+x"
 ESCAPES = "\x1b[31m\r\nERROR: forged \u202e" + "x" * MEGABYTE
 ROWS, SIZE = 60, 20
 # Given the number of a page, how often it has been requested, and the good response.
-Change = Callable[[int, int, Answer], Answer]
+Change = Callable[[int, int, RawResponse], RawResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Case:
     lost: int = 0
 
 
-def same(number: int, times: int, answer: Answer) -> Answer:
+def same(number: int, times: int, response: RawResponse) -> RawResponse:
     """Return the good response."""
-    return answer
+    return response
 
 
 def crawl(scrapy: Scrapy, change: Change, *arguments: str, bad: tuple[bytes, ...] = ()) -> Crawl:
@@ -60,14 +60,14 @@ def crawl(scrapy: Scrapy, change: Change, *arguments: str, bad: tuple[bytes, ...
         full[7 * n] = b'{"@id":"%s","odd":%s}' % (uri(7 * n).encode(), value)
     good, seen = collection(full, [stub(n) for n in range(ROWS)]), list[str]()
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         seen.append(path)
         query = parse_qs(urlsplit(path).query)
         if "fullRecord" not in query or query["itemsPerPage"] != [str(SIZE)]:
             return good(path)
         return change(int(query["page"][0]), seen.count(path), good(path))
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         return run(scrapy, *arguments, DMG_BASE_URL=server.base_url)
 
 
@@ -79,21 +79,23 @@ def run(scrapy: Scrapy, *arguments: str, **environment: str) -> Crawl:
 
 def with_headers(*pages: list[tuple[str, str]]) -> Change:
     """Each page has more headers, in turn."""
-    return lambda number, times, answer: (
-        answer[0],
-        [*answer[1], *pages[(number - 1) % len(pages)]],
-        answer[2],
+    return lambda number, times, response: (
+        response[0],
+        [*response[1], *pages[(number - 1) % len(pages)]],
+        response[2],
     )
 
 
-def instead(*answers: Answer) -> Change:
+def instead(*responses: RawResponse) -> Change:
     """Each page's first responses are these."""
-    return lambda number, times, answer: answers[times - 1] if times <= len(answers) else answer
+    return lambda number, times, response: (
+        responses[times - 1] if times <= len(responses) else response
+    )
 
 
 def always(status: int, *headers: tuple[str, str], body: bytes = b"") -> Change:
     """Every page is this response."""
-    return lambda number, times, answer: (status, [LD_JSON, *headers], body)
+    return lambda number, times, response: (status, [LD_JSON, *headers], body)
 
 
 def of_rows(rows: bytes) -> bytes:
@@ -147,8 +149,8 @@ def damaged_ledger(damage: Callable[[bytes], bytes]) -> Callable[[Scrapy], Crawl
     """A harvest that lacks a page is resumed with a ledger that was damaged meanwhile."""
 
     def run_(scrapy: Scrapy) -> Crawl:
-        def fail(number: int, times: int, answer: Answer) -> Answer:
-            return (200, [], b"<html>") if number == 3 else answer
+        def fail(number: int, times: int, response: RawResponse) -> RawResponse:
+            return (200, [], b"<html>") if number == 3 else response
 
         first = crawl(scrapy, fail)
         assert first.code == 10, first.err
@@ -173,7 +175,7 @@ def second_of(feed: str = "", again: str = "", **places: str) -> Callable[[Scrap
         def to(place: str) -> tuple[str, ...]:
             return ("-O", str(scrapy.folder / place)) if place else ()
 
-        def wait(path: str) -> Answer:
+        def wait(path: str) -> RawResponse:
             begun.set()
             over.wait(100)
             return 200, [LD_JSON], of_rows(b"")
@@ -204,7 +206,7 @@ def budget(prepare: Callable[[Path], object]) -> Callable[[Scrapy], Crawl]:
     return run_
 
 
-def small() -> Callable[[str], Answer]:
+def small() -> Callable[[str], RawResponse]:
     """A collection of five objects."""
     return collection([record(n) for n in range(5)], [stub(n) for n in range(5)])
 
@@ -244,11 +246,11 @@ def ids(text: str) -> Callable[[Scrapy], Crawl]:
         file = scrapy.folder / "list.txt"
         file.write_text(text, "utf-8")
 
-        def answer(path: str) -> Answer:
+        def respond(path: str) -> RawResponse:
             number = urlsplit(path).path.rpartition("/")[2]
             return (200, [LD_JSON], record(int(number))) if number.isdigit() else (404, [], b"")
 
-        with serving(answer) as server:
+        with serving(respond) as server:
             return scrapy.policy(FREE).crawl(
                 "object", *QUICK, "-a", f"pids_file={file}", DMG_BASE_URL=server.base_url
             )

@@ -142,12 +142,12 @@ CASES = (
         6,
         "a byte order mark in a 203, 421, 529",
         hostile(
-            lambda number, times, answer: (
-                (203, answer[1], b"\xef\xbb\xbf" + answer[2])
+            lambda number, times, response: (
+                (203, response[1], b"\xef\xbb\xbf" + response[2])
                 if number == 1
                 else ((421, 529)[number - 2], [], b"")
                 if times == 1
-                else answer
+                else response
             )
         ),
     ),

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 KEY, SECRET = "museum", "canary-secret"
-# What becomes of a request, such as ``PUT /bucket/key``: headers that its answer has instead
+# What becomes of a request, such as ``PUT /bucket/key``: headers that its response has instead
 # of S3's (":status" ends it there, and S3 never sees it), or None, and it breaks off.
 Meddle = Callable[[str], dict[str, str] | None]
 
@@ -58,8 +58,8 @@ class S3Server:
 
     @contextmanager
     def behind(self, meddle: Meddle, refused: tuple[str, ...] = ()) -> Iterator[str]:
-        """An endpoint before it, with *meddle* between; *refused* headers are answered 501."""
-        ask = self._ask
+        """An endpoint before it, with *meddle* between; *refused* headers lead to 501."""
+        send = self._send
 
         class Front(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -74,7 +74,7 @@ class S3Server:
                 if any(name.lower().startswith(refused) for name in self.headers):
                     status = "501"
                 if not status:
-                    status, headers, content = ask(request, body, dict(self.headers))
+                    status, headers, content = send(request, body, dict(self.headers))
                 self.send_response_only(int(status))
                 for name, value in (headers | meddled).items():
                     self.send_header(name, value)
@@ -91,7 +91,7 @@ class S3Server:
             yield f"http://127.0.0.1:{front.server_address[1]}"
             front.shutdown()
 
-    def _ask(
+    def _send(
         self, request: str, body: bytes, headers: dict[str, str]
     ) -> tuple[str, dict[str, str], bytes]:
         method, _, path = request.partition(" ")

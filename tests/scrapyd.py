@@ -45,7 +45,7 @@ class Scrapyd:
         (folder / "scrapyd.conf").write_text(f"{configuration}poll_interval = 0.3\n")
         self._log = (folder / "scrapyd.log").open("w")
         self._daemon = self._start([sys.executable, "-m", "scrapyd"], folder, self._log)
-        while not self._answers():
+        while not self._responses():
             assert self._daemon.poll() is None, (folder / "scrapyd.log").read_text()
             time.sleep(0.2)
 
@@ -79,21 +79,21 @@ class Scrapyd:
     def schedule(self, spider: str, job: str, **given: str | list[str]) -> None:
         """Schedule *spider* as *job*; *given* are its arguments, ``setting`` among them."""
         form = {"project": PROJECT, "spider": spider, "jobid": job, **given}
-        answer = self.ask("schedule", urlencode(form, doseq=True).encode())
-        assert answer["jobid"] == job, answer
+        response = self.request("schedule", urlencode(form, doseq=True).encode())
+        assert response["jobid"] == job, response
 
     def curl(self, line: str) -> str:
-        """What *line* of the documentation asks for; the id of the job."""
+        """Schedule the job in *line* of the documentation; return its id."""
         words = shlex.split(line)
         pairs = [words[place + 1] for place, word in enumerate(words) if word == "-d"]
         form = urlencode([pair.partition("=")[::2] for pair in pairs])
         method = Path(urlsplit(words[1]).path).stem
-        return str(self.ask(method, form.encode())["jobid"])
+        return str(self.request(method, form.encode())["jobid"])
 
     def running(self, job: str) -> int:
         """The process that runs *job*."""
         while True:
-            for entry in self.ask("listjobs")["running"]:
+            for entry in self.request("listjobs")["running"]:
                 if entry["id"] == job and entry["pid"]:
                     return int(entry["pid"])
             time.sleep(0.2)
@@ -101,8 +101,8 @@ class Scrapyd:
     def finished(self, *jobs: str) -> dict[str, Any]:
         """The jobs' certificates, as soon as Scrapyd says that all have ended."""
         deadline = time.monotonic() + 120
-        while {*jobs} - {entry["id"] for entry in self.ask("listjobs")["finished"]}:
-            assert time.monotonic() < deadline, self.ask("listjobs")
+        while {*jobs} - {entry["id"] for entry in self.request("listjobs")["finished"]}:
+            assert time.monotonic() < deadline, self.request("listjobs")
             time.sleep(0.5)
         return {job: self.certificate(job) for job in jobs}
 
@@ -115,15 +115,15 @@ class Scrapyd:
         """The log that Scrapyd keeps of *job*."""
         return (self.folder / "logs" / PROJECT / spider / f"{job}.log").read_text()
 
-    def ask(self, method: str, form: bytes | None = None) -> Any:
-        """The answer of Scrapyd's API."""
+    def request(self, method: str, form: bytes | None = None) -> Any:
+        """The response of Scrapyd's API."""
         url = f"http://127.0.0.1:{self._port}/{method}.json"
 
-        def asked() -> Any:
-            with urlopen(url, form) as answer:
-                return json.load(answer)
+        def requested() -> Any:
+            with urlopen(url, form) as response:
+                return json.load(response)
 
-        return self.machine.inside(asked)
+        return self.machine.inside(requested)
 
     def stop(self) -> None:
         """End the daemon."""
@@ -143,7 +143,7 @@ class Scrapyd:
             )
         )
 
-    def _answers(self) -> bool:
+    def _responses(self) -> bool:
         with self.machine.inside(socket.socket) as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 

@@ -56,7 +56,7 @@ class Herbarium(ThreadingHTTPServer):
         self.pages: list[tuple[int, bool]] = []
         super().__init__(("127.0.0.1", 0), Reply)
 
-    def handle_error(self, *asked: Any) -> None:
+    def handle_error(self, *requested: Any) -> None:
         """Clients that hang up are no error here."""
 
 

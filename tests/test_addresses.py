@@ -15,7 +15,7 @@ from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.addresses import is_public, is_public_address
 from tests.conftest import Crawl, Scrapy, resolving
 from tests.test_images import LIMITS, PNG, feed, png, row
-from tests.wire import Answer, Server, serving
+from tests.wire import RawResponse, Server, serving
 
 LOCAL = [
     "127.0.0.1",
@@ -140,7 +140,7 @@ def test_any_text_is_judged_without_an_error(text: str) -> None:
 
 @pytest.fixture
 def private_server() -> Iterator[Server]:
-    """A server on this machine that no answer may send us to."""
+    """A server on this machine to which no response may lead us."""
     with serving(lambda path: (200, [("Content-Type", "image/png")], png(path))) as server:
         yield server
 
@@ -158,7 +158,7 @@ def test_no_image_is_requested_from_a_private_place(
     port = private_server.server_address[1]
     tried = {"retried": 0}
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         if path == "/v2/redirect":
             return 302, [("Location", f"http://127.0.0.1:{port}/redirected")], b""
         if path == "/v2/retry" and not (tried["retried"]):
@@ -177,14 +177,14 @@ def test_no_image_is_requested_from_a_private_place(
     scrapy.environment.update({"no_proxy": "*", "NO_PROXY": "*"})
     secret = tmp_path / "secret.png"
     secret.write_bytes(PNG)
-    with serving(answer) as server:
+    with serving(respond) as server:
         base = server.base_url
         named = [f"http://{host}/{number}.png" for number, host in enumerate(hosts)]
         named += [f"http://images.example:{port}/named.png", secret.as_uri(), "nonsense"]
         named += [f"{base}redirect", f"{base}retry", f"{base}file"]
         rows = [row(number, image) for number, image in enumerate([*named, f"{base}good"])]
         crawl = images(scrapy, server, *rows)
-    assert private_server.asked == []
+    assert private_server.requested == []
     assert [image["id"] for image in crawl.records] == [f"{base}good"]
     assert {lost["id"] for lost in crawl.rejected} == set(named)
     assert crawl.code == 0, crawl.err
@@ -198,11 +198,11 @@ def test_no_collection_leads_to_a_private_place(
 ) -> None:
     here = {"value": ""}
     there = f"http://127.0.0.1:{private_server.server_address[1]}/v2/id/objects?page=2"
-    asked = {"times": 0}
+    requested = {"times": 0}
 
-    def answer(path: str) -> Answer:
-        asked["times"] += 1
-        if way == "retry" and asked["times"] == 1:
+    def respond(path: str) -> RawResponse:
+        requested["times"] += 1
+        if way == "retry" and requested["times"] == 1:
             return 503, [], b""
         if way in ("redirect", "retry"):
             return 302, [("Location", there)], b""
@@ -217,15 +217,15 @@ def test_no_collection_leads_to_a_private_place(
         headers = [("Content-Type", "application/ld+json"), *([("Link", link)] if link else [])]
         return 200, headers, json.dumps(body).encode()
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         here["value"] = server.base_url
         crawl = scrapy.crawl(
             "objects",
             *("-s", "RETRY_BACKOFF_MAX=0.01", "-s", "RETRY_TIMES=1"),
             DMG_BASE_URL=server.base_url,
         )
-        assert server.asked
-    assert private_server.asked == []
+        assert server.requested
+    assert private_server.requested == []
     assert crawl.code in (10, 13), crawl.err
     assert "Traceback" not in crawl.err
 
@@ -269,7 +269,7 @@ def test_every_loopback_address_may_be_a_base(scrapy: Scrapy, host: str) -> None
         base = server.base_url.replace("127.0.0.1", host)
         crawl = scrapy.crawl("objects", "-s", "MAX_REJECT_SHARE=1", DMG_BASE_URL=base)
     assert crawl.code == 0, crawl.err
-    assert len(server.asked) == 1
+    assert len(server.requested) == 1
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_no_proxy_is_used_for_this_machine(
 ) -> None:
     proxied(scrapy, proxy.format(private_server.base_url.removesuffix("/v2/")))
     crawl = scrapy.crawl("objects", DMG_BASE_URL=sixth.base_url)
-    assert (crawl.code, private_server.asked) == (0, []), crawl.err
+    assert (crawl.code, private_server.requested) == (0, []), crawl.err
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_a_proxy_does_not_reach_what_the_guard_refuses(
     rows = [row(n, f"http://{host}/{n}.png") for n, host in enumerate([*hosts, "public.example"])]
     with serving(lambda path: (200, [("Content-Type", "image/png")], png(path))) as server:
         crawl = images(scrapy, server, *rows)
-    assert private_server.asked == ["http://public.example/3.png"]
+    assert private_server.requested == ["http://public.example/3.png"]
     assert {lost["id"] for lost in crawl.rejected} == {
         f"http://{host}/{n}.png" for n, host in enumerate(hosts)
     }

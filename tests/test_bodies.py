@@ -19,7 +19,7 @@ from scrapy.http import Response
 from mplus_crawler.wire.bodies import decoded
 from tests.conftest import Scrapy, limit
 from tests.test_faults import BASE, QUICK
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 PAGE = json.dumps({"member": [{"@id": f"{BASE}id/object/{n}"} for n in range(400)]}).encode()
 MOST = 100_000
@@ -140,25 +140,25 @@ def test_nothing_else_is_ever_raised(body: bytes, name: str) -> None:
 # --- at the wire ------------------------------------------------------------------------------
 
 
-def concepts(damage: Callable[[bytes], bytes], times: int) -> Callable[[str], Answer]:
+def concepts(damage: Callable[[bytes], bytes], times: int) -> Callable[[str], RawResponse]:
     """A museum of three concepts whose pages are gzip bodies, the first *times* damaged."""
     rows = [
         {"@id": f"{BASE}id/concept/{row}", "@type": "crm:E55_Type", "rdfs:label": f"label{row}"}
         for row in range(3)
     ]
     page = {"hydra:totalItems": 3, "hydra:view": {}, "hydra:member": rows}
-    asked = 0
+    requested = 0
 
-    def answer(path: str) -> Answer:
-        nonlocal asked
-        asked += 1
+    def respond(path: str) -> RawResponse:
+        nonlocal requested
+        requested += 1
         body = gzip.compress(json.dumps(page).encode(), mtime=0)
-        if asked <= times:
+        if requested <= times:
             body = damage(body)
         headers = [("Content-Type", "application/ld+json"), ("Content-Encoding", "gzip")]
         return 200, headers, body
 
-    return answer
+    return respond
 
 
 def flipped(body: bytes) -> bytes:
@@ -183,7 +183,7 @@ def test_a_damaged_body_is_requested_again(
     scrapy.policy(limit(1_000_000, 1))
     with serving(concepts(damage, times=2)) as server:
         crawl = scrapy.crawl("concepts", *QUICK, DMG_BASE_URL=server.base_url)
-        requests = len(server.asked)
+        requests = len(server.requested)
     assert crawl.code == 0, crawl.err
     assert requests == 3
     assert "lapel" not in (crawl.folder / "concepts.jsonl").read_text()

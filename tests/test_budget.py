@@ -89,8 +89,10 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 STEP = st.tuples(
     st.floats(0, 1.5),  # seconds that pass before it
-    st.sampled_from(["ask", "ask", "ask", "answer", "crash", "reboot", "set back", "set forward"]),
-    st.floats(0, 1),  # where between sending and answer the server counts it
+    st.sampled_from(
+        ["send", "send", "send", "receive", "crash", "reboot", "set back", "set forward"]
+    ),
+    st.floats(0, 1),  # where between request and response the server counts it
 )
 
 
@@ -109,13 +111,13 @@ def test_no_window_at_the_server_ever_has_too_many(
             for ticket, _, _ in in_flight:
                 budget.hold(one, ticket)
         true_time = clock.up
-        if step == "ask":
+        if step == "send":
             grant = budget.reserve(one)
             if grant.ticket:
                 in_flight.append((grant.ticket, true_time, share))
             else:
                 assert grant.wait > 0
-        elif step == "answer" and in_flight:
+        elif step == "receive" and in_flight:
             ticket, sent, where = in_flight.pop(0)
             server.arrivals.append(sent + where * (true_time - sent))
             budget.settle(one, ticket, RateLimits())
@@ -282,7 +284,7 @@ def test_usage_says_what_is_used_and_who_waits(store: str) -> None:
 
 
 def work(url: str, one: Account, ready: Barrier, log: Path, seconds: float) -> None:
-    """Ask as fast as the store answers, and write down each grant."""
+    """Reserve as fast as the store responds, and write down each grant."""
     ready.wait()
     budget = open_budget(url)
     end = time.monotonic() + seconds

@@ -16,7 +16,7 @@ from tests.test_faults import QUICK
 from tests.test_mplus import SMALL
 from tests.test_pages import FREE, LD_JSON, collection, record, stub
 from tests.test_private import page
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 KEY = 'canary/7f3a"9c&e=%41+<x'
 LOUD = (*QUICK, "-s", "LOG_LEVEL=DEBUG", "-s", "RETRY_TIMES=1")
@@ -41,21 +41,21 @@ def test_private_objects(scrapy: Scrapy) -> None:
     for number, text in enumerate(spellings(KEY)):
         good = good.replace(b"NOTE%d;" % number, text.encode())
     elsewhere = f"https://{quote(KEY, safe='')}.example/?k={quote(quote(KEY))}"
-    first: list[Answer] = [
+    first: list[RawResponse] = [
         (302, [("Location", f"?page=1&itemsPerPage=100&fullRecord=true&apiKey={quote(KEY)}")], b""),
         (500, [], "\n".join(spellings(KEY)).encode()),
         (200, [LD_JSON, ("Content-Encoding", "gzip")], b"\x1f\x8b" + KEY.encode()),
         (200, [LD_JSON], f'{{"error": "{spellings(KEY)[0]}"'.encode()),
     ]
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         if "fullRecord" not in path:
             return 302, [("Location", elsewhere)], b""
         if first:
             return first.pop(0)
         return 200, [LD_JSON, *in_headers(KEY)], good
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             *("private_objects", *LOUD, "-s", "RETRY_TIMES=9", "-s", "MAX_REJECT_SHARE=1"),
             DMG_BASE_URL=server.base_url,
@@ -72,13 +72,13 @@ def test_a_public_spider_whose_museum_knows_the_key(scrapy: Scrapy) -> None:
     rows = [record(n, note=f"NOTE{n};") for n in range(len(spellings(KEY)))]
     good = collection(rows, [stub(n) for n in range(len(rows))])
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         status, headers, body = good(path)
         for number, text in enumerate(spellings(KEY)):
             body = body.replace(b"NOTE%d;" % number, text.encode())
         return status, [*headers, *in_headers(KEY)], body
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(FREE).crawl(
             *("objects", *LOUD, "-s", "MAX_REJECT_SHARE=1"),
             DMG_BASE_URL=server.base_url,
@@ -95,10 +95,10 @@ def test_a_redirect_that_names_the_key(scrapy: Scrapy) -> None:
     scrapy.environment["DMG_API_KEY"] = KEY
     texts = iter(cycle(spellings(KEY)))
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         return 302, [("Location", f"https://evil.example/{next(texts)}")], b""
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             *("private_objects", *LOUD), DMG_BASE_URL=server.base_url
         )
@@ -109,7 +109,7 @@ def test_a_redirect_that_names_the_key(scrapy: Scrapy) -> None:
 def test_mplus(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
     key = KEY.replace('"', "'")
     sandbox, texts = museum(mplus_key=key), iter(cycle(spellings(key)))
-    faults: list[Answer] = [
+    faults: list[RawResponse] = [
         (200, [], f'{{"errors": [{{"message": "{text}"}}]}}'.encode())
         for text in spellings(key)[:2]
     ]
@@ -117,7 +117,7 @@ def test_mplus(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
     def spelled(match: re.Match[bytes]) -> bytes:
         return match[0] + next(texts).encode()
 
-    def answer(body: str) -> Answer:
+    def respond(body: str) -> RawResponse:
         if faults:
             return faults.pop()
         address = urlsplit(sandbox.mplus_url)
@@ -126,7 +126,7 @@ def test_mplus(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
             data = re.sub(rb'"(?:title|creditLine|displayDate)":\s*"', spelled, response.read())
         return 200, [("Content-Type", "application/json"), *in_headers(key)], data
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(SMALL, "mplus").crawl(
             *("mplus_constituents", *LOUD, "-s", "RETRY_TIMES=3", "-s", "MAX_REJECT_SHARE=1"),
             MPLUS_URL=server.base_url,

@@ -47,7 +47,7 @@ def filled(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value not in (None, []) and name != "url"}
 
 
-# What the museum's answers become
+# What becomes of the museum's responses
 
 
 def test_an_object_with_colours() -> None:

@@ -214,21 +214,21 @@ def test_a_budget_that_takes_nothing_is_reported(
 
 
 @pytest.mark.parametrize(
-    ("answer", "line"),
+    ("response", "line"),
     [
         (b"garbage\r\n\r\n", "FAIL API of Design Museum Gent"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 200 + b"\r\n", "FAIL API of Design Museum Gent"),
         (b"HTTP/1.1 500 No\r\nDate: Fri, 31 Dec 9999999999 23:59:59 GMT\r\n\r\n", "no date"),
     ],
 )
-def test_a_response_that_is_none_is_a_line(scrapy: Scrapy, answer: bytes, line: str) -> None:
+def test_a_response_that_is_none_is_a_line(scrapy: Scrapy, response: bytes, line: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
             client, _ = server.accept()
             with client:
                 client.recv(1 << 16)
-                client.sendall(answer)
+                client.sendall(response)
 
         thread = threading.Thread(target=serve)
         thread.start()

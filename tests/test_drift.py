@@ -19,7 +19,7 @@ from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
 from tests.test_faults import QUICK
 from tests.test_pages import LD_JSON, record, stub
-from tests.wire import Answer, get, serving
+from tests.wire import RawResponse, get, serving
 
 pytestmark = pytest.mark.long
 
@@ -273,14 +273,14 @@ def test_two_rows_with_one_id_are_no_drift(museum: Callable[..., Sandbox], scrap
 
 
 def listed_later(
-    rows: int, single: Callable[[int], Answer | None], stub: Callable[[int], bytes]
-) -> Callable[[str], Answer]:
+    rows: int, single: Callable[[int], RawResponse | None], stub: Callable[[int], bytes]
+) -> Callable[[str], RawResponse]:
     """Objects of which the pages deliver the fourth for the third; the lists of ids have all.
 
     *single* responds to requests for one record, *stub* gives a row of the lists of ids.
     """
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         url = urlsplit(path)
         if not url.path.endswith("/id/objects"):
             number = int(url.path.rpartition("/")[2])
@@ -298,10 +298,10 @@ def listed_later(
         page = b",".join(parts[(number - 1) * size : number * size])
         return 200, [LD_JSON], head[:-1] + b',"hydra:member":[%s]}' % page
 
-    return answer
+    return respond
 
 
-NOT_FOUND: Answer = (404, [LD_JSON], b'{"message": "not found"}')
+NOT_FOUND: RawResponse = (404, [LD_JSON], b'{"message": "not found"}')
 
 
 @pytest.mark.parametrize(
@@ -315,8 +315,8 @@ NOT_FOUND: Answer = (404, [LD_JSON], b'{"message": "not found"}')
 def test_records_are_not_found_only_while_others_are(
     scrapy: Scrapy, missing: Collection[int], code: int, words: str
 ) -> None:
-    answer = listed_later(120, lambda number: NOT_FOUND if number in missing else None, stub)
-    with serving(answer) as server:
+    respond = listed_later(120, lambda number: NOT_FOUND if number in missing else None, stub)
+    with serving(respond) as server:
         scrapy.environment["DMG_BASE_URL"] = server.base_url
         scrapy.policy(UNLIMITED + limit(1_000_000, 1, "single"))
         crawl = scrapy.crawl("objects", *QUICK)
@@ -324,7 +324,7 @@ def test_records_are_not_found_only_while_others_are(
         if code:
             assert words in crawl.certificate["reason"]
             assert crawl.rejected == []
-            server.answer = listed_later(120, lambda number: None, stub)
+            server.respond = listed_later(120, lambda number: None, stub)
             assert scrapy.crawl("objects", *QUICK).code == 0
             assert scrapy.crawl("objects", *QUICK).certificate["unique"] == 120
         else:

@@ -9,15 +9,15 @@ import pytest
 
 from mplus_crawler.records.items import ITEM_CLASSES, errors
 from tests.conftest import Scrapy
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 FIXTURES = Path(__file__).parent / "fixtures" / "dmg"
 # The server sets these itself.
 OWN = {"content-length", "date", "connection", "keep-alive"}
 
 
-def recorded(name: str) -> Answer:
-    """The answer in ``NAME.txt``: a comment, the status line, headers, an empty line, the body."""
+def recorded(name: str) -> RawResponse:
+    """The response in ``NAME.txt``: a comment, the status line, headers, an empty line, the body."""
     head, _, body = (FIXTURES / f"{name}.txt").read_bytes().partition(b"\r\n\r\n")
     _, status, *fields = head.decode().splitlines()
     headers = [(key, value) for key, _, value in (field.partition(": ") for field in fields)]

@@ -10,7 +10,7 @@ import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Crawl, Scrapy, limit
-from tests.wire import Answer, get, serving
+from tests.wire import RawResponse, get, serving
 
 BASE = "https://data.designmuseumgent.be/v2/"
 UNLIMITED = limit(1_000_000, 1)
@@ -40,7 +40,7 @@ def test_a_chain_that_breaks_off_is_not_at_its_end(
 def test_a_chain_that_never_ends_is_left_behind_the_last_row(scrapy: Scrapy) -> None:
     """Each page names a next one; those past the total are empty."""
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         number = int(dict(parse_qsl(urlsplit(path).query))["page"])
         rows = range((number - 1) * 30 + 1, min(number * 30, 45) + 1)
         page = {
@@ -56,14 +56,16 @@ def test_a_chain_that_never_ends_is_left_behind_the_last_row(scrapy: Scrapy) -> 
         }
         return 200, [("Content-Type", "application/ld+json")], json.dumps(page).encode()
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             *("concepts", *QUICK, "-s", "RETRY_TIMES=1"), DMG_BASE_URL=server.base_url
         )
-        asked = {int(dict(parse_qsl(urlsplit(path).query))["page"]) for path in server.asked}
+        requested = {
+            int(dict(parse_qsl(urlsplit(path).query))["page"]) for path in server.requested
+        }
     assert crawl.code == 10, crawl.err  # a last page that names a next one is never taken for it
     assert crawl.certificate["unique"] + crawl.certificate["rejected"] == 45
-    assert max(asked) == 3
+    assert max(requested) == 3
 
 
 def test_disagreeing_links_are_counted_and_reported(
@@ -145,7 +147,7 @@ def test_a_redirect_elsewhere_is_not_followed(
 
 
 def test_a_next_link_that_forgets_what_was_requested_is_completed(scrapy: Scrapy) -> None:
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         query = dict(parse_qsl(urlsplit(path).query))
         number = int(query.get("page", "1"))
         kind = "vaas" if query.get("type") == "vaas" and "fullRecord" in query else "stoel"
@@ -162,7 +164,7 @@ def test_a_next_link_that_forgets_what_was_requested_is_completed(scrapy: Scrapy
         link = [("Link", f'</v2/id/objects?page={number + 1}>; rel="next"')] if number < 3 else []
         return 200, [("Content-Type", "application/ld+json"), *link], json.dumps(body).encode()
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.crawl(
             "objects", "-a", "type=vaas", "-a", "page_size=20", DMG_BASE_URL=server.base_url
         )

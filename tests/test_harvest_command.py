@@ -41,7 +41,7 @@ def test_a_whole_museum_comes_out_under_one_budget(
 ) -> None:
     sandbox = museum(**MUSEUM, limits="collections=20/2", latency=0.1)
     scrapy.at(sandbox).policy(limit(20, 2))
-    done = scrapy.run("harvest", "dmg", LOGSTATS_INTERVAL="0.04")  # within one answer
+    done = scrapy.run("harvest", "dmg", LOGSTATS_INTERVAL="0.04")  # within one response
     assert done.returncode == 0, done.stderr
     truth, told = sandbox.truth(), rows(done.stderr)
     for spider, records in SIZES.items():
@@ -124,7 +124,7 @@ def test_the_published_data_set_is_harvested_by_its_name_only(
         scrapy.policy(f'base_url = "{server.base_url}"\n', "mplus_open")
         done = scrapy.run("harvest", "mplus_open")
         assert done.returncode == 0, done.stderr
-        assert {*server.asked} == {"/v2/archive/HEAD.tar.gz"}
+        assert {*server.requested} == {"/v2/archive/HEAD.tar.gz"}
         for spider in ("mplus_open_objects", "mplus_open_constituents"):
             assert certified(scrapy, spider)["snapshot"]
 

@@ -12,7 +12,7 @@ from tests.conftest import Crawl, Scrapy
 from tests.fixtures.mplus import PUBLISHED
 from tests.test_indexes import JSON, index
 from tests.test_usage import check_one_line
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 
 def snapshot(crawl: Crawl) -> bytes:
@@ -61,10 +61,10 @@ def test_the_share_that_may_be_gone(scrapy: Scrapy, left: int, share: str, code:
     labels = [f"term {number}" for number in range(100)]
     listed = {"now": labels}
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         return 200, JSON, index(len(listed["now"]), *listed["now"])
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         options = ("-s", f"MAX_DELETE_SHARE={share}")
         first = scrapy.crawl("types", DMG_BASE_URL=server.base_url)
         assert first.code == 0, first.err
@@ -74,9 +74,9 @@ def test_the_share_that_may_be_gone(scrapy: Scrapy, left: int, share: str, code:
         kept = 100 if code else left
         assert snapshot(second).count(b"\n") == kept
         if code:
-            before = len(server.asked)
+            before = len(server.requested)
             run = second.certificate["run"]
             third = scrapy.crawl("types", "-a", f"accept={run}", DMG_BASE_URL=server.base_url)
             assert third.code == 0, third.err
             assert snapshot(third).count(b"\n") == left
-            assert len(server.asked) == before
+            assert len(server.requested) == before

@@ -28,7 +28,7 @@ from mplus_crawler.wire.session import MAX_COOKIE_BYTES, MAX_COOKIES, SessionMid
 from tests.conftest import Crawl, Scrapy, limit
 from tests.test_faults import BASE
 from tests.test_outage import QUICK, listening
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 LD_JSON = ("Content-Type", "application/ld+json")
 PATIENCE = ("-s", "RETRY_TIMES=1")
@@ -81,10 +81,10 @@ def test_words_of_a_server_are_cleaned(text: str, line: str) -> None:
 def test_a_redirect_to_a_hostile_place_forges_no_log_line(scrapy: Scrapy) -> None:
     place = "https://evil.example/\x1b[2J\u202e?x=" + "y" * 5000
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         return 302, [("Location", place.encode().decode("latin-1"))], b""
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = crawl_at(scrapy, server.base_url)
     check_reason(crawl, 10, "off-site")
     assert "\x1b" not in crawl.err
@@ -95,14 +95,14 @@ def test_a_redirect_to_a_hostile_place_forges_no_log_line(scrapy: Scrapy) -> Non
 
 @pytest.mark.parametrize("steps", [1, 3])
 def test_a_circle_of_redirects_ends_at_the_second_visit(scrapy: Scrapy, steps: int) -> None:
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         bare, _, step = path.partition("&step=")
         onward = (int(step or 0) + 1) % steps
         return 302, [("Location", f"{bare}&step={onward}" if onward else bare)], b""
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = crawl_at(scrapy, server.base_url)
-        requests = len(server.asked)
+        requests = len(server.requested)
     check_reason(crawl, 10, "redirects in a circle")
     assert requests == steps
 
@@ -114,10 +114,10 @@ def page(count: int) -> bytes:
 
 @pytest.mark.parametrize("status", [425, 520, 521, 522, 523, 524, 525, 526, 527, 530])
 def test_a_transient_status_is_retried(scrapy: Scrapy, status: int) -> None:
-    answers: list[Answer] = [(status, [], b"error"), (200, [LD_JSON], page(3))]
-    with serving(lambda path: answers[min(len(server.asked), 2) - 1]) as server:
+    responses: list[RawResponse] = [(status, [], b"error"), (200, [LD_JSON], page(3))]
+    with serving(lambda path: responses[min(len(server.requested), 2) - 1]) as server:
         crawl = crawl_at(scrapy, server.base_url)
-        assert len(server.asked) == 2
+        assert len(server.requested) == 2
     assert crawl.code == 0, crawl.err
 
 
@@ -132,13 +132,13 @@ def test_a_203_is_read_and_saved(scrapy: Scrapy) -> None:
 def test_retry_after_is_obeyed_beside_any_error(scrapy: Scrapy, status: int) -> None:
     moments = []
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         moments.append(time.monotonic())
         if len(moments) == 1:
             return status, [("Retry-After", "1.2")], b""
         return 200, [LD_JSON, ("X-RateLimit-Remaining", "9" * 400)], page(3)
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = crawl_at(scrapy, server.base_url)
     assert crawl.code == 0, crawl.err
     assert moments[1] - moments[0] >= 1.9  # rounded up to two seconds
@@ -148,7 +148,7 @@ def test_retry_after_is_obeyed_beside_any_error(scrapy: Scrapy, status: int) -> 
 def test_a_retry_after_beyond_patience_stops_the_harvest(scrapy: Scrapy) -> None:
     with serving(lambda path: (502, [("Retry-After", "4000")], b"")) as server:
         crawl = crawl_at(scrapy, server.base_url)
-        assert len(server.asked) == 1
+        assert len(server.requested) == 1
     check_reason(crawl, 11, "THROTTLE_MAX_WAIT")
 
 

@@ -21,7 +21,7 @@ from mplus_crawler.protocols.iiif import image_key, resized
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.storage.staging import hidden
 from tests.conftest import ROOT, Crawl, Scrapy, resolving
-from tests.wire import Answer, Server, serving
+from tests.wire import RawResponse, Server, serving
 
 PD = ("Public Domain", "https://creativecommons.org/publicdomain/zero/1.0/")
 ND = ("CC BY-NC-ND 4.0", "https://creativecommons.org/licenses/by-nc-nd/4.0/")
@@ -64,7 +64,7 @@ def feed(file: Path, rows: Iterable[dict[str, Any]]) -> Path:
     return file
 
 
-def host(path: str) -> Answer:
+def host(path: str) -> RawResponse:
     """A host of images, some of which it does not give."""
     if "html" in path:
         return 200, [("Content-Type", "text/html")], b"<html>sorry</html>"
@@ -141,19 +141,19 @@ def test_images_come_with_their_rights_and_are_requested_once(scrapy: Scrapy) ->
         strictly = ("-a", "size=200", "-s", "DOWNLOAD_MAXSIZE=5000")
         arguments = (*strictly, "-s", "MAX_REJECT_SHARE=0.9")
         first = images(scrapy, file, server, *arguments)
-        asked = Counter(server.asked)
+        requested = Counter(server.requested)
         records, certificate = first.records, first.certificate
-        server.asked.clear()
+        server.requested.clear()
         again = images(scrapy, file, server, *arguments)
-        wanted = Counter(server.asked)
+        wanted = Counter(server.requested)
         assert sorted(again.records, key=str) == sorted(records, key=str)
         strict = images(scrapy, file, server, *strictly)
     assert first.code == 0, first.err
     assert "Traceback" not in first.err
-    assert max(asked.values()) == 1
-    assert not any("nd" in path or "inc" in path for path in asked)
-    assert "/v2/iiif/0.jpg/full/200,/0/default.jpg" in asked
-    # Only what could not be had is asked for again.
+    assert max(requested.values()) == 1
+    assert not any("nd" in path or "inc" in path for path in requested)
+    assert "/v2/iiif/0.jpg/full/200,/0/default.jpg" in requested
+    # Only missing images are requested again.
     assert set(wanted) == {f"/v2/{name}.png" for name in gone}
     assert strict.code == 13
 
@@ -208,7 +208,7 @@ def test_a_usage_error_requests_nothing(
 ) -> None:
     with serving(host) as server:
         crawl = scrapy.crawl("images", *arguments, DMG_BASE_URL=server.base_url)
-        assert server.asked == []
+        assert server.requested == []
     assert crawl.code == 2, crawl.err
     (line,) = [line for line in crawl.err.splitlines() if line.startswith("error: ")]
     assert all(word in line for word in words), line
@@ -299,13 +299,13 @@ def test_no_denied_image_is_ever_requested(scrapy: Scrapy) -> None:
                     shown[view] += 1
                     (allowed if good else denied).add(view)
         crawl = images(scrapy, feed(scrapy.folder / "feed.jsonl", rows), server)
-        asked = Counter(server.asked)
+        requested = Counter(server.requested)
         place = server.base_url.removesuffix("/v2/")
     wanted = {view.removeprefix(place) for view in allowed - denied}
     assert 25 < len(wanted) < 375
     assert len(denied) > 500
-    assert set(asked) == wanted
-    assert max(asked.values()) == 1
+    assert set(requested) == wanted
+    assert max(requested.values()) == 1
     assert crawl.code == 0, crawl.err
     assert len(crawl.records) == len(wanted)
     assert sum(crawl.certificate["images"]["by_licence"].values()) == len(shown)
@@ -317,7 +317,7 @@ def test_other_licences_are_fetched_when_they_are_named(scrapy: Scrapy) -> None:
         rows = [row(1, f"{base}pd"), row(2, f"{base}nd", ND), row(3, f"{base}inc", INC)]
         file = feed(scrapy.folder / "feed.jsonl", rows)
         crawl = images(scrapy, file, server, "-a", "licences=cc-by-nc-nd-4.0,public-domain")
-    assert sorted(server.asked) == ["/v2/nd", "/v2/pd"]
+    assert sorted(server.requested) == ["/v2/nd", "/v2/pd"]
     assert {image["licence"] for image in crawl.records} == {PD[0], ND[0]}
 
 
@@ -367,7 +367,7 @@ def test_shards_are_disjoint_and_together_the_whole(scrapy: Scrapy) -> None:
             crawl = images(scrapy, file, server, "-a", f"shard={part}/3")
             assert crawl.code == 0, crawl.err
             parts.append({image["id"] for image in crawl.records})
-        assert len(server.asked) == len(names)
+        assert len(server.requested) == len(names)
     assert all(parts)
     assert set.union(*parts) == set(names)
     assert sum(map(len, parts)) == len(names)
@@ -384,7 +384,7 @@ def test_a_csv_feed_is_read_as_well(scrapy: Scrapy) -> None:
             f"x:2,two,{base}3.png,{base}3.png,Public Domain,\n"
         )
         crawl = images(scrapy, file, server)
-    assert (crawl.code, server.asked) == (0, ["/v2/2.png"]), crawl.err
+    assert (crawl.code, server.requested) == (0, ["/v2/2.png"]), crawl.err
 
 
 def test_what_comes_of_a_feed_for_its_owner_alone_is_its_owners_too(scrapy: Scrapy) -> None:
@@ -403,7 +403,7 @@ def test_a_feed_that_names_no_image_is_doubted(scrapy: Scrapy) -> None:
     file.write_text('\ufeff{"id": "x:1", "kind": "agent"}\n', "utf-8")
     with serving(host) as server:
         crawl = images(scrapy, file, server)
-    assert (crawl.code, server.asked) == (0, []), crawl.err
+    assert (crawl.code, server.requested) == (0, []), crawl.err
     assert any("contains no image URLs" in note for note in crawl.certificate["notes"])
 
 
@@ -415,7 +415,7 @@ def test_hosts_are_requested_side_by_side_each_once_a_second(
     began: dict[str, list[float]] = {"quick": [], "slow": [], "own": []}
     ended: list[str] = []
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         name = next((name for name in ("quick", "slow") if f"//{name}." in path), "own")
         began[name].append(time.monotonic())
         if name == "slow":
@@ -423,7 +423,7 @@ def test_hosts_are_requested_side_by_side_each_once_a_second(
         ended.append(name)
         return 200, [("Content-Type", "image/png")], png(path)
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         hosts = ("http://slow.example/", server.base_url, "http://quick.example/")
         names = [f"{place}{number}.png" for place in hosts for number in range(3)]
         file = feed(scrapy.folder / "feed.jsonl", (row(*pair) for pair in enumerate(names)))
@@ -442,7 +442,7 @@ def test_hosts_are_requested_side_by_side_each_once_a_second(
 
 @pytest.mark.long
 def test_a_kill_costs_no_image_twice(scrapy: Scrapy) -> None:
-    """Killed again and again: the files are whole, and what is there is not asked for again."""
+    """Killed again and again: files are whole, and stored images are not requested again."""
     with serving(host) as server:
         rows = [row(number, f"{server.base_url}{number}.png") for number in range(60)]
         file = feed(scrapy.folder / "feed.jsonl", rows)
@@ -450,30 +450,30 @@ def test_a_kill_costs_no_image_twice(scrapy: Scrapy) -> None:
         scrapy.policy(overlay).environment["DMG_BASE_URL"] = server.base_url
         shelf = scrapy.folder / "data" / "images"
         for kill in range(3):
-            seen = len(server.asked)
+            seen = len(server.requested)
             crawl = scrapy.start("crawl", "images", "-a", f"feed={file}")
-            while len(server.asked) < seen + 10 and crawl.poll() is None:
+            while len(server.requested) < seen + 10 and crawl.poll() is None:
                 time.sleep(0.01)
             crawl.send_signal(signal.SIGKILL if kill < 2 else signal.SIGINT)
             crawl.communicate(timeout=20)
             assert crawl.returncode == (-signal.SIGKILL if kill < 2 else 11)
             in_hand = len(check_shelf(shelf))
-            server.asked.clear()
+            server.requested.clear()
             # As if the kill had come between the first byte and the last.
             beside = next(shelf.glob("*/*.json"))
             hidden(beside, f"-{platform.node()}-{crawl.pid}").touch()
         last = scrapy.crawl("images", "-a", f"feed={file}")
-        assert len(server.asked) == len(rows) - in_hand
+        assert len(server.requested) == len(rows) - in_hand
         assert last.code == 0, last.err
         assert len(last.records) == len(check_shelf(shelf)) == len(rows)
         assert not list(shelf.rglob(".*"))
         # What is no more what it was is fetched anew.
-        server.asked.clear()
+        server.requested.clear()
         spoilt = [last.folder / image["file"] for image in last.records[:2]]
         spoilt[0].write_bytes(spoilt[0].read_bytes()[:-1])
         spoilt[1].with_suffix(".json").write_text("{}")
         assert scrapy.crawl("images", "-a", f"feed={file}").code == 0
-        assert len(server.asked) == 2
+        assert len(server.requested) == 2
         assert len(check_shelf(shelf)) == len(rows)
 
 

@@ -31,7 +31,7 @@ from mplus_crawler.spiders.dmg.indexes import (
 from tests.conftest import Crawl, Scrapy, limit
 from tests.fixtures.dmg import FLATTEN, KINDS, body, members
 from tests.test_faults import QUICK
-from tests.wire import Answer, get, serving
+from tests.wire import RawResponse, get, serving
 
 BASE = load_policy("dmg").base_url
 UNLIMITED = limit(1_000_000, 1, "aggregations")
@@ -53,11 +53,11 @@ def ids(crawl: Crawl) -> list[str]:
     return [record["id"] for record in crawl.records]
 
 
-def listed(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """The members that an index's answer lists, whichever index it is."""
-    parts = [answer] if "dcat:dataset" in answer else []
+def listed(response: dict[str, Any]) -> list[dict[str, Any]]:
+    """The members that the response of any index lists."""
+    parts = [response] if "dcat:dataset" in response else []
     for name in ("hydra:member", "base_colors", "css_colors", "dcat:dataset", "buckets"):
-        parts += answer.get(name, [])
+        parts += response.get(name, [])
     return parts
 
 
@@ -152,7 +152,7 @@ def test_resuming_requests_only_the_colours_that_are_left(small: Sandbox, scrapy
     assert scrapy.run("verify", str(crawl.folder / "colors.selection.jsonl")).returncode == 0
 
 
-# What the museum has answered
+# What the museum has sent
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def index(total: Any, *labels: str) -> bytes:
 
 
 WHOLE = index(3, "glas", "hout", "wol")
-# answers in turn (the last one stays), verdict, exit code, items, words of the reason
+# responses in turn (the last one repeats), verdict, exit code, items, words of the reason
 FAULTS: dict[str, tuple[list[bytes], str, int, int, str]] = {
     "html, once": ([b"<html></html>", WHOLE], "complete", 0, 3, ""),
     "html": ([b"<html></html>"], "incomplete", 10, 0, "id/materials: the response is HTML"),
@@ -296,21 +296,21 @@ FAULTS: dict[str, tuple[list[bytes], str, int, int, str]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_faulty_index_is_requested_again_and_then_reported(scrapy: Scrapy, fault: str) -> None:
-    answers, verdict, code, items, words = FAULTS[fault]
+    responses, verdict, code, items, words = FAULTS[fault]
 
-    def answer(path: str) -> Answer:
-        return 200, JSON, answers[min(len(server.asked), len(answers)) - 1]
+    def respond(path: str) -> RawResponse:
+        return 200, JSON, responses[min(len(server.requested), len(responses)) - 1]
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         scrapy.policy(UNLIMITED).environment["DMG_BASE_URL"] = server.base_url
         crawl = scrapy.crawl("materials", *QUICK, "-s", "RETRY_TIMES=1")
-        asked = len(server.asked)
+        requested = len(server.requested)
     certificate = crawl.certificate
     assert (certificate["verdict"], crawl.code) == (verdict, code), crawl.err
     assert words in certificate["reason"]
     assert certificate["unique"] == items
     assert certificate["duplicates"] == (fault == "an id twice")
-    assert asked == (2 if code or "once" in fault else 1)
+    assert requested == (2 if code or "once" in fault else 1)
     assert "Traceback" not in crawl.err
 
 
@@ -329,20 +329,20 @@ def colors(**more: Any) -> bytes:
 
 
 def test_a_colour_whose_dominant_objects_cannot_be_had_is_named(scrapy: Scrapy) -> None:
-    def answer(path: str) -> Answer:
-        asked = parse_qs(urlsplit(path).query)
-        if "limit" not in asked:
+    def respond(path: str) -> RawResponse:
+        requested = parse_qs(urlsplit(path).query)
+        if "limit" not in requested:
             return 200, JSON, colors(hex="#ffc0cb", swatches=[{"hex": "#ffc0cb", "n": 2}])
-        if asked.get("color") == ["pink"]:
+        if requested.get("color") == ["pink"]:
             return 500, JSON, b'{"error":"no"}'
         return 200, JSON, body("colors-dominant")
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         scrapy.policy(UNLIMITED).environment["DMG_BASE_URL"] = server.base_url
         command = ("colors", "-a", "dominant=true", *QUICK, "-s", "RETRY_TIMES=1")
         crawl = scrapy.crawl(*command)
         again = scrapy.crawl(*command)
-        asked = Counter(server.asked)
+        requested = Counter(server.requested)
     assert (crawl.code, again.code) == (10, 10), crawl.err
     pink = f"{BASE}id/objects?color=pink"
     assert pink in crawl.certificate["reason"]
@@ -353,8 +353,8 @@ def test_a_colour_whose_dominant_objects_cannot_be_had_is_named(scrapy: Scrapy) 
             f"{BASE}id/object/{number}" for number in ("1978-1555_1-5", "1981-1163", "2010-1105")
         ]
         assert records[other]["hex"] == "#ffc0cb"
-    assert asked["/v2/id/colors/dominant?color=pink&limit=100"] == 4
-    assert asked["/v2/id/colors/dominant?color=beige&limit=100"] == 1
+    assert requested["/v2/id/colors/dominant?color=pink&limit=100"] == 4
+    assert requested["/v2/id/colors/dominant?color=beige&limit=100"] == 1
 
 
 @pytest.mark.parametrize("spider", ["roles", "production", "materials"])
@@ -379,10 +379,10 @@ def test_a_time_index_without_buckets_is_incomplete(scrapy: Scrapy, body_: bytes
         scrapy.policy(UNLIMITED).environment["DMG_BASE_URL"] = server.base_url
         crawl = scrapy.crawl("production", *QUICK, "-s", "RETRY_TIMES=1")
         selected = scrapy.crawl("production", "-a", "q=zzz", *QUICK, "-s", "RETRY_TIMES=1")
-        asked = server.asked
+        requested = server.requested
     assert (crawl.code, "the list id/production: the " in crawl.err) == (10, True)
     assert selected.code == (0 if b"buckets" in body_ else 10)
-    assert "/v2/id/production?q=zzz" in asked
+    assert "/v2/id/production?q=zzz" in requested
 
 
 def test_a_failing_time_index_is_incomplete(scrapy: Scrapy) -> None:

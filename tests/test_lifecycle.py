@@ -14,7 +14,7 @@ from mplus_crawler.responses.lifecycle import Lifecycle, read_lifecycle
 from tests.conftest import Scrapy
 from tests.test_exchange import recorded
 from tests.test_faults import QUICK
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 SUNSET = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
 SINCE = datetime(2025, 7, 1, tzinfo=UTC)
@@ -145,8 +145,12 @@ def test_a_harvest_tells_it_once_and_certifies_it(scrapy: Scrapy) -> None:
         ("Sunset", format_datetime(sunset, usegmt=True)),
         ("Link", f'<{V2}>; rel="successor-version"'),
     ]
-    answers: list[Answer] = [(503, headers, b""), (status, headers, body), (200, headers, body)]
-    with serving(lambda path: answers[min(len(server.asked), 3) - 1]) as server:
+    responses: list[RawResponse] = [
+        (503, headers, b""),
+        (status, headers, body),
+        (200, headers, body),
+    ]
+    with serving(lambda path: responses[min(len(server.requested), 3) - 1]) as server:
         crawl = scrapy.crawl(
             *("objects", *QUICK, "-a", "limit=6", "-a", "page_size=3"), DMG_BASE_URL=server.base_url
         )

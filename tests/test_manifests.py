@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mplus_crawler.museum.policies.reading import load_policy
 from mplus_crawler.spiders.dmg.manifests import fill_in, read_manifest
 from tests.conftest import Scrapy
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 pytestmark = pytest.mark.long
 
@@ -119,7 +119,7 @@ def an_object(number: int, manifest: str, **image: Any) -> dict[str, Any]:
     }
 
 
-def collection(members: list[dict[str, Any]]) -> Answer:
+def collection(members: list[dict[str, Any]]) -> RawResponse:
     page = {"hydra:totalItems": len(members), "hydra:view": {}, "hydra:member": members}
     return 200, [("Content-Type", "application/ld+json")], json.dumps(page).encode()
 
@@ -129,7 +129,7 @@ def test_manifests_fill_in_what_records_leave_out(scrapy: Scrapy) -> None:
     known = {"crm:P104_is_subject_to": {"@id": IN_COPYRIGHT.url}}
     members: list[dict[str, Any]] = []
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         if "/id/objects" in path:
             return collection(members)
         name = path.rpartition("/")[2]
@@ -144,7 +144,7 @@ def test_manifests_fill_in_what_records_leave_out(scrapy: Scrapy) -> None:
         image = {"resource": {"@id": IMAGE.format(1)}, **said}
         return 200, [], version_2(image)
 
-    with serving(answer) as server, serving(lambda _: (200, [], b"{}")) as elsewhere:
+    with serving(respond) as server, serving(lambda _: (200, [], b"{}")) as elsewhere:
         manifests = [
             *("1", "moved", "html", "away", "401", "403", "404", "410", "500", "503"),
             *["504"] * 4,
@@ -160,13 +160,15 @@ def test_manifests_fill_in_what_records_leave_out(scrapy: Scrapy) -> None:
         scrapy.environment["DMG_BASE_URL"] = server.base_url
         scrapy.policy(QUICK)
         plain = scrapy.crawl("objects")
-        asked_plainly = [path for path in server.asked if "/m/" in path]
+        requested_plainly = [path for path in server.requested if "/m/" in path]
         hasty = ("-s", "AUTOTHROTTLE_MAX_DELAY=0.01", "-s", "RETRY_BREAKER=3")
         crawl = scrapy.crawl("objects", "-a", "manifests=true", *hasty)
-        asked = [path.rpartition("/m/")[2] for path in server.asked if "/m/" in path]
-    assert (plain.code, asked_plainly) == (0, [])
-    assert (crawl.code, elsewhere.asked) == (0, []), crawl.err
-    assert sorted(asked) == sorted([*(f"{n}/{name}" for n, name in enumerate(manifests)), "1/1"])
+        requested = [path.rpartition("/m/")[2] for path in server.requested if "/m/" in path]
+    assert (plain.code, requested_plainly) == (0, [])
+    assert (crawl.code, elsewhere.requested) == (0, []), crawl.err
+    assert sorted(requested) == sorted(
+        [*(f"{n}/{name}" for n, name in enumerate(manifests)), "1/1"]
+    )
     rows = {row["id"].rpartition("/")[2]: row for row in crawl.records}
     assert len(rows) == len(members)
     for number in ("1", "2"):
@@ -197,15 +199,15 @@ def test_manifests_fill_in_what_records_leave_out(scrapy: Scrapy) -> None:
 def test_a_host_of_manifests_that_wants_to_be_left_alone_is(scrapy: Scrapy) -> None:
     members: list[dict[str, Any]] = []
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         if "/id/objects" in path:
             return collection(members)
         return 429, [("Retry-After", "86400")], b""
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         members += [an_object(number, f"{server.base_url}m/{number}") for number in range(4)]
         scrapy.environment["DMG_BASE_URL"] = server.base_url
         crawl = scrapy.crawl("objects", "-a", "manifests=true")
-        asked = [path for path in server.asked if "/m/" in path]
-    assert (crawl.code, len(crawl.records), len(asked)) == (0, 4, 1)
+        requested = [path for path in server.requested if "/m/" in path]
+    assert (crawl.code, len(crawl.records), len(requested)) == (0, 4, 1)
     assert crawl.certificate["requests"]["peak"]["127.0.0.1"] == 1

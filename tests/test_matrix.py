@@ -20,7 +20,7 @@ from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import ROOT, Crawl, Scrapy, limit
 from tests.fixtures.mplus import PUBLISHED
 from tests.test_faults import BASE, QUICK
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 ALWAYS = "times=always"
 CLOCK = str(ROOT / "tests" / "fixtures" / "shifted_clock.py")
@@ -116,7 +116,7 @@ TYPE = "crm:E22_Human-Made_Object"
 COUNT = 120
 Rows = list[Any]
 Change = Callable[[Rows], object]
-Reply = Callable[[bool, int, bytes], Answer | None]
+Reply = Callable[[bool, int, bytes], RawResponse | None]
 
 
 def row(number: int, **more: object) -> dict[str, object]:
@@ -127,7 +127,7 @@ def renamed(rows: Rows, at: int, uri: str) -> None:
     rows[at] = {**rows[at], "@id": uri}
 
 
-def encoded(coding: str, body: bytes) -> Answer:
+def encoded(coding: str, body: bytes) -> RawResponse:
     return 200, [("Content-Type", "application/ld+json"), ("Content-Encoding", coding)], body
 
 
@@ -224,7 +224,7 @@ def test_kind(
     change(rows)
     seen: list[str] = []
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         query = dict(parse_qsl(urlsplit(path).query))
         number, full = int(query["page"]), "fullRecord" in query
         size = int(query["itemsPerPage"])
@@ -245,7 +245,7 @@ def test_kind(
         changed = reply(full, seen.count(path), body.encode()) if number == 2 else None
         return changed or (200, [("Content-Type", "application/ld+json")], body.encode())
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         scrapy.environment["DMG_BASE_URL"] = server.base_url
         crawl = scrapy.policy(POLICY).crawl("objects", *QUICK, *PATIENCE)
     found = crawl.certificate
@@ -273,7 +273,7 @@ def check_reason(crawl: Crawl) -> None:
     [("1,gone,2,none", {"gone": 1, "not_found": 1}), ("gone,gone-2", {"gone": 2})],
 )
 def test_absent_records(scrapy: Scrapy, pids: str, absent: dict[str, int]) -> None:
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         name = path.rpartition("/")[2]
         status = 410 if "gone" in name else 404 if name == "none" else 200
         record: dict[str, object] = row(1) | {"@id": f"{BASE}id/object/{name}"}
@@ -281,7 +281,7 @@ def test_absent_records(scrapy: Scrapy, pids: str, absent: dict[str, int]) -> No
             record = {"hydra:member": [row(1) | {"@id": f"{BASE}id/object/1"}]}
         return status, [("Content-Type", "application/ld+json")], json.dumps(record).encode()
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         scrapy.environment["DMG_BASE_URL"] = server.base_url
         crawl = scrapy.policy(POLICY).crawl("object", "-a", f"pids={pids}", *QUICK)
     assert (crawl.certificate["verdict"], crawl.code) == ("complete", 0), crawl.err

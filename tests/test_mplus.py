@@ -35,7 +35,7 @@ from mplus_crawler.spiders.mplus.tms.objects import object_columns
 from tests.conftest import Crawl, Scrapy
 from tests.fixtures.mplus import PUBLISHED
 from tests.test_usage import check_one_line
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 pytestmark = pytest.mark.long
 
@@ -134,17 +134,17 @@ def test_every_record_past_the_window_in_both_languages(
     assert ids(done.records) == truth(opened)
     assert len(done.records) == 230
     assert done.certificate["verdict"] == "complete"
-    # The API is asked as it wants to be.
+    # The calls are as the API requires.
     seen = stats(opened)
     assert seen["calls"] == done.certificate["requests"]["sent"] <= 26
     assert (seen["sessions"], seen["writes"], seen["roots"].keys()) == (1, 0, {"objects"})
-    asked = [root["arguments"] for call in seen["log"] for root in call["asked"]]
-    assert {given["per_page"] for given in asked} <= {10, 40, 38}
-    assert all((given.get("page", 0) + 1) * given["per_page"] <= WINDOW for given in asked)
-    assert not any(None in given.values() for given in asked)
+    requested = [root["arguments"] for call in seen["log"] for root in call["asked"]]
+    assert {given["per_page"] for given in requested} <= {10, 40, 38}
+    assert all((given.get("page", 0) + 1) * given["per_page"] <= WINDOW for given in requested)
+    assert not any(None in given.values() for given in requested)
     assert "230 records, about 24 calls, 0.8 % of the 3,000" in done.err
     assert KEY not in done.err + (done.folder / "mplus_objects.certificate.json").read_text()
-    # Both languages are one row, the museum's answers beside it.
+    # Both languages are one row, which has the museum's responses.
     first = rows[2]
     assert first["source"] == "M+ (invented data of the sandbox)"
     assert (first["kind"], first["licence"]) == ("object", "CC0 1.0")
@@ -287,10 +287,10 @@ def test_a_cap_on_pages_is_found_behind_a_bad_record_too() -> None:
 
 
 def test_a_fault_and_then_nothing_is_not_nothing_twice() -> None:
-    asked = IdQuery(0, 10, ids=(7,))
+    requested = IdQuery(0, 10, ids=(7,))
     with pytest.raises(ValueError, match="retrying to confirm"):
-        IdList(10, 100).take(asked.failed(), (), None)
-    assert IdList(10, 100).take(replace(asked, empty=True), (), None) == []
+        IdList(10, 100).take(requested.failed(), (), None)
+    assert IdList(10, 100).take(replace(requested, empty=True), (), None) == []
 
 
 @pytest.mark.parametrize(("came", "whole"), [((1, 3), False), ((1, 2, 3), True)])
@@ -411,7 +411,7 @@ REFUSED = b'{"errors": [{"message": "Bearer %s is not known"}]}' % KEY.encode()
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "asked", "words"),
+    ("response", "code", "requested", "words"),
     [
         ((400, [], UNKNOWN), 10, 1, ["400", "Cannot query field"]),
         ((413, [], HTML), 10, 1, ["413", "too large"]),
@@ -423,13 +423,13 @@ REFUSED = b'{"errors": [{"message": "Bearer %s is not known"}]}' % KEY.encode()
     ],
 )
 def test_what_is_not_retryable_is_reported_and_not_requested_again(
-    scrapy: Scrapy, answer: Answer, code: int, asked: int, words: list[str]
+    scrapy: Scrapy, response: RawResponse, code: int, requested: int, words: list[str]
 ) -> None:
     patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
-    with serving(lambda _: answer) as gate:
+    with serving(lambda _: response) as gate:
         scrapy.policy(SMALL, "mplus")
         done = scrapy.crawl("mplus_objects", *patience, **pointed_at(gate.base_url))
-    assert (done.code, len(gate.asked)) == (code, asked), done.err
+    assert (done.code, len(gate.requested)) == (code, requested), done.err
     assert "Traceback" not in done.err
     told = done.certificate["reason"]
     assert [word for word in words if word not in told] == []
@@ -440,15 +440,15 @@ def rewritten(
     ask: Callable[[dict[str, Any]], object],
     say: Callable[[int, dict[str, Any]], object],
     data: str = "",
-) -> Callable[[str], Answer]:
-    """The sample behind a server that rewrites what is asked of it, and then its answer.
+) -> Callable[[str], RawResponse]:
+    """The sample behind a server that rewrites requests (*ask*) and responses (*say*).
 
-    *say* may change the answer to the call of that number, or give bytes in its place. *data* is
+    *say* may change the response to the call of that number, or return bytes instead. *data* is
     another data set.
     """
     museum, numbers = Museum(Options(mplus_data=data)), count(1)
 
-    def answer(body: str) -> Answer:
+    def respond(body: str) -> RawResponse:
         call, number = json.loads(body), next(numbers)
         ask(call["variables"])
         sent = json.dumps(call).encode()
@@ -461,7 +461,7 @@ def rewritten(
         content = content if isinstance(content, bytes) else json.dumps(said).encode()
         return 200, [("Content-Type", "application/json")], content
 
-    return answer
+    return respond
 
 
 def nothing(*_: object) -> None:
@@ -560,7 +560,7 @@ def test_a_server_that_caps_lies_forgets_and_babbles(
     assert words in done.certificate["reason"]
     name = "mplus_objects" if code == 0 else "mplus_objects.incomplete"
     assert len(ids(done.lines(f"{name}.jsonl"))) == len(done.lines(f"{name}.jsonl")) == came
-    assert len(server.asked) <= most
+    assert len(server.requested) <= most
 
 
 def test_without_a_key_nothing_is_requested(scrapy: Scrapy, museum: Museums) -> None:
@@ -593,7 +593,7 @@ def test_a_museum_that_has_nothing_is_soon_given_up(scrapy: Scrapy) -> None:
         patience = ("-s", "RETRY_BACKOFF_BASE=0.01")
         scrapy.policy(SMALL, "mplus")
         done = scrapy.crawl("mplus_constituents", *patience, **pointed_at(server.base_url))
-    assert (done.code, len(server.asked) < 15) == (10, True), done.err
+    assert (done.code, len(server.requested) < 15) == (10, True), done.err
     assert "nothing that was requested is in the response" in done.certificate["reason"]
 
 
@@ -620,7 +620,7 @@ def test_a_kill_and_the_days_quota_cost_no_saved_response(
     assert done.code == 0, done.err
     assert ids(done.records) == truth(opened)
     assert len(done.records) == 150
-    # Undisturbed it takes 16; what was under way is asked again, and so is the proof.
+    # Uninterrupted, it takes 16; calls in flight are sent again, and so is the second list.
     assert stats(opened)["calls"] <= 16 + 5
 
 
@@ -674,12 +674,12 @@ def test_no_response_is_an_error_of_ours(document: dict[str, Any], row: Any) -> 
     rows = {alias: [row, {"id": 1, "constituents": row, "_sys": row}] for alias in ALIASES}
     for body in (document, {**document, "data": rows}):
         try:
-            answer = read_results(json.dumps(body).encode(), 10)
+            response = read_results(json.dumps(body).encode(), 10)
         except InvalidResponseError:
             continue
         reader = Reader(("id",), "constituents", 200)
         for query in (RecordQuery((1,)), IdQuery(0, 10)):
-            assert reader.outcome(query, answer, "") is not None
+            assert reader.outcome(query, response, "") is not None
 
 
 ALIASES = ("en", "zh", "list")
@@ -794,7 +794,7 @@ def test_a_request_that_takes_too_long_is_split_at_once(scrapy: Scrapy, timeout:
     slow: list[str] = []
     respond = rewritten(nothing, nothing)
 
-    def gateway(body: str) -> Answer:
+    def gateway(body: str) -> RawResponse:
         if json.loads(body)["query"].count("objects(") <= 2:
             return respond(body)
         slow.append(body)

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Crawl, Scrapy
 from tests.fixtures.mplus import PUBLISHED, as_tar, as_zip
 from tests.test_usage import check_one_line
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 OBJECTS = sorted(int(file.stem) for file in PUBLISHED.glob("objects_JSON/*/*.json"))
 
@@ -69,27 +69,27 @@ def test_archives_hold_what_the_folder_holds(scrapy: Scrapy, tmp_path: Path) -> 
 def test_a_download_is_requested_once_and_without_a_session(scrapy: Scrapy, tmp_path: Path) -> None:
     body = as_tar(tmp_path / "set.gz", top="collection-data-abc").read_bytes()
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         if path == "/moved.tar.gz":
             return 302, [("Location", "/set.tar.gz")], b""
         return 200, [("Content-Type", "application/x-gzip")], body
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         source = server.base_url.replace("/v2/", "/moved.tar.gz")
         crawl = scrapy.crawl("mplus_open_objects", "-a", f"source={source}", MPLUS_API_KEY="canary")
     assert crawl.code == 0, crawl.err
     assert sorted(by_id(crawl)) == OBJECTS
-    assert server.asked == ["/moved.tar.gz", "/set.tar.gz"]
+    assert server.requested == ["/moved.tar.gz", "/set.tar.gz"]
     assert not any({"authorization", "cookie"} & {*seen} for seen in server.headers_seen)
 
 
 def test_a_download_that_leads_elsewhere_or_is_no_archive_is_incomplete(scrapy: Scrapy) -> None:
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         if path == "/away":
             return 302, [("Location", "http://127.0.0.1:9/set.tar.gz")], b""
         return 200, [], b"<html>Not found</html>"
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         for path, words in (("away", "off-site request blocked"), ("page", "not an archive")):
             source = server.base_url.replace("/v2/", f"/{path}")
             crawl = scrapy.crawl(

@@ -15,7 +15,7 @@ from tests.conftest import Scrapy, limit
 from tests.fixtures.dmg import members
 from tests.test_faults import QUICK
 from tests.test_pagers import UNREADABLE
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 BASE = "https://data.designmuseumgent.be/v2/"
 LD_JSON = ("Content-Type", "application/ld+json; charset=utf-8")
@@ -49,18 +49,18 @@ def stub(number: int) -> bytes:
 
 
 def collection(
-    full: Rows, stubs: Rows, respond: Callable[[bool, int, int], Answer | None] | None = None
-) -> Callable[[str], Answer]:
-    """A collection of those rows; *respond* may respond instead (full?, page, size)."""
+    full: Rows, stubs: Rows, instead: Callable[[bool, int, int], RawResponse | None] | None = None
+) -> Callable[[str], RawResponse]:
+    """A collection of those rows; *instead* may respond before it (full?, page, size)."""
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         url = urlsplit(path)
         query = parse_qs(url.query)
         if not url.path.endswith("/id/objects"):
             return 404, [], b""
         number, size = int(query["page"][0]), int(query["itemsPerPage"][0])
         is_full = "fullRecord" in query
-        if respond and (response := respond(is_full, number, size)):
+        if instead and (response := instead(is_full, number, size)):
             return response
         rows = full if is_full else stubs
         link = f"{BASE}id/objects?page={{}}&itemsPerPage={size}" + "&fullRecord=true" * is_full
@@ -72,7 +72,7 @@ def collection(
         page = b",".join(rows[(number - 1) * size : number * size])
         return 200, [LD_JSON], head[:-1] + b',"hydra:member":[%s]}' % page
 
-    return answer
+    return respond
 
 
 def test_a_record_that_cannot_be_parsed_costs_itself_alone(scrapy: Scrapy) -> None:
@@ -122,12 +122,12 @@ def test_what_cannot_be_parsed_nor_identified_is_named_by_its_place(scrapy: Scra
         (404, [], b""),
     ],
 )
-def test_ids_that_cannot_be_read_are_a_failed_page(scrapy: Scrapy, fault: Answer) -> None:
+def test_ids_that_cannot_be_read_are_a_failed_page(scrapy: Scrapy, fault: RawResponse) -> None:
     full, stubs = [record(n) for n in range(1, 7)], [stub(n) for n in range(1, 7)]
     full[3] = b"{}"
     broken = [True]
 
-    def respond(is_full: bool, number: int, size: int) -> Answer | None:
+    def respond(is_full: bool, number: int, size: int) -> RawResponse | None:
         return fault if broken[0] and not is_full else None
 
     with serving(collection(full, stubs, respond)) as server:
@@ -151,7 +151,7 @@ def test_links_and_ids_in_equivalent_spellings_are_the_same(scrapy: Scrapy) -> N
     stubs = [stub(n) for n in range(1, 5)]
     made = collection(full, stubs)
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         status, headers, body = made(path)
         return (
             status,
@@ -162,7 +162,7 @@ def test_links_and_ids_in_equivalent_spellings_are_the_same(scrapy: Scrapy) -> N
             ),
         )
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(FREE).crawl(
             *("objects", *QUICK, "-a", "page_size=1", "-s", "LOOKAHEAD=1"),
             DMG_BASE_URL=server.base_url,
@@ -206,7 +206,7 @@ def test_a_record_costs_at_most_itself_however_deep_it_is(scrapy: Scrapy) -> Non
 def test_a_page_with_far_more_rows_than_requested_is_a_fault(scrapy: Scrapy, row: bytes) -> None:
     full, stubs = [row] * 100_000, [stub(1)] * 100_000
 
-    def respond(is_full: bool, number: int, size: int) -> Answer:
+    def respond(is_full: bool, number: int, size: int) -> RawResponse:
         body = b'{"hydra:totalItems":3,"hydra:member":[%s]}' % b",".join(full)
         return 200, [LD_JSON], body
 

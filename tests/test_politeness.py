@@ -44,7 +44,7 @@ def test_processes_that_share_a_museum_stay_within_its_limit_together(
         )
         for number, spider in enumerate(["objects", "agents", "objects", "objects"])
     ]
-    # Each has forty pages to ask for: the last one has not come to its end.
+    # Each has forty pages to request; the last one has not ended.
     while sandbox.stats()["tiers"]["collections"]["requests"] < 35:
         time.sleep(0.05)
     crawls[3].send_signal(signal.SIGKILL)

@@ -25,7 +25,7 @@ from tests.conftest import Crawl, Scrapy, limit
 from tests.fixtures.dmg import members
 from tests.test_exchange import recorded
 from tests.test_faults import QUICK
-from tests.wire import Answer, Server, serving
+from tests.wire import RawResponse, Server, serving
 
 # With characters that URLs and JSON spell otherwise.
 CANARY = 'canary/7f3a"9c&e=%41'
@@ -131,7 +131,7 @@ def test_a_key_that_is_not_accepted_is_tried_once(keyed: Scrapy) -> None:
         crawl = keyed.crawl("private_objects", *LOUD, DMG_BASE_URL=server.base_url)
     assert crawl.code == 12, crawl.err
     assert "the key in DMG_API_KEY is not accepted" in crawl.certificate["reason"]
-    assert len(server.asked) == 1
+    assert len(server.requested) == 1
     assert server.headers_seen[0]["x-api-key"] == CANARY
     check_no_key(keyed, out=crawl.out, err=crawl.err)
     check_owned(keyed)
@@ -141,19 +141,19 @@ def test_another_host_sees_neither_key_nor_request(keyed: Scrapy) -> None:
     moves = {"2": 301, "3": 302, "4": 307, "5": 308}
     with serving(lambda path: recorded("private-objects")) as other:
 
-        def answer(path: str) -> Answer:
+        def respond(path: str) -> RawResponse:
             number = parse_qs(urlsplit(path).query)["page"][0]
             if number in moves:
                 return moves[number], [("Location", f"{other.base_url}id/private/objects")], b""
             return 200, [LD_JSON], page(1, members("private-objects")[:2], last=5)
 
-        with serving(answer) as server:
+        with serving(respond) as server:
             crawl = keyed.crawl(
                 "private_objects", *LOUD, "-a", "page_size=2", DMG_BASE_URL=server.base_url
             )
     assert crawl.code == 10, crawl.err
-    assert other.asked == []
-    assert len(server.asked) == 5
+    assert other.requested == []
+    assert len(server.requested) == 5
     check_no_key(keyed, out=crawl.out, err=crawl.err)
 
 
@@ -163,11 +163,11 @@ def test_the_key_goes_to_the_private_paths_alone(keyed: Scrapy) -> None:
     full = members("private-objects")[:2]
     times: dict[str, int] = {}
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         times[path] = times.get(path, 0) + 1
-        asked = urlsplit(path)
-        query = parse_qs(asked.query)
-        if asked.path != "/v2/id/private/objects":
+        requested = urlsplit(path)
+        query = parse_qs(requested.query)
+        if requested.path != "/v2/id/private/objects":
             return 404, [], b""
         if query["page"] == ["2"]:
             return 302, [("Location", "/v2/id/objects?page=2")], b""
@@ -176,14 +176,14 @@ def test_the_key_goes_to_the_private_paths_alone(keyed: Scrapy) -> None:
         rows = [full[0], {}] if "fullRecord" in query else stubs
         return 200, [LD_JSON], page(1, rows)
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = keyed.crawl(
             "private_objects",
             *(*LOUD, "-a", "page_size=2", "-s", "ROBOTSTXT_OBEY=True"),
             DMG_BASE_URL=server.base_url,
         )
     assert crawl.code == 10, crawl.err
-    seen = list(zip(map(urlsplit, server.asked), server.headers_seen, strict=True))
+    seen = list(zip(map(urlsplit, server.requested), server.headers_seen, strict=True))
     keys = {
         url.path: {h.get("x-api-key") for u, h in seen if u.path == url.path} for url, _ in seen
     }
@@ -196,11 +196,11 @@ def test_the_key_goes_to_the_private_paths_alone(keyed: Scrapy) -> None:
     check_no_key(keyed, out=crawl.out, err=crawl.err)
 
 
-def echoing(server: Server, path: str, *, packed: bool) -> Answer:
-    """An answer that repeats the key wherever it can."""
+def echoing(server: Server, path: str, *, packed: bool) -> RawResponse:
+    """A response that repeats the key wherever it can."""
     key = server.headers_seen[-1]["x-api-key"]
     address = f"/v2/id/private/objects?page=1&itemsPerPage=2&fullRecord=true&apiKey={quote(key)}"
-    if len(server.asked) == 1:
+    if len(server.requested) == 1:
         return 302, [("Location", address)], b""
     rows = [{**row, "crm:P3_has_note": f"for {key}"} for row in members("private-objects")[:2]]
     body = page(1, rows, last=1).replace(b"fullRecord=true", b"apiKey=" + quote(key).encode())
@@ -227,19 +227,19 @@ def test_a_key_that_the_museum_repeats_is_struck_out(keyed: Scrapy, packed: bool
 def test_next_links_with_a_key_in_them_are_followed_without(keyed: Scrapy) -> None:
     full = members("private-objects")
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         number = int(parse_qs(urlsplit(path).query)["page"][0])
         row = {**full[0], "@id": f"https://data.designmuseumgent.be/v2/id/object/{number}"}
         other = {**row, "@id": f"{row['@id']}b"}
         return 200, [LD_JSON], page(number, [row, other], 3).replace(b"&full", b"&apiKey=k&full")
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = keyed.crawl(
             "private_objects", *LOUD, "-a", "page_size=2", DMG_BASE_URL=server.base_url
         )
     assert crawl.code == 0, crawl.err
     assert len(crawl.records) == 6
-    assert [path for path in server.asked if "apiKey" in path] == []
+    assert [path for path in server.requested if "apiKey" in path] == []
 
 
 def test_nothing_is_left_of_the_key_after_a_kill_or_a_timeout(

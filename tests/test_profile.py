@@ -48,19 +48,19 @@ def test_a_crawl_listens_on_no_port(museum: Callable[..., Sandbox], scrapy: Scra
 
 
 def test_the_museum_learns_who_requests_and_sets_no_cookie(scrapy: Scrapy) -> None:
-    asked: list[dict[str, str]] = []
+    requested: list[dict[str, str]] = []
     status, headers, body = recorded("objects")
 
     with serving(lambda path: (status, [*headers, ("Set-Cookie", "a=b")], body)) as server:
-        server.headers_seen = asked
+        server.headers_seen = requested
         crawl = scrapy.crawl(
             "objects",
             *("-a", "limit=6", "-a", "page_size=3", "-s", "LOOKAHEAD=1", "-s", "RETRY_TIMES=0"),
             DMG_BASE_URL=server.base_url,
             CONTACT_URL="https://lab.example/harvest",
         )
-    assert len(asked) == 2, crawl.err
-    for seen in asked:
+    assert len(requested) == 2, crawl.err
+    for seen in requested:
         assert seen["user-agent"].startswith("mplus_crawler/")
         assert "https://lab.example/harvest" in seen["user-agent"]
         assert "cookie" not in seen

@@ -27,7 +27,7 @@ from mplus_crawler.spiders.dmg.pids import record_uri
 from mplus_crawler.spiders.dmg.records import ObjectSpider
 from tests.conftest import Crawl, Scrapy, limit
 from tests.test_exchange import recorded
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 BASE = "https://data.designmuseumgent.be/v2/"
 HOME = f"{BASE}id/object/"
@@ -44,13 +44,13 @@ def gent() -> Iterator[Sandbox]:
 
 
 def listed(folder: Path, *values: str) -> str:
-    """A list of records to ask for, as a file and an argument."""
+    """A list of records to request, as a file and an argument."""
     file = folder / "list.txt"
     file.write_text("\n".join(values), "utf-8")
     return f"pids_file={file}"
 
 
-def an_object(number: str, *validators: tuple[str, str]) -> Answer:
+def an_object(number: str, *validators: tuple[str, str]) -> RawResponse:
     """The smallest object that its schema takes."""
     record = {
         "@id": HOME + number,
@@ -123,7 +123,7 @@ def test_former_responses_are_the_same_records_retrieved_now(
     assert max(r["retrieved_at"] for r in former) < min(r["retrieved_at"] for r in now)
     assert renewed.certificate["requests"]["by_status"] == {"200": len(ids)}
     assert renewed.certificate["revalidated"] == 0
-    # A file of state that is damaged is set aside, and costs no more than asking for all.
+    # A damaged state file is set aside, and then all records are requested.
     (state,) = (scrapy.folder / "data" / ".state").glob("*.known")
     state.write_bytes(b"no database" * 1000)
     crawl = scrapy.crawl("agent", *arguments)
@@ -157,7 +157,7 @@ def test_colours_are_requested_and_never_taken_from_records_without(
     assert by_state.certificate["revalidated"] == 0
     coloured = [record for record in by_state.records if record["colors"]]
     assert len(coloured) > 50
-    # Of a feed, only what was asked for as it is now: with colours, or without.
+    # Only records of a feed that were requested in the same way: with colours, or without.
     again = crawl("all", plain_feed, "-a", "colors=true")
     assert again.certificate["revalidated"] == 0
     assert by_id(again) == by_id(by_state)
@@ -215,7 +215,7 @@ def test_stopped_by_a_limit_the_same_command_resumes(
 
 
 def test_each_recorded_response_becomes_the_right_item(scrapy: Scrapy) -> None:
-    answers = {
+    responses = {
         "object/1987-1105": "object",
         "object/SB%200012": "object-space",
         "object/2001-0003%2FA": "object-slash",
@@ -237,13 +237,13 @@ def test_each_recorded_response_becomes_the_right_item(scrapy: Scrapy) -> None:
         "concept/1": "concept-404",
     }
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         if "s?" in path:  # a collection: the first of its records confirms a 404
             kind = path.removeprefix("/v2/id/").partition("s?")[0]
-            first = next(record for record in answers if record.startswith(kind))
+            first = next(record for record in responses if record.startswith(kind))
             page = {"hydra:member": [{"@id": f"{BASE}id/{first}"}]}
             return 200, [LD_JSON], json.dumps(page).encode()
-        status, headers, body = recorded(answers[path.removeprefix("/v2/id/")])
+        status, headers, body = recorded(responses[path.removeprefix("/v2/id/")])
         if path.endswith("2017-0914_7-7"):
             body = body.replace(b"1987-1105", b"2017-0914_7-7")
         return status, headers, body
@@ -254,29 +254,29 @@ def test_each_recorded_response_becomes_the_right_item(scrapy: Scrapy) -> None:
         "exhibition": {"TE_1800-001": "not_found", "TE_1933-004": "unreadable"},
         "concept": {"1": "not_found"},
     }
-    unasked = ("UNHEALTHY", "2017-0914_7-7")
+    unrequested = ("UNHEALTHY", "2017-0914_7-7")
 
     def pids(kind: str) -> list[str]:
-        all_ = [unquote(path.partition("/")[2]) for path in answers if path.startswith(kind)]
-        return [number for number in all_ if number not in unasked]
+        all_ = [unquote(path.partition("/")[2]) for path in responses if path.startswith(kind)]
+        return [number for number in all_ if number not in unrequested]
 
     def harvest(kind: str) -> Crawl:
         given = ("-a", "pids=" + ",".join(pids(kind)), *QUICK, "-s", "RETRY_TIMES=1")
         return scrapy.crawl(kind, *given, DMG_BASE_URL=server.base_url)
 
-    with serving(answer) as server, ThreadPoolExecutor() as pool:
+    with serving(respond) as server, ThreadPoolExecutor() as pool:
         scrapy.policy(UNLIMITED)
         crawls = pool.map(harvest, rejected)
         for (kind, missing), crawl in zip(rejected.items(), crawls, strict=True):
-            asked = pids(kind)
+            requested = pids(kind)
             assert crawl.code == 0, crawl.err
             assert reasons(crawl) == missing
             records = {pid(record["id"]): record for record in crawl.records}
-            assert records.keys() == set(asked) - missing.keys()
+            assert records.keys() == set(requested) - missing.keys()
             for number, record in records.items():
                 assert errors(ITEM_CLASSES[kind], record) == []
                 if number != "0288":
-                    name = answers[f"{kind}/{quote(number, safe='')}"]
+                    name = responses[f"{kind}/{quote(number, safe='')}"]
                     assert record["record"] == json.loads(recorded(name)[2])
             if kind == "object":
                 assert records["0288"]["alias_of"] == f"{HOME}2017-0914_7-7"
@@ -289,9 +289,9 @@ def test_each_recorded_response_becomes_the_right_item(scrapy: Scrapy) -> None:
                 assert certificate["absent"] == 3
                 assert certificate["rejected_by"] == {"gone": 1, "not_found": 2}
     # A 404 counts after the second, a 410 at once; the health check may request it again.
-    assert server.asked.count("/v2/id/object/nope") == 2
-    assert server.asked.count("/v2/id/object/0168") in (1, 2)
-    assert not any("ark" in path for path in server.asked)
+    assert server.requested.count("/v2/id/object/nope") == 2
+    assert server.requested.count("/v2/id/object/0168") in (1, 2)
+    assert not any("ark" in path for path in server.requested)
 
 
 # --- absent records ---------------------------------------------------------------------------
@@ -304,8 +304,8 @@ def test_records_that_are_gone_or_not_found_are_facts(
     gone, there = truth["removed"][:2], [*truth["ids"]]
     for name in ("invalid", "merged"):
         there = [id_ for id_ in there if id_ not in truth[name]]
-    asked = [*there[:14], *gone, "nowhere"]
-    crawl = scrapy.at(gent).crawl("object", "-a", listed(tmp_path, *asked))
+    requested = [*there[:14], *gone, "nowhere"]
+    crawl = scrapy.at(gent).crawl("object", "-a", listed(tmp_path, *requested))
     certificate = crawl.certificate
     assert (crawl.code, certificate["verdict"]) == (0, "complete"), crawl.err
     assert (certificate["unique"], certificate["absent"], certificate["rejected"]) == (14, 3, 0)
@@ -365,7 +365,7 @@ def test_a_database_that_recovers_costs_no_record(scrapy: Scrapy, kind: str, num
     uris = [f"https://data.designmuseumgent.be/v2/id/{kind}/{n}" for n in range(number)]
     requested: Counter[str] = Counter()
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         if path.partition("?")[0].endswith("s"):
             return 200, [LD_JSON], json.dumps({"hydra:member": [{"@id": uris[0]}]}).encode()
         requested[path] += 1
@@ -374,7 +374,7 @@ def test_a_database_that_recovers_costs_no_record(scrapy: Scrapy, kind: str, num
         uri = f"https://data.designmuseumgent.be{path}"
         return 200, [LD_JSON], json.dumps({"@id": uri, "@type": TYPES[kind]}).encode()
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         scrapy.environment["DMG_BASE_URL"] = server.base_url
         crawl = scrapy.policy(UNLIMITED).crawl(
             kind, "-a", f"pids={','.join(uris)}", "-s", "RETRY_BACKOFF_BASE=0.01"
@@ -385,21 +385,21 @@ def test_a_database_that_recovers_costs_no_record(scrapy: Scrapy, kind: str, num
 
 
 def test_404s_are_confirmed_by_a_record_of_the_same_harvest(scrapy: Scrapy) -> None:
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         number = path.rpartition("/")[2]
         return an_object(number) if number == "here" else (404, [LD_JSON], b'{"error":"no"}')
 
     absent = [f"no{number}" for number in range(12)]
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             *("object", "-a", "pids=" + ",".join(["here", *absent]), *QUICK),
             DMG_BASE_URL=server.base_url,
         )
     assert crawl.code == 0, crawl.err
     assert crawl.certificate["absent"] == 12
-    assert 2 <= server.asked.count("/v2/id/object/here") <= 8
-    assert all(server.asked.count(f"/v2/id/object/{number}") == 2 for number in absent)
-    assert not any("objects" in path for path in server.asked)
+    assert 2 <= server.requested.count("/v2/id/object/here") <= 8
+    assert all(server.requested.count(f"/v2/id/object/{number}") == 2 for number in absent)
+    assert not any("objects" in path for path in server.requested)
 
 
 @pytest.mark.parametrize(
@@ -413,10 +413,10 @@ def test_404s_are_confirmed_by_a_record_of_the_same_harvest(scrapy: Scrapy) -> N
 def test_404s_that_nothing_confirms_stop_the_harvest(
     scrapy: Scrapy, status: int, body: bytes
 ) -> None:
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         return (status, [LD_JSON], body) if "agents" in path else (404, [LD_JSON], b"{}")
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             *("agent", "-a", "pids=A,B", *QUICK, "-s", "RETRY_TIMES=1"),
             DMG_BASE_URL=server.base_url,
@@ -442,20 +442,20 @@ def test_strange_pids_arrive_as_they_are(scrapy: Scrapy, tmp_path: Path) -> None
         "+",
     ]
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         folder, _, number = path.rpartition("/")
         assert folder == "/v2/id/object"
         # As the museum writes them, those with a per cent sign are not encoded.
         plain = unquote(number)
         return an_object(plain if "%" in plain else quote(plain, safe=""))
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             *("object", "-a", listed(tmp_path, "\ufeff", *strange, "", *strange), *QUICK),
             DMG_BASE_URL=server.base_url,
         )
     assert crawl.code == 0, crawl.err
-    assert sorted(unquote(path.rpartition("/")[2]) for path in server.asked) == sorted(strange)
+    assert sorted(unquote(path.rpartition("/")[2]) for path in server.requested) == sorted(strange)
     assert sorted(pid(record["id"]) for record in crawl.records) == sorted(strange)
 
 
@@ -489,16 +489,20 @@ def test_where_merges_lead(scrapy: Scrapy) -> None:
             **{f"long{n}": f"{HOME}long{n + 1}" for n in range(9)},
         }
 
-        def answer(path: str) -> Answer:
+        def respond(path: str) -> RawResponse:
             number = path.removeprefix("/v2/id/object/")
             if number in led:
                 return 301, [LD_JSON, ("Location", led[number])], b"{}"
             return an_object(number)
 
-        with serving(answer) as server:
-            asked = [number for number in led if not number.startswith("long")] + ["end", "long0"]
+        with serving(respond) as server:
+            requested = [number for number in led if not number.startswith("long")] + [
+                "end",
+                "long0",
+            ]
             crawl = scrapy.policy(UNLIMITED).crawl(
-                *("object", "-a", "pids=" + ",".join(asked), *QUICK), DMG_BASE_URL=server.base_url
+                *("object", "-a", "pids=" + ",".join(requested), *QUICK),
+                DMG_BASE_URL=server.base_url,
             )
             other = scrapy.crawl(
                 *("concept", "-a", "pids=1", *QUICK, "-s", "RETRY_TIMES=0"),
@@ -507,18 +511,18 @@ def test_where_merges_lead(scrapy: Scrapy) -> None:
     assert crawl.code == 0, crawl.err
     aliases = {pid(record["id"]): record["alias_of"] for record in crawl.records}
     assert aliases == {**dict.fromkeys(("near", "twice", "queried"), f"{HOME}end"), "end": None}
-    assert set(reasons(crawl)) == {*asked} - aliases.keys()
+    assert set(reasons(crawl)) == {*requested} - aliases.keys()
     assert set(reasons(crawl).values()) == {"redirect"}
-    assert elsewhere.asked == []
-    assert all(path.startswith(("/v2/id/object/", "/v2/id/concept/")) for path in server.asked)
-    assert len([path for path in server.asked if "long" in path]) == 6
+    assert elsewhere.requested == []
+    assert all(path.startswith(("/v2/id/object/", "/v2/id/concept/")) for path in server.requested)
+    assert len([path for path in server.requested if "long" in path]) == 6
     assert other.code == 0
     assert reasons(other) == {"1": "unreadable"}
 
 
 def test_faults_that_pass_cost_nothing_and_those_that_stay_one_record(scrapy: Scrapy) -> None:
     good = an_object("x")
-    scripts: dict[str, list[Answer]] = {
+    scripts: dict[str, list[RawResponse]] = {
         "once404": [(404, [LD_JSON], b'{"error":"Object not found"}'), an_object("once404")],
         "other": [an_object("another"), an_object("other")],
         "wrong": [good, good],
@@ -531,13 +535,13 @@ def test_faults_that_pass_cost_nothing_and_those_that_stay_one_record(scrapy: Sc
     }
     page = json.dumps({"hydra:member": [{"@id": f"{HOME}fine"}]}).encode()
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         # A 404 among so few records is confirmed by a record of the collection.
         if "/id/objects?" in path:
             return 200, [LD_JSON], page
         return scripts[path.rpartition("/")[2]].pop(0)
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             *("object", "-a", "pids=" + ",".join(scripts), *QUICK, "-s", "RETRY_TIMES=3"),
             DMG_BASE_URL=server.base_url,
@@ -566,13 +570,13 @@ def test_ctrl_c_requests_nothing_more_of_a_server_in_distress(scrapy: Scrapy) ->
             *("-s", "RETRY_BREAKER=1000", "-s", "AUTOTHROTTLE_MAX_DELAY=0.1"),
             DMG_BASE_URL=server.base_url,
         )
-        while len(server.asked) < 20:
+        while len(server.requested) < 20:
             time.sleep(0.01)
         crawl.send_signal(signal.SIGINT)
-        asked = len(server.asked)
+        requested = len(server.requested)
         _, errors = crawl.communicate(timeout=60)
     assert crawl.returncode == 11, errors
-    assert len(server.asked) - asked <= 4  # sixteen were queueing
+    assert len(server.requested) - requested <= 4  # sixteen were queueing
 
 
 def test_only_sound_validators_are_sent_and_only_what_they_mean_is_believed(
@@ -591,9 +595,9 @@ def test_only_sound_validators_are_sent_and_only_what_they_mean_is_believed(
     }
     conditions: dict[str, list[tuple[str | None, str | None]]] = {}
 
-    def answer(path: str) -> Answer:
-        number, asked = path.rpartition("/")[2], server.headers_seen[-1]
-        held = (asked.get("if-none-match"), asked.get("if-modified-since"))
+    def respond(path: str) -> RawResponse:
+        number, requested = path.rpartition("/")[2], server.headers_seen[-1]
+        held = (requested.get("if-none-match"), requested.get("if-modified-since"))
         conditions.setdefault(number, []).append(held)
         if any(held) and number == "swapped":
             return 304, [("ETag", '"another"')], b""
@@ -601,7 +605,7 @@ def test_only_sound_validators_are_sent_and_only_what_they_mean_is_believed(
             return 304, [("Last-Modified", later)], b""
         return (304, sent[number], b"") if any(held) else an_object(number, *sent[number])
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         for _ in range(2):
             crawl = scrapy.policy(UNLIMITED).crawl(
                 *("object", "-a", "pids=" + ",".join(sent), *QUICK),
@@ -625,12 +629,12 @@ def test_only_sound_validators_are_sent_and_only_what_they_mean_is_believed(
 def test_a_feed_of_ours_is_a_list_and_its_dates_are_sent(scrapy: Scrapy, tmp_path: Path) -> None:
     date = "Sun, 01 Mar 2026 20:47:34 GMT"
 
-    def answer(path: str) -> Answer:
-        asked = server.headers_seen[-1].get("if-modified-since")
-        known = asked == date and not path.endswith("moved")
+    def respond(path: str) -> RawResponse:
+        requested = server.headers_seen[-1].get("if-modified-since")
+        known = requested == date and not path.endswith("moved")
         return (304, [], b"") if known else an_object(path.rpartition("/")[2])
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawls: list[Crawl] = []
         scrapy.policy(UNLIMITED)
         first, table = tmp_path / "0" / "object.jsonl", tmp_path / "table.csv"
@@ -794,26 +798,26 @@ def test_a_per_cent_sign_in_a_feed_is_requested_as_its_record_spells_it(
 ) -> None:
     numbers = ["50%25", "60%", "A/B%25", "7"]
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         number = unquote(path.rpartition("/")[2])
         return an_object(number) if number in numbers else (404, [], b"{}")
 
-    def listing(path: str) -> Answer:
-        records = [json.loads(answer(quote(number, safe=""))[2]) for number in numbers]
+    def listing(path: str) -> RawResponse:
+        records = [json.loads(respond(quote(number, safe=""))[2]) for number in numbers]
         return (
             200,
             [LD_JSON],
             json.dumps({"hydra:totalItems": len(records), "hydra:member": records}).encode(),
         )
 
-    with serving(lambda path: listing(path) if "objects" in path else answer(path)) as server:
+    with serving(lambda path: listing(path) if "objects" in path else respond(path)) as server:
         scrapy.policy(UNLIMITED).environment["DMG_BASE_URL"] = server.base_url
         feed = str(scrapy.folder / f"feed.{form}")
         assert scrapy.crawl("objects", "-o", feed).code == 0
-        server.asked.clear()
+        server.requested.clear()
         crawl = scrapy.crawl("object", "-a", f"pids_file={feed}", *QUICK)
     assert crawl.code == 0, crawl.err
-    assert sorted(unquote(path.rpartition("/")[2]) for path in server.asked) == sorted(numbers)
+    assert sorted(unquote(path.rpartition("/")[2]) for path in server.requested) == sorted(numbers)
     assert crawl.certificate["unique"] == len(numbers)
 
 

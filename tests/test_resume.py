@@ -56,14 +56,14 @@ def test_twenty_kills_at_any_moment_lose_nothing_and_repeat_nothing(
     assert without_times(crawl.rejected) == without_times(undisturbed.rejected)
     assert crawl.certificate["id_digest"] == undisturbed.certificate["id_digest"]
     listed = [path for _, path, _ in sandbox.stats(log=True)["log"]]
-    # What was in flight at a kill is asked once more; what was in hand never is.
+    # Requests in flight at a kill are sent again, saved ones never.
     assert len(listed) <= (1 + harvests) * pages + kills * 5
     assert ledgers(crawl.folder) == []
     assert not list(crawl.folder.glob(".*.part"))
 
 
 def stopped_half_way(scrapy: Scrapy, sandbox: Sandbox) -> Crawl:
-    """A harvest that ended incomplete, with most of its answers in the ledger."""
+    """A harvest that ended incomplete, with most of its responses in the ledger."""
     sandbox.fault("html:path=objects,page=10,times=always")
     crawl = (
         scrapy.at(sandbox).policy(UNLIMITED).crawl("objects", *SMALL_PAGES, "-s", "RETRY_TIMES=0")

@@ -21,7 +21,7 @@ from tests.conftest import ROOT, Crawl, Scrapy
 from tests.s3 import SECRET, S3Server
 from tests.test_faults import QUICK
 from tests.test_mplus import KEY, SMALL, published
-from tests.wire import Answer, serving
+from tests.wire import RawResponse, serving
 
 pytestmark = pytest.mark.long
 
@@ -57,8 +57,8 @@ class MuseumOfTheDay:
     last: int = 1_000_000
     events: dict[int, Callable[[], None]] = field(default_factory=dict)
 
-    def answer(self, body: str) -> Answer:
-        """The sandbox's answer, as it is today; after the *last* call there is none."""
+    def respond(self, body: str) -> RawResponse:
+        """The sandbox's response, as of today; none after the *last* call."""
         self.calls += 1
         self.events.get(self.calls, lambda: None)()
         if self.calls > self.last:
@@ -171,7 +171,7 @@ def keeper(
     scrapy.policy(SMALL, "mplus")
     with Sandbox(limits="off", mplus_data=data_set, mplus_window=100) as sandbox:
         museum = MuseumOfTheDay(sandbox.mplus_url)
-        with serving(museum.answer) as front:
+        with serving(museum.respond) as front:
             museum.url = front.base_url
             yield Keeper(scrapy, museum, capfd)
 

@@ -248,9 +248,9 @@ def test_what_breaks_off_is_kept_and_the_same_command_delivers_it(
     assert (certificate["verdict"], certificate["exit_code"]) == ("undelivered", 14)
     assert certificate["resume"] == "scrapy crawl objects"
     assert all(str(path) in crawl.err for path in kept(certificate))
-    asked = sandbox.stats()["tiers"]["collections"]["requests"]
+    requested = sandbox.stats()["tiers"]["collections"]["requests"]
     assert scrapy.crawl("objects").code == 0
-    assert sandbox.stats()["tiers"]["collections"]["requests"] == asked
+    assert sandbox.stats()["tiers"]["collections"]["requests"] == requested
     assert certified(bucket / "gent")["verdict"] == "complete"
     assert not incomplete.exists()
     assert not [*scrapy.folder.glob("*.certificate.json"), *scrapy.folder.glob(".*.part")]

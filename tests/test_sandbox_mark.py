@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy, limit
-from tests.wire import Answer, get, serving
+from tests.wire import RawResponse, get, serving
 
 NOTE = " (invented data of the sandbox)"
 SMALL = {"invalid": 0, "objects": 20, "agents": 3, "exhibitions": 3, "concepts": 3}
@@ -38,7 +38,7 @@ def test_a_server_without_the_header_is_the_museum(
     origin = sandbox.base_url.removesuffix("v2/")
     marked: list[tuple[str, str]] = []
 
-    def proxied(path: str) -> Answer:
+    def proxied(path: str) -> RawResponse:
         body = get(f"{origin}{path.removeprefix('/')}").replace(
             origin.encode(), server.base_url.removesuffix("v2/").encode()
         )
@@ -67,7 +67,7 @@ def test_a_harvest_is_from_one_of_them(museum: Callable[..., Sandbox], scrapy: S
     sandbox = museum(**SMALL | {"concepts": 30})
     marked: list[tuple[str, str]] = []
 
-    def turning(path: str) -> Answer:
+    def turning(path: str) -> RawResponse:
         body = get(f"{sandbox.base_url.removesuffix('/v2/')}{path}")
         headers = [("Content-Type", "application/ld+json"), *marked]
         marked[:] = [("Sandbox", "yes")]

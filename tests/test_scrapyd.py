@@ -59,8 +59,8 @@ def nodes(museum: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         daemon.stop()
 
 
-def asked(museum: Sandbox) -> list[str]:
-    """What the museum was asked for, and has answered."""
+def requested(museum: Sandbox) -> list[str]:
+    """The requests that the museum received, and its responses."""
     return [path for _, path, _ in museum.stats(log=True)["log"]]
 
 
@@ -84,7 +84,7 @@ def test_three_jobs_at_once_share_a_budget_and_a_killed_one_resumes(
     for spider, job in jobs.items():
         scrapyd.schedule(spider, job, **size)
     jobs["exhibitions"] = scrapyd.curl(CURL)
-    while not any("objects" in path and "page=3" in path for path in asked(museum)):
+    while not any("objects" in path and "page=3" in path for path in requested(museum)):
         time.sleep(0.2)
     scrapyd.schedule("objects", "too-many", **size)
     refused = scrapyd.finished("too-many")["too-many"]

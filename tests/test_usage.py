@@ -56,7 +56,7 @@ def test_a_usage_error_is_one_line_and_requests_nothing(
         crawl = scrapy.crawl("objects", *arguments, DMG_BASE_URL=server.base_url)
     check_one_line(crawl, 2, *words)
     assert "canary" not in crawl.err
-    assert server.asked == []
+    assert server.requested == []
     assert not crawl.folder.exists()
 
 
@@ -113,7 +113,7 @@ def test_the_api_is_where_either_name_says(scrapy: Scrapy, name: str) -> None:
         assert scrapy.crawl("agents", "-s", f"{name}={server.base_url}", MPLUS_URL="x").code == 12
         elsewhere = {"DMG_BASE_URL": "http://127.0.0.1:9/"}
         assert scrapy.crawl("dcat", "-s", f"{name}={server.base_url}", **elsewhere).code == 12
-    assert len(server.asked) == 3
+    assert len(server.requested) == 3
 
 
 def test_a_job_that_its_settings_break_has_a_certificate(scrapy: Scrapy) -> None:
@@ -157,7 +157,7 @@ def test_a_budget_that_cannot_be_opened_stops_before_any_request(
             BUDGET_URL=f"sqlite:///{tmp_path}/file/budget.sqlite",
         )
     check_one_line(crawl, 2, "budget", "BUDGET_URL")
-    assert server.asked == []
+    assert server.requested == []
 
 
 def test_an_unreachable_host_is_incomplete(scrapy: Scrapy) -> None:

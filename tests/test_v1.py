@@ -20,18 +20,20 @@ from mplus_crawler.spiders.dmg.oslo.pages import MEMBERS, OsloPage, OsloPages
 from tests.conftest import Scrapy, limit
 from tests.test_exchange import recorded
 from tests.test_faults import QUICK
-from tests.wire import Answer, Server, serving
+from tests.wire import RawResponse, Server, serving
 
 UNLIMITED = limit(1_000_000, 1, "single")
 BASE = "https://data.designmuseumgent.be/v1"
 
 
 def queries(server: Server) -> list[dict[str, list[str]]]:
-    """What the server was asked for, parameters only."""
-    return [parse_qs(urlsplit(path).query) for path in server.asked]
+    """The parameters of the requests that the server received."""
+    return [parse_qs(urlsplit(path).query) for path in server.requested]
 
 
-def page(number: int, ids: list[str], size: int, rows: int, *, total: int | None = None) -> Answer:
+def page(
+    number: int, ids: list[str], size: int, rows: int, *, total: int | None = None
+) -> RawResponse:
     """A page as version 1 wrote it, of a collection of *rows*; links to places that are none."""
     last = -(-rows // size)
 
@@ -94,12 +96,12 @@ def test_the_four_collections_come_out_whole(
         assert certificate["lifecycle"]["sunset"] == "2026-12-31T23:59:59Z"
         assert certificate["requests"]["peak"].keys() == {"single"}
     assert sandbox.stats()["tiers"]["single"]["statuses"] == {"200": 11}
-    assert ["hasImages=false" in path for _, path, _ in objects_asked(sandbox)] == [True] * 5
+    assert ["hasImages=false" in path for _, path, _ in objects_requested(sandbox)] == [True] * 5
     done = scrapy.run("verify", *map(str, (scrapy.folder / "data").glob("v1_*s.jsonl")))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def objects_asked(sandbox: Sandbox) -> list[tuple[float, str, int]]:
+def objects_requested(sandbox: Sandbox) -> list[tuple[float, str, int]]:
     log: list[tuple[float, str, int]] = sandbox.stats(log=True)["log"]
     return [line for line in log if "/v1/id/objects" in line[1]]
 
@@ -110,7 +112,7 @@ def test_version_1_keeps_to_the_limit_of_single_records(
     sandbox = museum(agents=90, invalid=0, v1="live", limits="single=20/1")
     scrapy.at(sandbox).policy(limit(20, 1, "single"))
     truth = sandbox.truth()["agents"]
-    ids = [id_ for id_ in truth["ids"] if id_ not in truth["null"]][:30]  # those are asked twice
+    ids = [id_ for id_ in truth["ids"] if id_ not in truth["null"]][:30]  # requested twice
     pids = ",".join(id_.rpartition("/")[2] for id_ in ids)
     crawls = [
         scrapy.start("crawl", *arguments, "-s", "RATE_SHARE=1")
@@ -124,20 +126,20 @@ def test_version_1_keeps_to_the_limit_of_single_records(
 
 
 def test_a_short_page_and_an_empty_one_are_requested_again(scrapy: Scrapy) -> None:
-    """The museum works with pages of 40, whatever is asked; it spoils two of them once."""
+    """The museum sends pages of 40, whatever is requested; two of them are damaged once."""
     spoilt = {2: numbers(41, 70), 3: []}
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         number = number_in(path)
         ids = numbers(40 * number - 39, min(40 * number, 130))
         return page(number, spoilt.pop(number, ids), 40, 130, total=130)
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl("v1_agents", *QUICK, DMG_BASE_URL=server.base_url)
     assert (crawl.code, crawl.certificate["verdict"]) == (0, "complete"), crawl.err
     assert crawl.certificate["unique"] == 130
-    assert sorted(map(number_in, server.asked)) == [1, 2, 2, 3, 3, 4]
-    assert {urlsplit(path).path for path in server.asked} == {"/v1/id/agents"}
+    assert sorted(map(number_in, server.requested)) == [1, 2, 2, 3, 3, 4]
+    assert {urlsplit(path).path for path in server.requested} == {"/v1/id/agents"}
     assert all(query["fullRecord"] == ["true"] for query in queries(server))
 
 
@@ -157,20 +159,20 @@ def test_a_short_page_and_an_empty_one_are_requested_again(scrapy: Scrapy) -> No
 def test_only_the_ids_say_whether_all_came(
     scrapy: Scrapy,
     total: int | None,
-    spoil: dict[int, Answer],
+    spoil: dict[int, RawResponse],
     times: int,
     code: int,
     words: str,
 ) -> None:
     """Three pages are announced; a 404 among them, whatever it says, is no retirement."""
 
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         number, size = number_in(path), int(parse_qs(urlsplit(path).query)["itemsPerPage"][0])
         rows = numbers(size * (number - 1) + 1, size * number)
         whole = page(number, rows, size, 9, total=total)
         return spoil.get(number, whole) if size == 3 else whole
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             *("v1_agents", *QUICK, "-a", "page_size=3", "-s", "RETRY_TIMES=1"),
             DMG_BASE_URL=server.base_url,
@@ -178,7 +180,7 @@ def test_only_the_ids_say_whether_all_came(
     assert crawl.code == code, crawl.err
     assert words in crawl.certificate["reason"]
     spoilt = next(iter(spoil))
-    assert [*map(number_in, server.asked)].count(spoilt) == times
+    assert [*map(number_in, server.requested)].count(spoilt) == times
 
 
 @pytest.mark.parametrize("total", [9, None])
@@ -186,13 +188,13 @@ def test_only_the_ids_say_whether_all_came(
 def test_a_record_that_cannot_be_parsed_costs_itself_alone(
     scrapy: Scrapy, total: int | None, bad: int
 ) -> None:
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         number, size = number_in(path), int(parse_qs(urlsplit(path).query)["itemsPerPage"][0])
         rows = numbers(size * (number - 1) + 1, min(9, size * number))
         status, headers, body = page(number, rows, size, 9, total=total)
         return status, headers, body.replace(b'agent/%d"' % bad, b'agent/%d","x":NaN,"y":""' % bad)
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             *("v1_agents", *QUICK, "-a", "page_size=4", "-s", "MAX_REJECT_SHARE=0.2"),
             DMG_BASE_URL=server.base_url,
@@ -209,14 +211,14 @@ def test_a_record_that_cannot_be_parsed_costs_itself_alone(
 def test_two_records_with_one_id_are_kept_and_an_equal_row_has_moved(
     scrapy: Scrapy, total: int | None, other: bool, code: int
 ) -> None:
-    def answer(path: str) -> Answer:
+    def respond(path: str) -> RawResponse:
         number = number_in(path)
         ids = numbers(3 * number - 2, 3 * number)
         status, headers, body = page(number, ids, 3, 9, total=total)
         note = b'agent/2","x":"another"' if other else b'agent/2"'
         return status, headers, body.replace(b'agent/7"', note)
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         crawl = scrapy.policy(UNLIMITED).crawl(
             "v1_agents", *QUICK, "-a", "page_size=3", DMG_BASE_URL=server.base_url
         )
@@ -252,7 +254,7 @@ def test_a_version_that_is_gone_is_requested_once(
     with serving(lambda path: recorded(name)) as server:
         crawl = scrapy.crawl(spider, *QUICK, DMG_BASE_URL=server.base_url)
     assert (crawl.code, crawl.certificate["verdict"]) == (12, "refused"), crawl.err
-    assert len(server.asked) == 1
+    assert len(server.requested) == 1
     assert words in crawl.certificate["reason"]
     assert words in crawl.err
     assert "Traceback" not in crawl.err
@@ -281,7 +283,7 @@ def test_the_response_knows_its_day_best_and_else_the_policy(
         crawl = scrapy.crawl("v1_objects", DMG_BASE_URL=server.base_url)
     assert crawl.code == 12, crawl.err
     assert words in crawl.certificate["reason"]
-    assert len(server.asked) == 1
+    assert len(server.requested) == 1
 
 
 def test_the_sandbox_has_it_gone_on_demand(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
@@ -289,10 +291,10 @@ def test_the_sandbox_has_it_gone_on_demand(museum: Callable[..., Sandbox], scrap
     crawl = scrapy.at(sandbox).crawl("v1_objects")
     assert crawl.code == 12, crawl.err
     assert "v1 was retired on 2026-07-01, use objects" in crawl.certificate["reason"]
-    assert [status for *_, status in objects_asked(sandbox)] == [410]
+    assert [status for *_, status in objects_requested(sandbox)] == [410]
 
 
-# What the museum's own software answered
+# Responses of the museum's own software
 
 
 @pytest.mark.parametrize(

@@ -10,31 +10,31 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.request import urlopen
 
-Answer = tuple[int, list[tuple[str, str]], bytes]
+RawResponse = tuple[int, list[tuple[str, str]], bytes]
 
 
 def get(url: str) -> bytes:
-    """The body of the answer to a plain GET."""
+    """The body of the response to a plain GET."""
     with urlopen(url, timeout=10) as response:
         body: bytes = response.read()
     return body
 
 
 class Server(ThreadingHTTPServer):
-    """Answers with what *answer* makes of a path, or of a POST's body; :attr:`asked` has them."""
+    """Sends what *respond* returns for a path, or for a POST's body; :attr:`requested` has them."""
 
     daemon_threads = True
 
-    def __init__(self, answer: Callable[[str], Answer]) -> None:
-        self.answer = answer
-        self.asked: list[str] = []
+    def __init__(self, respond: Callable[[str], RawResponse]) -> None:
+        self.respond = respond
+        self.requested: list[str] = []
         self.headers_seen: list[dict[str, str]] = []
         super().__init__(("127.0.0.1", 0), _Handler)
 
-    def handle_error(self, *asked: Any) -> None:
-        """As usual, but for whoever has hung up, or was killed."""
+    def handle_error(self, *requested: Any) -> None:
+        """As usual, except for clients that have disconnected."""
         if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(*asked)
+            super().handle_error(*requested)
 
     @property
     def base_url(self) -> str:
@@ -46,15 +46,15 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self._answer(self.path)
+        self._respond(self.path)
 
     def do_POST(self) -> None:
-        self._answer(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self._respond(self.rfile.read(int(self.headers["Content-Length"])).decode())
 
-    def _answer(self, asked: str) -> None:
-        self.server.asked.append(asked)
+    def _respond(self, requested: str) -> None:
+        self.server.requested.append(requested)
         self.server.headers_seen.append({name.lower(): v for name, v in self.headers.items()})
-        status, headers, body = self.server.answer(asked)
+        status, headers, body = self.server.respond(requested)
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -67,9 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(answer: Callable[[str], Answer]) -> Iterator[Server]:
-    """A server on loopback that answers with *answer*."""
-    with Server(answer) as server:
+def serving(respond: Callable[[str], RawResponse]) -> Iterator[Server]:
+    """A server on loopback that sends what *respond* returns."""
+    with Server(respond) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield server
         server.shutdown()

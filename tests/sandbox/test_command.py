@@ -28,9 +28,9 @@ def test_the_command_serves_until_it_is_stopped(scrapy: Scrapy, number: signal.S
     connection = HTTPConnection(where.hostname or "", where.port)
     for status in (503, 200):
         connection.request("GET", "/v2/id/objects")
-        answer = connection.getresponse()
-        assert answer.status == status
-        answer.read()
+        response = connection.getresponse()
+        assert response.status == status
+        response.read()
     connection.close()
     process.send_signal(number)
     assert process.communicate(timeout=scrapy.patience) == ("", "")

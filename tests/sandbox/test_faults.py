@@ -224,8 +224,8 @@ def test_faults_come_and_go_over_http(small: Sandbox) -> None:
         where = urlsplit(small.base_url)
         connection = HTTPConnection(where.hostname or "", where.port)
         connection.request(method, "/__faults", body)
-        answer = connection.getresponse()
-        reply = Reply(answer.status, answer.headers, answer.read())
+        response = connection.getresponse()
+        reply = Reply(response.status, response.headers, response.read())
         connection.close()
         return reply
 

@@ -71,10 +71,10 @@ def shades(record: dict[str, Any]) -> set[str]:
 def test_an_agent_pushes_all_other_filters_aside(museum: Sandbox) -> None:
     records = walk(museum, "id/objects?itemsPerPage=100&fullRecord=true")
     maker = next(m for r in records if (m := first_maker(r)))
-    asked = get(museum, f"id/objects?agent={quote(maker, safe='')}&type=none&fullRecord=true")
-    assert asked.json["hydra:totalItems"] > 0
-    assert "type=none" in (asked.link("first") or "")
-    assert all(maker in json.dumps(record) for record in asked.members if "@id" in record)
+    requested = get(museum, f"id/objects?agent={quote(maker, safe='')}&type=none&fullRecord=true")
+    assert requested.json["hydra:totalItems"] > 0
+    assert "type=none" in (requested.link("first") or "")
+    assert all(maker in json.dumps(record) for record in requested.members if "@id" in record)
 
 
 def first_maker(record: dict[str, Any]) -> str | None:

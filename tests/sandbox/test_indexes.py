@@ -140,7 +140,7 @@ def test_the_retired_version_is_gone_on_demand() -> None:
 
 
 def test_the_retired_version_lives_on_demand() -> None:
-    """It is counted with the single records; whatever it answers bears notice of its end."""
+    """It is counted with the single records; every response announces its end."""
     with Sandbox(objects=30, v1="live", limits="single=120/60") as museum:
         for number, (path, status) in enumerate(
             [

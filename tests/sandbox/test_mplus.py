@@ -31,7 +31,7 @@ def send(
     return wire.send(museum.mplus_url, path, method, headers or {}, body)
 
 
-def ask(museum: Sandbox, query: str, key: str = "any", **variables: Any) -> Reply:
+def request(museum: Sandbox, query: str, key: str = "any", **variables: Any) -> Reply:
     """One call, as clients make it."""
     body = json.dumps({"query": query, "variables": variables})
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
@@ -59,7 +59,7 @@ def museum() -> Iterator[Sandbox]:
 
 
 def shape(value: Any) -> Any:
-    """The keys of an answer; null where nothing is known, an empty list where it is empty."""
+    """The keys of a response; null where nothing is known, an empty list where it is empty."""
     if isinstance(value, dict):
         return {key: shape(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -115,9 +115,9 @@ def test_responses_are_like_those_recorded(shared: Sandbox) -> None:
 
 def test_a_body_that_is_too_large_and_one_that_is_not(shared: Sandbox) -> None:
     padding = "#" * 102_400
-    large = ask(shared, "{hello}" + padding)
+    large = request(shared, "{hello}" + padding)
     assert (large.status, large.headers["Content-Type"]) == (413, "text/html; charset=utf-8")
-    assert ask(shared, "{hello}" + padding[:-200]).data == {"hello": "world"}
+    assert request(shared, "{hello}" + padding[:-200]).data == {"hello": "world"}
 
 
 def test_documents_with_fragments_directives_and_aliases(shared: Sandbox) -> None:
@@ -137,7 +137,7 @@ def test_documents_with_fragments_directives_and_aliases(shared: Sandbox) -> Non
     (first,) = reply.data["first"]
     assert list(reply.data) == ["__typename", "first"]
     assert (list(first), first["kind"]) == (["kind", "id", "number"], "LevelOneObject")
-    assert ask(shared, query).status == 500
+    assert request(shared, query).status == 500
 
 
 # Records and languages
@@ -148,7 +148,9 @@ def test_the_sample_has_the_oddities_of_the_whole_set(shared: Sandbox) -> None:
       {OBJECT} endDate images {{ altText }} color {{ search {{ google {{ value }} }} }}
       classification {{ area category }} dimensionDetails {{ rank depth }} areasSlugs
     }} }}"""
-    english, chinese = (ask(shared, query, lang=lang).data["objects"] for lang in ("en", "zh-hant"))
+    english, chinese = (
+        request(shared, query, lang=lang).data["objects"] for lang in ("en", "zh-hant")
+    )
     pairs = list(zip(english, chinese, strict=True))
     assert {(en["title"] is None, zh["title"] is None) for en, zh in pairs} == {
         *((False, False), (False, True), (True, False), (True, True))
@@ -170,7 +172,7 @@ def test_the_sample_has_the_oddities_of_the_whole_set(shared: Sandbox) -> None:
     assert {d["rank"] for row in english for d in row["dimensionDetails"] or ()} == {"1"}
     slugs = json.loads(english[0]["areasSlugs"])
     assert len(slugs) == 2 * len(set(slugs.values()))
-    assert ask(shared, query, lang="tc").data["objects"] == english
+    assert request(shared, query, lang="tc").data["objects"] == english
 
 
 def test_roles_stay_in_both_languages_and_venues_in_one(shared: Sandbox) -> None:
@@ -180,7 +182,7 @@ def test_roles_stay_in_both_languages_and_venues_in_one(shared: Sandbox) -> None
       halls: exhibitions(per_page: 41) { venues { title } }
       none: exhibitions(per_page: 41, lang: "zh-hant") { venues { title } }
     }"""
-    found = ask(shared, query).data
+    found = request(shared, query).data
     assert [row["roles"] for row in found["en"]] == [row["roles"] for row in found["zh"]]
     named = [row for row in zip(found["en"], found["zh"], strict=True) if row[0]["nameOther"]]
     assert named
@@ -190,16 +192,18 @@ def test_roles_stay_in_both_languages_and_venues_in_one(shared: Sandbox) -> None
 
 
 def test_aggregates_count_what_is_not_public(shared: Sandbox) -> None:
-    area = ask(shared, "{ areas(per_page: 1) { title count } }").data["areas"][0]
+    area = request(shared, "{ areas(per_page: 1) { title count } }").data["areas"][0]
     query = f"query($area: [String]) {{ objects(area: $area, per_page: 1) {{ {TOTAL} }} }}"
-    (first,) = ask(shared, query, area=[area["title"]]).data["objects"]
+    (first,) = request(shared, query, area=[area["title"]]).data["objects"]
     assert first["_sys"]["pagination"]["total"] < area["count"]
-    every = ask(shared, "{ archivalLevels { count } }").data["archivalLevels"]
-    public = ask(shared, "{ archivalLevels(publicAccess: true) { count } }").data["archivalLevels"]
+    every = request(shared, "{ archivalLevels { count } }").data["archivalLevels"]
+    public = request(shared, "{ archivalLevels(publicAccess: true) { count } }").data[
+        "archivalLevels"
+    ]
     assert sum(row["count"] for row in public) < sum(row["count"] for row in every)
     hidden = shared.truth("mplus")["objects"]["hidden"]
     assert hidden
-    assert ask(shared, "query($i: [Int]) { objects(ids: $i) { id } }", i=hidden).data == {
+    assert request(shared, "query($i: [Int]) { objects(ids: $i) { id } }", i=hidden).data == {
         "objects": []
     }
 
@@ -215,10 +219,10 @@ def test_aggregates_count_what_is_not_public(shared: Sandbox) -> None:
     ],
 )
 def test_filters(shared: Sandbox, filters: str, field: str, value: str | None) -> None:
-    rows = ask(shared, f"{{ objects(per_page: 298) {{ id {field} }} }}").data["objects"]
+    rows = request(shared, f"{{ objects(per_page: 298) {{ id {field} }} }}").data["objects"]
     value = value or next(row[field] for row in rows if row[field])
     query = f"query($value: String) {{ objects({filters}, per_page: 298) {{ id {field} }} }}"
-    found = ask(shared, query, value=value).data["objects"]
+    found = request(shared, query, value=value).data["objects"]
     assert set(ids(found)) >= {row["id"] for row in rows if row[field] == value} > set()
     assert all(value.lower() in (row[field] or "").lower() for row in found) or field == "title"
 
@@ -231,7 +235,7 @@ def test_nulls_break_nothing_but_what_they_break_at_the_museum(shared: Sandbox) 
       areas(lang: null) { title }
       hue: objects(hue: [null], luminosity: [50], saturation: [50], hsl_range: null) { id }
     }"""
-    reply = ask(shared, query)
+    reply = request(shared, query)
     assert reply.data == {
         "objects": [],
         "broken": None,
@@ -243,10 +247,10 @@ def test_nulls_break_nothing_but_what_they_break_at_the_museum(shared: Sandbox) 
 
 
 def test_objects_of_a_constituent_and_of_an_exhibition(shared: Sandbox) -> None:
-    rows = ask(shared, "{ objects(per_page: 297) { id constituents { id } } }").data["objects"]
+    rows = request(shared, "{ objects(per_page: 297) { id constituents { id } } }").data["objects"]
     person = next(row["constituents"][0]["id"] for row in rows if row["constituents"])
     theirs = [r["id"] for r in rows if person in {p["id"] for p in r["constituents"] or ()}]
-    found = ask(
+    found = request(
         shared,
         f"""query($id: Int, $ids: [Int]) {{
           objects(constituents: $ids, per_page: 296) {{ id }}
@@ -268,7 +272,7 @@ def test_objects_of_a_constituent_and_of_an_exhibition(shared: Sandbox) -> None:
 
 def test_pages_cover_everything_and_only_the_first_record_tells_the_total(shared: Sandbox) -> None:
     query = f"query($p: Int) {{ objects(page: $p, per_page: 70) {{ id {TOTAL} }} }}"
-    pages = [ask(shared, query, p=page).data["objects"] for page in range(6)]
+    pages = [request(shared, query, p=page).data["objects"] for page in range(6)]
     assert [len(page) for page in pages] == [70, 70, 70, 70, 20, 0]
     listed = [id_ for page in pages for id_ in ids(page)]
     assert listed == shared.truth("mplus")["objects"]["ids"]
@@ -276,24 +280,24 @@ def test_pages_cover_everything_and_only_the_first_record_tells_the_total(shared
         told = {"page": number, "perPage": 70, "total": 300, "maxPage": 4}
         assert [row["_sys"] for row in page] == [{"pagination": told}] + [None] * (len(page) - 1)
     query = 'query($s: String) { objects(sort_field: "id", sort: $s, per_page: 5) { id } }'
-    assert ids(ask(shared, query, s="desc").data["objects"]) == listed[:-6:-1]
-    assert ask(shared, query, s="sideways").data == {"objects": []}
+    assert ids(request(shared, query, s="desc").data["objects"]) == listed[:-6:-1]
+    assert request(shared, query, s="sideways").data == {"objects": []}
 
 
 def test_past_the_window_there_is_nothing_and_no_error() -> None:
     with Sandbox(limits="off", mplus_window=120) as museum:
         query = "query($p: Int, $n: Int) { objects(page: $p, per_page: $n) { id } }"
         sizes = {
-            (page, size): len(ask(museum, query, p=page, n=size).data["objects"])
+            (page, size): len(request(museum, query, p=page, n=size).data["objects"])
             for page, size in ((0, 120), (1, 60), (0, 121), (2, 60), (1, 61))
         }
         assert list(sizes.values()) == [120, 60, 0, 0, 0]
-        row = ask(museum, "{ objects(per_page: 3) { constituents { id } } }").data["objects"][0]
+        row = request(museum, "{ objects(per_page: 3) { constituents { id } } }").data["objects"][0]
         assert row["constituents"]
 
 
 def test_no_more_than_200_constituents_are_nested(shared: Sandbox) -> None:
-    whole = ask(shared, "{ objects(per_page: 300) { constituents { id } } }").data["objects"]
+    whole = request(shared, "{ objects(per_page: 300) { constituents { id } } }").data["objects"]
     found = {person["id"] for row in whole for person in row["constituents"] or ()}
     assert sorted(found) == shared.truth("mplus")["constituents"]["ids"][:200]
 
@@ -301,21 +305,21 @@ def test_no_more_than_200_constituents_are_nested(shared: Sandbox) -> None:
 def test_failures_are_cached_until_the_key_changes(museum: Sandbox) -> None:
     museum.fault("backend:root=objects", "mplus")
     page = "{ objects(per_page: 10) { id } }"
-    assert ask(museum, page).data == ask(museum, page).data == {"objects": []}
+    assert request(museum, page).data == request(museum, page).data == {"objects": []}
     for salt in ("publicAccess: true", "area: []", "category: []", "archivalLevel: []"):
-        salted = ask(museum, f"{{ objects(per_page: 10, {salt}) {{ id }} }}")
+        salted = request(museum, f"{{ objects(per_page: 10, {salt}) {{ id }} }}")
         assert len(salted.data["objects"]) == 10
     museum.fault("backend:times=always", "mplus")
     uncached = '{ objects(per_page: 2, keyword: "a") { id } }'
-    assert ask(museum, uncached).data == {"objects": []}
-    areas = ask(museum, "{ hello areas { title } }")
+    assert request(museum, uncached).data == {"objects": []}
+    areas = request(museum, "{ hello areas { title } }")
     assert (areas.status, areas.data) == (200, {"hello": "world", "areas": None})
     assert areas.messages == ["Cannot read properties of undefined (reading 'results')"]
     museum.clear()
-    assert ask(museum, uncached).data["objects"]
-    assert ask(museum, "{ hello areas { title } }").body == areas.body
+    assert request(museum, uncached).data["objects"]
+    assert request(museum, "{ hello areas { title } }").body == areas.body
     museum.reset()
-    assert ask(museum, page).data["objects"]
+    assert request(museum, page).data["objects"]
 
 
 def test_the_cache_forgets_and_roots_of_one_call_are_fetched_at_once() -> None:
@@ -328,26 +332,26 @@ def test_the_cache_forgets_and_roots_of_one_call_are_fetched_at_once() -> None:
     now = 600
     assert cache.get("body", 2) is None
     with Sandbox(mplus_cache=0, mplus_faults=["backend:nth=2"]) as museum:
-        found = ask(museum, '{ en: objects { id } zh: objects(lang: "zh-hant") { id } }').data
+        found = request(museum, '{ en: objects { id } zh: objects(lang: "zh-hant") { id } }').data
         assert (len(found["en"]), found["zh"]) == (50, [])
-        assert len(ask(museum, "{ objects { id } }").data["objects"]) == 50
+        assert len(request(museum, "{ objects { id } }").data["objects"]) == 50
 
 
 def test_one_root_is_taken_for_another(museum: Sandbox) -> None:
-    objects = ask(museum, "{ objects(per_page: 9) { id } }").data["objects"]
-    people = ask(museum, f"{{ constituents(per_page: 9) {{ id name type {TOTAL} }} }}")
+    objects = request(museum, "{ objects(per_page: 9) { id } }").data["objects"]
+    people = request(museum, f"{{ constituents(per_page: 9) {{ id name type {TOTAL} }} }}")
     mixed = people.data["constituents"]
     assert ids(mixed) == ids(objects)
     assert mixed[0]["_sys"]["pagination"]["total"] == 300
     assert {(row["name"], row["type"]) for row in mixed} == {(None, None)}
-    right = ask(museum, "{ constituents(per_page: 9, publicAccess: true) { id name } }")
+    right = request(museum, "{ constituents(per_page: 9, publicAccess: true) { id name } }")
     assert all(row["name"] for row in right.data["constituents"])
-    ask(museum, "{ constituents(per_page: 8) { id } }")
-    assert ask(museum, "{ objects(per_page: 8) { id } }").data == {"objects": None}
+    request(museum, "{ constituents(per_page: 8) { id } }")
+    assert request(museum, "{ objects(per_page: 8) { id } }").data == {"objects": None}
     museum.fault("crosstalk:root=exhibitions", "mplus")
-    assert ask(museum, "{ exhibitions { artInt } }").data["exhibitions"]
+    assert request(museum, "{ exhibitions { artInt } }").data["exhibitions"]
     museum.fault("crosstalk:root=constituents", "mplus")
-    mixed = ask(museum, "{ constituents(per_page: 7) { id name } }").data["constituents"]
+    mixed = request(museum, "{ constituents(per_page: 7) { id name } }").data["constituents"]
     assert ids(mixed) == ids(objects)[:7]
 
 
@@ -359,11 +363,11 @@ def test_faults_of_the_backend(museum: Sandbox) -> None:
     query = page % "pagination { total maxPage }"
     for spec in ("nested", "backend:seconds=0.01,nth=2", "total:nth=2"):
         museum.fault(spec, "mplus")
-    nested = ask(museum, query, n=20)
+    nested = request(museum, query, n=20)
     assert {str(row["constituents"]) for row in nested.data["objects"]} == {"None"}
     assert nested.messages == []
-    assert ask(museum, query, n=21).data == {"objects": []}
-    total = ask(museum, query, n=22)
+    assert request(museum, query, n=21).data == {"objects": []}
+    total = request(museum, query, n=22)
     assert total.data["objects"][0]["_sys"] == {"pagination": {"total": None, "maxPage": None}}
     (error,) = total.json["errors"]
     assert error["path"] == ["objects", 0, "_sys", "pagination", "total"]
@@ -374,13 +378,13 @@ def test_a_poison_record_spoils_its_page_and_no_other(museum: Sandbox) -> None:
     museum.fault("poison:row=12", "mplus")
     museum.fault("text:row=1", "mplus")
     (poison,) = museum.truth("mplus")["objects"]["poison"]
-    reply = ask(
+    reply = request(
         museum, "{ a: objects(per_page: 10) { title } b: objects(page: 1, per_page: 10) { id } }"
     )
     assert "\t" in reply.data["a"][0]["title"]
     assert (reply.status, reply.data["b"]) == (200, None)
     assert reply.json["errors"][0]["path"] == ["b"]
-    found = ask(museum, "query($i: [Int]) { objects(ids: $i) { id } }", i=[poison])
+    found = request(museum, "query($i: [Int]) { objects(ids: $i) { id } }", i=[poison])
     assert found.messages == ['"undefined" is not valid JSON']
 
 
@@ -389,7 +393,7 @@ def test_records_come_and_go_between_calls(museum: Sandbox) -> None:
     museum.fault("insert:nth=3,at=5", "mplus")
     before = museum.truth("mplus")["objects"]["ids"]
     query = f"query($n: Int) {{ objects(per_page: $n) {{ id {TOTAL} }} }}"
-    pages = [ask(museum, query, n=size).data["objects"] for size in (11, 12, 13, 14)]
+    pages = [request(museum, query, n=size).data["objects"] for size in (11, 12, 13, 14)]
     assert [p[0]["_sys"]["pagination"]["total"] for p in pages] == [300, 300, 299, 300]
     assert ids(pages[2]) == before[1:14]
     (new,) = set(museum.truth("mplus")["objects"]["ids"]) - set(before)
@@ -399,7 +403,7 @@ def test_records_come_and_go_between_calls(museum: Sandbox) -> None:
 def test_what_stands_in_front(museum: Sandbox) -> None:
     def struck(spec: str) -> Reply:
         museum.fault(spec, "mplus")
-        return ask(museum, "{ hello }")
+        return request(museum, "{ hello }")
 
     refused = struck("status:code=429,retry_after=3")
     assert (refused.status, refused.headers["Retry-After"]) == (429, "3")
@@ -424,9 +428,9 @@ def test_what_stands_in_front(museum: Sandbox) -> None:
 
 def test_a_key_is_wanted_only_if_the_sandbox_has_one(shared: Sandbox) -> None:
     with Sandbox(mplus_key="right") as museum:
-        wrong = ask(museum, "{ hello }", key="wrong")
+        wrong = request(museum, "{ hello }", key="wrong")
         assert (wrong.status, wrong.messages) == (401, ["A valid API key is required."])
-        assert ask(museum, "{ hello }", key="right").status == 200
+        assert request(museum, "{ hello }", key="right").status == 200
     assert send(shared, "GET", "/graphql?query={hello}").data == {"hello": "world"}
 
 
@@ -434,12 +438,12 @@ def test_a_key_is_wanted_only_if_the_sandbox_has_one(shared: Sandbox) -> None:
 
 
 def test_calls_sessions_and_writes_are_counted(museum: Sandbox) -> None:
-    first = ask(museum, "{ object { id } objects { id } }")
+    first = request(museum, "{ object { id } objects { id } }")
     cookie = first.headers["Set-Cookie"].partition(";")[0]
     headers = {"Cookie": cookie, "Content-Type": "application/json"}
     kept = send(museum, "POST", "/graphql", '{"query": "{ hello nonsense }"}', headers)
     assert kept.headers["Set-Cookie"] is None
-    ask(museum, "{ object(id: 1) { id } }")
+    request(museum, "{ object(id: 1) { id } }")
     stats = museum.stats(log=True)["mplus"]
     log = stats.pop("log")
     assert 1 <= stats.pop("peak_second") <= 3
@@ -457,7 +461,7 @@ def test_calls_sessions_and_writes_are_counted(museum: Sandbox) -> None:
     assert museum.stats() == send(museum, "GET", "/__stats").json
     assert send(museum, "GET", "/__truth?museum=mplus").json == museum.truth("mplus")
     assert send(museum, "POST", "/__faults?museum=mplus", '["status"]').json == {"added": 1}
-    assert ask(museum, "{ hello }").status == 500
+    assert request(museum, "{ hello }").status == 500
     museum.reset()
     assert museum.stats()["mplus"]["calls"] == 0
 

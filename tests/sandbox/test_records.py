@@ -24,8 +24,8 @@ def test_dated_records_have_strong_validators(museum: Sandbox, kind: str, name: 
     assert reply.headers["ETag"].startswith(f'"{pid}-')
     assert reply.headers["ETag"].endswith('000"')
     assert reply.headers["Cache-Control"] == "public, max-age=3600"
-    asked = get(museum, f"id/ark:/29417/{kind}/{pid}")
-    assert asked.body == reply.body
+    requested = get(museum, f"id/ark:/29417/{kind}/{pid}")
+    assert requested.body == reply.body
 
 
 @pytest.mark.parametrize(("kind", "name"), [("exhibition", "exhibitions"), ("concept", "concepts")])

@@ -21,7 +21,7 @@ RANGE = '{"error":"Error fetching objects","details":"Requested range not satisf
 
 @dataclass
 class Reply:
-    """An answer off the wire."""
+    """A response as it was received."""
 
     status: int
     headers: HTTPMessage
@@ -59,8 +59,8 @@ def send(address: str, target: str, method: str, headers: dict[str, str], body: 
     connection = HTTPConnection(where.hostname or "", where.port, timeout=10)
     try:
         connection.request(method, target, body.encode() or None, headers)
-        answer = connection.getresponse()
-        return Reply(answer.status, answer.headers, answer.read())
+        response = connection.getresponse()
+        return Reply(response.status, response.headers, response.read())
     finally:
         connection.close()
 
