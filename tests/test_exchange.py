@@ -17,7 +17,7 @@ OWN = {"content-length", "date", "connection", "keep-alive"}
 
 
 def recorded(name: str) -> RawResponse:
-    """The response in ``NAME.txt``: a comment, the status line, headers, an empty line, the body."""
+    """The response in ``NAME.txt``: comment, status line, headers, empty line, body."""
     head, _, body = (FIXTURES / f"{name}.txt").read_bytes().partition(b"\r\n\r\n")
     _, status, *fields = head.decode().splitlines()
     headers = [(key, value) for key, _, value in (field.partition(": ") for field in fields)]
