@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from statistics import median
 
-from benchmarks.measure import Run, check, museum, ours, plain
+from benchmarks.measure import Run, check, first_page, museum, ours, plain, record_size
 
 HARVESTERS = {"mplus_crawler": ours, "plain Scrapy": plain}
 
@@ -17,12 +17,16 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=30_000, help="default: %(default)s")
     parser.add_argument("--runs", type=int, default=3, help="of each; default: %(default)s")
     options = parser.parse_args()
-    runs = measure(options.records, options.runs)
+    size, runs = measure(options.records, options.runs)
+    print(f"\n{options.records:,} records of {size:.1f} kB; medians")
     print(table(runs, options.records))
 
 
-def measure(records: int, times: int) -> dict[str, list[Run]]:
-    """Return the runs of each harvester, alternating, so that other load affects both."""
+def measure(records: int, times: int) -> tuple[float, dict[str, list[Run]]]:
+    """Return the size of a record in kB, and the runs of each harvester.
+
+    The runs alternate, so that other load affects both.
+    """
     runs: dict[str, list[Run]] = {name: [] for name in HARVESTERS}
     with museum(records) as base_url:
         for number in range(1, times + 1):
@@ -31,13 +35,12 @@ def measure(records: int, times: int) -> dict[str, list[Run]]:
                 runs[name].append(run)
                 print(f"run {number}, {name}: {run.cost.cpu:.2f} CPU s", flush=True)
                 check(run, records)
-    return runs
+        return record_size(first_page(base_url)), runs
 
 
 def table(runs: dict[str, list[Run]], records: int) -> str:
     """Return a row of medians for each harvester, and the ratio of their CPU times."""
     lines = [
-        f"\n{records:,} records; medians",
         f"{'':14}{'CPU s':>8}{'a 10,000':>10}{'wall s':>8}{'peak MB':>9}"
         f"{'records':>10}{'rejected':>10}",
         *(_row(name, done, records) for name, done in runs.items()),

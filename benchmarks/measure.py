@@ -5,6 +5,7 @@ Nothing heavy is imported here: the kernel counts a parent's memory at the fork 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
+from urllib.request import urlopen
 
 ROOT = Path(__file__).parent.parent
 SCRAPY = (sys.executable, "-m", "scrapy")
@@ -90,6 +92,18 @@ def workplace(base_url: str, policy: str = NO_LIMITS) -> Iterator[tuple[Path, di
         yield Path(name), environment(DMG_BASE_URL=base_url, **places)
 
 
+def first_page(base_url: str, rows: int = 100) -> str:
+    """Return the URL of the first page of all objects."""
+    return f"{base_url}id/objects?page=1&itemsPerPage={rows}&fullRecord=true"
+
+
+def record_size(url: str) -> float:
+    """Return the size of the page *url* divided by its records, in kB."""
+    with urlopen(url) as response:
+        page = response.read()
+    return len(page) / len(json.loads(page)["hydra:member"]) / 1e3
+
+
 def ours(base_url: str) -> Run:
     """Run ``scrapy crawl objects`` of this project."""
     with workplace(base_url) as (folder, settings):
@@ -102,7 +116,7 @@ def plain(base_url: str) -> Run:
     """Run the plain spider outside this project, without its settings."""
     with TemporaryDirectory(prefix="harvest") as name:
         feed = Path(name, "objects.jsonl")
-        arguments = ["-a", f"base_url={base_url}", "-O", str(feed)]
+        arguments = ["-a", f"url={first_page(base_url)}", "-O", str(feed)]
         command = [*SCRAPY, "runspider", str(PLAIN_SPIDER), *arguments]
         cost = run_command(command, Path(name), environment(), Path(name, "log"))
         return Run(cost, _lines(feed))

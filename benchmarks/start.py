@@ -12,7 +12,15 @@ from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.measure import PLAIN_SPIDER, ROOT, SCRAPY, environment, museum, workplace
+from benchmarks.measure import (
+    PLAIN_SPIDER,
+    ROOT,
+    SCRAPY,
+    environment,
+    first_page,
+    museum,
+    workplace,
+)
 
 _QUICK = (["--help"], ["verify", "--help"], ["status"], ["budget"])
 
@@ -30,7 +38,7 @@ def main() -> None:
                 least(["crawl", "objects", "-a", "limit=1"], ROOT, settings, 1)
             cpu = least(words, ROOT, settings, runs)
             print(f"{cpu:6.2f}  scrapy {words[0]}: {1000 * (cpu - bare):+.0f} ms")
-        one_page = ["-a", f"base_url={base_url}", "-O", f"{folder}/plain.jsonl"]
+        one_page = ["-a", f"url={first_page(base_url)}", "-O", f"{folder}/plain.jsonl"]
         plain = least(["runspider", str(PLAIN_SPIDER), *one_page], folder, environment(), runs)
         ours = least(["crawl", "objects", "-a", "limit=1"], ROOT, settings, runs)
     print(f"{plain:6.2f}  plain spider, one page")

@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from benchmarks.peers.environments import PACKAGES, python_of
-from benchmarks.peers.runs import NARROW, PEERS, WIDE, Outcome, Scenario, run
+from benchmarks.peers.runs import NARROW, PEERS, WIDE, Outcome, Scenario, run, size
 from benchmarks.peers.tables import summary, table
 
 # Pages fail, each once or twice.
@@ -36,7 +36,7 @@ def scenarios(quick: bool) -> list[Scenario]:
     museum = 4_000 if quick else 8_430
     slow = 2_000 if quick else 8_430
     return [
-        Scenario("clean", 10_000 if quick else 60_000),
+        Scenario("clean", 10_000 if quick else 60_000, colors=True),
         Scenario("limited", 3_700 if quick else 8_430, 10, limit=(300, 6.0)),
         Scenario("latency", slow, options=_SLOW, peers=WIDE),
         Scenario("latency, one by one", slow, options=_SLOW, peers=NARROW, runs=1),
@@ -74,7 +74,7 @@ def main() -> None:
                 outcomes[peer].append(run(peer, scenario, options.environments))
         if peers:
             found[scenario.name] = outcomes
-            print(table(scenario, outcomes), flush=True)
+            print(table(scenario, size(scenario), outcomes), flush=True)
     print(summary(found))
 
 

@@ -2,12 +2,13 @@
 
 ::
 
-    python crawlee_peer.py BASE_URL FILE ROWS_PER_PAGE
+    python crawlee_peer.py FIRST_URL FILE [REQUESTS SECONDS]
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 
 import orjson
@@ -18,11 +19,14 @@ from crawlee.storage_clients import MemoryStorageClient
 
 async def main() -> None:
     """Write the members of all pages to a file, one per line; exit 1 if a request failed."""
-    base_url, file, rows = sys.argv[1:]
-    first = f"{base_url}id/objects?page=1&itemsPerPage={rows}&fullRecord=true"
+    first, file, *limit = sys.argv[1:]
+    per_minute = int(limit[0]) / float(limit[1]) * 60 if limit else math.inf
     crawler = HttpCrawler(
         concurrency_settings=ConcurrencySettings(
-            min_concurrency=8, max_concurrency=8, desired_concurrency=8
+            min_concurrency=8,
+            max_concurrency=8,
+            desired_concurrency=8,
+            max_tasks_per_minute=per_minute,
         ),
         storage_client=MemoryStorageClient(),
         max_request_retries=5,
@@ -37,7 +41,7 @@ async def main() -> None:
                 for member in page["hydra:member"]
             )
             if context.request.url == first:
-                last = -(-page["hydra:totalItems"] // int(rows))
+                last = -(-page["hydra:totalItems"] // len(page["hydra:member"]))
                 await context.add_requests(
                     [first.replace("page=1&", f"page={n}&") for n in range(2, last + 1)]
                 )

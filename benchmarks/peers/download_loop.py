@@ -2,13 +2,14 @@
 
 ::
 
-    python download_loop.py BASE_URL FILE ROWS_PER_PAGE [THREADS]
+    python download_loop.py FIRST_URL FILE [THREADS]
 """
 
 from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import orjson
 import requests
@@ -20,20 +21,19 @@ RETRY = Retry(total=5, backoff_factor=0.1, status_forcelist=(429, 500, 502, 503,
 
 def main() -> None:
     """Write the members of all pages to a file, one per line."""
-    base_url, file, rows, *threads = sys.argv[1:]
-    first = f"{base_url}id/objects?page=1&itemsPerPage={rows}&fullRecord=true"
+    first, file, *threads = sys.argv[1:]
     session = requests.Session()
     session.mount("http://", HTTPAdapter(max_retries=RETRY, pool_maxsize=8))
 
-    def read(url: str) -> dict[str, object]:
+    def read(url: str) -> dict[str, Any]:
         response = session.get(url, timeout=60)
         response.raise_for_status()
-        page: dict[str, object] = orjson.loads(response.content)
+        page: dict[str, Any] = orjson.loads(response.content)
         return page
 
     with open(file, "wb") as out:
 
-        def write(page: dict[str, object]) -> None:
+        def write(page: dict[str, Any]) -> None:
             out.writelines(
                 orjson.dumps(member, option=orjson.OPT_APPEND_NEWLINE)
                 for member in page["hydra:member"]
@@ -42,7 +42,7 @@ def main() -> None:
         page = read(first)
         write(page)
         if threads:
-            last = -(-int(str(page["hydra:totalItems"])) // int(rows))
+            last = -(-page["hydra:totalItems"] // len(page["hydra:member"]))
             urls = [first.replace("page=1&", f"page={n}&") for n in range(2, last + 1)]
             with ThreadPoolExecutor(int(threads[0])) as pool:
                 for page in pool.map(read, urls):

@@ -8,11 +8,12 @@ import sys
 import venv
 from pathlib import Path
 
-# Versions of 28 November 2026.
+# The latest versions of 29 November 2026. With its dependencies, airbyte-cdk takes 340 MB.
 PACKAGES = {
     "loop": ("requests==2.34.2", "urllib3==2.8.0", "orjson==3.13.0"),
     "crawlee": ("crawlee==1.11.0", "httpx2==2.16.2", "impit==0.15.1", "orjson==3.13.0"),
     "dlt": ("dlt==1.31.0", "fsspec==2026.9.0", "requests==2.34.2", "orjson==3.13.0"),
+    "airbyte": ("airbyte-cdk==7.39.1", "requests==2.34.2", "orjson==3.13.0"),
 }
 
 

@@ -6,24 +6,26 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from statistics import median
 
-from benchmarks.peers.runs import OURS, PEERS, PLAIN, Outcome, Scenario
+from benchmarks.peers.runs import PEERS, PLAIN, Outcome, Scenario
 
 Outcomes = Mapping[str, list[Outcome]]
 
 
-def table(scenario: Scenario, outcomes: Outcomes) -> str:
-    """Return the table of one scenario."""
-    head = ("", "CPU s", "a 10,000", "wall s", "peak MB", "missing", "twice", "429", "at once")
+def table(scenario: Scenario, size: float, outcomes: Outcomes) -> str:
+    """Return the table of one scenario, whose records have a *size* in kB."""
+    costs = ("CPU s", "a 10,000", f"/ {PLAIN}", "wall s", "peak MB")
+    head = ("", *costs, "missing", "twice", "429", "at once", "exit")
     lines = [
-        f"\n{scenario.name}: {scenario.records:,} records, {scenario.rows} a page "
+        f"\n{scenario.name}: {scenario.records:,} records of {size:.1f} kB, {scenario.rows} a page "
         f"({_date()}, {len(next(iter(outcomes.values())))} runs)\n",
-        f"| {' | '.join((*head, 'exit'))} |",
-        f"| --- |{' ---: |' * len(head)}",
+        f"| {' | '.join(head)} |",
+        f"| --- |{' ---: |' * (len(head) - 1)}",
     ]
     for peer, runs in outcomes.items():
         cells = (
             f"{_cpu(runs):.2f}",
-            f"{_cpu(runs) / scenario.records * 1e4:.2f}",
+            _per_10_000(runs),
+            _ratio(runs, outcomes),
             f"{_wall(runs):.1f}",
             _memory(runs),
             f"{max(run.missing for run in runs):,}",
@@ -33,15 +35,15 @@ def table(scenario: Scenario, outcomes: Outcomes) -> str:
             ", ".join(str(code) for code in sorted({run.code for run in runs})),
         )
         lines.append(f"| {peer} | {' | '.join(cells)} |")
-    if {OURS, PLAIN} <= outcomes.keys():
-        lines.append(f"\nCPU, {OURS} / {PLAIN}: {_cpu(outcomes[OURS]) / _cpu(outcomes[PLAIN]):.2f}")
     return "\n".join(lines)
 
 
 def summary(found: Mapping[str, Outcomes]) -> str:
     """Return the table of docs/comparison.md, with the columns that were measured."""
+    clean = found.get("clean", {})
     columns: list[tuple[str, Callable[[list[Outcome]], str], tuple[str, ...]]] = [
-        ("CPU s for 60,000 records", lambda runs: f"{_cpu(runs):.1f}", ("clean",)),
+        ("CPU s per 10,000 records", _per_10_000, ("clean",)),
+        (f"/ {PLAIN}", lambda runs: _ratio(runs, clean), ("clean",)),
         ("memory, MB", _memory, ("clean",)),
         ("843 pages, 300 requests in 6 s", _limited, ("limited",)),
         ("85 pages at 300 ms, s", _seconds, ("latency", "latency, one by one")),
@@ -87,6 +89,15 @@ def _seconds(runs: list[Outcome]) -> str:
 
 def _memory(runs: list[Outcome]) -> str:
     return f"{median(run.cost.memory for run in runs) / 1e6:.0f}"
+
+
+def _per_10_000(runs: list[Outcome]) -> str:
+    return f"{_cpu(runs) / runs[0].records * 1e4:.2f}"
+
+
+def _ratio(runs: list[Outcome], outcomes: Outcomes) -> str:
+    """Return the CPU of *runs* divided by plain Scrapy's in *outcomes*, if it was measured."""
+    return f"{_cpu(runs) / _cpu(outcomes[PLAIN]):.2f}" if PLAIN in outcomes else ""
 
 
 def _cpu(runs: list[Outcome]) -> float:
