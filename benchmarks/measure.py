@@ -150,7 +150,11 @@ def measured(
             command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT
         ) as process,
     ):
-        _, status, used = os.wait4(process.pid, 0)
+        try:
+            _, status, used = os.wait4(process.pid, 0)
+        except BaseException:  # interrupted
+            process.kill()
+            raise
         process.returncode = os.waitstatus_to_exitcode(status)
     cost = Cost(used.ru_utime + used.ru_stime, monotonic() - began, used.ru_maxrss * _MAXRSS_UNIT)
     return cost, process.returncode

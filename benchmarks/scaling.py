@@ -1,33 +1,44 @@
 """How a harvest grows with the collection: ``python -m benchmarks.scaling 20000 200000 1000000``.
 
-For each size it prints time, memory, and disk: the largest state while the harvest ran, and its
-snapshot. The last line is the straight line through the last two sizes, at ten million records.
+For each size it prints a row of the table in docs/scaling.md: time, memory, and disk space: the
+state folder and all files while the harvest ran, at most, and the snapshot. The last row is the
+straight line through the last two sizes, at ten million records.
 """
 
 from __future__ import annotations
 
+import shutil
+import signal
+import sys
 import threading
 from argparse import ArgumentParser
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from tempfile import gettempdir
+from types import TracebackType
+from typing import Self
 
 from benchmarks.measure import ROOT, SCRAPY, museum, run_command, workplace
 
 _MANY = 10_000_000
+# Bytes of all files for each record, at most.
+_NEEDED = 23_000
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Cost of a harvest: seconds, and megabytes of memory, state and snapshot."""
+    """Cost of a harvest: seconds, and megabytes of memory, state, all files and snapshot."""
 
     wall: float
     cpu: float
     memory: float
     state: float
+    disk: float
     snapshot: float
 
-    def __str__(self) -> str:
-        return "".join(f"{value:12,.0f}" for value in astuple(self))
+    def row(self, name: str) -> str:
+        """Return the row of the table."""
+        return f"| {name} | {' | '.join(f'{value:,.0f}' for value in astuple(self))} |"
 
 
 def main() -> None:
@@ -35,14 +46,22 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
     parser.add_argument("records", type=int, nargs="+")
     sizes = parser.parse_args().records
-    heads = ("wall s", "CPU s", "memory MB", "state MB", "snapshot MB")
-    print(f"{'records':>12}{''.join(f'{head:>12}' for head in heads)}")
+    needed, free = max(sizes) * _NEEDED, shutil.disk_usage(gettempdir()).free
+    print(
+        f"{gettempdir()}: {needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free", file=sys.stderr
+    )
+    if needed > free:
+        raise SystemExit(f"at most {free // _NEEDED:,} records fit; or set TMPDIR to another disk")
+    for stop in (signal.SIGINT, signal.SIGTERM):  # the files are deleted
+        signal.signal(stop, lambda *_: sys.exit("stopped"))
+    print("| records | wall s | CPU s | memory MB | state MB | all files MB | snapshot MB |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     found = {}
     for records in sizes:
         found[records] = measure(records)
-        print(f"{records:12,}{found[records]}", flush=True)
+        print(found[records].row(f"{records:,}"), flush=True)
     if len(found) > 1:
-        print(f"{_MANY:12,}{line(*list(found.items())[-2:])}  by the straight line")
+        print(line(*list(found.items())[-2:]).row(f"{_MANY:,}, extrapolated"))
 
 
 def line(small: tuple[int, Size], large: tuple[int, Size]) -> Size:
@@ -55,28 +74,34 @@ def line(small: tuple[int, Size], large: tuple[int, Size]) -> Size:
 def measure(records: int) -> Size:
     """Harvest a museum of so many *records*."""
     with museum(records) as base_url, workplace(base_url) as (folder, settings):
-        watch = Watch(folder / ".state")
-        cost = run_command([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")
-        state = watch.stop()
+        with Watch(folder) as all_files, Watch(folder / ".state") as state:
+            cost = run_command([*SCRAPY, "crawl", "objects"], ROOT, settings, folder / "log")
         snapshot = (folder / "objects.jsonl").stat().st_size
-    return Size(cost.wall, cost.cpu, cost.memory / 1e6, state / 1e6, snapshot / 1e6)
+    sizes = (cost.memory, state.most, all_files.most, snapshot)
+    return Size(cost.wall, cost.cpu, *(size / 1e6 for size in sizes))
 
 
 class Watch:
-    """Looks at the size of *folder* twice a second until it is stopped."""
+    """Looks at the size of *folder* twice a second; *most* is the largest, in bytes."""
 
     def __init__(self, folder: Path) -> None:
+        self.most = 0
         self._folder = folder
-        self._most = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
-        self._thread.start()
 
-    def stop(self) -> int:
-        """Return the largest size in bytes."""
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._over.set()
         self._thread.join()
-        return self._most
 
     def _look(self) -> None:
         while not self._over.wait(0.5):
@@ -86,7 +111,7 @@ class Watch:
                     size += file.stat().st_size
                 except FileNotFoundError:
                     continue
-            self._most = max(self._most, size)
+            self.most = max(self.most, size)
 
 
 if __name__ == "__main__":

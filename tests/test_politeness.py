@@ -190,6 +190,26 @@ def test_looking_ahead_changes_nothing_but_the_time(
     assert len(listed) == len(set(listed)) == 23
 
 
+def test_the_spiders_of_a_museum_share_the_requests_in_flight(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sizes = {"objects": 1000, "agents": 1000, "exhibitions": 10, "concepts": 10}
+    sandbox = museum(**sizes, invalid=0, unlinked=0, limits="off", latency=1)
+    done = scrapy.at(sandbox).run("harvest", "dmg")
+    assert done.returncode == 0, done.stderr
+    assert sandbox.stats()["tiers"]["collections"]["peak_in_flight"] in range(5, 9)
+
+
+def test_autothrottle_sends_fewer_requests_at_once_to_a_slow_server(
+    museum: Callable[..., Sandbox], scrapy: Scrapy
+) -> None:
+    sandbox = museum(objects=240, invalid=0, unlinked=0, limits="off", latency=0.3)
+    slow = ("-s", "AUTOTHROTTLE_TARGET_CONCURRENCY=2")
+    crawl = scrapy.at(sandbox).crawl("objects", "-a", "page_size=20", *slow)
+    assert crawl.code == 0, crawl.err
+    assert sandbox.stats()["tiers"]["collections"]["peak_in_flight"] in {2, 3}
+
+
 def test_budget_shows_what_is_used(museum: Callable[..., Sandbox], scrapy: Scrapy) -> None:
     sandbox = museum(objects=460)
     assert scrapy.at(sandbox).crawl("objects").code == 0

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError
 from urllib3 import Retry
 
 RETRY = Retry(total=5, backoff_factor=0.1, status_forcelist=(429, 500, 502, 503, 504))
@@ -25,8 +26,13 @@ def main() -> None:
     session = requests.Session()
     session.mount("http://", HTTPAdapter(max_retries=RETRY, pool_maxsize=8))
 
-    def read(url: str) -> dict[str, Any]:
-        response = session.get(url, timeout=60)
+    def read(url: str, attempts: int = 5) -> dict[str, Any]:
+        try:
+            response = session.get(url, timeout=60)
+        except ChunkedEncodingError:  # a truncated body, which urllib3 does not retry
+            if attempts == 1:
+                raise
+            return read(url, attempts - 1)
         response.raise_for_status()
         page: dict[str, Any] = orjson.loads(response.content)
         return page
