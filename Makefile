@@ -36,7 +36,7 @@ types: $(VENV)/.ready
 	mypy
 
 tests: $(VENV)/.ready
-	python -m pytest --numprocesses 4 --quiet -m "not long"
+	python -m pytest --numprocesses 4 --quiet --durations 10 -m "not long"
 
 # Tests that take many seconds; then heavy programs that know nothing of this project read what it
 # writes. Debian's chromium, chromium-driver, libreoffice-calc, r-base-core and
