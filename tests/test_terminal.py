@@ -14,7 +14,7 @@ from itertools import product
 import pytest
 from rich.console import Console
 
-from mplus_crawler.cli.budgets import make_tables
+from mplus_crawler.cli.budgets import tables_of
 from mplus_crawler.cli.progress import make_bar
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.wire.budget.budget import Usage
@@ -59,10 +59,8 @@ def test_the_budget_fits_80_columns() -> None:
                 key = f"{api} {tier} address"
                 yield Usage(key, window, 2700, 12, 59.0, 900.0, ("objects (1)",))
 
-    console = plain()
-    console.print(make_tables(usages()))
-    text = "\n".join(shown(console))
-    assert max(map(len, shown(console))) <= 80
+    text = tables_of(usages(), 80)
+    assert max(map(len, text.splitlines())) <= 80
     assert text.count("dmg@data.designmuseumgent.be:443") == 1
     assert text.count("12 of 2,700 in 60 s") == 2
     assert text.count("2,688") == 4

@@ -7,11 +7,7 @@ import sys
 import time
 from collections.abc import Iterable
 
-from rich.console import Group
-from rich.live import Live
-from rich.table import Table
-
-from mplus_crawler.cli.console import make_table, print_table, terminal
+from mplus_crawler.cli.console import TextTable, columns_of, print_line
 from mplus_crawler.cli.signals import stop_signals
 from mplus_crawler.storage.streams import writing_output
 from mplus_crawler.wire.budget.budget import Budget, Usage
@@ -21,7 +17,7 @@ _REFRESH = 1.0  # seconds
 
 def show(budget: Budget) -> None:
     """Print the table once."""
-    print_table(make_tables(budget.usage()))
+    print_line(tables_of(budget.usage(), columns_of(sys.stdout)))
 
 
 def watch(budget: Budget) -> None:
@@ -39,22 +35,23 @@ def watch(budget: Budget) -> None:
 
 
 def _watch_in_place(budget: Budget) -> None:
-    with (
-        writing_output(),
-        Live(console=terminal(sys.stdout, sys.stdout), auto_refresh=False) as live,
-    ):
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    with writing_output(), Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(make_tables(budget.usage()), refresh=True)
+            live.update(tables_of(budget.usage(), console.width), refresh=True)
             time.sleep(_REFRESH)
 
 
-def make_tables(usages: Iterable[Usage]) -> Group:
+def tables_of(usages: Iterable[Usage], width: int | None) -> str:
     """Return a table for each API, with a row for each limit; 80 columns are enough."""
-    tables: dict[str, Table] = {}
+    tables: dict[str, TextTable] = {}
     for usage in usages:
         api, tier, _identity = usage.key.split(" ", 2)
         if api not in tables:
-            tables[api] = make_table(("tier",), ("used", "left", "resets in"), "now")
+            tables[api] = TextTable(("tier",), ("used", "left", "resets in"), "now")
         tables[api].add_row(
             tier,
             f"{usage.used:,} of {usage.limit:,} in {round(usage.window, 1):g} s",
@@ -63,8 +60,8 @@ def make_tables(usages: Iterable[Usage]) -> Group:
             _now(usage),
         )
     if not tables:
-        return Group("no request has been counted yet")
-    return Group(*(part for api, table in tables.items() for part in (api, table)))
+        return "no request has been counted yet"
+    return "\n".join(f"{api}\n{table.text(width)}" for api, table in tables.items())
 
 
 def _now(usage: Usage) -> str:

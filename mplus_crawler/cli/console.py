@@ -6,19 +6,16 @@ import errno
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from io import StringIO
+from shutil import get_terminal_size
+from textwrap import wrap
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from mplus_crawler.errors import ExitCode, HarvestError, StoppedError
 from mplus_crawler.storage.streams import flush_errors, output_lost, writing_output
 
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.table import Table
-
 _OUTPUT_LOST = (errno.EPIPE, errno.ENOSPC, errno.EIO)
-_UNLIMITED = 10_000  # columns of a file or a pipe: one row is one line
+_NARROW = 20  # columns that wrapped text takes at least
 
 
 def run_command(command: Callable[[], int]) -> int:
@@ -68,42 +65,44 @@ def print_error(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def make_table(words: Sequence[str], numbers: Sequence[str], last: str = "") -> Table:
-    """Return an empty table: *words* are its left-aligned columns, then *numbers*, then *last*."""
-    from rich.table import Table
+class TextTable:
+    """A table of text: columns of *words*, then of *numbers*, then the *last*, which may wrap."""
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in words:
-        table.add_column(heading, no_wrap=True)
-    for heading in numbers:
-        table.add_column(heading, justify="right", no_wrap=True)
-    if last:
-        table.add_column(last)
-    return table
+    def __init__(self, words: Sequence[str], numbers: Sequence[str], last: str = "") -> None:
+        self._rows = [(*words, *numbers, last)]
+        self._first_number, self._last = len(words), len(words) + len(numbers)
+
+    def add_row(self, *cells: str) -> None:
+        """Add a row; *cells* are in the order of the columns."""
+        self._rows.append(cells)
+
+    def text(self, width: int | None) -> str:
+        """Return the table in *width* columns; ``None``: each row is one line."""
+        widths = [max(map(len, column)) for column in zip(*self._rows, strict=False)][: self._last]
+        lines = []
+        for row in self._rows:
+            head = ""
+            for number, (cell, length) in enumerate(zip(row, widths, strict=False)):
+                align = str.ljust if number < self._first_number else str.rjust
+                head += align(cell, length) + "  "
+            lines.append(hanging(head, "".join(row[self._last :]), width))
+        return "\n".join(lines)
 
 
-def print_table(table: RenderableType, *, to_error: bool = False) -> None:
-    """Print *table*; plain text without colour where the stream is not a terminal."""
-    text = render(table, sys.stderr if to_error else sys.stdout)
+def hanging(head: str, text: str, width: int | None) -> str:
+    """Return *head* and *text*, which is wrapped beside it if a line has more than *width*."""
+    lines = [text]
+    if width:
+        lines = wrap(text, max(width - len(head), _NARROW), break_on_hyphens=False)
+    return (head + f"\n{' ' * len(head)}".join(lines)).rstrip()
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Return the columns of a terminal; ``None`` for a file or a pipe."""
+    return get_terminal_size().columns if stream.isatty() else None
+
+
+def print_table(table: TextTable, *, to_error: bool = False) -> None:
+    """Print *table* for the width of the stream."""
+    text = table.text(columns_of(sys.stderr if to_error else sys.stdout))
     (print_error if to_error else print_line)(text)
-
-
-def terminal(file: TextIO, stream: TextIO) -> Console:
-    """Return a console that writes to *file* in the style of *stream*, without Rich's markup."""
-    from rich.console import Console
-
-    return Console(
-        file=file,
-        force_terminal=stream.isatty(),
-        width=None if stream.isatty() else _UNLIMITED,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-
-
-def render(table: RenderableType, stream: TextIO) -> str:
-    """Return *table* as text for *stream*: of the terminal's width, or one line per row."""
-    text = StringIO()
-    terminal(text, stream).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from mplus_crawler import program
-from mplus_crawler.cli.console import make_table, print_error, print_table
+from mplus_crawler.cli.console import TextTable, print_error, print_table
 from mplus_crawler.errors import ExitCode, HarvestError, counted, printable
 
 # A resumed harvest is found again by the API's address and the folder of its state.
@@ -141,7 +141,7 @@ class SpiderResult:
 
 def print_results(results: Sequence[SpiderResult], base_settings: Collection[str]) -> None:
     """Print a table of *results*, the reasons of those that failed, and how to resume."""
-    table = make_table(("spider", "verdict"), ("exit", "records", "rejects", "requests", "time"))
+    table = TextTable(("spider", "verdict"), ("exit", "records", "rejects", "requests", "time"))
     for result in results:
         numbers = (result.records, result.rejects, result.requests)
         table.add_row(

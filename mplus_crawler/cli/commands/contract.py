@@ -10,7 +10,7 @@ from scrapy.spiderloader import get_spider_loader
 
 from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
-from mplus_crawler.cli.console import make_table, print_line, print_table
+from mplus_crawler.cli.console import TextTable, print_line, print_table
 from mplus_crawler.errors import ExitCode, UsageError, counted, printable
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _former(runs: Iterator[Certificate], since: str | None) -> Certificate | Non
 
 def _print_shape(certificate: Certificate) -> None:
     shape = certificate["shape"]
-    table = make_table(("field", "types"), ("records",))
+    table = TextTable(("field", "types"), ("records",))
     for path, entry in shape["paths"].items():
         types = ", ".join(f"{name} {count:,}" for name, count in entry["types"].items())
         table.add_row(printable(path), types, f"{entry['records']:,}")

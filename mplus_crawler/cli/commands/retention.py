@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mplus_crawler.cli.command import ProjectCommand
-from mplus_crawler.cli.console import make_table, print_error, print_line, print_table
+from mplus_crawler.cli.console import TextTable, print_error, print_line, print_table
 from mplus_crawler.errors import DeliveryError, ExitCode, StoppedError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -95,14 +95,12 @@ class Command(ProjectCommand):
 
 def _print(holdings: Sequence[Holding], at: datetime) -> None:
     """Print a table of *holdings*, as it is *at* that moment."""
-    from rich.text import Text
-
     if not holdings:
         print_line("no content with a retention date")
         return
-    table = make_table(("due", "", "age", "spider", "what"), (), "place")
+    table = TextTable(("due", "", "age", "spider", "what"), (), "place")
     for holding in holdings:
-        table.add_row(*(Text(cell) for cell in _cells(holding, at)))
+        table.add_row(*_cells(holding, at))
     print_table(table)
 
 

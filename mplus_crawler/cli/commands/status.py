@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mplus_crawler import program
 from mplus_crawler.cli.command import ProjectCommand
-from mplus_crawler.cli.console import make_table, print_error, print_line, print_table
+from mplus_crawler.cli.console import TextTable, print_error, print_line, print_table
 from mplus_crawler.errors import DeliveryError, ExitCode, printable
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _print(status: Status, now: datetime) -> None:
         print_line(f"no snapshots in {status.place}; start with: {program()} crawl objects")
         return
     if status.snapshots:
-        table = make_table(("snapshot", "verdict", "expires"), ("age", "records"), "last change")
+        table = TextTable(("snapshot", "verdict", "expires"), ("age", "records"), "last change")
         for snapshot in status.snapshots:
             table.add_row(*_cells(snapshot, now))
         print_table(table)

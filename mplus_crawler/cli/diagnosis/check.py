@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from mplus_crawler.cli.console import print_line, render
+from mplus_crawler.cli.console import columns_of, hanging, print_line
 from mplus_crawler.errors import printable
 
 
@@ -43,13 +43,7 @@ def print_check(check: Check) -> None:
     if not sys.stdout.isatty():
         print_line(str(check))
         return
-    from rich.table import Table
-
-    row = Table.grid(padding=(0, 1))
-    row.add_column(width=4)
-    row.add_column(width=24)
-    row.add_column()
-    row.add_row(check.mark, check.name, printable(check.result))
+    width = columns_of(sys.stdout)
+    print_line(hanging(f"{check.mark:<5}{check.name:<25}", printable(check.result), width))
     if check.fix:
-        row.add_row("", "fix", printable(check.fix))
-    print_line(render(row, sys.stdout))
+        print_line(hanging(f"{'':<5}{'fix':<25}", printable(check.fix), width))
