@@ -99,7 +99,7 @@ CASES = (
     ),
     Case(
         4,
-        "counts of 64 bits, resets of 400 digits, in ms, below 0",
+        "64-bit counts; resets of 400 digits, in ms, negative",
         hostile(
             with_headers(
                 [("X-RateLimit-Remaining", HUGE), ("X-RateLimit-Reset", "9" * 400)],
@@ -110,14 +110,14 @@ CASES = (
     ),
     Case(
         4,
-        "Retry-After: a week beside 502",
+        "502 with a Retry-After of a week",
         hostile(always(502, ("Retry-After", "604800"))),
         11,
         "stopped",
     ),
     Case(
         4,
-        "Retry-After: a day of 400 digits beside 504",
+        "504 with a Retry-After of 400 digits",
         hostile(always(504, ("Retry-After", "9" * 400))),
         11,
         "stopped",
@@ -140,7 +140,7 @@ CASES = (
     ),
     Case(
         6,
-        "a byte order mark in a 203, 421, 529",
+        "203 with a byte order mark; 421; 529",
         hostile(
             lambda number, times, response: (
                 (203, response[1], b"\xef\xbb\xbf" + response[2])
@@ -193,7 +193,7 @@ CASES = (
         "a ledger with 2 kB of 0xff",
         damaged_ledger(lambda data: data[:70_000] + b"\xff" * 2_048 + data[72_048:]),
     ),
-    Case(9, "a ledger of text", damaged_ledger(lambda data: b"no database\n" * 9_000)),
+    Case(9, "a text file as ledger", damaged_ledger(lambda data: b"no database\n" * 9_000)),
     Case(
         10,
         "one HARVEST_DIR, two state folders",
@@ -215,15 +215,15 @@ CASES = (
         *USAGE,
         "another process is writing",
     ),
-    Case(11, "the budget is a folder", budget(Path.mkdir), *USAGE, "budget store"),
+    Case(11, "a folder as budget", budget(Path.mkdir), *USAGE, "budget store"),
     Case(
         11,
-        "the budget is a text",
+        "a text file as budget",
         budget(lambda place: place.write_text("text\n" * 9_000)),
         *USAGE,
         "budget store",
     ),
-    Case(11, "the budget's lock is a link", budget(symlink_lock), *USAGE, "budget store"),
+    Case(11, "a link as the budget's lock", budget(symlink_lock), *USAGE, "budget store"),
     Case(12, "HARVEST_DIR in /proc", at(HARVEST_DIR="/proc/harvest"), 14, "", "cannot be written"),
     Case(12, "state in /dev/null", at(HARVEST_STATE_DIR="/dev/null/state"), 14, "", "cannot write"),
     Case(13, "closed standard streams", streams("<&- >&- 2>&-")),

@@ -1,4 +1,4 @@
-"""The contract between the runtime and the spiders: what the runtime may ask of a spider."""
+"""The contract between the runtime and the spiders: what the runtime may use."""
 
 from __future__ import annotations
 

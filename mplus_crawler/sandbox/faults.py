@@ -108,7 +108,7 @@ def delay(due: Due) -> float:
 class Dialect:
     """The faults of a museum: kinds, selectors, and each kind's default selectors.
 
-    Another *word* for them, and another *schedule*, make it the language of something else.
+    With another *word* and *schedule*, it describes something other than faults.
     """
 
     kinds: Kinds

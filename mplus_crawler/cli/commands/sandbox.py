@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _HELP = {
     "host": ("ADDRESS", "loopback address to listen on, 127.0.0.1 or ::1"),
-    "port": ("N", "port to listen on; 0 takes a free one"),
+    "port": ("N", "port to listen on; 0 selects a free one"),
     "objects": ("N", "objects in the collection"),
     "agents": ("N", "agents"),
     "exhibitions": ("N", "exhibitions"),
@@ -26,8 +26,8 @@ _HELP = {
     "unlinked": ("FACTOR", "factor for the number of rows without linked data; 0 for none"),
     "twins": ("N", "exhibitions that share their number with another one"),
     "limits": ("LIMITS", "museum, off, or TIER=REQUESTS/SECONDS,… for some tiers"),
-    "window_scale": ("FACTOR", "factor for the limits' windows; 0.1 makes 60 s 6 s"),
-    "links": ("WHOSE", "address in links: museum (the museum's) or local (this server's)"),
+    "window_scale": ("FACTOR", "factor for the limits' windows; 0.1 turns 60 s into 6 s"),
+    "links": ("WHOSE", "address in links: museum (the real API's) or local (this server's)"),
     "rights": ("SHARE", "share of images whose rights are in the objects' records, 0 to 1"),
     "v1": ("STATE", "state of version 1, missing (404), gone (410) or live"),
     "api_key": ("KEY", "key that opens id/private/"),

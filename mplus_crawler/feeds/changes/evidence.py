@@ -21,7 +21,7 @@ class Reason(StrEnum):
     MERGED = "merged"  # requested singly: it redirects to another record
     NOT_FOUND = "not_found"  # requested singly: 404, while the museum finds other records
     WITHDRAWN = "withdrawn"  # not in a data set that is published whole
-    ABSENT = "absent"  # not in the list, and the API cannot be asked for one record
+    ABSENT = "absent"  # not in the list, and the API has no single records
     UNANSWERED = "unanswered"  # requested singly, without a response that settles it
     NOT_REQUESTED = "not_requested"  # not in the list, and not requested singly
     REJECTED = "rejected"  # the record came, and was not valid

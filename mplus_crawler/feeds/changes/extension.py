@@ -138,7 +138,7 @@ class Changes(Extension):
 
     @property
     def not_found(self) -> bool:
-        """Whether any of these requests was answered with 404."""
+        """Whether any of these requests led to a 404."""
         return any(each.reason is Reason.NOT_FOUND for each in self._evidence.values())
 
     def doubt_404s(self) -> None:

@@ -17,7 +17,7 @@ _NUMBERS: Mapping[str, int] = _FACTS["defaults"]
 
 
 def time_index(rows: Iterable[ObjectRow], query: Mapping[str, str], base: str) -> Json:
-    """Return the time index of *rows*, in the buckets that *query* asks for."""
+    """Return the time index of *rows*, in the buckets that *query* requests."""
     numbers = {name: leading_int(query.get(name)) or usual for name, usual in _NUMBERS.items()}
     size = min(max(numbers["bucket"], _FACTS["bucket"][0]), _FACTS["bucket"][1])
     first, last = numbers["yearFrom"], min(numbers["yearTo"], _FACTS["last_year"])
