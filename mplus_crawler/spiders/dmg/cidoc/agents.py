@@ -13,6 +13,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     as_list,
     each,
     first,
+    first_id,
     first_label,
     ids,
     is_a,
@@ -22,7 +23,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     unique,
     uri_of,
 )
-from mplus_crawler.spiders.dmg.cidoc.terms import name_columns
+from mplus_crawler.spiders.dmg.cidoc.terms import names
 
 AGENT_TYPES = {"crm:E21_Person": "person", "crm:E74_Group": "group", "crm:E39_Actor": "actor"}
 # The EU vocabulary of human sexes; the last segment of its URIs is the term.
@@ -42,12 +43,12 @@ def agent_columns(
     record: Node, canonical: Canonical, known_id: str | None = None
 ) -> dict[str, Any]:
     """Return the columns of ``schemas/agent.schema.json``, except those of every record."""
-    names = unique(name for _, name in texts(crm.identifiers(record)[0]))
+    known_as = unique(name for _, name in texts(crm.identifiers(record)[0]))
     biographies = _biographies(record)
     return {
-        **crm.identity(record, canonical, known_id, names),
+        **crm.identity(record, canonical, known_id, known_as),
         "agent_type": _agent_type(record),
-        "names": names,
+        "names": known_as,
         "gender": _gender(record),
         **_birth(record, canonical),
         **_death(record, canonical),
@@ -92,7 +93,7 @@ def _death(record: Node, canonical: Canonical) -> dict[str, Any]:
 def _place(column: str, places: list[Node], canonical: Canonical) -> dict[str, str | None]:
     """Return the name and the URI of the first place that has a name, else of the first."""
     named = [place for place in places if first_label([place])] or places
-    return {column: first_label(named[:1]), f"{column}_id": first(ids(named[:1], canonical))}
+    return {column: first_label(named[:1]), f"{column}_id": first_id(named[:1], canonical)}
 
 
 def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
@@ -109,8 +110,10 @@ def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
                 relations.append(f"{stated or usual} {pid(uri)}")
             elif uri and not stated:
                 countries.append(node)
+    nationalities, nationality_ids = names(countries, canonical)
     return {
-        **name_columns("nationalities", "nationality_ids", countries, canonical),
+        "nationalities": nationalities,
+        "nationality_ids": nationality_ids,
         "related_agents": unique(related),
         "relations": unique(relations),
     }

@@ -11,7 +11,6 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     Canonical,
     Localized,
     Node,
-    first,
     first_label,
     has_type,
     is_a,
@@ -23,8 +22,9 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     uri_of,
     year,
 )
-from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Property
 
+# Of titles and descriptions.
+LANGUAGES = ("nl", "fr", "en")
 IDENTIFIER = "crm:E42_Identifier"
 # Getty AAT 300080091, "description": the type of texts about a thing.
 DESCRIPTION = "http://vocab.getty.edu/aat/300080091"
@@ -48,12 +48,11 @@ def identity(
     raw = uri_of(record)
     uri = canonical(raw) if raw else known_id
     labels = [said for _, said in literals(record.get("rdfs:label"))]
-    name = next((said for said in (*labels, *names) if said != NO_TITLE), None)
-    name = name or first(labels) or (pid(uri) if uri else None)
+    known = [said for said in (*labels, *names) if said != NO_TITLE] or labels
     return {
         "id": uri,
         "url": uri,
-        "label": name,
+        "label": known[0] if known else uri and pid(uri),
         "modified": text(record.get("prov:generatedAtTime")),
     }
 
@@ -69,13 +68,17 @@ def identifiers(record: Node) -> tuple[list[Node], list[Node]]:
 
 def titles(names: Iterable[Node]) -> dict[str, str]:
     """Return the first known title in each language."""
-    return first_by_language([pair for pair in texts(names) if pair[1] != NO_TITLE])
+    found: dict[str, str] = {}
+    for code, title in texts(names):
+        if code and title != NO_TITLE:
+            found.setdefault(code, title)
+    return found
 
 
-def _descriptions(said: list[Node], _: Canonical) -> Columns:
+def descriptions(record: Node) -> dict[str, str]:
     """Return the descriptions in each language."""
-    described = joined_by_language(texts([node for node in said if _describes(node)]))
-    return in_languages("description", described)
+    said = nodes(record, "crm:P67i_is_referred_to_by")
+    return joined_by_language(texts([node for node in said if _describes(node)]))
 
 
 def _describes(node: Node) -> bool:
@@ -102,8 +105,7 @@ def joined_by_language(said: Iterable[Localized]) -> dict[str, str]:
 
 def in_languages(column: str, found: dict[str, str]) -> dict[str, str | None]:
     """Return the columns ``{column}_nl``, ``_fr`` and ``_en``."""
-    nl, fr, en = found.get("nl"), found.get("fr"), found.get("en")
-    return {f"{column}_nl": nl, f"{column}_fr": fr, f"{column}_en": en}
+    return {f"{column}_{code}": found.get(code) for code in LANGUAGES}
 
 
 def dates(span: Node) -> tuple[str | None, str | None]:
@@ -136,7 +138,7 @@ def years(some: Iterable[Node]) -> tuple[int | None, int | None]:
             begins.append(begin)
         if end is not None:
             ends.append(end)
-    return min(begins, default=None), max(ends, default=None)
+    return min(begins) if begins else None, max(ends) if ends else None
 
 
 def manifest_among(about: list[Node]) -> tuple[str | None, list[Node]]:
@@ -159,10 +161,3 @@ def citation(node: Node, page: str | None) -> str | None:
     title = first_label(nodes(node, "crm:P102_has_title")) or label(node)
     date = first_label(nodes(node, TIME_SPAN))
     return ", ".join(filter(None, (title, date, page))) or None
-
-
-DESCRIPTIONS = Property(
-    "crm:P67i_is_referred_to_by",
-    _descriptions,
-    scalars=("description_nl", "description_fr", "description_en"),
-)

@@ -12,17 +12,17 @@ _part = re.compile(_date, re.IGNORECASE).fullmatch
 _two_years = re.compile(r"(\d{4})\s*[-\u2013]\s*(\d{4})").fullmatch
 
 
-def edtf_columns(label: str | None, begin: int | None, end: int | None) -> dict[str, str | None]:
+@lru_cache(maxsize=4096)
+def edtf(label: str | None, begin: int | None, end: int | None) -> tuple[str | None, str | None]:
     """Return the date *label* as EDTF, and how certain it is.
 
     Without a label, the years are used. A label that contradicts them, or cannot be read
     (``19de eeuw``), gives None.
     """
-    edtf = _edtf(label, begin, end)
-    return {"date_edtf": edtf, "date_certainty": certainty(edtf)}
+    written = _edtf(label, begin, end)
+    return written, certainty(written)
 
 
-@lru_cache(maxsize=4096)
 def _edtf(label: str | None, begin: int | None, end: int | None) -> str | None:
     if not label:
         return _of_years(begin, end)

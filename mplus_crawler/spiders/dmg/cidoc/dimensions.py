@@ -7,15 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from mplus_crawler.spiders.dmg.cidoc.jsonld import (
-    Canonical,
     Node,
+    first_id,
     first_label,
-    ids,
-    nodes_in,
+    nodes,
     text,
     uri_of,
 )
-from mplus_crawler.spiders.dmg.cidoc.plan import Columns, Property
 
 # By Getty AAT 300055644, 300055647, 300072633 and 300055624, or the museum's word. The word counts
 # first: the museum types its "breedte" as 300055645, which is Getty's length.
@@ -41,66 +39,52 @@ _CENTIMETRES = {
 _number = re.compile(r"\d+(?:[.,]\d+)?").fullmatch
 
 
-def _dimensions(found: list[Node], _: Canonical) -> Columns:
-    """Return ``dimensions``, ``dimension_details``, and the first of each side in centimetres."""
-    details = [detail for node in found if (detail := _detail(node))["text"]]
-    columns: Columns = {**dict.fromkeys(_IN_CENTIMETRES), "dimension_details": details}
-    columns["dimensions"] = [
-        " ".join(filter(None, (detail["kind"], detail["text"], detail["unit"])))
-        for detail in details
-    ]
-    for detail in reversed(details):  # the first of a side is set last
-        side = _side(detail["kind"], detail["kind_id"])
-        factor = _factor(detail["unit"], detail["unit_id"])
-        if side and factor and detail["value"] is not None:
-            columns[side] = round(detail["value"] * factor, 4)
-    return columns
+def fill_dimensions(columns: dict[str, Any], record: Node) -> None:
+    """Fill in ``dimensions``, ``dimension_details``, and the first of each side in centimetres."""
+    details: list[dict[str, Any]] = []
+    dimensions: list[str] = []
+    columns["dimensions"], columns["dimension_details"] = dimensions, details
+    columns["height_cm"] = columns["width_cm"] = None
+    columns["depth_cm"] = columns["diameter_cm"] = None
+    for node in nodes(record, "crm:P43_has_dimension"):
+        if written := text(node.get("crm:P90_has_value")):
+            kind, kind_id = _named(node, "crm:P2_has_type")
+            unit, unit_id = _named(node, "crm:P91_has_unit")
+            value, centimetres = _size(written, unit, unit_id)
+            detail = {
+                "kind": kind,
+                "kind_id": kind_id,
+                "value": value,
+                "text": written,
+                "unit": unit,
+                "unit_id": unit_id,
+            }
+            details.append(detail)
+            dimensions.append(" ".join(filter(None, (kind, written, unit))))
+            side = _side(kind, kind_id)
+            if side and columns[side] is None:
+                columns[side] = centimetres
 
 
-def _detail(node: Node) -> dict[str, Any]:
-    kind, kind_id = _named(node.get("crm:P2_has_type"))
-    unit, unit_id = _named(node.get("crm:P91_has_unit"))
-    written = text(node.get("crm:P90_has_value"))
-    return {
-        "kind": kind,
-        "kind_id": kind_id,
-        "value": _value(written) if written else None,
-        "text": written,
-        "unit": unit,
-        "unit_id": unit_id,
-    }
-
-
-def _named(value: Any) -> tuple[str | None, str | None]:
-    """Return the first label and the first URI of a node, or of several."""
+def _named(node: Node, name: str) -> tuple[str | None, str | None]:
+    """Return the first label and the first URI of the nodes under *name*."""
+    value = node.get(name)
     if type(value) is dict:
         return text(value.get("rdfs:label")), uri_of(value)
-    found = nodes_in(value)
-    return first_label(found), next(iter(ids(found)), None)
+    found = nodes(node, name)
+    return first_label(found), first_id(found)
 
 
 @lru_cache(maxsize=4096)
-def _value(written: str) -> float | None:
+def _size(written: str, unit: str | None, unit_id: str | None) -> tuple[float | None, float | None]:
+    """Return a size as a number, and in centimetres if its unit is known."""
     match = _number(written)
-    return float(match[0].replace(",", ".")) if match else None
+    value = float(match[0].replace(",", ".")) if match else None
+    factor = _CENTIMETRES.get((unit or "").lower()) or _CENTIMETRES.get(unit_id or "")
+    return value, round(value * factor, 4) if value is not None and factor else None
 
 
 @lru_cache(maxsize=1024)
 def _side(kind: str | None, kind_id: str | None) -> str | None:
     """Return the column for the size of a side."""
     return _SIDES.get((kind or "").lower()) or _SIDES.get(kind_id or "")
-
-
-@lru_cache(maxsize=1024)
-def _factor(unit: str | None, unit_id: str | None) -> float | None:
-    return _CENTIMETRES.get((unit or "").lower()) or _CENTIMETRES.get(unit_id or "")
-
-
-_IN_CENTIMETRES = ("height_cm", "width_cm", "depth_cm", "diameter_cm")
-
-DIMENSIONS = Property(
-    "crm:P43_has_dimension",
-    _dimensions,
-    lists=("dimensions", "dimension_details"),
-    scalars=_IN_CENTIMETRES,
-)

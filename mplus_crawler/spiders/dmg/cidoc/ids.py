@@ -32,11 +32,10 @@ def canonical_id(raw: str, base_url: str, also: Collection[str] = ()) -> str:
     """
     if raw.startswith(base_url) and _canonical_tail(raw, len(base_url)):
         return raw
-    own_hosts, own = _own(base_url, tuple(also))
-    host = _plain_host(raw)
-    if host and host[1].lower() not in own_hosts:
+    bases = base_url, *also
+    if _is_elsewhere(raw[: raw.rfind("/") + 1], bases):
         return raw
-    match = own(normalized(raw))
+    match = _own(bases)[1](normalized(raw))
     if match is None:
         return raw
     rest = match[1] or ""
@@ -66,12 +65,18 @@ def _encoded(tail: str) -> str:
     return quote(unquote_to_bytes(tail.encode("utf-8", "surrogatepass")), safe="")
 
 
+@lru_cache(maxsize=4096)
+def _is_elsewhere(place: str, bases: tuple[str, ...]) -> bool:
+    """Return whether *place*, a URL up to one of its slashes, is on another host than *bases*."""
+    host = _plain_host(place)
+    return host is not None and host[1].lower() not in _own(bases)[0]
+
+
 @lru_cache
 def _own(
-    base_url: str, also: tuple[str, ...]
+    bases: tuple[str, ...],
 ) -> tuple[frozenset[str | None], Callable[[str], re.Match[str] | None]]:
-    """Return the hosts of the bases, and a function that matches the URIs below them."""
-    bases = (base_url, *also)
+    """Return the hosts of *bases*, and a function that matches the URIs below them."""
     hosts = frozenset(urlsplit(normalized(base)).hostname for base in bases)
     below = re.compile(rf"(?:{'|'.join(map(_base_pattern, bases))})(?:/++(.*))?", re.DOTALL)
     return hosts, below.fullmatch

@@ -39,16 +39,9 @@ _leading_year = re.compile(r"(-?\d{1,6})(?!\d)").match
 def nodes(node: Node, name: str) -> list[Node]:
     """Return the nodes under *name*: one, many or none."""
     value = node.get(name)
-    return nodes_in(value) if value else []
-
-
-def nodes_in(value: Any) -> list[Node]:
-    """Return the nodes in *value*: one, many or none."""
-    if type(value) is dict:
-        return [value]
     if type(value) is list:
         return [one for one in value if type(one) is dict]
-    return []
+    return [value] if value and type(value) is dict else []
 
 
 def each(some: Iterable[Node], name: str) -> list[Node]:
@@ -58,8 +51,8 @@ def each(some: Iterable[Node], name: str) -> list[Node]:
         value = node.get(name)
         if type(value) is dict:
             found.append(value)
-        elif value:
-            found += nodes_in(value)
+        elif type(value) is list:
+            found += [one for one in value if type(one) is dict]
     return found
 
 
@@ -82,11 +75,12 @@ def unique(values: Iterable[str | None]) -> list[str]:
 
 def text(value: Any) -> str | None:
     """Return a literal as text: the first that is not empty; numbers as they are written."""
-    if type(value) is str:
-        return (value.strip() if value.isprintable() else line_breaks(value.strip())) or None
     if type(value) is dict:
         value = value.get("@value")
-        return None if type(value) in (dict, list) else text(value)
+        if type(value) in (dict, list):
+            return None
+    if type(value) is str:
+        return (value.strip() if value.isprintable() else line_breaks(value.strip())) or None
     if type(value) is list:
         return first([None if type(one) is list else text(one) for one in value])
     return str(value) if type(value) in (int, float) else None
@@ -105,29 +99,23 @@ def first_label(some: Iterable[Node]) -> str | None:
     return None
 
 
-def labels(some: list[Node]) -> list[str]:
-    """Return the labels of the nodes, each once; for a node without one, the end of its ``@id``."""
-    if not some:
-        return []
-    found: dict[str, None] = {}
-    for node in some:
-        if name := label_or_tail(node):
-            found[name] = None
-    return list(found)
-
-
-def label_or_tail(node: Node) -> str | None:
-    """Return a node's label, else the end of its ``@id``."""
-    return text(node.get("rdfs:label")) or _tail(node)
-
-
 def uri_of(node: Node) -> str | None:
     """Return a node's ``@id``, unchanged."""
     uri = node.get("@id")
     return uri if type(uri) is str else None
 
 
-def _tail(node: Node) -> str | None:
+def first_id(some: list[Node], canonical: Canonical = str) -> str | None:
+    """Return the first canonical ``@id`` of the nodes."""
+    for node in some:
+        uri = node.get("@id")
+        if uri and type(uri) is str:
+            return canonical(uri)
+    return None
+
+
+def tail(node: Node) -> str | None:
+    """Return the end of a node's ``@id``."""
     uri = uri_of(node)
     return uri.rstrip("/").rpartition("/")[2] if uri else None
 
