@@ -289,7 +289,7 @@ FAULTS: dict[str, tuple[list[bytes], str, int, int, str]] = {
     "short, once": ([index(3, "glas", "hout"), WHOLE], "complete", 0, 3, ""),
     "short": ([index(3, "glas", "hout")], "incomplete", 10, 2, "2 of 3 members"),
     "a total too low": ([index(2, "a", "b", "c")], "complete_with_drift", 0, 3, "reports 2"),
-    "an id twice": ([index(3, "a", "b", "a")], "complete", 0, 2, "1 more row"),
+    "an id twice": ([index(3, "a", "b", "a")], "complete", 0, 2, "1 further row"),
     "nothing, and a total that says so": ([index(0)], "complete", 0, 0, ""),
 }
 
