@@ -177,7 +177,7 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_read(
         assert sorted(by_id(crawl)) == OBJECTS
         reported = {line["id"]: line["errors"][0]["message"] for line in crawl.rejected}
         assert "is a link to objects_JSON/0/nowhere.json" in reported.pop("777")
-        assert "00778.json is no file" in reported.pop("778")
+        assert "00778.json is not a file" in reported.pop("778")
         assert [*reported] == ["caf\ufffd"]
 
 

@@ -69,7 +69,7 @@ def _rejected(certificate: Mapping[str, Any]) -> list[str]:
 
 
 def _changed(certificate: Mapping[str, Any]) -> list[str]:
-    """Return lines for what changed in the shape of the records, a few in all."""
+    """Return a few lines about changes in the shape of the records."""
     changes = (certificate["contract"] or {}).get("changes", [])
     lines = [f"  {change['message']}" for change in changes[:_MOST_CHANGES]]
     if left := len(changes) - len(lines):
@@ -85,12 +85,12 @@ def _counted(what: str, reasons: Mapping[str, int]) -> str:
 
 
 def _resume(certificate: Mapping[str, Any]) -> str | None:
-    """Return the command that resumes the harvest, unless access was denied: that won't help."""
+    """Return the command that resumes the harvest; none if access was denied."""
     return None if certificate["verdict"] == "refused" else certificate["resume"]
 
 
 def _purpose(verdict: str) -> str:
-    """Return what the command is for that follows a harvest with *verdict*."""
+    """Return the purpose of the command to run after a harvest with *verdict*."""
     return "to publish it" if verdict == "held_back" else "to resume"
 
 

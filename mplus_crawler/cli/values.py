@@ -113,11 +113,13 @@ def _paths(name: str, settings: BaseSettings, default: object) -> Iterator[Any]:
         yield settings[name]
 
 
-def _parse(name: str, settings: BaseSettings, parse: Callable[[str], object], wanted: str) -> None:
+def _parse(
+    name: str, settings: BaseSettings, parse: Callable[[str], object], required: str
+) -> None:
     try:
         parse(name)
     except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{name}={settings[name]} must be {wanted}") from None
+        raise UsageError(f"{name}={settings[name]} must be {required}") from None
 
 
 def _load(name: str, path: Any, load: Callable[[Any], object]) -> None:

@@ -62,7 +62,7 @@ class Repairs:
         return escaped
 
     def _terms(self, context: Any) -> dict[str, str]:
-        """Return what a record's own context defines; one that is elsewhere is not fetched."""
+        """Return the terms of a record's own context; remote contexts are not fetched."""
         found: dict[str, str] = {}
         for part in context if isinstance(context, list) else [context]:
             if isinstance(part, dict):

@@ -77,7 +77,7 @@ def make_report(settings: BaseSettings, museum: str, target: Path, now: datetime
 
 @contextmanager
 def _making(target: Path) -> Iterator[Path]:
-    """Give a hidden folder to make *target* in; raise :class:`DeliveryError` for OSError."""
+    """Yield a hidden folder to make *target* in; raise :class:`DeliveryError` for OSError."""
     try:
         with building(target) as work:
             yield work

@@ -27,7 +27,7 @@ _DATE_TIME = ox.NamedNode(f"{PREFIXES['xsd']}dateTime")
 
 
 class _Row(msgspec.Struct):
-    """What the graphs need of a row."""
+    """The columns of a row that the graphs need."""
 
     id: str
     uri: str

@@ -150,7 +150,7 @@ def read_snapshots(
 
 @contextmanager
 def _unchanged(settings: BaseSettings) -> Iterator[None]:
-    """Keep harvests from publishing meanwhile, and complete what killed ones have begun."""
+    """Keep harvests from publishing inside the block; complete those that were killed."""
     state = state_folder(settings)
     with ExitStack() as stack:
         if state.is_dir():

@@ -35,7 +35,7 @@ class Order:
             yield file.read(length)
 
     def _stretches(self, without: Collection[str]) -> Iterator[tuple[int, int]]:
-        """Yield start and length of lines; neighbours come together."""
+        """Yield start and length of lines; adjacent lines are joined."""
         first, end = 0, 0
         # SQLite takes the other columns from the row with the maximum.
         last = "SELECT id, max(start), length FROM lines GROUP BY id ORDER BY id"

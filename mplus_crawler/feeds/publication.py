@@ -103,7 +103,7 @@ class Publication(Extension):
         return self._museum.name
 
     def _open(self) -> None:
-        """Take up the run; a resumed harvest is the same run."""
+        """Begin or resume the run; a resumed harvest is the same run."""
         now, ledger = datetime.now(UTC), Ledger.of(self._crawler)
         self._started = ledger.recall("started_at", stamp(now))
         self._run = ledger.recall("run", f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}")
@@ -211,7 +211,7 @@ class Publication(Extension):
         return "" if verdict.complete else INCOMPLETE
 
     def _deliver(self, certificate: dict[str, Any]) -> None:
-        """Publish everything, or raise OSError; in S3, all uploads come before any name."""
+        """Publish everything, or raise OSError; in S3, all uploads precede any renaming."""
         files = list(self._staged)
         # First: a certificate in runs/ names it, too.
         files.sort(key=lambda file: file is not self._rejected)
@@ -269,7 +269,7 @@ class Publication(Extension):
         self._census.end(Verdict.UNDELIVERED, f"a file could not be stored{where} ({error})")
 
     def _certify_failure(self, certificate: dict[str, Any]) -> None:
-        """Write the *certificate* of files that could not be delivered where that is possible."""
+        """Write the *certificate* of undelivered files, if possible."""
         with suppress(OSError):
             self._runs.write(certificate)
         for folder in (self._files.folder, self._state_copy):

@@ -65,7 +65,7 @@ class Sentinel(Extension):
 
     @property
     def _is_whole(self) -> bool:
-        """Whether all records came, valid or not."""
+        """Whether all records were received, valid or not."""
         verdict = self._census.verdict()[0]
         return verdict.complete or verdict is Verdict.CONTRACT_BROKEN
 

@@ -146,7 +146,7 @@ class Museum(Spider):
     def health_check(self) -> Request | None:
         """A request that succeeds whenever the server is healthy.
 
-        It tells an outage from records on which a healthy server fails.
+        It distinguishes an outage from records on which a healthy server fails.
         """
         return None
 

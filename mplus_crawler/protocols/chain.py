@@ -191,7 +191,7 @@ class Chain:
 
 @lru_cache
 def _spellings(base_url: str, canonical: str) -> tuple[str, str, str]:
-    """Return how links begin that are below one of the bases."""
+    """Return the beginnings of links that are below one of the bases."""
     rest = normalized(canonical).partition(":")[2]
     return normalized(base_url), f"https:{rest}", f"http:{rest}"
 

@@ -1,4 +1,4 @@
-"""Pagers: values that tell a spider how an API pages a collection.
+"""Pagers: values that describe to a spider how an API pages a collection.
 
 A pager makes the query of a page and reads the response. Where pages have numbers, they are
 requested ahead, and a page that the server cannot deliver is read in parts; the links that

@@ -38,7 +38,7 @@ _VALUED = "valued"  # counts the records in which a field has a value
 
 @dataclass(slots=True, eq=False)
 class _Field:
-    """A field, the fields below it, and what it is known to be, by number."""
+    """A field: the fields below it, and its known types and patterns, by number."""
 
     path: str
     depth: int

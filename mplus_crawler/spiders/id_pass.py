@@ -52,7 +52,7 @@ class IdPass:
             self.fault = str(bad)
 
     def _list_part(self, response: Response, page: Page) -> Iterator[Request]:
-        """Collect the ids of a part of a page; one of the first page tells how many there are."""
+        """Collect the ids of a part of a page; a part of the first page gives the total."""
         self._collect(response, page, page.first_row // self._size + 1)
         for number, url in self._chain.begin(self._url(2, self._size), page.total, self._size):
             yield self._page(number, url)

@@ -77,7 +77,7 @@ class Probes:
     def _arrived(
         self, response: Response, id_: str, record: object = None
     ) -> Iterator[Request | Records]:
-        """Take up a record that is not listed, or record what is known about it."""
+        """Deliver a record that is not listed, or record the evidence about it."""
         if response.status == 200:
             other = self._spider.id_of(record)
             if other and other != id_:
@@ -121,7 +121,7 @@ class Probes:
         self._changes.settle(id_, Evidence(reason, at, status, to, detail))
 
     def _health_check(self) -> list[Request]:
-        """Return the request for another record that exists; after the last, 404s count no more."""
+        """Return the request for another record that exists; without one, 404s do not count."""
         existing = next(self._existing, None)
         if existing is None:
             self._changes.doubt_404s()

@@ -185,7 +185,7 @@ class Reconciliation(Component):
         return self._pass()
 
     def _finish(self) -> Iterable[Request]:
-        """Settle the result of two equal passes; others are gone if their own pages say so."""
+        """Settle the result of two equal passes; other ids are gone if their own pages show it."""
         gone = sorted(set(self._census.ids()) - self._ids.listed.keys() - self._requested)
         if gone and self._spider.has_record_pages:
             return [*map(self._single, gone)]

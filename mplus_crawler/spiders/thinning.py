@@ -73,7 +73,7 @@ class Thinning:
         return [spider.record_request(id_, self._arrived, self._failed) for id_ in ids]
 
     def _arrived(self, response: Response, id_: str, record: object = None) -> Iterator[Records]:
-        """Yield the record; without one, the row that came first stays."""
+        """Yield the record; without one, the first row stays."""
         if response.status == 200 and self._spider.id_of(record) == id_:
             yield Records(response.meta["retrieved_at"], [(id_, record)], repeats=True)
 

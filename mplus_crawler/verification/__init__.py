@@ -33,7 +33,7 @@ __all__ = ["Finding", "seal", "sealed", "verify"]
 def verify(file: Path, certificate: Path | None, folder: Path) -> Iterator[Finding]:
     """Check *file*: a feed, a file beside it, a certificate with all its files, or a package.
 
-    Of a folder that is no package, check the change feeds; of a change feed, its whole chain.
+    Of a folder that is not a package, check the change feeds; of a change feed, its whole chain.
 
     The file's certificate is *certificate*; without one, it is searched for beside the file and in
     *folder*. Raises :class:`~mplus_crawler.errors.HarvestError` if none is found or readable.
@@ -110,7 +110,7 @@ def _verify_rejects(certificate: Certificate, file: Path, *, trusted: bool) -> I
 
 
 def _rejects_beside(certificate: Certificate, folder: Path) -> Iterator[Finding]:
-    """Check the rejected file of *certificate*, unless it is a later run's by now."""
+    """Check the rejected file of *certificate*, unless a later run has replaced it."""
     file = certificate.place(certificate.rejects) if certificate.rejects else None
     kept = certificate["verdict"] in ("undelivered", "failed") or "job" in certificate.document
     if file is None or kept:
@@ -133,7 +133,7 @@ def _verify_table_schema(file: Path, entry: dict[str, Any], *, trusted: bool) ->
 def _schemas_beside(
     certificate: Certificate, folder: Path, *, also_missing: bool = False
 ) -> Iterator[Finding]:
-    """Check the Table Schemas of *certificate*, unless they are a later run's by now.
+    """Check the Table Schemas of *certificate*, unless a later run has replaced them.
 
     One that is missing is a difference only if *also_missing*: feeds can be copied without.
     """

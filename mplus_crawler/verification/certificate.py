@@ -256,7 +256,7 @@ class Certificate:
             yield f"complete, but {number(first)} were expected at first and {number(last)} at last"
 
     def _shares(self) -> Iterator[str]:
-        """Check that the feeds of each format hold all records, each of them or as a batch."""
+        """Check that the feeds of each format hold all records, each alone or all together."""
         unique = self["unique"]
         for form in sorted({feed["format"] for feed in self["feeds"]}):
             items = sum(feed["items"] for feed in self["feeds"] if feed["format"] == form)

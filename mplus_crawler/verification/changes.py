@@ -133,7 +133,7 @@ class _Chain:
             yield Finding(feed.path, f"is later than the snapshot, which is of run {run}")
 
     def _is_staged(self, run: str) -> bool:
-        """Whether the harvest was killed while it named its files: the feed is the last of them."""
+        """Whether the harvest was killed during its renamings, of which the feed is the last."""
         assert self._snapshot is not None
         try:
             with (self._place / f".{run}.jsonl.harvest.part").open("rb") as file:

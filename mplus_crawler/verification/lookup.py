@@ -75,7 +75,7 @@ def _sorted(paths: Iterable[Path]) -> list[Path]:
 
 
 def _stem(file: Path) -> str:
-    """Return what the names of *file* and of its certificate begin with."""
+    """Return the common beginning of the names of *file* and of its certificate."""
     return file.name.rpartition(".")[0].removesuffix(".rejected") or file.name
 
 

@@ -22,8 +22,8 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 def secret(policy: Policy) -> str:
     """Return the key for the museum's API from the environment; empty if there is none."""
-    wanted = policy.credential
-    return os.environ.get(wanted.environment, "").strip() if wanted else ""
+    credential = policy.credential
+    return os.environ.get(credential.environment, "").strip() if credential else ""
 
 
 def is_sendable(key: str) -> bool:
@@ -36,14 +36,14 @@ def check_key(policy: Policy, spider: str) -> None:
 
     Neither message contains the key.
     """
-    wanted, key = policy.credential, secret(policy)
-    if wanted is None:
+    credential, key = policy.credential, secret(policy)
+    if credential is None:
         return
     if not key:
-        raise AccessDeniedError(f"{spider} needs a key: {wanted.ask}")
+        raise AccessDeniedError(f"{spider} needs a key: {credential.ask}")
     if not is_sendable(key):
         raise UsageError(
-            f"{wanted.environment} is not a key: it contains a space, a line break or another "
+            f"{credential.environment} is not a key: it contains a space, a line break or another "
             "character that cannot be sent; set it again"
         )
 
@@ -54,17 +54,17 @@ def signed(request: Request, policy: Policy, base_url: str) -> Request:
     The key is added on the API's own origin and below the policy's paths only. The request that
     Scrapy holds has no key, so that no log, ledger or redirect can contain it.
     """
-    wanted, key = policy.credential, secret(policy)
-    if not key or not wanted or origin(request.url) != origin(base_url):
+    credential, key = policy.credential, secret(policy)
+    if not key or not credential or origin(request.url) != origin(base_url):
         return request
-    if not policy.is_below(request.url, base_url, wanted.paths):
+    if not policy.is_below(request.url, base_url, credential.paths):
         return request
-    if wanted.query:
-        bare = url_query_cleaner(request.url, (wanted.query,), remove=True, unique=False)
-        pair = f"{wanted.query}={quote(key, safe='')}"
+    if credential.query:
+        bare = url_query_cleaner(request.url, (credential.query,), remove=True, unique=False)
+        pair = f"{credential.query}={quote(key, safe='')}"
         return request.replace(url=f"{bare}{'&' if '?' in bare else '?'}{pair}")
-    value = f"{wanted.scheme} {key}".strip()
-    return request.replace(headers={**request.headers, wanted.header: value})
+    value = f"{credential.scheme} {key}".strip()
+    return request.replace(headers={**request.headers, credential.header: value})
 
 
 def spellings(policy: Policy) -> Spellings:

@@ -234,7 +234,7 @@ class RetryMiddleware(Component):
         return origin(request.url) == origin(self._museum.base_url)
 
     def _retry_elsewhere(self, request: Request, reason: str, status: int | None) -> Request:
-        """The retry at a host of images, which ends no harvest; none where it always fails."""
+        """The retry at an image host, which ends no harvest; raises if the host always fails."""
         host = urlsplit(request.url).netloc
         self._failures_elsewhere[host] += 1
         if self._failures_elsewhere[host] > self._most_elsewhere:

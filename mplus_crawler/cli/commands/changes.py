@@ -162,7 +162,7 @@ def _feeds(
 
 
 def _net(before: Sequence[ChangeFeed], since: Sequence[ChangeFeed]) -> list[Change]:
-    """Return what the feeds *since* come to, after those *before*."""
+    """Return the net result of the feeds *since*, which follow those *before*."""
     from mplus_crawler.feeds.changes.change import ChangeFeedError
     from mplus_crawler.feeds.changes.replay import Net
 

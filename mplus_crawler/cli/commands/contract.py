@@ -81,7 +81,7 @@ class Command(ProjectCommand):
 
 
 def _is_whole(certificate: Certificate) -> bool:
-    """Whether the records came, all of them, and the certificate has their shape."""
+    """Whether no record is missing, and the certificate has a shape."""
     ended = certificate["exit_code"] in (ExitCode.COMPLETE, ExitCode.CONTRACT_BROKEN)
     return ended and bool(certificate.get("shape", {}).get("records"))
 

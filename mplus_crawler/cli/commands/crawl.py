@@ -59,7 +59,7 @@ class Command(RunningCommand, ScrapyCrawl):
 
     @contextmanager
     def _failure_certified(self) -> Iterator[None]:
-        """Certify a job that cannot start, as its block shows."""
+        """Write a certificate for a job that fails inside the block."""
         try:
             yield
         except HarvestError as error:

@@ -115,7 +115,7 @@ def _clock(date: str | None) -> Check:
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """Takes a redirect for the response."""
+    """Returns a redirect as the response, and follows none."""
 
     def redirect_request(self, *args: object, **kwargs: object) -> None:
         """Follow no redirect."""

@@ -64,5 +64,5 @@ def _page(url: Any) -> str | None:
 
 
 def _is_plain(url: str) -> bool:
-    """Whether *url* has only the characters of RFC 3986, and a length that browsers take."""
+    """Whether *url* has only characters of RFC 3986, and a length that browsers accept."""
     return len(url) <= _LONGEST_URL and re.fullmatch(r"[!#-;=?-Z_a-z~\[\]]+", url) is not None

@@ -71,7 +71,7 @@ def is_regenerated(before: Row, after: Row, names: Iterable[str]) -> bool:
 
 
 def _pairs(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the values of *one* and *other* that differ, side by side, from inside out."""
+    """Yield the pairs of values that differ in *one* and *other*, the innermost first."""
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
         for name in one:
             yield from _pairs(one[name], other[name])
@@ -87,7 +87,7 @@ def _bytes(raw: msgspec.Raw | None) -> bytes:
 
 
 def _value(raw: msgspec.Raw | None) -> Any:
-    """Return the value of *raw*; decimals, and what Python cannot read, as they are written."""
+    """Return the value of *raw*; decimals and unreadable values as they are written."""
     try:
         return None if raw is None else _decode(raw)
     except ValueError:  # an integer of thousands of digits

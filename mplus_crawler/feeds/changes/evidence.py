@@ -85,9 +85,9 @@ def removal(
 
 
 def _is_news(found: Evidence, waiting: Mapping[str, Any]) -> bool:
-    """Whether *found* needs a line, although the feeds have one, with the evidence *waiting*.
+    """Whether *found* needs a new line, although the feeds have one with the evidence *waiting*.
 
-    Within a day, only a record that came needs one: it is not absent twice in a row.
+    Within a day, only a received record needs one: it was not absent twice in a row.
     """
     if found.reason == waiting.get("reason"):
         return False
@@ -99,7 +99,7 @@ def _is_news(found: Evidence, waiting: Mapping[str, Any]) -> bool:
 
 
 def _is_later(now: str, former: object) -> bool:
-    """Whether *now* is long enough after *former* for a second look to prove a deletion."""
+    """Whether *now* is long enough after *former* for a second check to prove a deletion."""
     try:
         return datetime.fromisoformat(now) - datetime.fromisoformat(str(former)) >= _PROOF
     except (ValueError, TypeError):

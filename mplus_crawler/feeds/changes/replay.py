@@ -93,7 +93,7 @@ class Net:
         )
 
     def _removed(self, id_: str, before: str | None) -> Change | None:
-        """Return the last line that took *id_* out, unless it only came in between."""
+        """Return the last line that removed *id_*; none if it was also added by these feeds."""
         last = [line for line in self._touched[id_] if line.id == id_][-1]
         waited = self._out.get(id_)
         if before is None and (waited is None or waited.type is not ChangeType.MISSING):

@@ -14,7 +14,7 @@ from mplus_crawler.feeds.changes.change import Change, ChangeType
 
 _LANGUAGE = re.compile(r"_(nl|fr|en|zh)$")
 # They follow from other columns, or say nothing to a reader.
-_UNTOLD = frozenset(("record", "modified", "uri", "url", "label", "attribution", "image_rights"))
+_UNNAMED = frozenset(("record", "modified", "uri", "url", "label", "attribution", "image_rights"))
 _MOST_COLUMNS = 4
 _MOST_MOVES = 2
 
@@ -44,8 +44,8 @@ class Summary:
             self._moves.append(change)
         if change.type is ChangeType.UPDATE and not change.regenerated:
             names = (_LANGUAGE.sub("", name) for name in change.columns)
-            told = dict.fromkeys(_singular(name) for name in names if name not in _UNTOLD)
-            self._columns.update(told.keys())
+            named = dict.fromkeys(_singular(name) for name in names if name not in _UNNAMED)
+            self._columns.update(named.keys())
 
     def sentence(self, beginning: str) -> str:
         """Return *beginning* and what has changed: "since 14 November: 12 new, 1 gone"."""
@@ -64,8 +64,8 @@ class Summary:
 
     def _changed_columns(self) -> str:
         """Return "2 titles, 1 image": in how many records each kind of column differs."""
-        told = [counted(number, name) for name, number in self._columns.most_common(_MOST_COLUMNS)]
-        return ", ".join([*told, "…"] if len(self._columns) > _MOST_COLUMNS else told)
+        named = [counted(number, name) for name, number in self._columns.most_common(_MOST_COLUMNS)]
+        return ", ".join([*named, "…"] if len(self._columns) > _MOST_COLUMNS else named)
 
     def _moved(self) -> str:
         number = self.counts[ChangeType.MOVE]

@@ -77,7 +77,7 @@ def moment(text: object) -> datetime | None:
 
 
 def _retrieved(row: Mapping[str, Any], term: Term, *, rejected: bool) -> datetime | None:
-    """When *row* was retrieved, if *term* is for it."""
+    """When *row* was retrieved, if it is from the museum of *term*."""
     if rejected:
         return moment(row.get("retrieved_at"))
     if str(row.get("source", term.source)).removesuffix(INVENTED) != term.source:

@@ -143,9 +143,9 @@ class Search:
     def _register_feeds(self, uri: str) -> None:
         """Register the feeds of a certificate that are missing from the register.
 
-        Those beside the certificate: it may be a copy, whose paths are those of the original.
-        Feeds elsewhere only if the register has them, perhaps by a name that is a link now, or
-        if it is lost.
+        These are the feeds beside the certificate, since a copied certificate has the paths of the
+        original. Feeds elsewhere are registered only if the register has them, perhaps by a name
+        that is now a link, or if the register was lost.
         """
         certificate = self._certificate(uri)
         if certificate.get("spider") not in self._terms:
@@ -227,7 +227,7 @@ def _since(place: Destination, base: str, name: Name, term: Term) -> datetime | 
 def _ledger_since(path: Path) -> datetime:
     """When the harvest of a ledger, or of SQLite's files beside one, began.
 
-    Without that it is due at once, since no harvest can use it.
+    Without a start it is due at once, since no harvest can use it.
     """
     main = str(path).removesuffix("-wal").removesuffix("-shm")
     how = "mode=ro" if Path(f"{main}-wal").exists() else "mode=ro&immutable=1"

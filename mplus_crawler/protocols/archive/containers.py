@@ -141,7 +141,7 @@ def _tar_entry(archive: tarfile.TarFile, info: tarfile.TarInfo) -> ArchiveFile:
     if info.islnk():
         return ArchiveFile(path, target=normpath(info.linkname))
     if not info.isfile():
-        return ArchiveFile(path, trouble="is no file")
+        return ArchiveFile(path, trouble="is not a file")
 
     def open_() -> IO[bytes]:
         return cast("IO[bytes]", archive.extractfile(info))
@@ -196,7 +196,7 @@ def _in_folder(place: Path) -> Iterator[ArchiveFile]:
                 if file.is_symlink():
                     yield ArchiveFile(path, target=_target(file, root))
                 elif not file.is_file():  # reading a pipe would wait for ever
-                    yield ArchiveFile(path, trouble="is no file")
+                    yield ArchiveFile(path, trouble="is not a file")
                 else:
                     yield ArchiveFile(path, file.stat().st_size, open=_opener(file))
             except OSError as error:

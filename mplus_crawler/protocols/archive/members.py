@@ -48,7 +48,7 @@ def members(place: Path, folder: str, *, contents: bool = True) -> Iterator[Memb
 
 
 class _Finder:
-    """Finds the files of *folder*, and reads them as long as they are not too much."""
+    """Finds the files of *folder*, and reads them while their total size is within bounds."""
 
     def __init__(self, folder: str, *, contents: bool) -> None:
         top = rf"(?:.*/)?{re.escape(folder)}"
@@ -60,7 +60,7 @@ class _Finder:
         self._total = 0
 
     def name(self, path: str) -> str:
-        """The name of the file at *path*; empty where it is no file of the folder."""
+        """The name of the file at *path*; empty if it is not a file of the folder."""
         match = self._file(path)
         return f"{self._folder}{match[1]}" if match else ""
 

@@ -48,7 +48,7 @@ class IdList:
         self._top = self._above = 0
 
     def start(self, former: IdList | None = None) -> list[IdQuery]:
-        """The first queries; all pages where a *former* list tells the total.
+        """The first queries; if a *former* list gives the total, those of all pages.
 
         Records that broke a page of the former list are left out by querying ranges of ids.
         """

@@ -246,7 +246,7 @@ class Planner:
             self._stop()
 
     def _request_missing(self, ids: Sequence[int]) -> None:
-        """Request the records of listed *ids* that are new, or that have not come yet."""
+        """Request the records of listed *ids* that are new or not yet received."""
         self._changed |= not self._planned >= {*ids}
         if all(self._misses[id_] < _TRIES * self.lists for id_ in ids):
             self._request(ids)
@@ -276,7 +276,7 @@ class Planner:
             self._split(query, reason)
 
     def _retry_nested(self, query: RecordQuery, outcome: Fetched) -> bool:
-        """Retry records that came without nested ones; return whether that makes sense."""
+        """Retry records that lack nested ones; return whether a retry makes sense."""
         if not self._nested_checks.exhausted(query, outcome):
             self._extra.extend(self._nested_checks.retries(query))
             return True
@@ -286,7 +286,7 @@ class Planner:
         return False
 
     def _retry_missing(self, missing: set[int]) -> None:
-        """Retry records that did not come; the next list of ids shows whether they are gone."""
+        """Retry records that were not returned; the next list shows whether they are gone."""
         self._misses.update(missing)
         if again := sorted(id_ for id_ in missing if self._misses[id_] % _TRIES):
             self._extra.append(self._query(tuple(again)))

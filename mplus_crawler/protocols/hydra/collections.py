@@ -71,7 +71,7 @@ class HydraPages:
 def read_listing(body: bytes, most: int | None = None) -> MemberList:
     """Return the collection without pages in *body*, of which *most* members were requested.
 
-    Raise :class:`InvalidResponseError` if it is none, or has fewer members than its total.
+    Raise :class:`InvalidResponseError` if it is not one, or has fewer members than its total.
     """
     document = read_document(body) if most is None else read_rows(body, "/hydra:member", most)
     members = members_at(document, "/hydra:member")

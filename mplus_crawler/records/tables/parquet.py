@@ -47,7 +47,7 @@ def _field(column: Column) -> pa.Field:
 
 
 class _Sink(io.RawIOBase):
-    """What was written since it was last taken; :meth:`tell` counts from the file's beginning."""
+    """A buffer for what was written; :meth:`tell` counts from the file's beginning."""
 
     def __init__(self) -> None:
         self._content = bytearray()

@@ -46,7 +46,7 @@ def write_sqlite(
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """Return a new database in *path*, which no other process reads and no crash must spare."""
+    """Return a new database in *path*, for this process only; a crash may lose it."""
     database = sqlite3.connect(path)
     for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
         database.execute(f"PRAGMA {setting}")

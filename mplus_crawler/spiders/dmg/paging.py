@@ -77,7 +77,7 @@ class CollectionSpider(GentSpider, PagedSpider):
         """Yield the page's records, or a request for their stubs if some have no id."""
         members = list(enumerate(self.within_limit(page)))
         retrieved_at = response.meta["retrieved_at"]
-        named = [(index, member) for index, member in members if not nameless(member)]
+        named = [(index, member) for index, member in members if not lacks_id(member)]
         yield self.batch(retrieved_at, page, named)
         if len(named) < len(members):
             yield self.stub_request(replace(page, members=_without_content(page)), retrieved_at)
@@ -98,7 +98,7 @@ class CollectionSpider(GentSpider, PagedSpider):
                 f"rows moved between the requests for page {full.number} and for its ids"
             )
             return
-        unnamed = [(index, member) for index, member in members if nameless(member)]
+        unnamed = [(index, member) for index, member in members if lacks_id(member)]
         yield self.batch(retrieved_at, full, unnamed, {} if moved else ids)
 
     def lost_stubs(self, failure: Failure) -> Iterator[Request | Records]:
@@ -106,7 +106,7 @@ class CollectionSpider(GentSpider, PagedSpider):
         request = request_of(failure)
         full: Page = request.cb_kwargs["full"]
         retrieved_at = request.cb_kwargs["retrieved_at"]
-        unnamed = [pair for pair in enumerate(self.within_limit(full)) if nameless(pair[1])]
+        unnamed = [pair for pair in enumerate(self.within_limit(full)) if lacks_id(pair[1])]
         if fails_on_record(failure) and full.size > 1:
             for index, member in unnamed:
                 row = full.first_row + index + 1
@@ -131,7 +131,7 @@ class CollectionSpider(GentSpider, PagedSpider):
         )
 
 
-def nameless(member: Any) -> bool:
+def lacks_id(member: Any) -> bool:
     """Whether *member* is a record without ``@id``; the museum sends some as ``{}``."""
     return isinstance(member, dict) and "@id" not in member
 

@@ -114,7 +114,7 @@ class RecordSpider(GentSpider):
             self.requested.remember(own, json_line(record), modified)
 
     def _is_ours(self, row: Mapping[str, Any]) -> bool:
-        """Whether *row* is the museum's; from a sandbox, the sandbox's own rows will do."""
+        """Whether *row* is the museum's or, for a sandbox, the sandbox's."""
         sources = [self.policy.name]
         if origin(self.base_url) != origin(self.policy.base_url):
             sources.append(f"{self.policy.name}{INVENTED}")

@@ -193,7 +193,7 @@ class SqliteBudget:
         )
 
     def _rehearse(self, db: sqlite3.Connection, now: float) -> None:
-        """Write a request, which is taken back."""
+        """Write a request, to be rolled back."""
         self._spend(db, Account("", (Limit(1, 1.0),)), now, "")
 
 

@@ -50,7 +50,7 @@ def columns(record: Node) -> dict[str, Any]:
 
 
 def _said(record: Node, name: str) -> list[Localized]:
-    """Return the texts under *name*; those without a language are in Dutch, the museum's own."""
+    """Return the texts under *name*; those without a language are in Dutch."""
     return literals(record.get(name), "nl")
 
 

@@ -155,9 +155,9 @@ def _date(
     *,
     loose: bool = False,
 ) -> _Date:
-    """Return the date *number* of *match*; a former one takes what it leaves out from *later*.
+    """Return the date *number* of *match*; parts that it omits are those of the *later* date.
 
-    *loose*: it is one of two, and which of them, or what between, isn't known.
+    *loose*: it is one of two dates, and the actual date is either, or between them.
     """
 
     def word(name: str) -> str:
@@ -183,7 +183,7 @@ def _date(
 
 
 def _is_day(year: str, month: str, day: str) -> bool:
-    """Return whether the calendar has that day; whatever is left out is the first."""
+    """Return whether the calendar has that day; an omitted month or day is the first."""
     try:
         date(int(year), int(month or 1), int(day or 1))
     except ValueError:
@@ -224,7 +224,7 @@ def _span(one: _Date, begin: int | None, end: int | None) -> Iterator[str]:
 
 
 def _edge(one: _Date, known: int | None, *, last: bool) -> str | None:
-    """Return one end of an interval: of a span its own, or the museum's where that is narrower."""
+    """Return one end of an interval; for a span, the museum's year if it is narrower."""
     if not one.span:
         return _point(one)
     year = one.span[last]

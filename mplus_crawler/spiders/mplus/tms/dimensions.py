@@ -125,7 +125,7 @@ def _diameter_of(written: str) -> float | None:
 
 
 def _durations(written: str) -> Iterator[int]:
-    """Yield each duration in seconds; one without bounds (``continuous``), or a range, is none."""
+    """Yield each duration in seconds; skip ranges and unbounded ones (``continuous``)."""
     if "uration" not in written:
         return
     for match in _duration.finditer(written):
