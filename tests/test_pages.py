@@ -171,6 +171,51 @@ def test_links_and_ids_in_equivalent_spellings_are_the_same(scrapy: Scrapy) -> N
     assert [row["id"] for row in crawl.records] == [uri(n) for n in range(1, 5)]
 
 
+@pytest.mark.parametrize("total", [0, 25, 31])
+def test_a_total_that_is_too_small_does_not_end_the_list(scrapy: Scrapy, total: int) -> None:
+    rows = [record(number) for number in range(1, 48)]
+    whole = collection(rows, [stub(number) for number in range(1, 48)])
+
+    def answer(path: str) -> Answer:
+        status, headers, body = whole(path)
+        page = orjson.loads(body)
+        page["hydra:totalItems"] = total
+        if page["hydra:view"]["@id"].partition("page=")[2][0] == str(-(-total // 10) or 1):
+            page["hydra:view"].pop("hydra:next", None)
+        return status, headers, orjson.dumps(page)
+
+    with serving(answer) as server:
+        crawl = scrapy.policy(FREE).crawl(
+            *("objects", *QUICK, "-a", "page_size=10"), DMG_BASE_URL=server.base_url
+        )
+    assert (crawl.code, crawl.certificate["verdict"]) == (0, "complete_with_drift"), crawl.err
+    assert len(crawl.records) == len(rows)
+
+
+@pytest.mark.parametrize(("other", "kind"), [(1, "objects"), (2, "agents")])
+def test_a_page_that_a_cache_has_mixed_up_is_requested_again(
+    scrapy: Scrapy, other: int, kind: str
+) -> None:
+    rows = [record(number) for number in range(1, 48)]
+    whole = collection(rows, [stub(number) for number in range(1, 48)])
+    mixed_up: list[str] = []
+
+    def answer(path: str) -> Answer:
+        if "page=2&" not in path or mixed_up:
+            return whole(path)
+        mixed_up.append(path)
+        status, headers, body = whole(path.replace("page=2&", f"page={other}&"))
+        return status, headers, body.replace(b"v2/id/objects", f"v2/id/{kind}".encode())
+
+    with serving(answer) as server:
+        crawl = scrapy.policy(FREE).crawl(
+            *("objects", *QUICK, "-a", "page_size=10"), DMG_BASE_URL=server.base_url
+        )
+    assert (crawl.code, crawl.certificate["verdict"]) == (0, "complete"), crawl.err
+    assert len(crawl.records) == len(rows)
+    assert crawl.certificate["duplicates"] == 0
+
+
 def test_a_record_costs_at_most_itself_however_deep_it_is(scrapy: Scrapy) -> None:
     full, stubs = [record(n) for n in range(1, 101)], [stub(n) for n in range(1, 101)]
     depths = dict(zip(range(2, 101, 5), (200, 254, 256, 400, *range(880, 1040, 10)), strict=True))

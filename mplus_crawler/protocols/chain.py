@@ -74,10 +74,12 @@ class Chain:
         Raise :class:`NextLinkError` if its link to the next page may not be followed.
         """
         self._arrived.add(page.number)
-        if page.is_last or page.is_beyond or self._ended:  # links may never end
+        if page.is_beyond or self._ended:  # links may never end
             return []
         if self.rows is not None and page.number * page.size >= self.rows:
             return []
+        if page.is_last:
+            return self._after_last(page)
         for remark in page.remarks:
             self.note(remark)
         try:
@@ -97,6 +99,15 @@ class Chain:
             )
             self._predicting = False
         return self._request(following)
+
+    def fault(self, page: Page) -> str:
+        """Return why *page* links to a page that is not the next one; empty if it does not."""
+        if self.parameter is None or page.is_last or page.is_beyond:
+            return ""
+        try:
+            return self._fault(self.carry(urljoin(self.first, page.links[0])), page)
+        except ValueError:
+            return ""  # arrived() reports it
 
     def begin(self, second: str, total: int, size: int) -> list[NumberedPage]:
         """Return the pages to request if the first one is lost, but parts of it report *total*.
@@ -140,6 +151,13 @@ class Chain:
             self._requested.add(ahead)
             pages.append((ahead, self._predicted(ahead)))
         return pages
+
+    def _after_last(self, page: Page) -> list[NumberedPage]:
+        """Return the page after a full last one whose rows show that the total is too small."""
+        full = len(page.members) >= page.size and page.first_row + page.size > page.total
+        if not full or self.parameter is None:
+            return []
+        return self._request(with_parameter(self.first, self.parameter, page.number + 1))
 
     def _known_end(self, page: Page) -> int | None:
         end = page.last

@@ -184,7 +184,10 @@ class PagedSpider(MuseumSpider):
             return
         links = [value.decode("latin-1") for value in response.headers.getlist("Link")]
         requested = PageRequest(request.url, request.meta["page"], request.meta["size"])
-        request.cb_kwargs["page"] = self.pager.read(response.body, links, requested)
+        page = self.pager.read(response.body, links, requested)
+        if fault := self.chain.fault(page):  # a cache may have mixed up two responses
+            raise InvalidResponseError(fault, page)
+        request.cb_kwargs["page"] = page
 
     def health_check(self) -> Request:
         """Return a request for the id of the first row, which a bad record does not break."""
