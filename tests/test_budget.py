@@ -238,6 +238,18 @@ def test_the_earliest_end_that_the_server_states_counts(
     budget.close()
 
 
+@pytest.mark.parametrize("other", [Quota(5, 1.0, window=1), Quota(0, 1.0, window=1)])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_used_up_limit_holds_beside_one_that_our_policy_lacks(
+    store: str, other: Quota, first: bool
+) -> None:
+    one, budget = account([Limit(300, 60.0)], (store, other, first)), open_budget(store)
+    used_up = Quota(0, 40.0, window=60)
+    spend(budget, one, 1, RateLimits((used_up, other) if first else (other, used_up)))
+    assert 38 < budget.reserve(one).wait <= 40
+    budget.close()
+
+
 def test_a_higher_count_of_the_servers_loosens_nothing(store: str) -> None:
     one = account([Limit(3, 60)])
     budget = open_budget(store)

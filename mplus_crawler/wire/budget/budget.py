@@ -99,6 +99,14 @@ class RateLimits:
     quotas: tuple[Quota, ...] = ()
     back_off: float | None = None
 
+    def by_window(self, windows: Sequence[float]) -> dict[float, Quota]:
+        """Return one count a window: the one with the fewest requests left, for the longest time.
+
+        A server may state limits that our policy does not have, so that several are for one window.
+        """
+        loosest_first = sorted(self.quotas, key=lambda quota: (-quota.remaining, quota.reset))
+        return {quota.window_among(windows): quota for quota in loosest_first}
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

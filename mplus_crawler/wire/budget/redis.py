@@ -92,8 +92,8 @@ class RedisBudget:
         windows = [limit.seconds for limit in account.limits]
         counts = [
             part
-            for quota in stated.quotas
-            for part in (quota.window_among(windows), quota.remaining, quota.reset)
+            for seconds, quota in stated.by_window(windows).items()
+            for part in (seconds, quota.remaining, quota.reset)
         ]
         back_off = "" if stated.back_off is None else stated.back_off
         with self._usable():

@@ -68,8 +68,9 @@ class SqliteBudget:
         """See :class:`~mplus_crawler.wire.budget.budget.Budget`."""
         with self._file.transaction() as (db, now):
             _count(db, account, ticket, now, 1.0)
-            for quota in stated.quotas:
-                self._tighten(db, account, quota, now)
+            windows = [limit.seconds for limit in account.limits]
+            for seconds, quota in stated.by_window(windows).items():
+                self._tighten(db, account, seconds, quota, now)
             if stated.back_off is not None:
                 self._back_off(db, account.key, now + stated.back_off)
             else:
@@ -169,14 +170,15 @@ class SqliteBudget:
         )
         return ticket
 
-    def _tighten(self, db: sqlite3.Connection, account: Account, quota: Quota, now: float) -> None:
+    def _tighten(
+        self, db: sqlite3.Connection, account: Account, seconds: float, quota: Quota, now: float
+    ) -> None:
         """Apply a server's count that is lower than ours: other clients share the limit.
 
         Our count may include requests that the server has not received yet, so the ceiling is
         too high at first and becomes exact as responses arrive. So does the end of the window:
         servers round it up to whole seconds, and the earliest that they have stated counts.
         """
-        seconds = quota.window_among([limit.seconds for limit in account.limits])
         used = _rows(db, account.key, seconds)
         db.execute(
             "UPDATE window SET ceiling = CASE WHEN until > ?1 THEN min(ceiling, ?2) ELSE ?2 END,"
