@@ -176,7 +176,7 @@ def test_a_total_that_is_too_small_does_not_end_the_list(scrapy: Scrapy, total: 
     rows = [record(number) for number in range(1, 48)]
     whole = collection(rows, [stub(number) for number in range(1, 48)])
 
-    def answer(path: str) -> Answer:
+    def answer(path: str) -> RawResponse:
         status, headers, body = whole(path)
         page = orjson.loads(body)
         page["hydra:totalItems"] = total
@@ -200,7 +200,7 @@ def test_a_page_that_a_cache_has_mixed_up_is_requested_again(
     whole = collection(rows, [stub(number) for number in range(1, 48)])
     mixed_up: list[str] = []
 
-    def answer(path: str) -> Answer:
+    def answer(path: str) -> RawResponse:
         if "page=2&" not in path or mixed_up:
             return whole(path)
         mixed_up.append(path)
