@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +58,33 @@ def test_a_full_disk_costs_neither_snapshot_nor_harvest(
     again = scrapy.crawl("objects")
     assert again.code == 0, again.err
     assert again.certificate["verdict"] == "complete"
+
+
+_COUNTS = """
+import resource
+from mplus_crawler.storage.sqlite import scratch
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+db = scratch("CREATE TABLE seen (id TEXT PRIMARY KEY, line) WITHOUT ROWID")
+while True:
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    "writing",
+    [
+        "db.execute('INSERT INTO seen VALUES (hex(randomblob(9)), zeroblob(9999))')",
+        "db.executemany('INSERT INTO seen VALUES (hex(randomblob(9)), ?)', [('a' * 9999,)] * 9)",
+    ],
+)
+def test_a_full_folder_for_temporary_files_ends_the_process(writing: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _COUNTS.format(writing)], capture_output=True, text=True
+    )
+    assert done.returncode == 14
+    assert "the folder for temporary files cannot be written" in done.stderr
+    assert "run the same command again" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 # xlsxwriter leaves its files to the garbage collector when one cannot be written.

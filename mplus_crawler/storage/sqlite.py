@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NoReturn
+
+from mplus_crawler.errors import ExitCode
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +66,46 @@ def remove(path: Path) -> None:
 
 
 def scratch(schema: str) -> sqlite3.Connection:
-    """SQLite's own temporary database with the tables of *schema*: flat memory, gone at the end."""
-    db = sqlite3.connect("", isolation_level=None)
+    """SQLite's own temporary database with the tables of *schema*: flat memory, gone at the end.
+
+    If its file cannot be written, the process ends with exit code 14.
+    """
+    db = sqlite3.connect("", isolation_level=None, factory=_Scratch)
     db.execute("PRAGMA journal_mode=OFF")
     db.executescript(schema)
     db.execute("BEGIN")
     return db
+
+
+class _Scratch(sqlite3.Connection):
+    """A temporary database whose failure ends the process.
+
+    Without it, no record can be counted or ordered. What a killed harvest leaves is safe.
+    """
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Execute *sql*."""
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            _end(error)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        """Execute *sql* once for each of the *parameters*."""
+        try:
+            return super().executemany(sql, parameters)
+        except sqlite3.OperationalError as error:
+            _end(error)
+
+
+def _end(error: sqlite3.OperationalError) -> NoReturn:
+    logger.critical(
+        "the folder for temporary files cannot be written (%s): free space there, or set "
+        "SQLITE_TMPDIR to another folder; then run the same command again",
+        error,
+    )
+    logging.shutdown()
+    os._exit(ExitCode.UNDELIVERED)
 
 
 def _connect(path: Path, schema: str) -> sqlite3.Connection:
