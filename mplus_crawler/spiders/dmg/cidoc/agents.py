@@ -17,13 +17,14 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     first_label,
     ids,
     is_a,
+    links,
     nodes,
     references,
     texts,
     unique,
     uri_of,
 )
-from mplus_crawler.spiders.dmg.cidoc.terms import names
+from mplus_crawler.spiders.dmg.cidoc.terms import terms
 
 AGENT_TYPES = {"crm:E21_Person": "person", "crm:E74_Group": "group", "crm:E39_Actor": "actor"}
 # The EU vocabulary of human sexes; the last segment of its URIs is the term.
@@ -56,7 +57,7 @@ def agent_columns(
         **crm.in_languages("biography", _first_in_language(biographies)),
         "biographies": biographies,
         "thumbnail": _thumbnail(record),
-        "exhibitions": ids(nodes(record, "crm:P12i_was_present_at"), canonical),
+        "exhibitions": links(record, "crm:P12i_was_present_at", canonical),
         "same_as": references(record.get("owl:sameAs"), canonical),
     }
 
@@ -110,7 +111,7 @@ def _belonging(record: Node, canonical: Canonical) -> dict[str, list[str]]:
                 relations.append(f"{stated or usual} {pid(uri)}")
             elif uri and not stated:
                 countries.append(node)
-    nationalities, nationality_ids = names(countries, canonical)
+    nationalities, nationality_ids, _ = terms(countries, canonical)
     return {
         "nationalities": nationalities,
         "nationality_ids": nationality_ids,

@@ -126,19 +126,18 @@ def _date(written: str | None) -> str | None:
 
 def years(some: Iterable[Node]) -> tuple[int | None, int | None]:
     """Return the first and last year of time-spans: P82a and P82b, else those in the labels."""
-    begins: list[int] = []
-    ends: list[int] = []
+    first_year = last_year = None
     for span in some:
         begin, end = year(span.get(BEGIN)), year(span.get(END))
         if begin is None:
             begin = year(dates(span)[0])
         if end is None:
             end = year(dates(span)[1])
-        if begin is not None:
-            begins.append(begin)
-        if end is not None:
-            ends.append(end)
-    return min(begins) if begins else None, max(ends) if ends else None
+        if first_year is None or (begin is not None and begin < first_year):
+            first_year = begin
+        if last_year is None or (end is not None and end > last_year):
+            last_year = end
+    return first_year, last_year
 
 
 def manifest_among(about: list[Node]) -> tuple[str | None, list[Node]]:

@@ -24,8 +24,9 @@ def edtf(label: str | None, begin: int | None, end: int | None) -> tuple[str | N
 
 
 def _edtf(label: str | None, begin: int | None, end: int | None) -> str | None:
-    if not label:
-        return _of_years(begin, end)
+    years_alone = _of_years(begin, end)
+    if not label or label == years_alone:
+        return years_alone
     if match := _two_years(label):
         label = "/".join(match.groups())
     parts = [_read(part.strip()) for part in label.split("/")]

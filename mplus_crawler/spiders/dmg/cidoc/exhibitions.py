@@ -12,12 +12,13 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     first_label,
     has_type,
     ids,
+    links,
     nodes,
     references,
     unique,
     uri_of,
 )
-from mplus_crawler.spiders.dmg.cidoc.terms import names
+from mplus_crawler.spiders.dmg.cidoc.terms import terms
 
 # Getty AAT 300048715: the museum's type of books and articles about an exhibition.
 PUBLICATION = "http://vocab.getty.edu/aat/300048715"
@@ -28,8 +29,8 @@ def exhibition_columns(
 ) -> dict[str, Any]:
     """Return the columns of ``schemas/exhibition.schema.json``, except those of every record."""
     titles = crm.titles(crm.identifiers(record)[0])
-    types, type_ids = names(nodes(record, "crm:P2_has_type"), canonical)
-    curators, curator_ids = names(nodes(record, "crm:P14_carried_out_by"), canonical)
+    types, type_ids, _ = terms(nodes(record, "crm:P2_has_type"), canonical)
+    curators, curator_ids, _ = terms(nodes(record, "crm:P14_carried_out_by"), canonical)
     spans = nodes(record, crm.TIME_SPAN)
     dates = [crm.dates(span) for span in spans]
     manifest, documents = crm.manifest_among(nodes(record, "crm:P129i_is_subject_of"))
@@ -43,7 +44,7 @@ def exhibition_columns(
         "date_begin": min((begin for begin, _ in dates if begin), default=None),
         "date_end": max((end for _, end in dates if end), default=None),
         "date_label": first_label(spans),
-        "objects": ids(nodes(record, "crm:P16_used_specific_object"), canonical),
+        "objects": links(record, "crm:P16_used_specific_object", canonical),
         "curators": curators,
         "curator_ids": curator_ids,
         "poster": first_id(nodes(record, "crm:P65_shows_visual_item")),

@@ -39,9 +39,14 @@ _leading_year = re.compile(r"(-?\d{1,6})(?!\d)").match
 def nodes(node: Node, name: str) -> list[Node]:
     """Return the nodes under *name*: one, many or none."""
     value = node.get(name)
-    if type(value) is list:
-        return [one for one in value if type(one) is dict]
-    return [value] if value and type(value) is dict else []
+    if type(value) is dict:
+        return [value] if value else []
+    found: list[Node] = []
+    if value and type(value) is list:
+        for one in value:
+            if type(one) is dict:
+                found.append(one)  # noqa: PERF401  # a comprehension costs a call here
+    return found
 
 
 def each(some: Iterable[Node], name: str) -> list[Node]:
@@ -132,6 +137,11 @@ def ids(some: list[Node], canonical: Canonical = str) -> list[str]:
     return list(found)
 
 
+def links(node: Node, name: str, canonical: Canonical = str) -> list[str]:
+    """Return the canonical ``@id`` of the nodes under *name* that have one, each once."""
+    return ids(nodes(node, name), canonical) if name in node else []
+
+
 def references(value: Any, canonical: Canonical = str) -> list[str]:
     """Return the URIs in a property that holds URIs, nodes with ``@id``, or both, each once."""
     found: dict[str, None] = {}
@@ -158,7 +168,10 @@ def is_a(node: Node, cls: str) -> bool:
 
 def has_type(node: Node, uri: str) -> bool:
     """Return whether *uri* is among a node's ``crm:P2_has_type``."""
-    return uri in [one.get("@id") for one in nodes(node, "crm:P2_has_type")]
+    value = node.get("crm:P2_has_type")
+    if type(value) is dict:
+        return bool(value.get("@id") == uri)
+    return uri in ids(nodes(node, "crm:P2_has_type"))
 
 
 def language(node: Node) -> str | None:

@@ -18,6 +18,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     first_label,
     has_type,
     ids,
+    links,
     nodes,
     references,
     statement,
@@ -25,7 +26,7 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     unique,
     uri_of,
 )
-from mplus_crawler.spiders.dmg.cidoc.terms import names, terms
+from mplus_crawler.spiders.dmg.cidoc.terms import terms
 
 # Getty AAT 300312355, "accession numbers": the type of an object's inventory number.
 OBJECT_NUMBER = "http://vocab.getty.edu/aat/300312355"
@@ -71,13 +72,13 @@ def _fill_making(row: Columns, record: Node, canonical: Canonical) -> None:
     designed = nodes(record, "crm:P94i_was_created_by")
     events = made + designed
     makers = each(made, "crm:P14_carried_out_by")
-    row["makers"], row["maker_ids"] = names(makers, canonical)
+    row["makers"], row["maker_ids"], _ = terms(makers, canonical)
     designers = each(designed, "crm:P14_carried_out_by")
-    row["designers"], row["designer_ids"] = names(designers, canonical)
+    row["designers"], row["designer_ids"], _ = terms(designers, canonical)
     used = each(events, "crm:P32_used_general_technique")
     row["techniques"], row["technique_ids"], row["technique_same_as"] = terms(used, canonical)
     places = each(events, "crm:P7_took_place_at")
-    row["places"], row["place_ids"] = names(places, canonical)
+    row["places"], row["place_ids"], _ = terms(places, canonical)
     spans = each(events, crm.TIME_SPAN)
     row["date_begin"], row["date_end"] = begin, end = crm.years(spans)
     row["date_label"] = label = first_label(spans)
@@ -93,16 +94,17 @@ def _fill_acquisition(row: Columns, record: Node, canonical: Canonical) -> None:
 
 
 def _fill_relations(row: Columns, record: Node, canonical: Canonical) -> None:
-    row["exhibitions"] = ids(nodes(record, "crm:P12i_was_present_at"), canonical)
-    row["part_of"] = ids(nodes(record, "crm:P46i_forms_part_of"), canonical)
-    row["parts"] = ids(nodes(record, "crm:P46_has_component"), canonical)
-    row["members"] = ids(nodes(record, "crm:P106_is_composed_of"), canonical)
+    row["exhibitions"] = links(record, "crm:P12i_was_present_at", canonical)
+    row["part_of"] = links(record, "crm:P46i_forms_part_of", canonical)
+    row["parts"] = links(record, "crm:P46_has_component", canonical)
+    row["members"] = links(record, "crm:P106_is_composed_of", canonical)
     sets = nodes(record, "crm:P106i_forms_part_of")
-    row["collections"], row["collection_ids"] = names(sets, canonical)
+    row["collections"], row["collection_ids"], _ = terms(sets, canonical)
     about = nodes(record, "crm:P129i_is_subject_of")
     row["iiif_manifest"], documents = crm.manifest_among(about)
     row["media"] = ids(documents)
-    row["projects"] = unique(map(_project, nodes(record, "crm:P15i_was_motivation_of")))
+    activities = nodes(record, "crm:P15i_was_motivation_of")
+    row["projects"] = unique(map(_project, activities)) if activities else []
 
 
 def _project(node: Node) -> str | None:
@@ -126,8 +128,10 @@ def _rights(image: str, same: list[Node]) -> dict[str, str | None]:
     rights: list[Any] = []
     attribution: str | None = None
     for view in same:
-        rights += as_list(view.get(RIGHT))
-        attribution = attribution or text(view.get(NOTE))
+        if RIGHT in view:
+            rights += as_list(view[RIGHT])
+        if NOTE in view:
+            attribution = attribution or text(view[NOTE])
     stated = SEVERAL.join(unique(map(statement, rights))) if rights else None
     return {
         "image": image,
@@ -139,8 +143,10 @@ def _rights(image: str, same: list[Node]) -> dict[str, str | None]:
 
 
 def _fill_colors(row: Columns, record: Node) -> None:
+    names: list[str] = []
+    codes: list[str] = []
+    row["colors"], row["color_codes"] = names, codes
     features = each(nodes(record, "crm:P65_shows_visual_item"), "crm:P56_bears_feature")
-    notes = each(features, "crm:P3_has_note")
-    values = unique([text(note.get("rdf:value")) for note in notes]) if notes else []
-    row["colors"] = [value for value in values if not value.startswith("#")]
-    row["color_codes"] = [value for value in values if value.startswith("#")]
+    if notes := each(features, NOTE):
+        for value in unique(text(note.get("rdf:value")) for note in notes):
+            (codes if value.startswith("#") else names).append(value)

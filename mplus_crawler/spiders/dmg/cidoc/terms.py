@@ -6,12 +6,6 @@ from mplus_crawler.records.batch import SEVERAL
 from mplus_crawler.spiders.dmg.cidoc.jsonld import Canonical, Node, references, tail, text
 
 
-def names(some: list[Node], canonical: Canonical) -> tuple[list[str], list[str]]:
-    """Return the labels and the URIs of nodes, each pair once."""
-    labels, uris, _ = terms(some, canonical)
-    return labels, uris
-
-
 def terms(some: list[Node], canonical: Canonical) -> tuple[list[str], list[str], list[str]]:
     """Return the labels, the URIs and the equivalent URIs of nodes, each pair of the first once.
 
