@@ -389,6 +389,19 @@ def test_a_maker_without_id_or_without_name() -> None:
     )
 
 
+def test_a_term_that_is_named_twice_is_one_term() -> None:
+    same_as = ("", "", "aat:1", "aat:2", "")
+    labels = ("oak", "pine", "oak", "oak", " ")
+    terms = [{"rdfs:label": a, "owl:sameAs": b} for a, b in zip(labels, same_as, strict=True)]
+    row = an_object(P45_consists_of=terms)
+    assert (row["materials"], row["material_same_as"]) == (["oak", "pine"], ["aat:1", ""])
+
+
+@pytest.mark.parametrize("location", [{}, [], "here", [None]])
+def test_an_object_without_a_location_is_not_on_display(location: Any) -> None:
+    assert an_object(P55_has_current_location=location)["on_display"] is False
+
+
 def test_sets_parts_and_sub_collections() -> None:
     row = an_object(
         P46i_forms_part_of={"@id": f"{WIRE}/id/object/2017-0095_0-3"},

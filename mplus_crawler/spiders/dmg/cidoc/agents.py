@@ -15,7 +15,6 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     first,
     first_id,
     first_label,
-    ids,
     is_a,
     links,
     nodes,
@@ -67,7 +66,7 @@ def _agent_type(record: Node) -> str | None:
 
 
 def _gender(record: Node) -> str | None:
-    uris = ids(nodes(record, "crm:P2_has_type"))
+    uris = links(record, "crm:P2_has_type")
     return first(uri.removeprefix(HUMAN_SEX).lower() for uri in uris if uri.startswith(HUMAN_SEX))
 
 
@@ -157,6 +156,5 @@ def _first_in_language(biographies: list[dict[str, str | None]]) -> dict[str, st
 
 
 def _thumbnail(record: Node) -> str | None:
-    shown = ids(nodes(record, "crm:P65_shows_visual_item"))
     bare = references(record.get("thumbnail"))
-    return first(bare + shown)
+    return first(bare + links(record, "crm:P65_shows_visual_item"))

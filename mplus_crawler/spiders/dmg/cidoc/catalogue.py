@@ -9,8 +9,8 @@ from mplus_crawler.spiders.dmg.cidoc.jsonld import (
     Canonical,
     Node,
     first,
-    ids,
     is_a,
+    links,
     literals,
     nodes,
     references,
@@ -50,5 +50,5 @@ def dataset_columns(
         "language_ids": references(record.get("dct:language")),
         "stated_licence": first(references(record.get("dct:license"))),
         "conforms_to": references(record.get("dct:conformsTo")),
-        "datasets": ids(nodes(record, "dcat:dataset"), canonical),
+        "datasets": links(record, "dcat:dataset", canonical),
     }

@@ -48,7 +48,7 @@ def exhibition_columns(
         "curators": curators,
         "curator_ids": curator_ids,
         "poster": first_id(nodes(record, "crm:P65_shows_visual_item")),
-        "images": ids(nodes(record, "crm:P138i_has_representation")),
+        "images": links(record, "crm:P138i_has_representation"),
         "media": ids([node for node in documents if node not in publications]),
         "publications": unique(crm.citation(node, uri_of(node)) for node in publications),
         "iiif_manifest": manifest,

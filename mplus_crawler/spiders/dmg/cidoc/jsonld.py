@@ -42,7 +42,7 @@ def nodes(node: Node, name: str) -> list[Node]:
     if type(value) is dict:
         return [value] if value else []
     found: list[Node] = []
-    if value and type(value) is list:
+    if type(value) is list:
         for one in value:
             if type(one) is dict:
                 found.append(one)  # noqa: PERF401  # a comprehension costs a call here
@@ -171,7 +171,7 @@ def has_type(node: Node, uri: str) -> bool:
     value = node.get("crm:P2_has_type")
     if type(value) is dict:
         return bool(value.get("@id") == uri)
-    return uri in ids(nodes(node, "crm:P2_has_type"))
+    return uri in links(node, "crm:P2_has_type")
 
 
 def language(node: Node) -> str | None:
