@@ -153,7 +153,7 @@ def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
 
 def stopped(museum: Callable[..., Sandbox], scrapy: Scrapy) -> tuple[Sandbox, Path]:
     """A museum, and the ledger of a harvest of it that lacks the last page."""
-    sandbox = museum(objects=100, invalid=0)
+    sandbox = museum(objects=100, invalid=0, unlinked=0)
     sandbox.fault("html:path=objects,page=5,times=always")
     scrapy.at(sandbox).policy(limit(1_000_000, 1))
     crawl = scrapy.crawl("objects", "-a", "page_size=20", "-s", "RETRY_TIMES=0")

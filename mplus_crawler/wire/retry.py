@@ -38,6 +38,8 @@ FIRST_TIMEOUT = 25.0
 # Steps of the event loop in which a page gets from here through the pipelines. Only then is the
 # next one parsed: a parsed page takes several times the memory of its body.
 _STEPS = 15
+# Bytes of a body that waits for its turn; single records and error messages are smaller.
+_LARGE = 32_768
 # Seconds between checks of a waiting request whether the server is back.
 _LOOK_UP = 0.2
 
@@ -174,9 +176,10 @@ class RetryMiddleware(Component):
         away.
         """
         request.meta.setdefault("retrieved_at", _now())
-        async with self._turn:
-            for _ in range(_STEPS):
-                await asyncio.sleep(0)
+        if len(response.body) >= _LARGE:
+            async with self._turn:
+                for _ in range(_STEPS):
+                    await asyncio.sleep(0)
         try:
             self._museum.accept(request, response)
         except InvalidResponseError as error:
