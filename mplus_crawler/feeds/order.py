@@ -7,7 +7,7 @@ from typing import IO
 
 from mplus_crawler.storage.sqlite import scratch
 
-_MOST = 1 << 20  # bytes that are read at once
+_MOST = 1 << 18  # bytes that are read at once
 
 
 class Order:
