@@ -72,6 +72,7 @@ def scratch(schema: str) -> sqlite3.Connection:
     """
     db = sqlite3.connect("", isolation_level=None, factory=_Scratch)
     db.execute("PRAGMA journal_mode=OFF")
+    db.execute("PRAGMA cache_size=-1000")  # in kB; 2,000, the default, are not faster
     db.executescript(schema)
     db.execute("BEGIN")
     return db
