@@ -14,6 +14,7 @@ import pytest
 
 from mplus_crawler.sandbox.app import Sandbox
 from mplus_crawler.sandbox.facts.dmg import FACTS
+from mplus_crawler.verification import seal
 from tests.conftest import Crawl, Scrapy
 from tests.fixtures.mplus import PUBLISHED
 from tests.s3 import S3Server
@@ -95,6 +96,35 @@ def test_each_release_is_in_its_feed(scrapy: Scrapy, release: Release) -> None:
     assert set(keeper.types()) == {"Create"}
     assert any(note.startswith("the change feed starts again") for note in anew["notes"])
     assert keeper.findings() == []
+
+
+@pytest.mark.parametrize("fault", ["no certificate", "damaged", "no snapshot", "another API"])
+def test_a_note_says_why_the_chain_of_feeds_starts_again(
+    scrapy: Scrapy, release: Release, fault: str
+) -> None:
+    keeper = Keeper(scrapy, SPIDER)
+    before = keeper.harvest(0, *release.given).certificate
+    certificate = keeper.data / f"{SPIDER}.certificate.json"
+    reasons = {
+        "no certificate": (certificate.unlink, "has no valid certificate"),
+        "damaged": (lambda: certificate.write_text("{"), "has no valid certificate"),
+        "no snapshot": ((keeper.data / f"{SPIDER}.jsonl").unlink, "is missing"),
+        "another API": (
+            lambda: certificate.write_text(json.dumps(sealed(before, "https://other.example/"))),
+            "is from https://other.example/",
+        ),
+    }
+    break_it, reason = reasons[fault]
+    break_it()
+    notes = keeper.harvest(0, *release.given).certificate["notes"]
+    assert f"the change feed starts again: the former snapshot {reason}" in notes
+    assert set(keeper.types()) == {"Create"}
+
+
+def sealed(certificate: dict[str, Any], api: str) -> dict[str, Any]:
+    """Return *certificate* with another API."""
+    changed = {**certificate, "api": api}
+    return {**changed, "seal": seal(changed)}
 
 
 def test_too_many_ids_gone_are_held_back_whatever_the_count(

@@ -214,8 +214,8 @@ class Throttle(Extension):
     def _too_long(self, tier: Tier, wait: float) -> str:
         then = datetime.now().astimezone() + timedelta(seconds=wait)
         return (
-            f"rate limit {tier.name}: the budget is spent until {then:%Y-%m-%d %H:%M:%S %Z}, "
-            f"{wait:.0f} s from now, longer than THROTTLE_MAX_WAIT ({self._patience:.0f} s)"
+            f"rate limit {tier.name}: no request is allowed until {then:%Y-%m-%d %H:%M:%S %Z}, "
+            f"{wait:.0f} s from now: longer than THROTTLE_MAX_WAIT ({self._patience:.0f} s)"
         )
 
     def _peak(self, tier: Tier) -> _Peak:

@@ -23,15 +23,20 @@ class FormerSnapshot:
 
     @classmethod
     def find(cls, certificate: Certificate | None, files: RunFiles, api: str) -> Self | None:
-        """Return the snapshot of *certificate*, if it is from *api*.
+        """Return the snapshot of *certificate*; ``None`` if there is neither.
 
-        Raises OSError if it does not agree with *certificate*. A snapshot without digests, from an
-        older version, counts as none.
+        Raises OSError if it does not agree with *certificate*, is not from *api*, or has no digests,
+        as those of older versions.
         """
+        there = f"{files.stem}.jsonl" in files.folder.names()
+        if not certificate and not there:
+            return None
         if not certificate or "content_digest" not in certificate:
-            return None
+            raise OSError("the former snapshot has no valid certificate")
         if not is_same(certificate["api"], api):
-            return None
+            raise OSError(f"the former snapshot is from {certificate['api']}")
+        if not there:
+            raise OSError("the former snapshot is missing")
         file = files.folder.open(f"{files.stem}.jsonl")
         read = reader(file, certificate["content_digest"])
         if read is None:

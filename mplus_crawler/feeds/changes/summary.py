@@ -88,5 +88,5 @@ def _count(number: int, what: str) -> str:
 
 def _singular(name: str) -> str:
     """Return what a column has, in words: "image" for ``images``."""
-    words = name.replace("_", " ")
+    words = name.removesuffix("_cm").replace("_", " ")
     return re.sub("ies$", "y", words) if words.endswith("ies") else re.sub("(?<!s)s$", "", words)
