@@ -25,8 +25,8 @@ class FormerSnapshot:
     def find(cls, certificate: Certificate | None, files: RunFiles, api: str) -> Self | None:
         """Return the snapshot of *certificate*; ``None`` if there is neither.
 
-        Raises OSError if it does not agree with *certificate*, is not from *api*, or has no digests,
-        as those of older versions.
+        Raises OSError if it does not agree with *certificate*, is not from *api*, or is from a
+        version that wrote no digests.
         """
         there = f"{files.stem}.jsonl" in files.folder.names()
         if not certificate and not there:
