@@ -98,33 +98,29 @@ def test_each_release_is_in_its_feed(scrapy: Scrapy, release: Release) -> None:
     assert keeper.findings() == []
 
 
-@pytest.mark.parametrize("fault", ["no certificate", "damaged", "no snapshot", "another API"])
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("certificate.json", None, "has no valid certificate"),
+        ("certificate.json", "{", "has no valid certificate"),
+        ("certificate.json", "another API", "is from https://other.example/"),
+        ("jsonl", None, "is missing"),
+    ],
+)
 def test_a_note_says_why_the_chain_of_feeds_starts_again(
-    scrapy: Scrapy, release: Release, fault: str
+    scrapy: Scrapy, release: Release, file: str, content: str | None, reason: str
 ) -> None:
     keeper = Keeper(scrapy, SPIDER)
-    before = keeper.harvest(0, *release.given).certificate
-    certificate = keeper.data / f"{SPIDER}.certificate.json"
-    reasons = {
-        "no certificate": (certificate.unlink, "has no valid certificate"),
-        "damaged": (lambda: certificate.write_text("{"), "has no valid certificate"),
-        "no snapshot": ((keeper.data / f"{SPIDER}.jsonl").unlink, "is missing"),
-        "another API": (
-            lambda: certificate.write_text(json.dumps(sealed(before, "https://other.example/"))),
-            "is from https://other.example/",
-        ),
-    }
-    break_it, reason = reasons[fault]
-    break_it()
+    other = {**keeper.harvest(0, *release.given).certificate, "api": "https://other.example/"}
+    broken = keeper.data / f"{SPIDER}.{file}"
+    if content is None:
+        broken.unlink()
+    else:
+        resealed = json.dumps({**other, "seal": seal(other)})
+        broken.write_text(resealed if content == "another API" else content)
     notes = keeper.harvest(0, *release.given).certificate["notes"]
     assert f"the change feed starts again: the former snapshot {reason}" in notes
     assert set(keeper.types()) == {"Create"}
-
-
-def sealed(certificate: dict[str, Any], api: str) -> dict[str, Any]:
-    """Return *certificate* with another API."""
-    changed = {**certificate, "api": api}
-    return {**changed, "seal": seal(changed)}
 
 
 def test_too_many_ids_gone_are_held_back_whatever_the_count(
