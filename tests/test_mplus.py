@@ -530,8 +530,8 @@ def sends_too_much(number: int, said: dict[str, Any]) -> bytes:
     ("ask", "say", "code", "came", "most", "words"),
     [
         (at_most_50, nothing, 0, 110, 16, "all 110 records"),
-        (nothing, says_more, 10, 110, 60, "lists of all ids did not agree"),
-        (nothing, says_less, 10, 110, 60, "lists of all ids did not agree"),
+        (nothing, says_more, 10, 110, 60, "lists of ids is as long as the total"),
+        (nothing, says_less, 10, 110, 60, "lists of ids is as long as the total"),
         (nothing, says_nothing, 10, 110, 20, "response has no total"),
         (nothing, repeats_itself, 10, 1, 80, "contained nothing new"),
         (nothing, forgets_an_id, 10, 299, 99, "1 record cannot be read, and has no id"),

@@ -240,7 +240,8 @@ class Planner:
         elif self.lists < _LISTS and not current.failed:
             self._extra.extend(self._lister.start_next())
         elif self.drifted or not current.failed:
-            self._stop(current.failed or f"{self.lists} lists of all ids did not agree")
+            none = f"none of {self.lists} lists of ids is as long as the total it states"
+            self._stop(current.failed or none)
         else:
             self.notes.append(f"ids could not be listed a second time: {current.failed}")
             self._stop()
