@@ -41,8 +41,8 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
         "`.state` in `HARVEST_DIR`",
     ),
     "RESUME_MAX_AGE": (
-        "age in seconds up to which an unfinished harvest can be resumed; after that, the command "
-        "starts afresh; for M+, two weeks is the default and the maximum",
+        "how many seconds after its start an unfinished harvest can be resumed; an older one "
+        "starts afresh; for M+, two weeks is both the default and the maximum",
         None,
     ),
     "BUDGET_URL": (

@@ -10,7 +10,6 @@ import msgspec
 import orjson
 import pytest
 
-from mplus_crawler.sandbox.app import Sandbox
 from tests.conftest import Scrapy, limit
 from tests.fixtures.dmg import members
 from tests.test_faults import QUICK
@@ -22,18 +21,6 @@ LD_JSON = ("Content-Type", "application/ld+json; charset=utf-8")
 FREE = limit(1_000_000, 1) + limit(1_000_000, 1, "single")
 FULL = members("private-objects")[0]
 Rows = list[bytes]
-
-# Prints how many pages were parsed, and had not passed the pipelines, at the same time.
-COUNT_PARSED_PAGES = """
-from pydispatch import dispatcher
-from scrapy import signals
-
-counts = [0]
-on = lambda signal, step: dispatcher.connect(step, signal, weak=False)
-on(signals.response_received, lambda **_: counts.append(counts[-1] + 1))
-on(signals.item_scraped, lambda **_: counts.append(counts[-1] - 1))
-on(signals.spider_closed, lambda **_: print("most", max(counts)))
-"""
 
 
 def uri(number: int) -> str:
@@ -262,15 +249,3 @@ def test_a_page_with_far_more_rows_than_requested_is_a_fault(scrapy: Scrapy, row
     assert crawl.code == 10, crawl.err
     assert any(word in crawl.certificate["reason"] for word in ("100000 records", "values in"))
     assert crawl.certificate["rejected"] == 0
-
-
-def test_pages_that_arrive_together_are_parsed_one_by_one(
-    museum: Callable[..., Sandbox], scrapy: Scrapy
-) -> None:
-    sandbox = museum(objects=200, latency=0.1)
-    scrapy.at(sandbox).policy(FREE)
-    first = scrapy.first(COUNT_PARSED_PAGES)
-    crawl = scrapy.crawl("objects", "-a", "page_size=10", RUN_FIRST=first)
-    assert crawl.code == 0, crawl.err
-    assert sandbox.stats()["tiers"]["collections"]["peak_in_flight"] > 1
-    assert "most 1" in crawl.out.splitlines()

@@ -309,7 +309,7 @@ def test_records_that_are_gone_or_not_found_are_facts(
     certificate = crawl.certificate
     assert (crawl.code, certificate["verdict"]) == (0, "complete"), crawl.err
     assert (certificate["unique"], certificate["absent"], certificate["rejected"]) == (14, 3, 0)
-    assert "absent 3 (gone: 2, not_found: 1)" in crawl.err
+    assert "absent 3: 2 gone, 1 not_found" in crawl.err
     told = {pid(line["id"]): line["errors"][0]["message"] for line in crawl.rejected}
     assert {number: " 404 " in message for number, message in told.items()} == {
         **{pid(id_): False for id_ in gone},

@@ -29,7 +29,7 @@ def test_it_names_api_time_and_rejected_records_by_reason(
     rejected = crawl.certificate["rejected"]
     assert rejected
     file = crawl.folder / "objects.rejected.jsonl"
-    assert f"  rejected {rejected} (schema: {rejected}), see {file}" in lines
+    assert f"  rejected {rejected}: {rejected} schema, see {file}" in lines
     assert f"  API: {sandbox.base_url}" in lines
     (started,) = [line for line in lines if line.startswith("  started ")]
     assert crawl.certificate["started_at"] in started
@@ -45,7 +45,7 @@ def test_absent_records_are_counted_by_reason(
     pids = ",".join([*known, "nothing-1", "nothing-2"])
     scrapy.at(sandbox).policy(limit(1_000_000, 1, "single"))
     crawl = scrapy.crawl("object", "-a", f"pids={pids}")
-    assert "  absent 2 (not_found: 2)" in crawl.err.splitlines(), crawl.err
+    assert "  absent 2: 2 not_found" in crawl.err.splitlines(), crawl.err
 
 
 def test_the_command_to_resume_has_what_it_needs(

@@ -80,8 +80,8 @@ def _changed(certificate: Mapping[str, Any]) -> list[str]:
 
 
 def _counted(what: str, reasons: Mapping[str, int]) -> str:
-    counts = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.items())
-    return f"  {what} {sum(reasons.values()):,} ({counts})"
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+    return f"  {what} {sum(reasons.values()):,}: {counts}"
 
 
 def _resume(certificate: Mapping[str, Any]) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 from collections import Counter
@@ -35,11 +34,6 @@ _TOO_SLOW = (504, 524)
 _PATIENCE = 240
 # Seconds for a response until the server has sent one: two attempts, and a minute is not over.
 FIRST_TIMEOUT = 25.0
-# Steps of the event loop in which a page gets from here through the pipelines. Only then is the
-# next one parsed: a parsed page takes several times the memory of its body.
-_STEPS = 15
-# Bytes of a body that waits for its turn; single records and error messages are smaller.
-_LARGE = 32_768
 # Seconds between checks of a waiting request whether the server is back.
 _LOOK_UP = 0.2
 
@@ -96,7 +90,6 @@ class RetryMiddleware(Component):
         self._longest = settings.getfloat("RETRY_BACKOFF_MAX")
         self._timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
         self._outage = Outage(_PATIENCE * self._base)
-        self._turn = asyncio.Lock()
         self._failures_elsewhere: Counter[str] = Counter()
         self._breaker = Breaker(crawler, self._outage)
         self._codes = {int(code) for code in settings.getlist("RETRY_HTTP_CODES")}
@@ -176,10 +169,6 @@ class RetryMiddleware(Component):
         away.
         """
         request.meta.setdefault("retrieved_at", _now())
-        if len(response.body) >= _LARGE:
-            async with self._turn:
-                for _ in range(_STEPS):
-                    await asyncio.sleep(0)
         try:
             self._museum.accept(request, response)
         except InvalidResponseError as error:
