@@ -224,6 +224,6 @@ def _check_together(snapshots: list[Snapshot]) -> None:
         if len(by_value) > 1:
             (first, one), (second, other) = list(by_value.items())[:2]
             raise UsageError(
-                f"each snapshot has another {what}: {one.kind.spider} is from {first}, "
+                f"the snapshots are not of one {what}: {one.kind.spider} is from {first}, "
                 f"{other.kind.spider} from {second}; harvest them again"
             )
