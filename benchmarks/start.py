@@ -22,7 +22,7 @@ from benchmarks.measure import (
     workplace,
 )
 
-_QUICK = (["--help"], ["verify", "--help"], ["status"], ["budget"])
+Job = tuple[list[str], Path, Mapping[str, str]]  # the words after `scrapy`, folder, environment
 
 
 def main() -> None:
@@ -31,23 +31,39 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7, help="default: %(default)s")
     runs = parser.parse_args().runs
     with museum(100) as base_url, workplace(base_url) as (folder, settings):
-        bare = least(["version"], folder, environment(), runs)
-        print(f"{bare:6.2f}  scrapy version, outside a project")
-        for words in (*_QUICK, ["verify", f"{folder}/objects.selection.jsonl"]):
-            if words[0] == "verify" and words[-1] != "--help":
-                least(["crawl", "objects", "-a", "limit=1"], ROOT, settings, 1)
-            cpu = least(words, ROOT, settings, runs)
-            print(f"{cpu:6.2f}  scrapy {words[0]}: {1000 * (cpu - bare):+.0f} ms")
         one_page = ["-a", f"url={first_page(base_url)}", "-O", f"{folder}/plain.jsonl"]
-        plain = least(["runspider", str(PLAIN_SPIDER), *one_page], folder, environment(), runs)
-        ours = least(["crawl", "objects", "-a", "limit=1"], ROOT, settings, runs)
+        crawl = ["crawl", "objects", "-a", "limit=1"]
+        _cpu([*SCRAPY, *crawl], ROOT, settings)  # writes the feed
+        quick = [
+            ["--help"],
+            ["status"],
+            ["budget"],
+            ["verify", f"{folder}/objects.selection.jsonl"],
+        ]
+        bare, *others, plain, ours = least(
+            (["version"], folder, environment()),
+            *((words, ROOT, settings) for words in quick),
+            (["runspider", str(PLAIN_SPIDER), *one_page], folder, environment()),
+            (crawl, ROOT, settings),
+            runs=runs,
+        )
+    print(f"{bare:6.2f}  scrapy version, outside a project")
+    for words, cpu in zip(quick, others, strict=True):
+        print(f"{cpu:6.2f}  scrapy {words[0]}: {1000 * (cpu - bare):+.0f} ms")
     print(f"{plain:6.2f}  plain spider, one page")
     print(f"{ours:6.2f}  scrapy crawl objects -a limit=1: {ours / plain:.2f} of the plain spider")
 
 
-def least(words: Sequence[str], folder: Path, settings: Mapping[str, str], runs: int) -> float:
-    """Return the least CPU seconds of ``scrapy`` with *words* in so many *runs*."""
-    return min(_cpu([*SCRAPY, *words], folder, settings) for _ in range(runs))
+def least(*jobs: Job, runs: int) -> list[float]:
+    """Return the least CPU seconds of each of *jobs* in so many *runs*.
+
+    The jobs alternate, so that other load affects all of them.
+    """
+    times = [
+        [_cpu([*SCRAPY, *words], folder, settings) for words, folder, settings in jobs]
+        for _ in range(runs)
+    ]
+    return [min(column) for column in zip(*times, strict=True)]
 
 
 def _cpu(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> float:
